@@ -1,0 +1,59 @@
+"""The exceptions of the memory.
+
+MemoryServiceError
+├── InvalidInput (ValueError)      what was given cannot be stored; says what to change
+├── StoreError
+│   ├── StoreUnavailable           locked, read-only, full: nothing was written, try again
+│   ├── NotADatabase               the file is something else
+│   └── SchemaTooNew               written by a newer version of this package
+├── EmbeddingMismatch              the store was embedded by another model
+├── WeightsMissing                 model weights are not on this machine, or damaged
+├── SessionBusy                    another turn of this session is being answered
+└── TurnConflict                   an idempotency key was used for another message
+"""
+
+from __future__ import annotations
+
+
+class MemoryServiceError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class InvalidInput(MemoryServiceError, ValueError):
+    """A name or a message that cannot be stored as it is."""
+
+
+class StoreError(MemoryServiceError):
+    """The database did not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The database is locked, read-only, full or away; nothing was written."""
+
+
+class NotADatabase(StoreError):
+    """The file that was to be opened is no database of ours."""
+
+
+class SchemaTooNew(StoreError):
+    """The database was written by a newer version of this package."""
+
+
+class EmbeddingMismatch(MemoryServiceError):
+    """The stored vectors were made by another embedding model."""
+
+
+class WeightsMissing(MemoryServiceError):
+    """Model weights are not on this machine, or do not match their checksum."""
+
+
+class SessionBusy(MemoryServiceError):
+    """Another turn of the same session is being answered."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after  # seconds
+
+
+class TurnConflict(MemoryServiceError):
+    """An idempotency key was already used for a different message."""

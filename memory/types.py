@@ -1,0 +1,238 @@
+"""The nouns of the external memory, and the contracts of the four strategies.
+
+A *writer* turns messages into records, an *update mechanism* decides what a new record
+does to the old ones, a *retriever* ranks records for a query, and a *reader* turns what was
+recalled into prompt text. Each is a plain callable; this module gives their types.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from memory.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+Floats = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.int64]
+CountTokens = Callable[[str], int]
+
+NAME_LIMIT = 200  # characters in a tenant, customer, session or key
+
+_FORBIDDEN_IN_NAME = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_FORBIDDEN_IN_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+
+
+def check_name(kind: str, name: str) -> str:
+    """Return ``name`` if it can be a key in every database, else raise InvalidInput."""
+    if not name or len(name) > NAME_LIMIT:
+        msg = f"a {kind} name has 1 to {NAME_LIMIT} characters, this one has {len(name)}"
+        raise InvalidInput(msg)
+    if _FORBIDDEN_IN_NAME.search(name):
+        msg = f"a {kind} name has no control characters and no lone surrogates"
+        raise InvalidInput(msg)
+    return name
+
+
+def check_text(text: str) -> str:
+    """Return ``text`` if every database can hold it unchanged, else raise InvalidInput."""
+    if found := _FORBIDDEN_IN_TEXT.search(text):
+        what = "NUL" if found[0] == "\x00" else "a lone surrogate (it is not valid Unicode)"
+        msg = f"the text has {what} at character {found.start()}: take it out and send it again"
+        raise InvalidInput(msg)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose memory it is: a session of a customer of a tenant.
+
+    Every search stays inside (tenant, customer) by construction. A session's name is unique
+    within its customer only.
+    """
+
+    customer: str
+    session: str = "default"
+    tenant: str = "default"
+
+    def __post_init__(self) -> None:
+        for kind in ("tenant", "customer", "session"):
+            check_name(kind, getattr(self, kind))
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """The (tenant, customer) pair that every key begins with."""
+        return self.tenant, self.customer
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as it was said.
+
+    ``seq`` orders all of a customer's rows; it is given by the store. ``role`` is LangChain's
+    message type (``human``, ``ai``, ``system``, ``tool``). ``data`` holds what a LangChain
+    message carries beyond its text (tool calls, content blocks), or None.
+    """
+
+    id: str
+    session: str
+    role: str
+    text: str
+    at: datetime
+    seq: int = 0
+    tokens: int = 0
+    turn: str | None = None
+    data: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One remembered thing: its text, where it comes from, and what became of it.
+
+    ``messages`` are the ids of its source messages and ``role`` who said it. The ``id`` is
+    derived from what the record says and its sources, so that writing it twice is writing it
+    once. ``terms`` are its lexical terms, kept so that old text is never tokenised again.
+    """
+
+    id: str
+    text: str
+    messages: tuple[str, ...]
+    session: str
+    role: str
+    at: datetime
+    seq: int = 0
+    terms: tuple[str, ...] = ()
+    superseded_by: str | None = None
+    valid_to: datetime | None = None
+    expires_at: datetime | None = None
+
+    def current(self, now: datetime) -> bool:
+        """Whether it may be recalled at ``now``: neither superseded nor expired."""
+        return self.superseded_by is None and (self.expires_at is None or self.expires_at > now)
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A record that was found, with the reason: which strategy ranked it where."""
+
+    id: str
+    text: str
+    messages: tuple[str, ...]
+    session: str
+    role: str
+    at: datetime
+    score: float
+    why: str
+
+    @classmethod
+    def of(cls, record: Record, score: float, why: str) -> Recalled:
+        """Make one from a record."""
+        return cls(
+            record.id, record.text, record.messages, record.session, record.role, record.at,
+            float(score), why,
+        )  # fmt: skip
+
+    def because(self, why: str, score: float | None = None) -> Recalled:
+        """The same find with another reason and, if given, another score."""
+        return replace(self, why=why, score=self.score if score is None else float(score))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for: its text, its unit vector (d floats), and the time it is asked."""
+
+    text: str
+    vector: Floats
+    now: datetime
+
+
+class Candidates(Protocol):
+    """What a retriever may look at: one customer's records, by position 0..n-1."""
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        ...
+
+    def __getitem__(self, position: int) -> Record:
+        """The record at a position."""
+        ...
+
+    def allowed(self) -> npt.NDArray[np.bool_]:
+        """A mask of n: which records may be returned."""
+        ...
+
+    def dense(self, vector: Floats, k: int) -> tuple[Positions, Floats]:
+        """The k nearest allowed records by inner product, best first: positions and scores."""
+        ...
+
+    def lexical(self, text: str, k: int) -> tuple[Positions, Floats]:
+        """The k best allowed records by BM25, best first: positions and scores (all > 0)."""
+        ...
+
+    def vector(self, position: int) -> Floats | None:
+        """A record's unit vector, or None while it has none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Keep the new record beside the old."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Drop ``old`` (a record's id) and keep the new record in its place."""
+
+    old: str
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Supersede:
+    """Keep ``old`` (a record's id) as history; the new record is what holds from now on."""
+
+    old: str
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Drop a record by id: no prompt shows it again, nor the messages it quotes."""
+
+    id: str
+
+
+Change = Add | Replace | Supersede | Forget
+Writer = Callable[[Sequence[Message]], list[Record]]
+Update = Callable[[Record, list[Record]], list[Change]]
+Retriever = Callable[[Query, Candidates], list[Recalled]]
+Reader = Callable[[list[Recalled], int, CountTokens], "str | list[BaseMessage]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A customer's message and what became of its answer.
+
+    ``status`` is ``running``, ``complete``, ``stopped`` (cut off; what was said is kept) or
+    ``failed``. ``recalled`` lists what was given to the model beside the question:
+    ``{"id", "score", "why"}`` each.
+    """
+
+    id: str
+    session: str
+    status: str
+    question: Message
+    answer: Message | None = None
+    key: str | None = None
+    recalled: list[dict[str, Any]] = field(default_factory=list)
+    usage: dict[str, Any] | None = None
