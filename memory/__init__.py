@@ -1,0 +1,96 @@
+"""Conversational memory for LangChain: buffer, summary and FAISS vector over one database."""
+
+from memory.buffer import BufferMemory
+from memory.conversation import ConversationMemory
+from memory.embeddings import EmbeddedEmbeddings, Encoder
+from memory.errors import (
+    EmbeddingMismatch,
+    InvalidInput,
+    MemoryServiceError,
+    NotADatabase,
+    SchemaTooNew,
+    SessionBusy,
+    StoreError,
+    StoreUnavailable,
+    TurnConflict,
+    WeightsMissing,
+)
+from memory.layout import Layout
+from memory.readers import as_messages, as_text
+from memory.retrieval import attention, dense, hops, hybrid, lexical, mmr, recency_weighted
+from memory.store import MemoryStore, open_store
+from memory.summary import SummaryMemory
+from memory.tokens import count_tokens
+from memory.types import (
+    Add,
+    Candidates,
+    Change,
+    Forget,
+    Message,
+    Query,
+    Reader,
+    Recalled,
+    Record,
+    Replace,
+    Retriever,
+    Scope,
+    Supersede,
+    Turn,
+    Update,
+    Writer,
+)
+from memory.updates import append, forget, replace_similar
+from memory.vector import VectorMemory
+from memory.writers import verbatim
+
+__all__ = [
+    "Add",
+    "BufferMemory",
+    "Candidates",
+    "Change",
+    "ConversationMemory",
+    "EmbeddedEmbeddings",
+    "EmbeddingMismatch",
+    "Encoder",
+    "Forget",
+    "InvalidInput",
+    "Layout",
+    "MemoryServiceError",
+    "MemoryStore",
+    "Message",
+    "NotADatabase",
+    "Query",
+    "Reader",
+    "Recalled",
+    "Record",
+    "Replace",
+    "Retriever",
+    "SchemaTooNew",
+    "Scope",
+    "SessionBusy",
+    "StoreError",
+    "StoreUnavailable",
+    "SummaryMemory",
+    "Supersede",
+    "Turn",
+    "TurnConflict",
+    "Update",
+    "VectorMemory",
+    "WeightsMissing",
+    "Writer",
+    "append",
+    "as_messages",
+    "as_text",
+    "attention",
+    "count_tokens",
+    "dense",
+    "forget",
+    "hops",
+    "hybrid",
+    "lexical",
+    "mmr",
+    "open_store",
+    "recency_weighted",
+    "replace_similar",
+    "verbatim",
+]

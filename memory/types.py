@@ -11,15 +11,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from langchain_core.messages import BaseMessage
 
 from memory.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage
 
 Floats = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
@@ -177,6 +175,14 @@ class Candidates(Protocol):
         """The k best allowed records by BM25, best first: positions and scores (all > 0)."""
         ...
 
+    def matched(self, text: str, position: int) -> list[str]:
+        """Which lexical terms of ``text`` the record at a position has."""
+        ...
+
+    def position(self, record_id: str) -> int:
+        """Where the record with an id is; KeyError if it is not there."""
+        ...
+
     def vector(self, position: int) -> Floats | None:
         """A record's unit vector, or None while it has none."""
         ...
@@ -216,7 +222,7 @@ Change = Add | Replace | Supersede | Forget
 Writer = Callable[[Sequence[Message]], list[Record]]
 Update = Callable[[Record, list[Record]], list[Change]]
 Retriever = Callable[[Query, Candidates], list[Recalled]]
-Reader = Callable[[list[Recalled], int, CountTokens], "str | list[BaseMessage]"]
+Reader = Callable[[list[Recalled], int, CountTokens], str | list[BaseMessage]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,149 @@
+"""StoredMemory: what every memory class here shares. The only import of langchain_classic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from langchain_classic.base_memory import BaseMemory
+from langchain_core.messages import BaseMessage, get_buffer_string
+from pydantic import ConfigDict, Field
+
+from memory.errors import InvalidInput
+from memory.history import MESSAGE_OVERHEAD, from_langchain, to_langchain
+from memory.store import MemoryStore
+from memory.tokens import count_tokens as embedded_tokens
+from memory.transcript import make_message
+from memory.types import CountTokens, Message, Scope, Turn
+
+
+class StoredMemory(BaseMemory):
+    """A LangChain memory over a MemoryStore.
+
+    Saving is one transaction and waits for no model: what is derived from the messages is made
+    by ``digest``, which ``save_context`` starts in the background unless ``background`` is off.
+    The async methods run the sync ones in an executor (BaseMemory's own), so they cannot differ.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    store: MemoryStore
+    scope: Scope
+    memory_key: str = "history"
+    input_key: str | None = None
+    output_key: str | None = None
+    return_messages: bool = False
+    human_prefix: str = "Human"
+    ai_prefix: str = "AI"
+    count_tokens: CountTokens = Field(default=embedded_tokens)
+    background: bool = True
+
+    @property
+    def memory_variables(self) -> list[str]:
+        """The names that ``load_memory_variables`` fills."""
+        return [self.memory_key]
+
+    def save_context(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
+        """Store a turn.
+
+        Several memories of one scope in LangChain's CombinedMemory are each given the same two
+        dicts: the first of them stores the turn, the others see that it is stored.
+        """
+        said = self._input(inputs)
+        answered = _only(outputs, self.output_key, (), "output")
+        if not self._sibling_saved(inputs, outputs):
+            self._save_turn(self._message("human", said), self._message("ai", answered))
+        self._digest_later()
+
+    def _digest_later(self) -> None:
+        if self.background and type(self).digest is not StoredMemory.digest:
+            self.store.in_background((type(self), self.scope), self.digest)
+
+    def _save_turn(self, question: Message, answer: Message) -> Turn:
+        return self.store.turns.save(self.scope, question, answer)
+
+    def _sibling_saved(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> bool:
+        last = getattr(self.store.last_saved, "turn", None)
+        if (
+            last is not None
+            and last[0] is inputs
+            and last[1] is outputs
+            and last[2] == self.scope
+            and id(self) not in last[3]
+        ):
+            last[3].add(id(self))
+            return True
+        # The dicts themselves are kept, so that their identity cannot pass to others.
+        self.store.last_saved.turn = (inputs, outputs, self.scope, {id(self)})
+        return False
+
+    def add_messages(
+        self, messages: Sequence[BaseMessage], at: Sequence[datetime] | None = None
+    ) -> int:
+        """Store past messages; their ids are kept, and those already stored are left out.
+
+        Args:
+            messages: oldest first.
+            at: when each was said; now, if not given. A time without a zone is taken as UTC.
+
+        Returns:
+            How many were stored.
+
+        Raises:
+            InvalidInput: not one time for each message.
+        """
+        if at is not None and len(at) != len(messages):
+            msg = f"{len(messages)} messages need as many times, not {len(at)}"
+            raise InvalidInput(msg)
+        stored = self.store.transcript.add(
+            self.scope,
+            [
+                from_langchain(m, self.count_tokens, at[i] if at is not None else None)
+                for i, m in enumerate(messages)
+            ],
+        )
+        self._digest_later()
+        return stored
+
+    def digest(self) -> None:
+        """Do now what otherwise runs in the background; this memory derives nothing."""
+
+    def clear(self) -> None:
+        """Delete the session: messages, records, vectors and summaries."""
+        self.store.delete_session(self.scope)
+
+    def _input(self, inputs: dict[str, Any]) -> Any:
+        return _only(inputs, self.input_key, self.memory_variables, "input")
+
+    def _message(self, role: str, said: Any) -> Message:
+        if isinstance(said, BaseMessage):
+            return from_langchain(said, self.count_tokens)
+        if isinstance(said, list) and said and isinstance(said[-1], BaseMessage):
+            return from_langchain(said[-1], self.count_tokens)
+        if not isinstance(said, str):
+            msg = f"a memory stores text or messages, not {type(said).__name__}"
+            raise InvalidInput(msg)
+        return make_message(role, said, self.count_tokens(said) + MESSAGE_OVERHEAD)
+
+    def _rendered(self, messages: Sequence[Message]) -> str | list[BaseMessage]:
+        found = [to_langchain(m) for m in messages]
+        if self.return_messages:
+            return found
+        return get_buffer_string(found, self.human_prefix, self.ai_prefix)
+
+
+def _only(values: dict[str, Any], name: str | None, besides: Sequence[str], kind: str) -> Any:
+    """The one value that is the input (or output), as LangChain's chains name it."""
+    if name is not None:
+        if name not in values:
+            msg = f"{kind}_key is {name!r}, but the {kind}s are {sorted(values)}"
+            raise InvalidInput(msg)
+        return values[name]
+    candidates = [k for k in values if k not in besides and k != "stop"]
+    if kind in candidates:
+        return values[kind]
+    if len(candidates) != 1:
+        msg = f"which of {sorted(candidates)} is the {kind}? Say so with {kind}_key="
+        raise InvalidInput(msg)
+    return values[candidates[0]]

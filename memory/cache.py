@@ -1,0 +1,118 @@
+"""The indexes of the customers who were here last, kept up with the rows."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from memory.customers import Owner
+from memory.embeddings import Encoder
+from memory.indexes.customer import CustomerIndex
+from memory.records import News, Records, Seen
+from memory.types import Floats, Writer
+
+EMBED_AT_READ = 32  # how many records a read embeds before it makes do with what there is
+MAX_RECORDS = 50_000  # over all customers held; a record takes some 3 kB
+
+
+@dataclass
+class _Entry:
+    index: CustomerIndex
+    seen: Seen
+    # Vectors whose record's turn to get one has not come yet, and the ids of numbered records.
+    vectors: dict[str, Floats] = field(default_factory=dict)
+    ids: dict[int, str] = field(default_factory=dict)
+
+
+class IndexCache:
+    """Customers' indexes in memory, least recently used ones dropped.
+
+    Messages that no digest has turned into records yet are written and found in memory, so
+    that a reader sees its own writes; the digest stores the same records later.
+    """
+
+    def __init__(
+        self, records: Records, encoder: Encoder, writer: Writer, max_records: int = MAX_RECORDS
+    ) -> None:
+        self._records = records
+        self._encoder = encoder
+        self._writer = writer
+        self._max_records = max_records
+        self._entries: OrderedDict[Owner, _Entry] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, owner: Owner, embed: int = EMBED_AT_READ) -> CustomerIndex:
+        """The customer's index, caught up; at most ``embed`` records are embedded for it."""
+        with self._lock:
+            entry = self._entries.get(owner)
+            if entry is None:
+                index = CustomerIndex(self._encoder.dimension)
+                entry = self._entries[owner] = _Entry(index, Seen())
+            self._entries.move_to_end(owner)
+        with entry.index.lock:
+            self._catch_up(owner, entry)
+            missing = entry.index.without_vector()[:embed]
+            if missing:
+                entry.index.add_vectors(self._encoder.encode([r.text for r in missing]))
+            index = entry.index
+        self._evict(keep=owner)
+        return index
+
+    def drop(self, owner: Owner) -> None:
+        """Let go of a customer's index."""
+        with self._lock:
+            self._entries.pop(owner, None)
+
+    def clear(self) -> None:
+        """Let go of every index."""
+        with self._lock:
+            self._entries.clear()
+
+    def _catch_up(self, owner: Owner, entry: _Entry) -> None:
+        news = self._records.since(owner, entry.seen, self._encoder.dimension)
+        seen = entry.seen
+        if news.state.generation != seen.state.generation:
+            seen = Seen()
+            # Filled anew, not exchanged: another thread may be waiting for this very lock.
+            entry.index.reset(self._encoder.dimension)
+            entry.vectors.clear()
+            entry.ids.clear()
+        entry.index.add(news.records)
+        if news.messages:
+            entry.index.add(self._writer(news.messages))
+        _add_vectors(entry, news)
+        entry.seen = Seen(
+            news.state,
+            news.records[-1].seq if news.records else seen.record,
+            news.vector_seqs[-1] if news.vector_seqs else seen.vector,
+            news.messages[-1].seq if news.messages else seen.message,
+        )
+
+    def _evict(self, keep: Owner) -> None:
+        with self._lock:
+            held = sum(len(entry.index) for entry in self._entries.values())
+            for owner in list(self._entries):
+                if held <= self._max_records or owner == keep:
+                    break
+                held -= len(self._entries.pop(owner).index)
+
+
+def _add_vectors(entry: _Entry, news: News) -> None:
+    """Append the vectors that follow on those the index has; keep the others for later."""
+    entry.ids.update((record.seq, record.id) for record in news.records)
+    for seq, vector in zip(news.vector_seqs, news.vectors, strict=True):
+        if record_id := entry.ids.pop(seq, None):
+            entry.vectors[record_id] = vector
+    run: list[Floats] = []
+    for record in entry.index.without_vector():
+        vector = entry.vectors.pop(record.id, None)
+        if vector is None:
+            break
+        run.append(vector)
+    if run:
+        entry.index.add_vectors(np.stack(run))
+    if not entry.index.without_vector():
+        entry.vectors.clear()

@@ -1,0 +1,268 @@
+"""ConversationMemory: buffer, summary and vector memory as one, sharing one token budget."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+from langchain_core.embeddings import Embeddings
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, SystemMessage
+from pydantic import Field, PrivateAttr
+
+from memory import readers, retrieval, updates, writers
+from memory.base import StoredMemory
+from memory.clock import now
+from memory.embeddings import Encoder
+from memory.errors import InvalidInput
+from memory.indexes.customer import CustomerIndex
+from memory.layout import SUMMARY_HEADING, Layout, block, lay_out
+from memory.summary import SummaryMemory
+from memory.transcript import Said
+from memory.types import (
+    Message,
+    Reader,
+    Recalled,
+    Retriever,
+    Turn,
+    Update,
+    Writer,
+)
+from memory.vector import VectorMemory
+
+_REMEMBERED_HEADING = "Remembered from earlier:"
+_RECENT_HEADING = "Recent messages:"
+_QUESTION_TOKENS = 100  # set aside for the question
+_GIVEN = 64  # prompts whose answers are not saved yet
+
+
+class ConversationMemory(StoredMemory):
+    """What a support agent remembers: recent messages, a summary, and what bears on the question.
+
+    ``max_tokens`` is what a prompt should take in all: the summary and the recalled records
+    have their shares of it, the recent messages the rest. When these have outgrown it, the
+    digest folds the older half of them into the summary. ``context_tokens`` is what a prompt
+    must never exceed; past it messages are folded, and left out, at once.
+
+    ``llm`` is the conversation's model. It writes the summaries only with
+    ``summarize="model"``, for models that can.
+    """
+
+    llm: BaseChatModel | None = None
+    system: str = ""
+    max_tokens: int = Field(default=2000, gt=0)
+    summary_tokens: int = Field(default=200, ge=0)
+    recall_tokens: int = Field(default=400, ge=0)
+    context_tokens: int | None = None
+    summarize: Literal["extractive", "model"] = "extractive"
+    recalled_key: str | None = None
+    embeddings: Embeddings | Encoder | None = None
+    writer: Writer = Field(default=writers.verbatim)
+    update: Update = Field(default=updates.append)
+    retriever: Retriever = Field(default=retrieval.hybrid)
+    reader: Reader = Field(default=readers.as_text)
+    hops: int = Field(default=1, ge=1)
+
+    _given: OrderedDict[str, dict[str, Any] | None] = PrivateAttr(default_factory=OrderedDict)
+
+    @property
+    def memory_variables(self) -> list[str]:
+        """``history``, and the ``recalled_key`` if there is one."""
+        return [self.memory_key, *([self.recalled_key] if self.recalled_key else [])]
+
+    @cached_property
+    def vector(self) -> VectorMemory:
+        """The vector memory inside."""
+        return VectorMemory(
+            store=self.store, scope=self.scope, count_tokens=self.count_tokens, background=False,
+            max_tokens=self.recall_tokens, embeddings=self.embeddings, writer=self.writer,
+            update=self.update, retriever=self.retriever, reader=self.reader, hops=self.hops,
+        )  # fmt: skip
+
+    @cached_property
+    def summary(self) -> SummaryMemory:
+        """The summary memory inside."""
+        taken = self.summary_tokens + self.recall_tokens + _QUESTION_TOKENS
+        window = max(self.max_tokens - taken - self.count_tokens(self.system), 100)
+        return _Folding(
+            store=self.store, scope=self.scope, count_tokens=self.count_tokens, background=False,
+            max_tokens=self.summary_tokens, window_tokens=window,
+            llm=self.llm if self.summarize == "model" else None, vector=self.vector,
+        )  # fmt: skip
+
+    # --- as a LangChain memory -----------------------------------------------------------
+
+    def load_memory_variables(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """``history``: summary, recalled records and recent messages, as text or as messages."""
+        question = self._message("human", self._input(inputs)).text
+        parts = self._parts(question)
+        recent = self._rendered([said.message for said in parts.window])
+        if self.return_messages:
+            assert isinstance(recent, list)
+            head = [SystemMessage(f"{SUMMARY_HEADING}\n{parts.summary}")] if parts.summary else []
+            found = readers.as_messages(parts.recalled, self.recall_tokens, self.count_tokens)
+            if self.recalled_key:
+                return {self.memory_key: [*head, *recent], self.recalled_key: found}
+            return {self.memory_key: [*head, *found, *recent]}
+        assert isinstance(recent, str)
+        recalled = self.reader(parts.recalled, self.recall_tokens, self.count_tokens)
+        if self.recalled_key:
+            history = _joined((SUMMARY_HEADING, parts.summary), (_RECENT_HEADING, recent))
+            return {self.memory_key: history, self.recalled_key: recalled}
+        return {
+            self.memory_key: _joined(
+                (SUMMARY_HEADING, parts.summary),
+                (_REMEMBERED_HEADING, str(recalled)),
+                (_RECENT_HEADING, recent),
+            )
+        }
+
+    def _save_turn(self, question: Message, answer: Message) -> Turn:
+        recalled = self._given.pop(question.text, None)
+        return self.store.turns.save(self.scope, question, answer, recalled)
+
+    def digest(self) -> None:
+        """Do now what otherwise runs in the background: embed, and fold what left the window."""
+        self.vector.digest()
+        self.summary.digest()
+
+    # --- prompts and turns ---------------------------------------------------------------
+
+    def prompt(self, question: str) -> list[BaseMessage]:
+        """The messages to give a model: system and summary, recent messages, recalled + question.
+
+        When the answer is saved with ``save_context``, what was recalled is kept with the turn,
+        and the next prompt begins with this one.
+        """
+        layout = self.layout(question)
+        self._given[question] = layout.recalled_rows()
+        while len(self._given) > _GIVEN:
+            self._given.popitem(last=False)
+        return layout.messages
+
+    def layout(self, question: str, turn: Turn | None = None) -> Layout:
+        """The prompt for a question with what it is made of; ``turn`` if it was started.
+
+        Raises:
+            InvalidInput: the question alone is longer than ``context_tokens``.
+        """
+        layout = self._lay_out(question, self._parts(question, turn))
+        if self.context_tokens is None or layout.tokens <= self.context_tokens:
+            return layout
+        self.summary.fold(most=self.summary.window_tokens // 2)  # not a model's: it is awaited
+        layout = self._lay_out(question, self._parts(question, turn))
+        if layout.tokens > self.context_tokens:
+            layout = self._shortened(layout, question)
+        return layout
+
+    def beginning(self) -> list[BaseMessage]:
+        """What the next prompt begins with, whatever is asked: a model can read it before."""
+        summary = self.summary.current()
+        window = self.summary.window(summary)
+        return self._lay_out(None, _Parts(summary.text, window, [])).messages
+
+    def recall(self, query: str, max_tokens: int | None = None) -> list[Recalled]:
+        """The customer's records that bear on ``query``, best first, within a token budget."""
+        return self.vector.recall(query, max_tokens)
+
+    def start(self, text: str, idempotency_key: str | None = None) -> Turn:
+        """Commit the customer's message before a model is asked (see ``Turns.start``)."""
+        return self.store.turns.start(self.scope, self._message("human", text), idempotency_key)
+
+    def finish(
+        self,
+        turn: Turn,
+        answer: str,
+        status: str,
+        layout: Layout | None = None,
+        usage: Mapping[str, Any] | None = None,
+    ) -> Turn | None:
+        """Commit the answer with its status and what was recalled (see ``Turns.finish``)."""
+        message = self._message("ai", answer) if answer else None
+        recalled = layout.recalled_rows() if layout else None
+        return self.store.turns.finish(self.scope, turn, message, status, recalled, usage)
+
+    # --- inside --------------------------------------------------------------------------
+
+    def _parts(self, question: str, turn: Turn | None = None) -> _Parts:
+        with self.store.database.read():  # one transaction, one state of the rows
+            summary = self.summary.current()
+            window = [
+                said
+                for said in self.summary.window(summary)
+                if turn is None or said.message.turn != turn.id
+            ]
+            shown = {said.message.id for said in window}
+            if turn is not None:
+                shown.add(turn.question.id)
+            recalled = self.vector.recall(question, self.recall_tokens, without=shown)
+        return _Parts(summary.text, window, recalled)
+
+    def _lay_out(self, question: str | None, parts: _Parts) -> Layout:
+        return lay_out(
+            self.system, parts.summary, parts.window, parts.recalled, question,
+            _again(self.vector), self.count_tokens,
+        )  # fmt: skip
+
+    def _shortened(self, layout: Layout, question: str) -> Layout:
+        """Leave out the oldest messages, then what was recalled, until the prompt fits."""
+        assert self.context_tokens is not None
+        window, recalled = layout.window, layout.recalled
+        while layout.tokens > self.context_tokens:
+            if window:
+                window = window[max(len(window) // 4, 1) :]
+            elif recalled:
+                recalled = recalled[: len(recalled) // 2]
+            else:
+                msg = (
+                    f"the message is too long for the model: with its instructions it takes "
+                    f"{layout.tokens} tokens of {self.context_tokens}. Send a shorter one"
+                )
+                raise InvalidInput(msg)
+            layout = self._lay_out(question, _Parts(layout.summary, window, recalled))
+        return layout
+
+
+class _Parts(NamedTuple):
+    summary: str
+    window: list[Said]
+    recalled: list[Recalled]
+
+
+class _Folding(SummaryMemory):
+    """A summary memory whose window holds, beside the messages, what was recalled for them."""
+
+    vector: VectorMemory
+
+    def costs(self, window: list[Said]) -> list[int]:
+        again = _again(self.vector)
+        return [
+            said.message.tokens + self.count_tokens(block(again(said.recalled)))
+            if said.recalled
+            else said.message.tokens
+            for said in window
+        ]
+
+
+def _again(vector: VectorMemory) -> Callable[[dict[str, Any]], list[Recalled]]:
+    """Gives what was recalled for an earlier turn, as it was written then, less what is gone."""
+    index: CustomerIndex | None = None
+    at = now()
+
+    def records(rows: dict[str, Any]) -> list[Recalled]:
+        nonlocal index
+        index = vector.index() if index is None else index
+        known = ((index.get(row["id"]), row) for row in rows["records"])
+        return [
+            Recalled.of(record, row["score"], row["why"])
+            for record, row in known
+            if record is not None and record.current(at)
+        ]
+
+    return records
+
+
+def _joined(*parts: tuple[str, str]) -> str:
+    return "\n\n".join(f"{heading}\n{text}" for heading, text in parts if text)

@@ -1,0 +1,71 @@
+"""Words that tell what a sentence does: manners, stock phrases, wishes, promises, questions.
+
+English, Chinese and Japanese. A cue only shifts a sentence's rank, so a language without cues
+still gets a summary by position, content and facts.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Apostrophes come straight, curled or not at all.
+_COURTESY = re.compile(
+    r"\b(?:hi|hiya|hello|hey|dear|greetings|good (?:morning|afternoon|evening|day|night)|thanks?"
+    r"|thx|cheers|ty|welcome|no (?:problem|worries)|(?:good)?bye|see you|ok(?:ay)?|great|perfect"
+    r"|cool|awesome|got it|sure|yes|no|understood|alright|gotcha|lol|haha|hmm|take care"
+    r"|have a (?:great|good|nice|lovely|wonderful)|hope (?:this|that) helps)\b"
+    r"|你好|您好|谢谢|感谢|再见|好的|不客气|早上好|晚上好"
+    r"|ありがとう|こんにちは|はじめまして|お世話",
+    re.IGNORECASE,
+)
+_STOCK = re.compile(
+    r"\b(?:sorry|apolog\w+|oh no|(?:i|we) understand|understand (?:that|how|your)|frustrat\w+"
+    r"|appreciate|patience|(?:happy|glad|here|love|like|want) to help|how (?:can|may) (?:i|we)"
+    r"|bear with|here for you|give us a shout|reach(?:ing)? out|anything else|keep us posted"
+    r"|let (?:us|me) know|(?:any|other|further) questions|for your (?:interest|feedback|time))\b"
+    r"|抱歉|对不起|不好意思|很高兴为您|请问(?:还)?有什么|祝您|申し訳|お役に立|ご利用",
+    re.IGNORECASE,
+)
+_WISH = re.compile(
+    r"\b(?:not|never|(?:ca|wo|does|did|is|do|has|have)n['’]?t|cannot|unable|broken|issues?"
+    r"|problems?|errors?|fail\w*|wrong|missing|late|delay\w*|cancel\w*|help|how|why|when|want\w*"
+    r"|need\w*|try|trying|tried|wait\w*|still|keeps?|lost|charged|refund\w*|complain\w*|prefer\w*"
+    r"|allergic|instead)\b"
+    r"|[想要错坏退换]|需要|希望|不能|无法|没有|问题|取消|投诉|帮我|怎么|为什么|过敏"
+    r"|たい|ほしい|ください|できない|ません|返品|交換|壊れ|届かない",
+    re.IGNORECASE,
+)
+_PROMISE = re.compile(
+    r"\b(?:will|(?:we|i)['’]?ll|refund\w*|replac\w+|cancel\w*|sen[dt]\w*|issued?|escalat\w+"
+    r"|report\w*|resolv\w+|fix\w*|deliver\w*|arriv\w+|updat\w+|contact\w*|call\w*|check\w*|try"
+    r"|need\w*|must|should|can|recommend\w*|available|unable|able|investigat\w+|process\w*"
+    r"|credit\w*|ship\w*|book\w*|confirm\w*|offer\w*|restart\w*|reset\w*|reinstall\w*|visit\w*)\b"
+    r"|[将会已]|可以|建议|退款|补发|更换|处理|安排|联系|いたします|可能",
+    re.IGNORECASE,
+)
+_QUESTION = re.compile(r"[?？؟]|(?:吗|ですか|ますか)。?$")
+
+
+def courtesy(text: str) -> bool:
+    """Whether ``text`` greets, thanks or agrees; alone it says nothing."""
+    return bool(_COURTESY.search(text))
+
+
+def stock(text: str) -> bool:
+    """Whether ``text`` has an agent's phrase that fits any conversation."""
+    return bool(_STOCK.search(text))
+
+
+def wishes(text: str) -> bool:
+    """Whether ``text`` names a trouble or a wish."""
+    return bool(_WISH.search(text))
+
+
+def promises(text: str) -> bool:
+    """Whether ``text`` says what is, can or will be done."""
+    return bool(_PROMISE.search(text))
+
+
+def asks(text: str) -> bool:
+    """Whether ``text`` is a question."""
+    return bool(_QUESTION.search(text))

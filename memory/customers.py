@@ -1,0 +1,59 @@
+"""A customer's row: the counter that orders its rows, its generation, and its watermarks."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+Owner = tuple[str, str]  # (tenant, customer)
+WHERE = "WHERE tenant = :tenant AND customer = :customer"
+
+_ALLOCATE = text(
+    "INSERT INTO customers (tenant, customer, seq, generation, written, embedded) "
+    "VALUES (:tenant, :customer, :count, :fresh, 0, 0) "
+    "ON CONFLICT (tenant, customer) DO UPDATE SET seq = customers.seq + :count "
+    "RETURNING seq, generation"
+)
+_STATE = text(f"SELECT seq, generation, written, embedded FROM customers {WHERE}")
+_MOVE = text(f"UPDATE customers SET generation = generation + 1 {WHERE}")
+
+
+class State(NamedTuple):
+    """Where a customer's rows stand; all zero for one who has none."""
+
+    seq: int = 0
+    generation: int = 0
+    written: int = 0
+    embedded: int = 0
+
+
+def key(owner: Owner, **more: Any) -> dict[str, Any]:
+    """The bind parameters that every statement has."""
+    return {"tenant": owner[0], "customer": owner[1], **more}
+
+
+def allocate(connection: Connection, owner: Owner, count: int) -> tuple[int, int]:
+    """Take ``count`` sequence numbers; return (the first of them, the generation).
+
+    The row stays locked until the transaction ends, so numbers are committed in order: a
+    reader that has seen n will never see a smaller one appear. A generation starts at random,
+    so that one from before an erasure never fits again.
+    """
+    last, generation = connection.execute(
+        _ALLOCATE, key(owner, count=count, fresh=secrets.randbits(53))
+    ).one()
+    return last - count + 1, generation
+
+
+def state(connection: Connection, owner: Owner) -> State:
+    """The customer's counters."""
+    row = connection.execute(_STATE, key(owner)).first()
+    return State(*row) if row else State()
+
+
+def move_generation(connection: Connection, owner: Owner) -> None:
+    """Say that something remembered was changed or taken away: caches and prompts rebuild."""
+    connection.execute(_MOVE, key(owner))

@@ -1,0 +1,61 @@
+"""Stored messages as LangChain's, and back.
+
+What a message carries beside its text (tool calls, content blocks, a name) is kept; what a
+model's server said about the call (``response_metadata``, usage) is not.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    BaseMessageChunk,
+    HumanMessage,
+    SystemMessage,
+    message_chunk_to_message,
+    message_to_dict,
+    messages_from_dict,
+)
+
+from memory.transcript import make_message
+from memory.types import CountTokens, Message
+
+_PLAIN: dict[str, type[BaseMessage]] = {
+    "human": HumanMessage,
+    "ai": AIMessage,
+    "system": SystemMessage,
+}
+MESSAGE_OVERHEAD = 4  # tokens that a chat template puts around a message
+
+
+def to_langchain(message: Message) -> BaseMessage:
+    """The LangChain message that was stored, with its id."""
+    if message.data is not None:
+        return messages_from_dict([message.data])[0]
+    return _PLAIN[message.role](content=message.text, id=message.id)
+
+
+def from_langchain(
+    message: BaseMessage, count_tokens: CountTokens, at: datetime | None = None
+) -> Message:
+    """A message to store; ``at`` is when it was said, now if not given."""
+    if isinstance(message, BaseMessageChunk):
+        message = message_chunk_to_message(message)
+    text = str(message.text)
+    plain = (
+        type(message) is _PLAIN.get(message.type)
+        and message.content == text
+        and message.name is None
+        and not message.additional_kwargs
+        and not getattr(message, "tool_calls", None)
+    )
+    return make_message(
+        message.type,
+        text,
+        count_tokens(text) + MESSAGE_OVERHEAD,
+        at=at,
+        message_id=message.id,
+        data=None if plain else message_to_dict(message),
+    )

@@ -1,0 +1,140 @@
+"""One customer's records with both indexes over them: what a retriever looks at."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from memory.clock import to_stamp
+from memory.indexes.base import Mask
+from memory.indexes.faiss import FaissIndex
+from memory.indexes.lexical import LexicalIndex, terms
+from memory.types import Floats, Positions, Record
+
+_NEVER = 2**63 - 1
+
+
+class CustomerIndex:
+    """Records by position, the lexical index over all of them, the dense one over the first m.
+
+    Whoever reads or adds holds ``lock``.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        self.lock = threading.RLock()
+        self.reset(dimension)
+
+    def reset(self, dimension: int) -> None:
+        """Empty it."""
+        self.records: list[Record] = []
+        self.dense = FaissIndex(dimension)
+        self.lexical = LexicalIndex()
+        self._position: dict[str, int] = {}
+        self._by_message: dict[str, list[int]] = {}
+        self._expires: array[int] = array("q")  # microseconds; 0 for a superseded record
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        return len(self.records)
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Append the records that are not there yet."""
+        for record in records:
+            if record.id not in self._position:
+                position = self._position[record.id] = len(self.records)
+                for message in record.messages:
+                    self._by_message.setdefault(message, []).append(position)
+                self._expires.append(_expires(record))
+                self.lexical.add([record.terms or terms(record.text)])
+                # The postings hold the terms from here on.
+                self.records.append(replace(record, terms=()))
+
+    def add_vectors(self, vectors: Floats) -> None:
+        """Append the vectors (n, d) of the first records that have none yet."""
+        self.dense.add(vectors)
+
+    def without_vector(self) -> list[Record]:
+        """The records that the dense index does not cover yet."""
+        return self.records[len(self.dense) :]
+
+    def position(self, record_id: str) -> int:
+        """Where the record with an id is; KeyError if it is not there."""
+        return self._position[record_id]
+
+    def get(self, record_id: str) -> Record | None:
+        """A record by its id."""
+        position = self._position.get(record_id)
+        return None if position is None else self.records[position]
+
+    def vector_of(self, record_id: str) -> Floats | None:
+        """A record's vector by its id, if it has one."""
+        position = self._position.get(record_id)
+        if position is None or position >= len(self.dense):
+            return None
+        return self.dense.vector(position)
+
+    def view(self, now: datetime, without: Collection[str] = ()) -> View:
+        """What may be recalled at ``now``; records with a source message in ``without`` not."""
+        # Arrays, not a loop over records: this is on the way of every turn.
+        allowed = np.array(self._expires) > to_stamp(now)
+        for message in without:
+            for position in self._by_message.get(message, ()):
+                allowed[position] = False
+        return View(self, allowed)
+
+
+def _expires(record: Record) -> int:
+    if record.superseded_by is not None:
+        return 0
+    return _NEVER if record.expires_at is None else to_stamp(record.expires_at)
+
+
+class View:
+    """A customer's index through a mask (implements ``memory.types.Candidates``)."""
+
+    def __init__(self, index: CustomerIndex, allowed: Mask) -> None:
+        self._index = index
+        self._allowed = allowed
+        self._terms: tuple[str, list[str]] = ("", [])  # of the text asked for last
+
+    def __len__(self) -> int:
+        """How many records there are, allowed or not."""
+        return len(self._index)
+
+    def __getitem__(self, position: int) -> Record:
+        """The record at a position."""
+        return self._index.records[position]
+
+    def allowed(self) -> Mask:
+        """Which records may be returned."""
+        return self._allowed
+
+    def dense(self, vector: Floats, k: int) -> tuple[Positions, Floats]:
+        """The k nearest allowed records."""
+        return self._index.dense.search(vector, k, self._allowed)
+
+    def lexical(self, text: str, k: int) -> tuple[Positions, Floats]:
+        """The k best allowed records by BM25."""
+        return self._index.lexical.search(self._terms_of(text), k, self._allowed)
+
+    def matched(self, text: str, position: int) -> list[str]:
+        """Which terms of ``text`` the record at a position has."""
+        return self._index.lexical.matched(self._terms_of(text), position)
+
+    def position(self, record_id: str) -> int:
+        """Where the record with an id is."""
+        return self._index.position(record_id)
+
+    def vector(self, position: int) -> Floats | None:
+        """A record's unit vector, or None while it has none."""
+        return self._index.dense.vector(position) if position < len(self._index.dense) else None
+
+    def _terms_of(self, text: str) -> list[str]:
+        if self._terms[0] != text:
+            self._terms = (text, terms(text))
+        return self._terms[1]

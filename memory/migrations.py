@@ -1,0 +1,125 @@
+"""The schema, as numbered steps that run at open, each once, under a lock.
+
+Every key begins with (tenant, customer), so a customer's rows lie together and no query can
+reach past its scope. Times are microseconds since 1970, UTC. JSON is stored as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from memory.database import Database
+from memory.errors import SchemaTooNew
+
+_TABLES = """
+CREATE TABLE customers (
+    tenant TEXT NOT NULL, customer TEXT NOT NULL,
+    seq BIGINT NOT NULL,          -- last number given to a row of this customer
+    generation BIGINT NOT NULL,   -- moves when something remembered is changed or taken away
+    written BIGINT NOT NULL,      -- messages up to here have been turned into records
+    embedded BIGINT NOT NULL,     -- records up to here have vectors
+    PRIMARY KEY (tenant, customer)
+) {clustered};
+CREATE TABLE sessions (
+    tenant TEXT NOT NULL, customer TEXT NOT NULL, session TEXT NOT NULL,
+    created BIGINT NOT NULL, updated BIGINT NOT NULL,
+    messages BIGINT NOT NULL, tokens BIGINT NOT NULL,
+    lease TEXT, lease_until BIGINT,   -- the turn that is being answered
+    PRIMARY KEY (tenant, customer, session)
+) {clustered};
+CREATE TABLE messages (
+    tenant TEXT NOT NULL, customer TEXT NOT NULL, seq BIGINT NOT NULL,
+    session TEXT NOT NULL, id TEXT NOT NULL, role TEXT NOT NULL, text TEXT NOT NULL,
+    at BIGINT NOT NULL, tokens BIGINT NOT NULL, turn TEXT, data TEXT,
+    forgotten INTEGER NOT NULL DEFAULT 0,   -- kept in the transcript, never in a prompt
+    PRIMARY KEY (tenant, customer, seq)
+) {clustered};
+CREATE INDEX messages_by_session ON messages (tenant, customer, session, seq);
+CREATE TABLE turns (
+    tenant TEXT NOT NULL, customer TEXT NOT NULL, id TEXT NOT NULL,
+    session TEXT NOT NULL, status TEXT NOT NULL, at BIGINT NOT NULL,
+    question BIGINT NOT NULL, answer BIGINT,   -- seq of the messages
+    key TEXT, body TEXT,                       -- idempotency key, hash of what came with it
+    recalled TEXT, usage TEXT,
+    PRIMARY KEY (tenant, customer, id)
+) {clustered};
+CREATE UNIQUE INDEX turns_by_key ON turns (tenant, customer, key) WHERE key IS NOT NULL;
+CREATE TABLE records (
+    tenant TEXT NOT NULL, customer TEXT NOT NULL, seq BIGINT NOT NULL,
+    id TEXT NOT NULL, session TEXT NOT NULL, role TEXT NOT NULL, text TEXT NOT NULL,
+    at BIGINT NOT NULL, messages TEXT NOT NULL, terms TEXT NOT NULL,
+    superseded_by TEXT, valid_to BIGINT, expires_at BIGINT,
+    PRIMARY KEY (tenant, customer, seq)
+) {clustered};
+CREATE UNIQUE INDEX records_by_id ON records (tenant, customer, id);
+CREATE TABLE vectors (
+    tenant TEXT NOT NULL, customer TEXT NOT NULL, seq BIGINT NOT NULL,
+    vector {blob} NOT NULL,   -- float16, unit length
+    PRIMARY KEY (tenant, customer, seq)
+) {clustered};
+CREATE TABLE segments (
+    tenant TEXT NOT NULL, customer TEXT NOT NULL, session TEXT NOT NULL,
+    first BIGINT NOT NULL, last BIGINT NOT NULL, sentences TEXT NOT NULL, at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, customer, session, last)
+) {clustered};
+CREATE TABLE summaries (
+    tenant TEXT NOT NULL, customer TEXT NOT NULL, session TEXT NOT NULL,
+    version BIGINT NOT NULL, watermark BIGINT NOT NULL, text TEXT NOT NULL,
+    tokens BIGINT NOT NULL, source TEXT NOT NULL, at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, customer, session, version)
+) {clustered};
+"""
+
+
+def m001_create_tables(connection: Connection) -> None:
+    """Messages, turns, records, vectors, summaries."""
+    sqlite = connection.dialect.name == "sqlite"
+    script = _TABLES.format(
+        # WITHOUT ROWID keeps a customer's rows on neighbouring pages however many
+        # customers write in turn.
+        clustered="WITHOUT ROWID" if sqlite else "",
+        blob="BLOB" if sqlite else "BYTEA",
+    )
+    for statement in script.split(";\n"):
+        if statement.strip():
+            connection.execute(text(statement))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_create_tables,)
+
+
+def migrate(database: Database) -> None:
+    """Bring the schema up to this code's.
+
+    Raises:
+        SchemaTooNew: the database was written by a newer version.
+    """
+    with database.write() as connection:  # on SQLite this is the lock
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(7205759403)"))
+        connection.execute(
+            text("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        )
+        found = connection.execute(
+            text("SELECT value FROM meta WHERE name = 'schema_version'")
+        ).scalar()
+        version = int(found or 0)
+        if version > len(MIGRATIONS):
+            msg = (
+                f"the database has schema version {version}, this program knows "
+                f"{len(MIGRATIONS)}: upgrade langchain-memory-service, or open another database"
+            )
+            raise SchemaTooNew(msg)
+        for step in MIGRATIONS[version:]:
+            step(connection)
+        if version < len(MIGRATIONS):
+            connection.execute(
+                text(
+                    "INSERT INTO meta (name, value) VALUES ('schema_version', :v) "
+                    "ON CONFLICT (name) DO UPDATE SET value = :v"
+                ),
+                {"v": str(len(MIGRATIONS))},
+            )

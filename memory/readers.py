@@ -1,0 +1,50 @@
+"""Readers: what was recalled, as text or messages for a prompt, within a token budget.
+
+Only what is stored is written, nothing that depends on the time of reading: the same records
+give the same text in every prompt, so that a prompt keeps its beginning.
+"""
+
+from __future__ import annotations
+
+from langchain_core.messages import BaseMessage, SystemMessage
+
+from memory.types import CountTokens, Recalled
+
+_SHORTEST = 12  # tokens; hardly a line is shorter
+_MISSES = 4  # counting tokens takes time, and those after so many misses matter little
+_SPEAKER = {"human": "customer", "ai": "agent"}
+
+
+def as_text(recalled: list[Recalled], budget: int, count_tokens: CountTokens) -> str:
+    """One line a record, the best first, as many as fit into the budget."""
+    return "\n".join(line(r) for r in fitting(recalled, budget, count_tokens))
+
+
+def as_messages(
+    recalled: list[Recalled], budget: int, count_tokens: CountTokens
+) -> list[BaseMessage]:
+    """One system message a record, in the order in which they were said."""
+    kept = fitting(recalled, budget, count_tokens)
+    return [SystemMessage(line(r)) for r in sorted(kept, key=lambda r: (r.at, r.id))]
+
+
+def fitting(recalled: list[Recalled], budget: int, count_tokens: CountTokens) -> list[Recalled]:
+    """The best records whose lines fit into the budget; a few that are too long are passed over."""
+    kept: list[Recalled] = []
+    misses = 0
+    for r in recalled:
+        cost = count_tokens(line(r)) + 1  # the line break
+        if cost <= budget:
+            kept.append(r)
+            budget -= cost
+        else:
+            misses += 1
+        if budget < _SHORTEST or misses == _MISSES:
+            break
+    return kept
+
+
+def line(recalled: Recalled) -> str:
+    """A record as it stands in a prompt: when, who, what."""
+    speaker = _SPEAKER.get(recalled.role, recalled.role)
+    return f"- {recalled.at:%Y-%m-%d} {speaker}: {' '.join(recalled.text.split())}"

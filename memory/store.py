@@ -1,0 +1,243 @@
+"""MemoryStore: one database of conversations and what is remembered of them."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from memory import customers
+from memory.cache import IndexCache
+from memory.customers import WHERE, Owner, key
+from memory.database import Database
+from memory.embeddings import Encoder
+from memory.errors import EmbeddingMismatch, StoreError
+from memory.migrations import migrate
+from memory.records import Records
+from memory.summaries import Summaries
+from memory.transcript import Transcript
+from memory.turns import Turns
+from memory.types import Scope, Writer
+
+_logger = logging.getLogger(__name__)
+
+# Vectors go by their record's number, so before the records.
+_OF_SESSION = {
+    "vectors": text(
+        f"DELETE FROM vectors {WHERE} AND seq IN "
+        f"(SELECT seq FROM records {WHERE} AND session = :session)"
+    ),
+    **{
+        table: text(f"DELETE FROM {table} {WHERE} AND session = :session")
+        for table in ("records", "messages", "turns", "segments", "summaries", "sessions")
+    },
+}
+_OF_CUSTOMER = {
+    table: text(f"DELETE FROM {table} {WHERE}")
+    for table in (*_OF_SESSION, "customers")
+}  # fmt: skip
+_META = text("SELECT value FROM meta WHERE name = :name")
+_SET_META = text(
+    "INSERT INTO meta (name, value) VALUES (:name, :value) "
+    "ON CONFLICT (name) DO UPDATE SET value = :value"
+)
+_ANY_VECTOR = text("SELECT 1 FROM vectors LIMIT 1")
+_EMBEDDED_BY = "embedding_model"
+
+
+class MemoryStore:
+    """The rows of one database, and the caches over them that its memories share.
+
+    Made by ``open_store``; safe to share between threads. The rows are reached through
+    ``transcript`` (sessions, messages), ``turns``, ``records`` and ``summaries``.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.transcript = Transcript(database)
+        self.turns = Turns(database)
+        self.records = Records(database)
+        self.summaries = Summaries(database)
+        self._caches: dict[tuple[str, Writer], IndexCache] = {}
+        self._lock = threading.Lock()
+        self._background: ThreadPoolExecutor | None = None
+        self._waiting: dict[Any, Future[None]] = {}
+        self.last_saved = threading.local()  # see StoredMemory.save_context
+
+    # --- caches --------------------------------------------------------------------------
+
+    def index_cache(self, encoder: Encoder, writer: Writer) -> IndexCache:
+        """The cache of customers' indexes for an embedding model and a writer.
+
+        Raises:
+            EmbeddingMismatch: the stored vectors were made by another model.
+        """
+        name = (encoder.name, writer)
+        with self._lock:
+            cache = self._caches.get(name)
+            if cache is None:
+                self._claim(encoder)
+                cache = self._caches[name] = IndexCache(self.records, encoder, writer)
+            return cache
+
+    def _claim(self, encoder: Encoder) -> None:
+        ours = f"{encoder.name} ({encoder.dimension})"
+        with self.database.write() as connection:
+            stored = connection.execute(_META, {"name": _EMBEDDED_BY}).scalar()
+            if stored == ours:
+                return
+            if stored is not None and connection.execute(_ANY_VECTOR).first() is not None:
+                msg = (
+                    f"the stored vectors were made by {stored}, this memory embeds with {ours}: "
+                    "use that model again, or make all vectors anew with "
+                    "`memory-service doctor --reembed`"
+                )
+                raise EmbeddingMismatch(msg)
+            connection.execute(_SET_META, {"name": _EMBEDDED_BY, "value": ours})
+
+    def forget_vectors(self) -> None:
+        """Drop every vector, so that another model can embed: each digest makes its own anew."""
+        with self.database.write() as connection:
+            connection.execute(text("DELETE FROM vectors"))
+            connection.execute(
+                text("UPDATE customers SET embedded = 0, generation = generation + 1")
+            )
+            connection.execute(text("DELETE FROM meta WHERE name = :name"), {"name": _EMBEDDED_BY})
+        with self._lock:
+            self._caches.clear()
+
+    def owners(self) -> list[Owner]:
+        """Every (tenant, customer) that has rows."""
+        with self.database.read() as connection:
+            rows = connection.execute(text("SELECT tenant, customer FROM customers ORDER BY 1, 2"))
+            return [(row.tenant, row.customer) for row in rows]
+
+    # --- deleting ------------------------------------------------------------------------
+
+    def delete_session(self, scope: Scope) -> dict[str, int]:
+        """Delete a session with its records, vectors and summaries.
+
+        Returns:
+            How many rows of each table went; empty when there was no such session.
+        """
+        return self._delete(_OF_SESSION, scope.owner, session=scope.session)
+
+    def erase(self, owner: Owner) -> dict[str, int]:
+        """Delete everything about a customer; counts as in ``delete_session``."""
+        return self._delete(_OF_CUSTOMER, owner)
+
+    def _delete(self, statements: dict[str, Any], owner: Owner, **more: str) -> dict[str, int]:
+        with self.database.write() as connection:
+            if customers.state(connection, owner).generation == 0:
+                return {}
+            # Moved first: it is the lock, and it ends whatever digest is under way.
+            customers.move_generation(connection, owner)
+            counts = {
+                table: connection.execute(statement, key(owner, **more)).rowcount
+                for table, statement in statements.items()
+            }
+        with self._lock:
+            for cache in self._caches.values():
+                cache.drop(owner)
+        return counts if any(counts.values()) else {}
+
+    # --- names and values ----------------------------------------------------------------
+
+    def get_meta(self, name: str) -> str | None:
+        """A named value of this database."""
+        with self.database.read() as connection:
+            return connection.execute(_META, {"name": name}).scalar()
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Keep a named value with this database."""
+        with self.database.write() as connection:
+            connection.execute(_SET_META, {"name": name, "value": value})
+
+    def backup(self, path: str | Path) -> None:
+        """Copy a SQLite database, while it is in use, to a new private file.
+
+        Raises:
+            StoreError: the file is there already, or the database is no SQLite file.
+        """
+        source, target = self.database.path, Path(path)
+        if source is None:
+            msg = "this database is on a Postgres server: back it up with pg_dump"
+            raise StoreError(msg)
+        try:
+            target.touch(mode=0o600, exist_ok=False)
+        except OSError as error:
+            msg = f"cannot write the backup {target}: {error.strerror}"
+            raise StoreError(msg) from error
+        with sqlite3.connect(source) as live, sqlite3.connect(target) as copy:
+            live.backup(copy)
+        live.close()
+        copy.close()
+
+    # --- background ----------------------------------------------------------------------
+
+    def in_background(self, name: Any, work: Callable[[], object]) -> None:
+        """Run ``work`` after the turn, unless work of the same name is waiting already."""
+        with self._lock:
+            waiting = self._waiting.get(name)
+            if waiting is not None and not waiting.running() and not waiting.done():
+                return
+            if self._background is None:
+                self._background = ThreadPoolExecutor(1, thread_name_prefix="memory-digest")
+            self._waiting[name] = self._background.submit(self._run, name, work)
+
+    def _run(self, name: Any, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception:  # the rows are safe, and the next digest does what this one could not
+            _logger.exception("the digest of %s failed", name)
+        finally:
+            with self._lock:
+                waiting = self._waiting.get(name)
+                if waiting is not None and waiting.running():
+                    del self._waiting[name]
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until everything in the background is done."""
+        with self._lock:
+            waiting = list(self._waiting.values())
+        for future in waiting:
+            future.result(timeout)
+
+    def close(self) -> None:
+        """Finish what runs in the background and close the database."""
+        if self._background is not None:
+            self._background.shutdown(wait=True)
+        self.database.close()
+
+    def __enter__(self) -> MemoryStore:
+        """Use it as a context manager: it is closed at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_store(url: str = "sqlite://") -> MemoryStore:
+    """Open the database at ``url`` and bring its schema up to date.
+
+    Args:
+        url: ``sqlite:///chat.db`` (relative), ``sqlite:////var/lib/chat.db`` (absolute),
+            ``postgresql+psycopg://user:password@host/name``, or ``sqlite://`` for a private
+            file that is gone when the store is closed.
+
+    Raises:
+        StoreError: the URL is no database's; NotADatabase, SchemaTooNew, StoreUnavailable.
+    """
+    database = Database(url)
+    try:
+        migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return MemoryStore(database)

@@ -1,0 +1,142 @@
+"""Summaries of sessions, as rows: one segment for each fold, and the versions made of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from memory import customers
+from memory.clock import now, to_stamp
+from memory.customers import WHERE, Owner, key
+from memory.database import Database
+from memory.extractive import Sentence
+from memory.types import Scope
+
+STALE = "stale"  # a summary's source when something it was made from has been forgotten
+
+_SESSION = f"{WHERE} AND session = :session"
+_LATEST = text(
+    f"SELECT version, watermark, text, tokens, source FROM summaries {_SESSION} "
+    "ORDER BY version DESC LIMIT 1"
+)
+_VERSIONS = text(
+    f"SELECT version, watermark, text, tokens, source FROM summaries {_SESSION} ORDER BY version"
+)
+_SEGMENTS = text(f"SELECT first, last, sentences FROM segments {_SESSION} ORDER BY last")
+_ADD_SEGMENT = text(
+    "INSERT INTO segments (tenant, customer, session, first, last, sentences, at) "
+    "VALUES (:tenant, :customer, :session, :first, :last, :sentences, :at)"
+)
+_ADD = text(
+    "INSERT INTO summaries (tenant, customer, session, version, watermark, text, tokens, source, "
+    "at) VALUES (:tenant, :customer, :session, :version, :watermark, :text, :tokens, :source, :at)"
+)
+_HIDE = text(f"UPDATE messages SET forgotten = 1 {WHERE} AND seq = :seq")
+_COVERED = text(f"SELECT 1 FROM segments {_SESSION} AND first <= :seq AND last >= :seq LIMIT 1")
+_DROP_SEGMENTS = text(f"DELETE FROM segments {_SESSION}")
+_DROP_OLD = text(
+    f"DELETE FROM summaries {_SESSION} AND version < "
+    f"(SELECT max(version) FROM summaries {_SESSION})"
+)
+_EMPTY = text(f"UPDATE summaries SET text = '', tokens = 0, source = '{STALE}' {_SESSION}")
+
+
+class Segment(NamedTuple):
+    """What one fold kept of the messages first..last (sequence numbers)."""
+
+    first: int
+    last: int
+    sentences: list[Sentence]
+
+
+class Summary(NamedTuple):
+    """A version of a session's summary; messages up to the watermark are in it."""
+
+    version: int
+    watermark: int
+    text: str
+    tokens: int
+    source: str  # "extractive", "model" or STALE
+
+
+NO_SUMMARY = Summary(0, 0, "", 0, "extractive")
+
+
+class Summaries:
+    """The segments and summaries of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def latest(self, scope: Scope) -> Summary:
+        """The version in force; ``NO_SUMMARY`` if nothing was folded yet."""
+        with self._database.read() as connection:
+            row = connection.execute(_LATEST, key(scope.owner, session=scope.session)).first()
+        return Summary(*row) if row else NO_SUMMARY
+
+    def versions(self, scope: Scope) -> list[Summary]:
+        """All versions, the oldest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(_VERSIONS, key(scope.owner, session=scope.session)).all()
+        return [Summary(*row) for row in rows]
+
+    def segments(self, scope: Scope) -> list[Segment]:
+        """The segments, in the order of what they cover."""
+        with self._database.read() as connection:
+            rows = connection.execute(_SEGMENTS, key(scope.owner, session=scope.session)).all()
+        return [
+            Segment(first, last, [Sentence(**s) for s in json.loads(sentences)])
+            for first, last, sentences in rows
+        ]
+
+    def add(
+        self, scope: Scope, before: Summary, segments: Sequence[Segment], after: Summary,
+        generation: int,
+    ) -> bool:  # fmt: skip
+        """Add segments and the version made with them.
+
+        Returns:
+            False, and nothing is written, if ``before`` is no longer the version in force or
+            the customer's generation is another one.
+        """
+        at = to_stamp(now())
+        owner = scope.owner
+        with self._database.write() as connection:
+            # Written to, not only read: the customer's row is the lock.
+            _, current = customers.allocate(connection, owner, 0)
+            row = connection.execute(_LATEST, key(owner, session=scope.session)).first()
+            if current != generation or (Summary(*row) if row else NO_SUMMARY) != before:
+                return False
+            for segment in segments:
+                sentences = json.dumps([asdict(s) for s in segment.sentences], ensure_ascii=False)
+                connection.execute(
+                    _ADD_SEGMENT,
+                    key(owner, session=scope.session, first=segment.first, last=segment.last,
+                        sentences=sentences, at=at),
+                )  # fmt: skip
+            connection.execute(
+                _ADD,
+                key(owner, session=scope.session, version=before.version + 1,
+                    watermark=after.watermark, text=after.text, tokens=after.tokens,
+                    source=after.source, at=at),
+            )  # fmt: skip
+        return True
+
+
+def hide_message(connection: Connection, owner: Owner, session: str, seq: int) -> None:
+    """Take a message out of every prompt to come; the transcript keeps it.
+
+    Where it was folded into a summary, all that was made from it goes, old versions too; the
+    watermark stays, and the summary is made again from the messages when it is next read.
+    """
+    connection.execute(_HIDE, key(owner, seq=seq))
+    where = key(owner, session=session)
+    if connection.execute(_COVERED, {**where, "seq": seq}).first() is not None:
+        connection.execute(_DROP_SEGMENTS, where)
+        connection.execute(_DROP_OLD, where)
+        connection.execute(_EMPTY, where)

@@ -1,0 +1,193 @@
+"""What was said: sessions and messages, as rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import text
+from sqlalchemy.engine import Connection, Row
+
+from memory import customers
+from memory.clock import from_stamp, now, to_stamp
+from memory.customers import WHERE, Owner, key
+from memory.database import Database, new_id
+from memory.errors import InvalidInput
+from memory.types import Message, Scope, check_name, check_text
+
+ROLES = frozenset({"human", "ai", "system", "tool", "function", "chat"})
+COLUMNS = "seq, session, id, role, text, at, tokens, turn, data"
+
+_ADD = text(
+    f"INSERT INTO messages (tenant, customer, {COLUMNS}) VALUES "
+    "(:tenant, :customer, :seq, :session, :id, :role, :text, :at, :tokens, :turn, :data)"
+)
+_GROW = text(
+    "INSERT INTO sessions (tenant, customer, session, created, updated, messages, tokens) "
+    "VALUES (:tenant, :customer, :session, :at, :at, :messages, :tokens) "
+    "ON CONFLICT (tenant, customer, session) DO UPDATE SET updated = excluded.updated, "
+    "messages = sessions.messages + excluded.messages, "
+    "tokens = sessions.tokens + excluded.tokens"
+)
+_KNOWN = text(f"SELECT id FROM messages {WHERE} AND id IN :ids").bindparams(
+    sa.bindparam("ids", expanding=True)
+)
+_SAID = (
+    "SELECT m.seq, m.session, m.id, m.role, m.text, m.at, m.tokens, m.turn, m.data, "
+    "t.status, t.recalled FROM messages m LEFT JOIN turns t "
+    "ON t.tenant = m.tenant AND t.customer = m.customer AND t.id = m.turn "
+    "WHERE m.tenant = :tenant AND m.customer = :customer AND m.session = :session "
+    "AND m.forgotten = 0"
+)
+_WINDOW = text(f"{_SAID} AND m.seq > :after ORDER BY m.seq")
+_NEWEST = text(f"{_SAID} AND m.seq < :before ORDER BY m.seq DESC LIMIT :limit")
+_SESSION_COLUMNS = "session, messages, tokens, created, updated"
+_SESSIONS = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} ORDER BY updated DESC, session")
+_SESSION = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} AND session = :session")
+
+
+class Said(NamedTuple):
+    """A message with the status of its turn, and what was recalled for that turn.
+
+    Both are None for an imported message, which has no turn.
+    """
+
+    message: Message
+    status: str | None
+    recalled: dict[str, Any] | None
+
+
+class Session(NamedTuple):
+    """A session's name, how much was said in it, and when."""
+
+    session: str
+    messages: int
+    tokens: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Transcript:
+    """The sessions and messages of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, scope: Scope, messages: Sequence[Message]) -> int:
+        """Store messages as they are; those whose id the customer already has are left out.
+
+        Returns:
+            How many were stored.
+        """
+        for message in messages:
+            check_text(message.text)
+            check_name("message id", message.id)
+        if not messages:
+            return 0
+        with self._database.write() as connection:
+            first, _ = customers.allocate(connection, scope.owner, len(messages))
+            known = _known_ids(connection, scope.owner, [m.id for m in messages])
+            fresh = {m.id: m for m in reversed(messages) if m.id not in known}
+            numbered = [replace(m, seq=first + i) for i, m in enumerate(reversed(fresh.values()))]
+            insert_messages(connection, scope, numbered)
+        return len(numbered)
+
+    def window(self, scope: Scope, after: int = 0) -> list[Said]:
+        """The session's messages after a sequence number, oldest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                _WINDOW, key(scope.owner, session=scope.session, after=after)
+            ).all()
+        return [_said(row) for row in rows]
+
+    def newest(self, scope: Scope, limit: int, before: int | None = None) -> list[Said]:
+        """The session's last ``limit`` messages before a sequence number, oldest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                _NEWEST,
+                key(scope.owner, session=scope.session, before=before or 2**62, limit=limit),
+            ).all()
+        return [_said(row) for row in reversed(rows)]
+
+    def sessions(self, owner: Owner) -> list[Session]:
+        """A customer's sessions, the last used first."""
+        with self._database.read() as connection:
+            return [_session(row) for row in connection.execute(_SESSIONS, key(owner))]
+
+    def session(self, scope: Scope) -> Session | None:
+        """One session, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(_SESSION, key(scope.owner, session=scope.session)).first()
+        return _session(row) if row else None
+
+
+def make_message(
+    role: str,
+    said: str,
+    tokens: int,
+    *,
+    at: datetime | None = None,
+    message_id: str | None = None,
+    data: dict[str, Any] | None = None,
+) -> Message:
+    """A message that has not been stored yet."""
+    if role not in ROLES:
+        msg = f"{role!r} is no message role: use one of {', '.join(sorted(ROLES))}"
+        raise InvalidInput(msg)
+    return Message(message_id or new_id(), "", role, said, at or now(), tokens=tokens, data=data)
+
+
+def message_from(row: Row[Any]) -> Message:
+    """A message from a row that has ``COLUMNS``."""
+    return Message(
+        id=row.id, session=row.session, role=row.role, text=row.text, at=from_stamp(row.at),
+        seq=row.seq, tokens=row.tokens, turn=row.turn,
+        data=json.loads(row.data) if row.data else None,
+    )  # fmt: skip
+
+
+def insert_messages(connection: Connection, scope: Scope, messages: Sequence[Message]) -> None:
+    """Insert numbered messages into the scope's session, and count them there."""
+    if not messages:
+        return
+    connection.execute(
+        _ADD,
+        [
+            key(scope.owner, seq=m.seq, session=scope.session, id=m.id, role=m.role, text=m.text,
+                at=to_stamp(m.at), tokens=m.tokens, turn=m.turn, data=dump(m.data))
+            for m in messages
+        ],
+    )  # fmt: skip
+    connection.execute(
+        _GROW,
+        key(scope.owner, session=scope.session, at=to_stamp(now()), messages=len(messages),
+            tokens=sum(m.tokens for m in messages)),
+    )  # fmt: skip
+
+
+def dump(value: Any) -> str | None:
+    """JSON as it is stored; None stays None."""
+    return None if value is None else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _known_ids(connection: Connection, owner: Owner, ids: Sequence[str]) -> set[str]:
+    known: set[str] = set()
+    for start in range(0, len(ids), 500):
+        rows = connection.execute(_KNOWN, key(owner, ids=list(ids[start : start + 500])))
+        known.update(rows.scalars())
+    return known
+
+
+def _said(row: Row[Any]) -> Said:
+    recalled = json.loads(row.recalled) if row.recalled else None
+    return Said(message_from(row), row.status, recalled)
+
+
+def _session(row: Row[Any]) -> Session:
+    return Session(
+        row.session, row.messages, row.tokens, from_stamp(row.created), from_stamp(row.updated)
+    )

@@ -1,0 +1,240 @@
+"""Turns: a customer's message and what became of its answer.
+
+A turn is durable before the model is asked: ``start`` commits the customer's message,
+``finish`` the answer. While a turn is being answered its session is held by a lease in the
+session's row, which expires by itself when the process that took it is gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection, Row
+
+from memory import customers
+from memory.clock import now, to_stamp
+from memory.customers import WHERE, Owner, key
+from memory.database import Database, new_id
+from memory.errors import SessionBusy, TurnConflict
+from memory.summaries import hide_message
+from memory.transcript import COLUMNS, dump, insert_messages, message_from
+from memory.types import Message, Scope, Turn, check_name, check_text
+
+LEASE_SECONDS = 20.0  # a lease that is not renewed for so long belongs to nobody
+
+_ADD = text(
+    "INSERT INTO turns (tenant, customer, id, session, status, at, question, answer, key, body, "
+    "recalled) VALUES (:tenant, :customer, :id, :session, :status, :at, :question, :answer, "
+    ":key, :body, :recalled)"
+)
+_TURN = (
+    f"SELECT id, session, status, question, answer, key, body, recalled, usage FROM turns {WHERE}"
+)
+_BY_KEY = text(f"{_TURN} AND key = :key")
+_BY_ID = text(f"{_TURN} AND id = :id")
+_RERUN = text(f"UPDATE turns SET status = 'running', answer = NULL {WHERE} AND id = :id")
+_FINISH = text(
+    "UPDATE turns SET status = :status, answer = :answer, recalled = :recalled, usage = :usage "
+    f"{WHERE} AND id = :id"
+)
+_MESSAGE = text(f"SELECT {COLUMNS} FROM messages {WHERE} AND seq = :seq")
+_FORGET_VECTOR = text(
+    f"DELETE FROM vectors {WHERE} AND seq IN "
+    f"(SELECT seq FROM records {WHERE} AND messages = :messages)"
+)
+_FORGET_RECORD = text(f"DELETE FROM records {WHERE} AND messages = :messages")
+_LEASE = text(f"SELECT lease, lease_until FROM sessions {WHERE} AND session = :session")
+_TAKE = text(
+    f"UPDATE sessions SET lease = :lease, lease_until = :until {WHERE} AND session = :session"
+)
+_RENEW = text(
+    f"UPDATE sessions SET lease_until = :until {WHERE} AND session = :session AND lease = :lease"
+)
+_FREE = text(
+    f"UPDATE sessions SET lease = NULL, lease_until = NULL {WHERE} "
+    "AND session = :session AND lease = :lease"
+)
+
+
+class Turns:
+    """The turns of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(
+        self,
+        scope: Scope,
+        question: Message,
+        answer: Message,
+        recalled: Mapping[str, Any] | None = None,
+    ) -> Turn:
+        """Store a whole turn in one transaction."""
+        check_text(question.text)
+        check_text(answer.text)
+        turn_id = new_id()
+        with self._database.write() as connection:
+            first, _ = customers.allocate(connection, scope.owner, 2)
+            question = replace(question, seq=first, session=scope.session, turn=turn_id)
+            answer = replace(answer, seq=first + 1, session=scope.session, turn=turn_id)
+            insert_messages(connection, scope, [question, answer])
+            turn = Turn(turn_id, scope.session, "complete", question, answer)
+            _insert(connection, scope, turn, recalled=recalled)
+        return turn
+
+    def start(self, scope: Scope, question: Message, idempotency_key: str | None = None) -> Turn:
+        """Commit a customer's message and hold its session until ``finish``.
+
+        With an idempotency key that was used before, for the same message, the turn it named
+        comes back: ``complete`` as it is, any other as ``running`` again.
+
+        Raises:
+            SessionBusy: another turn of this session, or this very one, is being answered.
+            TurnConflict: the key came with another message before.
+        """
+        check_text(question.text)
+        if idempotency_key is not None:
+            check_name("idempotency key", idempotency_key)
+        body = hashlib.sha256(f"{scope.session}\0{question.text}".encode()).hexdigest()
+        with self._database.write() as connection:
+            # The number is taken first: its row lock orders everything else of this customer.
+            first, _ = customers.allocate(connection, scope.owner, 1)
+            known = _by_key(connection, scope.owner, idempotency_key, body)
+            if known is not None and known.status == "complete":
+                return known
+            _check_free(connection, scope)
+            if known is not None:
+                turn = _rerun(connection, scope.owner, known)
+            else:
+                turn_id = new_id()
+                question = replace(question, seq=first, session=scope.session, turn=turn_id)
+                insert_messages(connection, scope, [question])
+                turn = Turn(turn_id, scope.session, "running", question, key=idempotency_key)
+                _insert(connection, scope, turn, body=body)
+            connection.execute(
+                _TAKE, key(scope.owner, session=scope.session, lease=turn.id, until=_lease_end())
+            )
+        return turn
+
+    def finish(
+        self,
+        scope: Scope,
+        turn: Turn,
+        answer: Message | None,
+        status: str,
+        recalled: Mapping[str, Any] | None = None,
+        usage: Mapping[str, Any] | None = None,
+    ) -> Turn | None:
+        """Commit the answer of a started turn with its status, and let the session go.
+
+        Returns:
+            The turn, or None when it is no longer there (its session was deleted meanwhile)
+            or no longer running: then nothing is stored.
+        """
+        if answer is not None:
+            check_text(answer.text)
+        with self._database.write() as connection:
+            row = connection.execute(_BY_ID, key(scope.owner, id=turn.id)).first()
+            if row is None or row.status != "running":
+                return None
+            if answer is not None:
+                first, _ = customers.allocate(connection, scope.owner, 1)
+                answer = replace(answer, seq=first, session=scope.session, turn=turn.id)
+                insert_messages(connection, scope, [answer])
+            connection.execute(
+                _FINISH,
+                key(scope.owner, id=turn.id, status=status, answer=answer and answer.seq,
+                    recalled=dump(recalled), usage=dump(usage)),
+            )  # fmt: skip
+            connection.execute(_FREE, key(scope.owner, session=scope.session, lease=turn.id))
+        found = list((recalled or {}).get("records", ()))
+        return replace(turn, status=status, answer=answer, recalled=found, usage=dict(usage or {}))
+
+    def renew(self, scope: Scope, turn: Turn) -> None:
+        """Hold the session for another ``LEASE_SECONDS``."""
+        with self._database.write() as connection:
+            connection.execute(
+                _RENEW, key(scope.owner, session=scope.session, lease=turn.id, until=_lease_end())
+            )
+
+    def get(self, scope: Scope, turn_id: str) -> Turn | None:
+        """A turn with its messages, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(_BY_ID, key(scope.owner, id=turn_id)).first()
+            return _turn(connection, scope.owner, row) if row else None
+
+
+def _lease_end() -> int:
+    return to_stamp(now()) + int(LEASE_SECONDS * 1e6)
+
+
+def _insert(
+    connection: Connection,
+    scope: Scope,
+    turn: Turn,
+    body: str | None = None,
+    recalled: Mapping[str, Any] | None = None,
+) -> None:
+    connection.execute(
+        _ADD,
+        key(scope.owner, id=turn.id, session=scope.session, status=turn.status,
+            at=to_stamp(turn.question.at), question=turn.question.seq,
+            answer=turn.answer and turn.answer.seq, key=turn.key, body=body,
+            recalled=dump(recalled)),
+    )  # fmt: skip
+
+
+def _by_key(
+    connection: Connection, owner: Owner, idempotency_key: str | None, body: str
+) -> Turn | None:
+    if idempotency_key is None:
+        return None
+    row = connection.execute(_BY_KEY, key(owner, key=idempotency_key)).first()
+    if row is None:
+        return None
+    if row.body != body:
+        msg = (
+            f"the idempotency key {idempotency_key!r} was used for another message: "
+            "send a new key with a new message"
+        )
+        raise TurnConflict(msg)
+    return _turn(connection, owner, row)
+
+
+def _rerun(connection: Connection, owner: Owner, turn: Turn) -> Turn:
+    """Take a turn up again; what was said before it broke off leaves prompt and memory."""
+    if turn.answer is not None:
+        hide_message(connection, owner, turn.session, turn.answer.seq)
+        sources = key(owner, messages=dump([turn.answer.id]))
+        connection.execute(_FORGET_VECTOR, sources)
+        connection.execute(_FORGET_RECORD, sources)
+        customers.move_generation(connection, owner)
+    connection.execute(_RERUN, key(owner, id=turn.id))
+    return replace(turn, status="running", answer=None)
+
+
+def _check_free(connection: Connection, scope: Scope) -> None:
+    row = connection.execute(_LEASE, key(scope.owner, session=scope.session)).first()
+    at = to_stamp(now())
+    if row is not None and row.lease is not None and row.lease_until > at:
+        msg = f"another turn of session {scope.session!r} is being answered: try again after it"
+        raise SessionBusy(msg, retry_after=(row.lease_until - at) / 1e6)
+
+
+def _turn(connection: Connection, owner: Owner, row: Row[Any]) -> Turn:
+    def message(seq: int | None) -> Message | None:
+        found = connection.execute(_MESSAGE, key(owner, seq=seq)).first() if seq else None
+        return message_from(found) if found is not None else None
+
+    question = message(row.question)
+    assert question is not None, "a turn's question is deleted only with the turn"
+    recalled = json.loads(row.recalled) if row.recalled else {}
+    return Turn(
+        row.id, row.session, row.status, question, message(row.answer), row.key,
+        recalled.get("records", []), json.loads(row.usage) if row.usage else None,
+    )  # fmt: skip
