@@ -2,7 +2,7 @@
 
 from memory.buffer import BufferMemory
 from memory.conversation import ConversationMemory
-from memory.embeddings import EmbeddedEmbeddings, Encoder
+from memory.embeddings import EmbeddedEmbeddings, Encoder, embedded
 from memory.errors import (
     EmbeddingMismatch,
     InvalidInput,
@@ -22,6 +22,7 @@ from memory.store import MemoryStore, open_store
 from memory.summary import SummaryMemory
 from memory.tokens import count_tokens
 from memory.types import (
+    NAME_LIMIT,
     Add,
     Candidates,
     Change,
@@ -38,12 +39,15 @@ from memory.types import (
     Turn,
     Update,
     Writer,
+    check_name,
+    check_text,
 )
 from memory.updates import append, forget, replace_similar
 from memory.vector import VectorMemory
 from memory.writers import verbatim
 
 __all__ = [
+    "NAME_LIMIT",
     "Add",
     "BufferMemory",
     "Candidates",
@@ -82,8 +86,11 @@ __all__ = [
     "as_messages",
     "as_text",
     "attention",
+    "check_name",
+    "check_text",
     "count_tokens",
     "dense",
+    "embedded",
     "forget",
     "hops",
     "hybrid",

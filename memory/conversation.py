@@ -29,6 +29,7 @@ from memory.types import (
     Turn,
     Update,
     Writer,
+    check_text,
 )
 from memory.vector import VectorMemory
 
@@ -167,6 +168,18 @@ class ConversationMemory(StoredMemory):
         """The customer's records that bear on ``query``, best first, within a token budget."""
         return self.vector.recall(query, max_tokens)
 
+    def recalled_for(self, turn: Turn) -> list[Recalled]:
+        """What was recalled for an answered turn, less what has been forgotten since."""
+        return _again(self.vector)({"records": turn.recalled})
+
+    def check(self, text: str) -> None:
+        """Raise InvalidInput if a message of this text could not be stored or answered."""
+        if not text.strip():
+            msg = "the message is empty: say something"
+            raise InvalidInput(msg)
+        check_text(text)
+        self._check_room(self.count_tokens(text) + self.count_tokens(self.system))
+
     def start(self, text: str, idempotency_key: str | None = None) -> Turn:
         """Commit the customer's message before a model is asked (see ``Turns.start``)."""
         return self.store.turns.start(self.scope, self._message("human", text), idempotency_key)
@@ -206,6 +219,14 @@ class ConversationMemory(StoredMemory):
             _again(self.vector), self.count_tokens,
         )  # fmt: skip
 
+    def _check_room(self, tokens: int) -> None:
+        if self.context_tokens is not None and tokens > self.context_tokens:
+            msg = (
+                f"the message is too long for the model: with its instructions it takes {tokens} "
+                f"tokens of {self.context_tokens}. Send a shorter one"
+            )
+            raise InvalidInput(msg)
+
     def _shortened(self, layout: Layout, question: str) -> Layout:
         """Leave out the oldest messages, then what was recalled, until the prompt fits."""
         assert self.context_tokens is not None
@@ -216,11 +237,7 @@ class ConversationMemory(StoredMemory):
             elif recalled:
                 recalled = recalled[: len(recalled) // 2]
             else:
-                msg = (
-                    f"the message is too long for the model: with its instructions it takes "
-                    f"{layout.tokens} tokens of {self.context_tokens}. Send a shorter one"
-                )
-                raise InvalidInput(msg)
+                self._check_room(layout.tokens)
             layout = self._lay_out(question, _Parts(layout.summary, window, recalled))
         return layout
 

@@ -82,11 +82,16 @@ class MemoryStore:
         with self._lock:
             cache = self._caches.get(name)
             if cache is None:
-                self._claim(encoder)
+                self.check_embeddings(encoder)
                 cache = self._caches[name] = IndexCache(self.records, encoder, writer)
             return cache
 
-    def _claim(self, encoder: Encoder) -> None:
+    def check_embeddings(self, encoder: Encoder) -> None:
+        """Remember the model that embeds here.
+
+        Raises:
+            EmbeddingMismatch: the stored vectors were made by another one.
+        """
         ours = f"{encoder.name} ({encoder.dimension})"
         with self.database.write() as connection:
             stored = connection.execute(_META, {"name": _EMBEDDED_BY}).scalar()
@@ -117,6 +122,14 @@ class MemoryStore:
         with self.database.read() as connection:
             rows = connection.execute(text("SELECT tenant, customer FROM customers ORDER BY 1, 2"))
             return [(row.tenant, row.customer) for row in rows]
+
+    def lagging(self) -> list[Owner]:
+        """The customers whose digest may have been left undone, by a crash say."""
+        undone = text(
+            "SELECT tenant, customer FROM customers WHERE seq > written AND seq > embedded"
+        )
+        with self.database.read() as connection:
+            return [(row.tenant, row.customer) for row in connection.execute(undone)]
 
     # --- deleting ------------------------------------------------------------------------
 

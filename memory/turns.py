@@ -162,6 +162,12 @@ class Turns:
                 _RENEW, key(scope.owner, session=scope.session, lease=turn.id, until=_lease_end())
             )
 
+    def is_running(self, scope: Scope, idempotency_key: str) -> bool:
+        """Whether the turn that a key names is being answered."""
+        with self._database.read() as connection:
+            row = connection.execute(_BY_KEY, key(scope.owner, key=idempotency_key)).first()
+        return row is not None and row.status == "running"
+
     def get(self, scope: Scope, turn_id: str) -> Turn | None:
         """A turn with its messages, or None."""
         with self._database.read() as connection:

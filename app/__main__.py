@@ -1,0 +1,5 @@
+"""``python -m app`` is ``memory-service``."""
+
+from app.cli import main
+
+main()

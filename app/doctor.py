@@ -1,0 +1,88 @@
+"""What is wrong with data, model and settings, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import text
+
+from app.embeddings import open_embeddings
+from app.settings import Settings
+from memory import MemoryServiceError, MemoryStore, Scope, VectorMemory, open_store
+
+Finding = tuple[str, str | None, str]  # what was looked at, what is wrong with it, what to do
+
+_LOW_DISK = 200 * 2**20  # bytes
+
+
+def diagnose(settings: Settings) -> Iterator[Finding]:
+    """Look at everything that a start needs; a part that is ill does not hide the others."""
+    checks: list[tuple[str, Callable[[Settings], str | None], str]] = [
+        ("data folder", _folder, "Set MEMORY_SERVICE_DATA_DIR to a folder of this user's."),
+        ("database", _database, "Restore a backup, or give another --database."),
+        ("embeddings", _embeddings, "Run `memory-service model pull`, or `doctor --reembed`."),
+        ("language model", _model, "Run `memory-service model pull`, or set --llm."),
+        ("address", _address, "Listen on 127.0.0.1 behind a proxy that speaks TLS."),
+    ]
+    for name, check, remedy in checks:
+        try:
+            fault = check(settings)
+        except MemoryServiceError as error:
+            fault = str(error)
+        yield name, fault, remedy
+
+
+def reembed_all(store: MemoryStore, settings: Settings) -> int:
+    """Drop every vector and make all anew with the model of the settings."""
+    encoder = open_embeddings(settings.embeddings)
+    store.forget_vectors()
+    owners = store.owners()
+    for tenant, customer in owners:
+        scope = Scope(tenant=tenant, customer=customer)
+        VectorMemory(store=store, scope=scope, embeddings=encoder, background=False).digest()
+    return len(owners)
+
+
+def _folder(settings: Settings) -> str | None:
+    folder = settings.data_dir
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        return f"{folder} cannot be written"
+    free = shutil.disk_usage(folder).free
+    return f"only {free // 2**20} MB are free in {folder}" if free < _LOW_DISK else None
+
+
+def _database(settings: Settings) -> str | None:
+    with open_store(settings.database_url) as store, store.database.read() as connection:
+        if store.database.dialect == "sqlite":
+            found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
+            return None if found == "ok" else f"it is damaged: {found}"
+    return None
+
+
+def _embeddings(settings: Settings) -> str | None:
+    encoder = open_embeddings(settings.embeddings)
+    with open_store(settings.database_url) as store:
+        store.check_embeddings(encoder)
+    made = encoder.encode(["Where is my order?"])
+    return None if made.shape == (1, encoder.dimension) else f"a vector has shape {made.shape}"
+
+
+def _model(settings: Settings) -> str | None:
+    from app.llm import open_llm
+
+    key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
+    model = open_llm(settings.llm, api_key=key, timeout=settings.llm_timeout)
+    try:
+        return model.check()
+    finally:
+        model.close()
+
+
+def _address(settings: Settings) -> str | None:
+    if settings.host in {"127.0.0.1", "::1", "localhost"}:
+        return None
+    return f"{settings.host} is open to others, and the key goes over it unencrypted"

@@ -1,0 +1,125 @@
+"""Past conversations from JSONL, one a line.
+
+``{"customer": "ada", "session": "2024-05-04", "messages": [{"role": "customer", "text": "...",
+"at": "2024-05-04T09:30:00Z", "id": "..."}]}``; ``turns`` for ``messages``, ``content`` for
+``text`` and OpenAI's role names will do; ``at`` and ``id`` may be left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from tqdm import tqdm
+
+from memory import ConversationMemory, Encoder, InvalidInput, MemoryStore, Scope
+
+_KINDS: dict[str, type[BaseMessage]] = {
+    **dict.fromkeys(("customer", "human", "user"), HumanMessage),
+    **dict.fromkeys(("agent", "ai", "assistant", "bot"), AIMessage),
+    "system": SystemMessage,
+}
+
+
+def import_conversations(
+    store: MemoryStore, encoder: Encoder, file: Path, customer: str | None = None
+) -> tuple[int, int]:
+    """Import every line of ``file``, then embed and fold.
+
+    A line is stored whole or not at all; importing a file again stores nothing twice. The
+    whole file is checked first, so that a bad line stops the import before it has begun.
+
+    Returns:
+        How many messages were new, and how many lines there were.
+
+    Raises:
+        InvalidInput: the file cannot be read, or a line is bad; the message has its number.
+    """
+    lines = 0
+    for _ in _conversations(file, customer):
+        lines += 1
+    stored = 0
+    bar = tqdm(total=lines, unit="conversation", desc=file.name, disable=None)
+    with bar:
+        for scope, messages, times in _conversations(file, customer):
+            memory = ConversationMemory(
+                store=store, scope=scope, embeddings=encoder, background=False
+            )
+            stored += memory.add_messages(messages, times)
+            memory.digest()
+            bar.update()
+    return stored, lines
+
+
+def _conversations(
+    file: Path, customer: str | None
+) -> Any:  # an iterator of (Scope, messages, times)
+    try:
+        with file.open(encoding="utf-8") as opened:
+            for number, line in enumerate(opened, 1):
+                if line.strip():
+                    try:
+                        yield _conversation(line, customer, f"line-{number}")
+                    except (ValueError, TypeError, KeyError, AttributeError) as error:
+                        msg = f"{file}, line {number}: {error}"
+                        raise InvalidInput(msg) from error
+    except OSError as error:
+        msg = f"{file} cannot be read: {error.strerror}"
+        raise InvalidInput(msg) from error
+    except UnicodeDecodeError as error:
+        msg = f"{file} is not UTF-8 (byte {error.start} of a line): convert it first"
+        raise InvalidInput(msg) from error
+
+
+def _conversation(
+    line: str, customer: str | None, name: str
+) -> tuple[Scope, list[BaseMessage], list[datetime]]:
+    given = json.loads(line)
+    if not isinstance(given, dict):
+        msg = "a conversation is a JSON object"
+        raise InvalidInput(msg)
+    whose = given.get("customer", customer)
+    if whose is None:
+        msg = 'it has no "customer": add one, or say --customer NAME for the whole file'
+        raise InvalidInput(msg)
+    scope = Scope(customer=str(whose), session=str(given.get("session", given.get("id", name))))
+    said = given.get("messages", given.get("turns"))
+    if not isinstance(said, list) or not said:
+        msg = 'it has no "messages": a list of {"role", "text"}'
+        raise InvalidInput(msg)
+    now = datetime.now(UTC)
+    messages, times = [], []
+    for i, one in enumerate(said):
+        messages.append(_message(one, f"{scope.session}/{i}"))
+        times.append(_time(one.get("at")) or now)
+    return scope, messages, times
+
+
+def _message(given: Any, place: str) -> BaseMessage:
+    if not isinstance(given, dict):
+        msg = 'a message is an object with "role" and "text"'
+        raise InvalidInput(msg)
+    kind = _KINDS.get(str(given.get("role")))
+    if kind is None:
+        msg = f"{given.get('role')!r} is no role: use customer or agent"
+        raise InvalidInput(msg)
+    text = given.get("text", given.get("content"))
+    if not isinstance(text, str) or not text:
+        msg = f'message {place} has no "text"'
+        raise InvalidInput(msg)
+    # Without an id of its own a message gets one from its place and words, the same each time.
+    made = hashlib.blake2b(f"{place}\0{kind.__name__}\0{text}".encode(), digest_size=16)
+    return kind(content=text, id=str(given.get("id") or made.hexdigest()))
+
+
+def _time(given: Any) -> datetime | None:
+    if given is None:
+        return None
+    if isinstance(given, (int, float)):
+        return datetime.fromtimestamp(given, UTC)
+    at = datetime.fromisoformat(str(given))
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,106 @@
+"""The service, put together: ``create_app(settings)``; nothing is built at import."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app import problems
+from app.auth import Key
+from app.chains.support import SupportChain
+from app.dependencies import authorize
+from app.embeddings import open_embeddings
+from app.llm import open_llm
+from app.routes import chat, customers, health, page, prompt
+from app.settings import Settings
+from memory import open_store
+
+_DESCRIPTION = (
+    "Chat that remembers: every customer's messages, summaries and memories, searched only for "
+    "that customer. Errors are RFC 9457 problem documents."
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Open the database and the model, and put the service together around them.
+
+    Raises:
+        MemoryServiceError: the database or the model cannot be used; the message says what
+            to do.
+    """
+    settings = settings or Settings()
+    store = open_store(settings.database_url)
+    try:
+        encoder = open_embeddings(settings.embeddings)
+        # Refused now, not at the first turn, if the vectors are another model's.
+        store.check_embeddings(encoder)
+        model = open_llm(
+            settings.llm,
+            api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
+            timeout=settings.llm_timeout,
+            context=settings.context_tokens,
+            max_tokens=settings.reply_tokens,
+            temperature=settings.temperature,
+        )
+    except BaseException:
+        store.close()
+        raise
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.chain.digest_rest()
+        yield
+        model.close()
+        store.close()
+
+    app = FastAPI(
+        title="LangChain memory service",
+        version=version("langchain-memory-service"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        # The interactive pages load scripts from elsewhere; /openapi.json is behind the key.
+        docs_url=None, redoc_url=None, openapi_url=None,
+        # A byte of a message takes at most six in JSON ("\\u0000"); the rest is names.
+        max_body_size=settings.max_message_bytes * 6 + 16_384,
+    )  # fmt: skip
+    app.state.settings = settings
+    app.state.store = store
+    app.state.model = model
+    app.state.chain = SupportChain(store, model, settings, encoder)
+    app.state.key = Key(store, settings.api_key.get_secret_value() if settings.api_key else None)
+    problems.install(app)
+    app.include_router(health.router)
+    app.include_router(page.router)
+    for router in (chat.router, prompt.router, customers.router):
+        app.include_router(router, dependencies=[Depends(authorize)])
+    app.add_api_route(
+        "/openapi.json", _openapi(app), include_in_schema=False, dependencies=[Depends(authorize)]
+    )
+    app.add_middleware(_EncodedPath)
+    return app
+
+
+def _openapi(app: FastAPI) -> Any:
+    async def openapi() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    return openapi
+
+
+class _EncodedPath:
+    """Route by the path as it was sent, so that a name in it may contain an encoded slash."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw = scope.get("raw_path")
+        if scope["type"] == "http" and raw:
+            scope = {**scope, "path": raw.split(b"?", 1)[0].decode("ascii", "replace")}
+        await self._app(scope, receive, send)

@@ -1,0 +1,108 @@
+"""Errors as RFC 9457 problem documents that say what to do."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from memory import (
+    InvalidInput,
+    SessionBusy,
+    StoreError,
+    StoreUnavailable,
+    TurnConflict,
+)
+
+_logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(HTTPException):
+    """An error that a client can act on."""
+
+    def __init__(self, status: int, name: str, title: str, detail: str, **headers: str) -> None:
+        super().__init__(
+            status, detail, {k.replace("_", "-"): v for k, v in headers.items()} or None
+        )
+        self.name = name
+        self.title = title
+
+    def document(self) -> dict[str, Any]:
+        """The problem document."""
+        return {
+            "type": f"urn:problem:{self.name}",
+            "title": self.title,
+            "status": self.status_code,
+            "detail": self.detail,
+        }
+
+
+def problem_of(error: BaseException) -> Problem:
+    """The problem that an exception means to a client."""
+    match error:
+        case Problem():
+            return error
+        case SessionBusy():
+            wait = str(max(1, math.ceil(error.retry_after)))
+            return Problem(409, "session-busy", "Session busy", str(error), Retry_After=wait)
+        case TurnConflict():
+            return Problem(409, "key-conflict", "Idempotency key used before", str(error))
+        case InvalidInput():
+            return Problem(422, "invalid-input", "Invalid input", str(error))
+        case StoreUnavailable():
+            title = "Database unavailable"
+            return Problem(503, "database-unavailable", title, str(error), Retry_After="2")
+        case StoreError():
+            return Problem(500, "database-error", "Database error", str(error))
+    return Problem(
+        500, "internal-error", "Internal error", "Something failed here: the log says what."
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ``app`` with a problem document."""
+    for kind in (InvalidInput, SessionBusy, TurnConflict, StoreError, Exception, Problem):
+        app.add_exception_handler(kind, _answer)
+    app.add_exception_handler(StarletteHTTPException, _plain)
+    app.add_exception_handler(RequestValidationError, _validation)
+
+
+def respond(problem: Problem) -> JSONResponse:
+    """The response with a problem's document."""
+    return JSONResponse(
+        problem.document(), problem.status_code, problem.headers, media_type=MEDIA_TYPE
+    )
+
+
+async def _answer(_request: Request, error: Exception) -> JSONResponse:
+    problem = problem_of(error)
+    if problem.status_code >= 500:
+        _logger.error("%s: %s", problem.title, error, exc_info=error)
+    return respond(problem)
+
+
+async def _plain(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, StarletteHTTPException)
+    name = str(error.detail).lower().replace(" ", "-")[:60]
+    problem = Problem(error.status_code, name, str(error.detail), str(error.detail))
+    problem.headers = error.headers
+    return respond(problem)
+
+
+async def _validation(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    faults = [
+        # Only place and message: what was sent is not repeated, it may be private or huge.
+        {"where": ".".join(str(part) for part in fault["loc"]), "what": fault["msg"]}
+        for fault in error.errors()[:10]
+    ]
+    detail = "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults)
+    problem = Problem(422, "invalid-request", "Invalid request", detail)
+    return JSONResponse({**problem.document(), "errors": faults}, 422, media_type=MEDIA_TYPE)

@@ -1,0 +1,156 @@
+"""POST /v1/chat: a turn, as one answer or as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.sse import format_sse_event
+from pydantic import BaseModel
+
+from app.chains.support import Done, Event, Failed, Given, Token
+from app.dependencies import ChainDep, SettingsDep
+from app.problems import Problem, respond
+from app.schemas import (
+    ChatRequest,
+    ChatResponse,
+    RecalledEvent,
+    RecalledItem,
+    TokenEvent,
+    Usage,
+)
+from memory import Recalled, Scope, Turn
+
+router = APIRouter(tags=["chat"])
+
+_STREAM = """event: recalled
+data: {"turn":"0b5e...","recalled":[{"id":"9c1f...","text":"My order number is 4417-XZ","score":0.0328,"why":"lexical #1 (order)","at":"2026-05-04T09:30:00Z","messages":["5a2d..."],"role":"human","session":"default"}]}
+
+event: token
+data: {"text":"Your order"}
+
+event: token
+data: {"text":" is on its way."}
+
+event: done
+data: {"reply":"Your order is on its way.","turn":"0b5e...","session":"default","recalled":[],"usage":{"input_tokens":212,"output_tokens":7},"status":"complete"}
+
+"""  # noqa: E501
+_ERROR = """event: error
+data: {"type":"urn:problem:model-timeout","title":"Model too slow","status":504,"detail":"The model ... did not answer in time. The message is kept: send it again."}
+
+"""  # noqa: E501
+_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx's word for it
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer; with `stream: true`, the events `recalled`, `token`... and "
+        "then exactly one of `done` (data as in the JSON answer) and `error` (a problem).",
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "examples": {
+                    "complete": {"summary": "recalled, token..., done", "value": _STREAM},
+                    "failed": {"summary": "error, in place of done", "value": _ERROR},
+                },
+            }
+        },
+    },
+    409: {"description": "Another turn of the session is under way, or the idempotency key was "
+          "used for another message."},
+    413: {"description": "The message is too long."},
+    502: {"description": "The model failed or answered nothing; the message is kept."},
+    504: {"description": "The model did not answer in time; the message is kept."},
+}  # fmt: skip
+
+
+@router.post("/v1/chat", response_model=ChatResponse, responses=_RESPONSES)
+async def chat(
+    body: ChatRequest, request: Request, chain: ChainDep, settings: SettingsDep
+) -> Response:
+    """Say something as a customer and get the answer.
+
+    The message is stored before the model is asked, and the answer with its status when it
+    ends. A client that goes away stops the model; what was said so far is kept as `stopped`.
+    """
+    size = len(body.message.encode())
+    if size > settings.max_message_bytes:
+        detail = f"The message has {size} bytes; at most {settings.max_message_bytes} are taken."
+        raise Problem(413, "message-too-long", "Message too long", detail)
+    scope = Scope(customer=body.customer, session=body.session)
+    events = chain.answer(scope, body.message, body.idempotency_key)
+    if body.stream:
+        # The first event is waited for, so that what fails before it has a status of its own.
+        first = await anext(events)
+        return StreamingResponse(
+            _stream(first, events), media_type="text/event-stream", headers=_UNBUFFERED
+        )
+    return await _whole(events, request)
+
+
+async def _stream(first: Event, events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+    async with contextlib.aclosing(events):  # type: ignore[type-var]
+        yield _encoded(first)
+        async for event in events:
+            yield _encoded(event)
+
+
+async def _whole(events: AsyncIterator[Event], request: Request) -> Response:
+    async def last() -> Event:
+        async with contextlib.aclosing(events):  # type: ignore[type-var]
+            return [event async for event in events][-1]
+
+    answering = asyncio.ensure_future(last())
+    leaving = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        if not answering.done():
+            answering.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await answering
+    if answering.cancelled():
+        return Response(status_code=499)  # nobody is there to read it
+    event = answering.result()
+    if isinstance(event, Failed):
+        return respond(event.problem)
+    assert isinstance(event, Done)
+    return JSONResponse(_response(event.turn, event.recalled).model_dump(mode="json"))
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _encoded(event: Event) -> bytes:
+    match event:
+        case Given(turn, recalled):
+            items = [RecalledItem.of(r) for r in recalled]
+            return _event("recalled", RecalledEvent(turn=turn.id, recalled=items))
+        case Token(text):
+            return _event("token", TokenEvent(text=text))
+        case Done(turn, recalled):
+            return _event("done", _response(turn, recalled))
+        case Failed(_, problem):
+            data = JSONResponse(problem.document()).body
+            return format_sse_event(event="error", data_str=bytes(data).decode())
+
+
+def _event(name: str, data: BaseModel) -> bytes:
+    return format_sse_event(event=name, data_str=data.model_dump_json())
+
+
+def _response(turn: Turn, recalled: list[Recalled]) -> ChatResponse:
+    return ChatResponse(
+        reply=turn.answer.text if turn.answer else "",
+        turn=turn.id,
+        session=turn.session,
+        recalled=[RecalledItem.of(r) for r in recalled],
+        usage=Usage(**(turn.usage or {})),
+        status=turn.status,  # type: ignore[arg-type]
+    )

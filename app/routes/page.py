@@ -1,0 +1,40 @@
+"""The chat page at /, and its two files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+from app.problems import Problem
+
+router = APIRouter(include_in_schema=False)
+
+_WEB = Path(__file__).parents[1] / "web"
+_TYPES = {"chat.js": "text/javascript", "style.css": "text/css", "index.html": "text/html"}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+@router.get("/")
+async def index() -> FileResponse:
+    """The page."""
+    return _file("index.html")
+
+
+@router.get("/web/{name}")
+async def asset(name: str) -> FileResponse:
+    """A file of the page."""
+    if name not in _TYPES:
+        raise Problem(404, "not-found", "Not found", f"The page has no file {name!r}.")
+    return _file(name)
+
+
+def _file(name: str) -> FileResponse:
+    return FileResponse(_WEB / name, media_type=_TYPES[name], headers=_HEADERS)

@@ -1,0 +1,69 @@
+"""Every setting of the service, in one flat class: environment variables ``MEMORY_SERVICE_*``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SYSTEM = (
+    "You are a helpful customer-service agent. Answer briefly and only from what you know. "
+    "Lines between <memory> and </memory> were said earlier by this customer or an agent: "
+    "use them when they help."
+)
+
+
+class Settings(BaseSettings):
+    """Settings of the service; the README lists them."""
+
+    model_config = SettingsConfigDict(env_prefix="MEMORY_SERVICE_", extra="forbid")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("langchain-memory-service")),
+        description="folder of the database",
+    )
+    database: str | None = Field(
+        None, description="sqlite:///file.db or postgresql+psycopg://...; default: in data_dir"
+    )
+    api_key: SecretStr | None = Field(
+        None, description="the key that clients send; made at the first start if not given"
+    )
+    llm: str = Field("embedded:", description="embedded:, http(s)://host/v1#model, or fake:echo")
+    llm_api_key: SecretStr | None = Field(None, description="key of an http(s) model server")
+    llm_timeout: float = Field(
+        60.0, gt=0, description="seconds a model may be silent before a turn has failed"
+    )
+    embeddings: str = Field(
+        "embedded:", description="embedded:, or sentence-transformers:NAME (imports torch)"
+    )
+    system: str = Field(SYSTEM, description="what the model is told to be")
+    context_tokens: int = Field(
+        8192, gt=255, description="tokens that an http(s) model can read and write in all"
+    )
+    prompt_tokens: int = Field(
+        2000, gt=0, description="tokens that a prompt should take; older messages are folded"
+    )
+    summary_tokens: int = Field(200, ge=0, description="of them, for the summary")
+    recall_tokens: int = Field(250, ge=0, description="of them, for recalled records")
+    reply_tokens: int = Field(300, gt=0, description="the longest answer, in tokens")
+    temperature: float = Field(0.2, ge=0, le=2, description="how freely the model chooses words")
+    summarize: Literal["extractive", "model"] = Field(
+        "extractive", description="who writes summaries; 'model' only for a capable one"
+    )
+    busy_wait: float = Field(
+        10.0, ge=0, description="seconds that a turn waits for the one before it in its session"
+    )
+    max_message_bytes: int = Field(32_768, gt=0, description="the longest message, in bytes")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="what is logged"
+    )
+
+    @property
+    def database_url(self) -> str:
+        """Where the rows are."""
+        return self.database or f"sqlite:///{self.data_dir.absolute() / 'memory.db'}"
