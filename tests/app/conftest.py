@@ -1,0 +1,112 @@
+"""A whole service in the process, over a real port where streams and disconnects matter."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from app.main import create_app
+from app.settings import Settings
+from tests.llm.openai_double import OpenAIDouble
+
+KEY = "a-key-for-tests"
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve ``app`` on a free port of 127.0.0.1; yields its address."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        deadline = time.monotonic() + 20
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            assert time.monotonic() < deadline, "the server did not start in time"
+            time.sleep(0.01)
+        yield "http://127.0.0.1:{}".format(listener.getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
+
+
+class Running:
+    """A served app, a client with the key, and the app itself."""
+
+    def __init__(self, app: FastAPI, address: str) -> None:
+        self.app = app
+        self.address = address
+        self.client = httpx.Client(
+            base_url=address, headers={"Authorization": f"Bearer {KEY}"}, timeout=30
+        )
+
+    def chat(self, message: str, **more: Any) -> httpx.Response:
+        """Say something."""
+        body = {"customer": "ada", "session": "s1", "message": message, **more}
+        return self.client.post("/v1/chat", json=body)
+
+    def settle(self) -> None:
+        """Wait for what runs in the background."""
+        self.app.state.store.wait(30)
+
+
+@pytest.fixture
+def run_service(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Start services with given settings; they end with the test."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+
+        def start(**settings: Any) -> Running:
+            given = {"data_dir": tmp_path, "api_key": KEY, "llm": "fake:echo", **settings}
+            app = create_app(Settings(**given))
+            running = Running(app, stack.enter_context(serving(app)))
+            stack.callback(running.client.close)
+            return running
+
+        yield start
+
+
+@pytest.fixture
+def service(run_service: Callable[..., Running]) -> Running:
+    """A service whose model repeats the message."""
+    return run_service()
+
+
+@pytest.fixture
+def double() -> Iterator[OpenAIDouble]:
+    """A scripted model server."""
+    with OpenAIDouble() as model:
+        yield model
+
+
+@pytest.fixture
+def scripted(run_service: Callable[..., Running], double: OpenAIDouble) -> Running:
+    """A service that asks the scripted model."""
+    return run_service(llm=f"{double.url}#scripted", llm_timeout=2, busy_wait=0.3)
+
+
+def events(response: httpx.Response) -> Iterator[tuple[str, Any]]:
+    """The server-sent events of a streamed response: names and data."""
+    import json
+
+    name = ""
+    for line in response.iter_lines():
+        if line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("data: "):
+            yield name, json.loads(line[6:])

@@ -1,0 +1,241 @@
+"""POST /v1/chat, with a model that repeats and with one that fails in every way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.app.conftest import Running, events
+from tests.llm.openai_double import OpenAIDouble
+
+
+def stream(service: Running, message: str, **more: object) -> list[tuple[str, dict]]:
+    body = {"customer": "ada", "session": "s1", "message": message, "stream": True, **more}
+    with service.client.stream("POST", "/v1/chat", json=body) as response:
+        assert response.status_code == 200, response.read()
+        assert response.headers["content-type"].startswith("text/event-stream")
+        return list(events(response))
+
+
+def transcript(service: Running, session: str = "s1") -> list[tuple[str, str, str]]:
+    found = service.client.get(f"/v1/customers/ada/sessions/{session}/messages").json()
+    return [(m["role"], m["text"], m["status"]) for m in found["messages"]]
+
+
+def test_an_answer_has_reply_turn_recalled_usage_and_status(service: Running) -> None:
+    """The plain answer carries everything the stream does."""
+    answer = service.chat("Where is order 4417?").json()
+    assert answer["reply"] == "Where is order 4417?"
+    assert answer["status"] == "complete"
+    assert answer["session"] == "s1"
+    assert answer["recalled"] == []
+    assert answer["usage"]["output_tokens"] > 0
+    assert transcript(service) == [
+        ("human", "Where is order 4417?", "complete"),
+        ("ai", "Where is order 4417?", "complete"),
+    ]
+
+
+def test_a_stream_is_recalled_then_tokens_then_one_done(service: Running) -> None:
+    """Events come in the stated order, and the tokens make up the reply."""
+    found = stream(service, "one two three")
+    assert [name for name, _ in found] == ["recalled", *["token"] * (len(found) - 2), "done"]
+    assert len(found) > 3
+    tokens = "".join(data["text"] for name, data in found if name == "token")
+    assert tokens == found[-1][1]["reply"] == "one two three"
+    assert found[0][1]["turn"] == found[-1][1]["turn"]
+
+
+def test_another_session_of_the_customer_is_remembered(service: Running) -> None:
+    """What was said in one session is recalled in the next, with the reason."""
+    service.chat("My order number is 4417-XZ", session="monday")
+    answer = service.chat("what was my order number?", session="tuesday").json()
+    assert "My order number is 4417-XZ" in [r["text"] for r in answer["recalled"]]
+    assert "order" in answer["recalled"][0]["why"]
+
+
+def test_another_customer_is_not(service: Running) -> None:
+    """Nobody is given what another customer said."""
+    service.chat("My order number is 4417-XZ")
+    answer = service.chat("what was my order number?", customer="Ada").json()
+    assert answer["recalled"] == []
+
+
+def test_the_same_key_and_message_make_one_turn(service: Running) -> None:
+    """A retry of a complete turn gets the same answer, and nothing is stored twice."""
+    first = service.chat("hello", idempotency_key="k1").json()
+    again = service.chat("hello", idempotency_key="k1").json()
+    assert again == first
+    assert len(transcript(service)) == 2
+    replayed = stream(service, "hello", idempotency_key="k1")
+    assert replayed[-1][1]["turn"] == first["turn"]
+    assert len(transcript(service)) == 2
+
+
+def test_the_same_key_with_another_message_is_refused(service: Running) -> None:
+    """409 says what to do, and the other message is not stored."""
+    service.chat("hello", idempotency_key="k1")
+    refused = service.chat("something else", idempotency_key="k1")
+    assert refused.status_code == 409
+    assert "new key" in refused.json()["detail"]
+    assert len(transcript(service)) == 2
+
+
+def test_a_key_is_the_customers_own(service: Running) -> None:
+    """Two customers may use the same key."""
+    service.chat("hello", idempotency_key="k1")
+    other = service.chat("good day", idempotency_key="k1", customer="bob")
+    assert other.json()["reply"] == "good day"
+
+
+def test_a_failed_turn_is_asked_again_for_the_same_message(
+    scripted: Running, double: OpenAIDouble
+) -> None:
+    """After a failure the same key asks the model again; the message is stored once."""
+    double.mode = "500"
+    failed = scripted.chat("hello", idempotency_key="k1")
+    assert failed.status_code == 502
+    assert failed.headers["content-type"] == "application/problem+json"
+    assert transcript(scripted) == [("human", "hello", "failed")]
+    double.mode, double.reply = "ok", "good day"
+    assert scripted.chat("hello", idempotency_key="k1").json()["reply"] == "good day"
+    assert transcript(scripted) == [("human", "hello", "complete"), ("ai", "good day", "complete")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "word"),
+    [("500", 502, "failed"), ("empty", 502, "nothing"), ("hang", 504, "in time")],
+)
+def test_a_model_that_fails_is_a_clear_error_and_the_message_is_kept(
+    scripted: Running, double: OpenAIDouble, mode: str, status: int, word: str
+) -> None:
+    """Each failure has its status and says that the message is kept."""
+    double.mode = mode
+    answer = scripted.chat("hello")
+    assert answer.status_code == status
+    assert word in answer.json()["detail"]
+    assert "kept" in answer.json()["detail"]
+    assert transcript(scripted) == [("human", "hello", "failed")]
+
+
+def test_a_model_that_stops_in_the_middle_leaves_what_it_said(
+    scripted: Running, double: OpenAIDouble
+) -> None:
+    """The stream ends with `error`, and the part that came is stored with the turn."""
+    double.mode, double.reply = "cut", "Your order is on its way to you"
+    found = stream(scripted, "where is it?")
+    assert found[-1][0] == "error"
+    assert [name for name, _ in found].count("error") == 1
+    said = "".join(data["text"] for name, data in found if name == "token")
+    assert said
+    assert transcript(scripted) == [("human", "where is it?", "failed"), ("ai", said, "failed")]
+
+
+def test_a_client_that_goes_away_stops_the_model(scripted: Running, double: OpenAIDouble) -> None:
+    """What was said so far is kept as `stopped`, and the session is free at once."""
+    double.reply, double.delay = " ".join(str(i) for i in range(500)), 0.02
+    body = {"customer": "ada", "session": "s1", "message": "count", "stream": True}
+    with scripted.client.stream("POST", "/v1/chat", json=body) as response:
+        for name, _ in events(response):
+            if name == "token":
+                break
+    deadline = time.monotonic() + 5
+    while transcript(scripted)[-1][2] != "stopped":
+        assert time.monotonic() < deadline, transcript(scripted)
+        time.sleep(0.05)
+    said = transcript(scripted)[-1]
+    assert said[0] == "ai"
+    assert 0 < len(said[1]) < len(double.reply)
+    double.delay, double.reply = 0, "ten"
+    assert scripted.chat("go on").status_code == 200
+
+
+def test_a_client_that_waits_for_the_whole_answer_may_leave_too(
+    scripted: Running, double: OpenAIDouble
+) -> None:
+    """Without streaming a client that hangs up stops the model as well."""
+    double.reply, double.delay = " ".join(str(i) for i in range(500)), 0.02
+    with pytest.raises(httpx.ReadTimeout):
+        scripted.client.post(
+            "/v1/chat", json={"customer": "ada", "session": "s1", "message": "x"}, timeout=0.5
+        )
+    deadline = time.monotonic() + 5
+    while transcript(scripted)[-1][2] != "stopped":
+        assert time.monotonic() < deadline, transcript(scripted)
+        time.sleep(0.05)
+
+
+def test_a_second_turn_waits_for_the_first_then_is_told_so(
+    scripted: Running, double: OpenAIDouble
+) -> None:
+    """A busy session answers 409 with Retry-After once the stated time is over."""
+    double.reply, double.delay = "a b c d e f g h i j k l m n o p", 0.1
+    first = threading.Thread(target=scripted.chat, args=("first",))
+    first.start()
+    while not double.requests:
+        time.sleep(0.01)
+    began = time.monotonic()
+    refused = scripted.chat("second")
+    assert refused.status_code == 409
+    assert int(refused.headers["retry-after"]) >= 1
+    assert time.monotonic() - began >= 0.3
+    first.join()
+    assert [role for role, _, _ in transcript(scripted)] == ["human", "ai"]
+
+
+def test_a_second_turn_that_can_wait_is_answered_in_its_turn(
+    run_service: Callable[..., Running], double: OpenAIDouble
+) -> None:
+    """Ten turns at once in one session are all answered, one after the other."""
+    service = run_service(llm=f"{double.url}#scripted", busy_wait=20)
+    double.reply, double.delay = "yes it is", 0.01
+    threads = [threading.Thread(target=service.chat, args=(f"turn {i}",)) for i in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    said = transcript(service)
+    assert [role for role, _, _ in said] == ["human", "ai"] * 10
+    assert {text for role, text, _ in said if role == "human"} == {f"turn {i}" for i in range(10)}
+
+
+def test_a_retry_while_the_turn_is_under_way_is_told_so_at_once(
+    run_service: Callable[..., Running], double: OpenAIDouble
+) -> None:
+    """409 with Retry-After, without waiting for the turn."""
+    service = run_service(llm=f"{double.url}#scripted", busy_wait=20)
+    double.reply, double.delay = "a b c d e f g h i j k l m n o p", 0.1
+    first = threading.Thread(target=service.chat, args=("first",), kwargs={"idempotency_key": "k1"})
+    first.start()
+    while not double.requests:
+        time.sleep(0.01)
+    began = time.monotonic()
+    refused = service.chat("first", idempotency_key="k1")
+    assert refused.status_code == 409
+    assert "retry-after" in refused.headers
+    assert time.monotonic() - began < 1
+    first.join()
+    assert service.chat("first", idempotency_key="k1").status_code == 200
+
+
+def test_a_session_deleted_while_it_is_answered_stays_deleted(
+    scripted: Running, double: OpenAIDouble
+) -> None:
+    """The late answer is not stored, and the client is told."""
+    double.reply, double.delay = "a b c d e f g h", 0.1
+    body = {"customer": "ada", "session": "s1", "message": "hello", "stream": True}
+    with scripted.client.stream("POST", "/v1/chat", json=body) as response:
+        seen = []
+        for name, data in events(response):
+            if name == "token" and "token" not in [n for n, _ in seen]:
+                gone = scripted.client.delete("/v1/customers/ada/sessions/s1")
+                assert gone.status_code == 200
+            seen.append((name, data))
+    assert seen[-1][0] == "error"
+    assert seen[-1][1]["status"] == 410
+    assert scripted.client.get("/v1/customers/ada/sessions/s1").status_code == 404
+    assert scripted.client.get("/v1/customers/ada/memories").json()["memories"] == []

@@ -1,0 +1,188 @@
+"""The console script, as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+
+def run(*args: str, data: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run ``memory-service`` with a data folder."""
+    environment = {**os.environ, "MEMORY_SERVICE_DATA_DIR": str(data), "COLUMNS": "200"}
+    environment["MEMORY_SERVICE_LLM"] = "fake:echo"
+    return subprocess.run(
+        [sys.executable, "-m", "app", *args],
+        env=environment, input=stdin, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_serve_makes_a_key_once_and_neither_torch_nor_transformers_are_loaded(
+    tmp_path: Path,
+) -> None:
+    """The first start writes the key to a private file; the second does not; both answer."""
+    environment = {**os.environ, "MEMORY_SERVICE_DATA_DIR": str(tmp_path)}
+    keys = []
+    for start in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-X", "importtime", "-m", "app", "serve", "--llm", "fake:echo", "--port", "8971"],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    if httpx.get("http://127.0.0.1:8971/readyz").status_code == 200:
+                        break
+                except httpx.TransportError:
+                    assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            if start == 0:
+                file = tmp_path / "api-key"
+                assert file.stat().st_mode & 0o777 == 0o600
+                keys.append(file.read_text().strip())
+                file.unlink()
+            answer = httpx.post(
+                "http://127.0.0.1:8971/v1/chat",
+                json={"customer": "ada", "message": "hello"},
+                headers={"Authorization": f"Bearer {keys[0]}"},
+            )
+            assert answer.json()["reply"] == "hello"
+        finally:
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        assert keys[0] not in out
+        assert ("The key is in" in out) == (start == 0)
+        assert not re.search(r"\| +(torch|sentence_transformers|transformers)$", err, re.MULTILINE)
+    assert keys[0].encode() not in (tmp_path / "memory.db").read_bytes()
+
+
+def test_chat_answers_line_by_line(tmp_path: Path) -> None:
+    """Each line is a turn; an end of input ends it."""
+    done = run("chat", data=tmp_path, stdin="hello there\ngood bye\n")
+    assert done.returncode == 0, done.stderr
+    assert "hello there" in done.stdout
+    assert "good bye" in done.stdout
+
+
+def test_import_stores_once_and_finds_again(tmp_path: Path) -> None:
+    """Ids and times are kept; a second import of the file stores nothing."""
+    file = tmp_path / "past.jsonl"
+    lines = [
+        {"customer": "ada", "session": "2024", "messages": [
+            {"role": "customer", "text": "My bike has a flat tyre", "at": "2024-05-04T09:30:00Z", "id": "m1"},
+            {"role": "agent", "text": "We will send a patch", "at": "2024-05-04T09:31:00Z"}]},
+        {"customer": "bob", "turns": [{"role": "user", "content": "hi"}]},
+    ]  # fmt: skip
+    file.write_text("\n".join(json.dumps(line) for line in lines) + "\n\n")
+    data = tmp_path / "data"
+    assert "3 new messages of 2 conversations" in run("import", str(file), data=data).stdout
+    assert "0 new messages of 2 conversations" in run("import", str(file), data=data).stdout
+    from memory import ConversationMemory, Scope, open_store
+
+    with open_store(f"sqlite:///{data}/memory.db") as store:
+        found = ConversationMemory(store=store, scope=Scope("ada")).recall("flat tyre")
+        assert found[0].messages == ("m1",)
+        assert found[0].at.isoformat() == "2024-05-04T09:30:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{not json", "line 2"),
+        ('{"session": "x", "messages": []}', "--customer"),
+        ('{"customer": "a", "messages": []}', "messages"),
+        ('{"customer": "a", "messages": [{"role": "king", "text": "x"}]}', "king"),
+        ('{"customer": "a", "messages": [{"role": "agent"}]}', "text"),
+        ('{"customer": "a", "messages": [{"role": "agent", "text": "x", "at": "soon"}]}', "line 2"),
+        ("[1]", "object"),
+        ('{"customer": "a\\u0000", "messages": [{"role": "agent", "text": "x"}]}', "control"),
+    ],
+)
+def test_a_bad_line_stops_an_import_before_it_begins(tmp_path: Path, line: str, words: str) -> None:
+    """The error has the line's number, and nothing of the file is stored."""
+    file = tmp_path / "past.jsonl"
+    good = '{"customer": "a", "messages": [{"role": "agent", "text": "good"}]}'
+    file.write_text(f"{good}\n{line}\n")
+    done = run("import", str(file), data=tmp_path / "data")
+    assert done.returncode == 1
+    assert "line 2" in done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    from memory import open_store
+
+    with open_store(f"sqlite:///{tmp_path}/data/memory.db") as store:
+        assert store.owners() == []
+
+
+def test_backup_is_a_whole_database_and_never_overwrites(tmp_path: Path) -> None:
+    """A copy that opens, with everything in it."""
+    run("chat", data=tmp_path, stdin="remember the milk\n")
+    target = tmp_path / "copy.db"
+    assert run("backup", str(target), data=tmp_path).returncode == 0
+    assert target.stat().st_mode & 0o777 == 0o600
+    again = run("backup", str(target), data=tmp_path)
+    assert again.returncode == 1
+    assert "cannot write" in again.stderr
+    from memory import Scope, open_store
+
+    with open_store(f"sqlite:///{target}") as store:
+        said = store.transcript.newest(Scope("me", "terminal"), 10)
+        assert said[0].message.text == "remember the milk"
+
+
+def test_key_reset_prints_another_key(tmp_path: Path) -> None:
+    """The key is shown, not stored."""
+    one = run("key", "reset", data=tmp_path).stdout.strip()
+    two = run("key", "reset", data=tmp_path).stdout.strip()
+    assert one != two
+    assert len(two) >= 32
+    assert two.encode() not in (tmp_path / "memory.db").read_bytes()
+
+
+def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
+    """All well: exit 0. A broken database: exit 1, and the other parts are still looked at."""
+    well = run("doctor", data=tmp_path)
+    assert well.returncode == 0, well.stdout
+    assert "wrong" not in well.stdout
+    (tmp_path / "memory.db").write_bytes(b"garbage " * 1000)
+    for extra in ("-wal", "-shm"):
+        (tmp_path / f"memory.db{extra}").unlink(missing_ok=True)
+    ill = run("doctor", data=tmp_path)
+    assert ill.returncode == 1
+    assert "wrong database" in ill.stdout
+    assert "ok    language model" in ill.stdout
+
+
+def test_doctor_reembeds(tmp_path: Path) -> None:
+    """A store that another model embedded is refused until it is embedded anew."""
+    run("chat", data=tmp_path, stdin="my parcel is late\n")
+    from memory import open_store
+
+    with open_store(f"sqlite:///{tmp_path}/memory.db") as store:
+        store.wait()
+        store.set_meta("embedding_model", "another (768)")
+    refused = run("chat", data=tmp_path, stdin="hello\n")
+    assert refused.returncode == 1
+    assert "doctor --reembed" in refused.stderr
+    done = run("doctor", "--reembed", data=tmp_path)
+    assert "1 customers embedded anew" in done.stdout
+    assert run("chat", data=tmp_path, stdin="hello\n").returncode == 0
+
+
+def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
+    """No traceback for a model or database that cannot be."""
+    for args in (["--llm", "nonsense"], ["--database", "mysql://x/y"]):
+        done = run("chat", *args, data=tmp_path)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert "memory-service:" in done.stderr

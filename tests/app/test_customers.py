@@ -1,0 +1,119 @@
+"""/v1/customers, /v1/prompt and health."""
+
+from __future__ import annotations
+
+from tests.app.conftest import Running
+
+
+def test_sessions_messages_and_memories_are_listed(service: Running) -> None:
+    """What was said can be read again, newest session first, in pages."""
+    for i in range(5):
+        service.chat(f"message number {i}", session="a")
+    service.chat("hello", session="b")
+    service.settle()
+    listed = service.client.get("/v1/customers/ada/sessions").json()["sessions"]
+    assert [(s["session"], s["messages"]) for s in listed] == [("b", 2), ("a", 10)]
+    path = "/v1/customers/ada/sessions/a/messages"
+    page = service.client.get(path, params={"limit": 4}).json()
+    assert [m["text"] for m in page["messages"]] == ["message number 3"] * 2 + [
+        "message number 4"
+    ] * 2
+    older = service.client.get(path, params={"limit": 100, "before": page["next"]}).json()
+    assert len(older["messages"]) == 6
+    assert older["next"] is None
+    memories = service.client.get("/v1/customers/ada/memories", params={"limit": 3}).json()
+    assert len(memories["memories"]) == 3
+    rest = service.client.get(
+        "/v1/customers/ada/memories", params={"before": memories["next"]}
+    ).json()
+    assert len(rest["memories"]) == 9
+
+
+def test_recall_finds_and_says_why_within_a_budget(service: Running) -> None:
+    """The right message comes first, with its source, and the budget holds."""
+    for text in ("My order number is 4417-XZ", "I live in Oslo", "The parcel was late"):
+        service.chat(text)
+    service.settle()
+    path = "/v1/customers/ada/recall"
+    found = service.client.post(path, json={"query": "which city?", "max_tokens": 1000}).json()
+    assert "I live in Oslo" in [r["text"] for r in found["recalled"]]
+    found = service.client.post(path, json={"query": "order number"}).json()["recalled"]
+    assert found[0]["text"] == "My order number is 4417-XZ"
+    assert found[0]["messages"]
+    assert "lexical #" in found[0]["why"]
+    few = service.client.post(path, json={"query": "order number", "max_tokens": 25}).json()
+    assert len(few["recalled"]) == 1
+
+
+def test_a_prompt_is_laid_out_and_nothing_is_stored(service: Running) -> None:
+    """/v1/prompt gives OpenAI messages and stores nothing."""
+    service.chat("My order number is 4417-XZ", session="monday")
+    body = {"customer": "ada", "session": "s1", "message": "what was my order number?"}
+    answer = service.client.post("/v1/prompt", json=body).json()
+    assert answer["messages"][0]["role"] == "system"
+    assert answer["messages"][-1]["role"] == "user"
+    assert "4417-XZ" in answer["messages"][-1]["content"]
+    assert answer["messages"][-1]["content"].endswith("what was my order number?")
+    assert answer["recalled"][0]["text"] == "My order number is 4417-XZ"
+    assert answer["tokens"] > 0
+    sessions = service.client.get("/v1/customers/ada/sessions").json()["sessions"]
+    assert [s["session"] for s in sessions] == ["monday"]
+
+
+def test_a_deleted_session_is_gone_from_every_prompt(service: Running) -> None:
+    """Its messages, records, vectors and summaries go; the other session stays."""
+    service.chat("My order number is 4417-XZ", session="monday")
+    service.chat("I live in Oslo", session="tuesday")
+    service.settle()
+    deleted = service.client.delete("/v1/customers/ada/sessions/monday").json()["deleted"]
+    assert deleted["messages"] == 2
+    assert deleted["records"] == deleted["vectors"] == 2
+    body = {"customer": "ada", "session": "new", "message": "what was my order number?"}
+    assert "4417" not in service.client.post("/v1/prompt", json=body).text
+    texts = [m["text"] for m in service.client.get("/v1/customers/ada/memories").json()["memories"]]
+    assert texts == ["I live in Oslo"] * 2
+
+
+def test_an_erased_customer_is_gone_and_others_are_not(service: Running) -> None:
+    """Nothing of the customer is found again, in the database file neither."""
+    service.chat("My secret word is xylophone")
+    service.chat("good day", customer="bob")
+    service.settle()
+    assert service.client.delete("/v1/customers/ada").json()["deleted"]["messages"] == 2
+    assert service.client.get("/v1/customers/ada/sessions").json() == {"sessions": []}
+    assert len(service.client.get("/v1/customers/bob/memories").json()["memories"]) == 2
+    assert service.client.delete("/v1/customers/ada").status_code == 404
+
+
+def test_health_says_whether_it_can_answer(service: Running) -> None:
+    """Both are open, and readyz names the model."""
+    service.client.headers.pop("Authorization")
+    assert service.client.get("/healthz").json()["status"] == "ok"
+    ready = service.client.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["model"]
+
+
+def test_the_api_describes_itself(service: Running) -> None:
+    """Every route has a description and every request and event an example."""
+    document = service.client.get("/openapi.json").json()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation.get("description"), (method, path)
+    stream = document["paths"]["/v1/chat"]["post"]["responses"]["200"]["content"][
+        "text/event-stream"
+    ]
+    examples = "".join(e["value"] for e in stream["examples"].values())
+    for event in ("recalled", "token", "done", "error"):
+        assert f"event: {event}" in examples
+    for name in ("ChatRequest", "PromptRequest", "RecallRequest", "RecalledItem"):
+        properties = document["components"]["schemas"][name]["properties"].values()
+        assert any("examples" in p for p in properties), name
+
+
+def test_the_page_forbids_foreign_and_inline_scripts(service: Running) -> None:
+    """A strict Content-Security-Policy on every file of the page."""
+    for path in ("/", "/web/chat.js", "/web/style.css"):
+        policy = service.client.get(path).headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy

@@ -1,0 +1,91 @@
+"""A database that is locked, read-only, full or no database: a clear error, nothing lost."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import memory.database
+from app.main import create_app
+from app.settings import Settings
+from memory import NotADatabase, SchemaTooNew, StoreUnavailable
+from tests.app.conftest import Running
+
+
+def test_a_locked_database_is_503_and_the_service_recovers(
+    run_service: Callable[..., Running], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another process writes, a turn is refused with advice; afterwards it goes through."""
+    monkeypatch.setattr(memory.database, "BUSY_SECONDS", 0.2)
+    service = run_service()
+    service.settle()
+    other = sqlite3.connect(tmp_path / "memory.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    refused = service.chat("hello")
+    assert refused.status_code == 503
+    assert "retry-after" in refused.headers
+    assert "another process" in refused.json()["detail"]
+    assert service.client.get("/readyz").status_code == 503
+    other.execute("ROLLBACK")
+    other.close()
+    assert service.chat("hello").status_code == 200
+    assert service.client.get("/readyz").status_code == 200
+
+
+def test_a_full_database_is_503_and_nothing_is_half_stored(
+    run_service: Callable[..., Running],
+) -> None:
+    """When no page can be added the turn is refused whole."""
+    service = run_service()
+    service.chat("hello")
+    service.settle()
+    database = service.app.state.store.database
+    with database.write() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+
+    def limit(raw: sqlite3.Connection, *_: object) -> None:
+        raw.execute(f"PRAGMA max_page_count = {pages}")
+
+    import sqlalchemy as sa
+
+    sa.event.listen(database.engine, "connect", limit)
+    database.engine.dispose()
+    refused = None
+    for i in range(60):
+        refused = service.chat(f"{i} " + "word " * 1000)
+        if refused.status_code != 200:
+            break
+    assert refused is not None
+    assert refused.status_code == 503
+    assert "full" in refused.json()["detail"]
+    said = service.client.get("/v1/customers/ada/sessions/s1/messages", params={"limit": 500})
+    stored = said.json()["messages"]
+    assert [m["role"] for m in stored[-2:]] in (["human", "ai"], ["ai", "human"])
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """The file is not touched."""
+    file = tmp_path / "memory.db"
+    file.write_bytes(b"this is a text file, not a database. " * 100)
+    before = file.read_bytes()
+    with pytest.raises(NotADatabase, match="not a database"):
+        create_app(Settings(data_dir=tmp_path, llm="fake:echo", api_key="k"))
+    assert file.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_refused() -> None:
+    """The message names the place."""
+    with pytest.raises(StoreUnavailable, match="proc"):
+        create_app(Settings(database="sqlite:////proc/nowhere/memory.db", llm="fake:echo"))
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    """An older program does not touch a newer database."""
+    app = create_app(Settings(data_dir=tmp_path, llm="fake:echo", api_key="k"))
+    app.state.store.set_meta("schema_version", "999")
+    app.state.store.close()
+    with pytest.raises(SchemaTooNew, match="upgrade"):
+        create_app(Settings(data_dir=tmp_path, llm="fake:echo", api_key="k"))

@@ -1,0 +1,137 @@
+"""The README is true: its examples run, its tables and its tree are what the code is."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.main import create_app
+from app.settings import Settings
+from tests.app.conftest import KEY, Running, run_service  # noqa: F401
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def settings_table() -> str:
+    """The settings as the README shows them."""
+    rows = ["| variable | default | what it is |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if name == "data_dir":
+            shown = "the user's data folder"
+        elif name == "system":
+            shown = "a short instruction"
+        else:
+            shown = "" if default is None else f"`{default}`"
+        rows.append(f"| `MEMORY_SERVICE_{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(rows)
+
+
+def test_the_settings_table_is_complete() -> None:
+    """Every setting stands in the README with its default."""
+    table = README.split("<!-- settings -->")[1].split("<!-- /settings -->")[0].strip()
+    assert table == settings_table(), f"put this into the README:\n{settings_table()}"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_a_python_example_runs(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pasted as it stands, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "README.md", "exec"), {})
+
+
+def test_the_memory_example_shows_the_order_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the first example prints has what was said."""
+    monkeypatch.chdir(tmp_path)
+    exec(compile(EXAMPLES[0], "README.md", "exec"), {})
+    assert "4417-XZ" in capsys.readouterr().out
+
+
+def test_the_rest_example_is_answered(run_service: Callable[..., Running]) -> None:  # noqa: F811
+    """The curl command's request, sent as it stands, gets an answer."""
+    command = re.search(r"```sh\n(curl .*?)```", README, re.DOTALL)
+    assert command
+    words = shlex.split(command[1].replace("\\\n", " ").replace("$KEY", KEY))
+    headers = dict(words[i + 1].split(": ", 1) for i, w in enumerate(words) if w == "-H")
+    body = words[words.index("-d") + 1]
+    path = next(w for w in words if w.startswith("http")).split(":8000", 1)[1]
+    service = run_service()
+    answer = service.client.post(path, content=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["reply"] == json.loads(body)["message"]
+
+
+def test_the_docker_example_names_what_is_there() -> None:
+    """The compose file exists and its service is called as the README calls it."""
+    command = re.search(r"docker compose -f (\S+) exec (\w+) cat (\S+)", README)
+    assert command
+    compose = (ROOT / command[1]).read_text(encoding="utf-8")
+    assert re.search(rf"^  {command[2]}:$", compose, re.MULTILINE)
+    assert command[3].startswith("/data/")
+
+
+def test_the_routes_are_those_of_the_service(tmp_path: Path) -> None:
+    """Every route of the API stands in the README's table, and no other."""
+    app = create_app(Settings(data_dir=tmp_path, llm="fake:echo", api_key="k"))
+    app.state.store.close()
+    there = {
+        (method.upper(), path)
+        for path, methods in app.openapi()["paths"].items()
+        for method in methods
+        if path.startswith("/v1")
+    }
+    told = {
+        (method, path)
+        for methods, path in re.findall(r"^\| ((?:`[A-Z]+`, )?`?[A-Z]+) (/v1\S+)` \|", README, re.M)
+        for method in re.findall(r"[A-Z]+", methods)
+    }
+    assert told == there
+
+
+def test_the_tree_names_every_file() -> None:
+    """Each module stands in the layout tree, and nothing that is not there."""
+    tree = README.split("## Layout")[1].split("```")[1]
+    folder, listed = "", set()
+    for line in tree.strip().splitlines():
+        name = line.split()[0]
+        if not line.startswith(" "):
+            folder = name
+        elif name.endswith(".py"):
+            listed.add(folder + name)
+        else:
+            listed |= {f"{folder}{name}{inner}" for inner in re.findall(r"\b\w+\.py\b", line)}
+    files = {
+        str(path.relative_to(ROOT))
+        for package in ("memory", "app")
+        for path in (ROOT / package).glob("*.py")
+        if path.name != "__main__.py" and path.stat().st_size
+    }
+    assert files <= listed, sorted(files - listed)
+    assert all((ROOT / name).exists() for name in listed), listed
+
+
+def test_the_console_table_names_every_command() -> None:
+    """Each command of memory-service is told."""
+    from typer.main import get_command
+
+    from app.cli import app
+
+    def names(command: object, prefix: str = "") -> set[str]:
+        inner = getattr(command, "commands", None)
+        if not inner:
+            return {prefix.strip()}
+        return set().union(*(names(c, f"{prefix} {n}") for n, c in inner.items()))
+
+    told = re.findall(r"^\| `([a-z ]+?)(?: FILE)?` \|", README, re.MULTILINE)
+    assert set(told) == names(get_command(app))
