@@ -38,7 +38,8 @@ _KNOWN = text(f"SELECT id FROM messages {WHERE} AND id IN :ids").bindparams(
 )
 _SAID = (
     "SELECT m.seq, m.session, m.id, m.role, m.text, m.at, m.tokens, m.turn, m.data, "
-    "t.status, t.recalled FROM messages m LEFT JOIN turns t "
+    "t.status, CASE WHEN t.question = m.seq THEN t.recalled END AS recalled "
+    "FROM messages m LEFT JOIN turns t "
     "ON t.tenant = m.tenant AND t.customer = m.customer AND t.id = m.turn "
     "WHERE m.tenant = :tenant AND m.customer = :customer AND m.session = :session "
     "AND m.forgotten = 0"
@@ -51,9 +52,9 @@ _SESSION = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} AND session = 
 
 
 class Said(NamedTuple):
-    """A message with the status of its turn, and what was recalled for that turn.
+    """A message with the status of its turn, and what was recalled for it.
 
-    Both are None for an imported message, which has no turn.
+    Both are None for an imported message, which has no turn; nothing is recalled for an answer.
     """
 
     message: Message
@@ -91,8 +92,11 @@ class Transcript:
         with self._database.write() as connection:
             first, _ = customers.allocate(connection, scope.owner, len(messages))
             known = _known_ids(connection, scope.owner, [m.id for m in messages])
-            fresh = {m.id: m for m in reversed(messages) if m.id not in known}
-            numbered = [replace(m, seq=first + i) for i, m in enumerate(reversed(fresh.values()))]
+            fresh: dict[str, Message] = {}
+            for message in messages:
+                if message.id not in known:
+                    fresh.setdefault(message.id, message)
+            numbered = [replace(m, seq=first + i) for i, m in enumerate(fresh.values())]
             insert_messages(connection, scope, numbered)
         return len(numbered)
 
