@@ -17,6 +17,7 @@ _ALLOCATE = text(
     "ON CONFLICT (tenant, customer) DO UPDATE SET seq = customers.seq + :count "
     "RETURNING seq, generation"
 )
+_LOCK = text(f"UPDATE customers SET seq = seq {WHERE} RETURNING generation")
 _STATE = text(f"SELECT seq, generation, written, embedded FROM customers {WHERE}")
 _MOVE = text(f"UPDATE customers SET generation = generation + 1 {WHERE}")
 
@@ -46,6 +47,12 @@ def allocate(connection: Connection, owner: Owner, count: int) -> tuple[int, int
         _ALLOCATE, key(owner, count=count, fresh=secrets.randbits(53))
     ).one()
     return last - count + 1, generation
+
+
+def lock(connection: Connection, owner: Owner) -> int | None:
+    """Hold the customer's row until the transaction ends; its generation, None if it is gone."""
+    generation: int | None = connection.execute(_LOCK, key(owner)).scalar()
+    return generation
 
 
 def state(connection: Connection, owner: Owner) -> State:

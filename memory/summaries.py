@@ -107,10 +107,10 @@ class Summaries:
         at = to_stamp(now())
         owner = scope.owner
         with self._database.write() as connection:
-            # Written to, not only read: the customer's row is the lock.
-            _, current = customers.allocate(connection, owner, 0)
+            if customers.lock(connection, owner) != generation:
+                return False
             row = connection.execute(_LATEST, key(owner, session=scope.session)).first()
-            if current != generation or (Summary(*row) if row else NO_SUMMARY) != before:
+            if (Summary(*row) if row else NO_SUMMARY) != before:
                 return False
             for segment in segments:
                 sentences = json.dumps([asdict(s) for s in segment.sentences], ensure_ascii=False)

@@ -83,10 +83,10 @@ class Transcript:
 
         Returns:
             How many were stored.
+
+        Raises:
+            InvalidInput: a database could not hold one of them unchanged; none is stored.
         """
-        for message in messages:
-            check_text(message.text)
-            check_name("message id", message.id)
         if not messages:
             return 0
         with self._database.write() as connection:
@@ -155,9 +155,17 @@ def message_from(row: Row[Any]) -> Message:
 
 
 def insert_messages(connection: Connection, scope: Scope, messages: Sequence[Message]) -> None:
-    """Insert numbered messages into the scope's session, and count them there."""
+    """Insert numbered messages into the scope's session, and count them there.
+
+    Raises:
+        InvalidInput: a database could not hold a message unchanged.
+    """
     if not messages:
         return
+    for message in messages:
+        check_name("message id", message.id)
+        check_text(message.text)
+        check_text(dump(message.data) or "")
     connection.execute(
         _ADD,
         [

@@ -38,6 +38,7 @@ _TURN = (
 _BY_KEY = text(f"{_TURN} AND key = :key")
 _BY_ID = text(f"{_TURN} AND id = :id")
 _RERUN = text(f"UPDATE turns SET status = 'running', answer = NULL {WHERE} AND id = :id")
+_ABANDON = text(f"UPDATE turns SET status = 'failed' {WHERE} AND id = :id AND status = 'running'")
 _FINISH = text(
     "UPDATE turns SET status = :status, answer = :answer, recalled = :recalled, usage = :usage "
     f"{WHERE} AND id = :id"
@@ -75,8 +76,6 @@ class Turns:
         recalled: Mapping[str, Any] | None = None,
     ) -> Turn:
         """Store a whole turn in one transaction."""
-        check_text(question.text)
-        check_text(answer.text)
         turn_id = new_id()
         with self._database.write() as connection:
             first, _ = customers.allocate(connection, scope.owner, 2)
@@ -107,7 +106,7 @@ class Turns:
             known = _by_key(connection, scope.owner, idempotency_key, body)
             if known is not None and known.status == "complete":
                 return known
-            _check_free(connection, scope)
+            _take_over(connection, scope)
             if known is not None:
                 turn = _rerun(connection, scope.owner, known)
             else:
@@ -136,9 +135,9 @@ class Turns:
             The turn, or None when it is no longer there (its session was deleted meanwhile)
             or no longer running: then nothing is stored.
         """
-        if answer is not None:
-            check_text(answer.text)
         with self._database.write() as connection:
+            # Held from before the look: whoever deletes or finishes it comes before or after.
+            customers.lock(connection, scope.owner)
             row = connection.execute(_BY_ID, key(scope.owner, id=turn.id)).first()
             if row is None or row.status != "running":
                 return None
@@ -224,12 +223,17 @@ def _rerun(connection: Connection, owner: Owner, turn: Turn) -> Turn:
     return replace(turn, status="running", answer=None)
 
 
-def _check_free(connection: Connection, scope: Scope) -> None:
+def _take_over(connection: Connection, scope: Scope) -> None:
+    """See that the session is free; a turn that let its lease run out has failed."""
     row = connection.execute(_LEASE, key(scope.owner, session=scope.session)).first()
+    if row is None or row.lease is None:
+        return
     at = to_stamp(now())
-    if row is not None and row.lease is not None and row.lease_until > at:
+    if row.lease_until > at:
         msg = f"another turn of session {scope.session!r} is being answered: try again after it"
         raise SessionBusy(msg, retry_after=(row.lease_until - at) / 1e6)
+    # Or it would be running for ever, and no fold passes a running turn.
+    connection.execute(_ABANDON, key(scope.owner, id=row.lease))
 
 
 def _turn(connection: Connection, owner: Owner, row: Row[Any]) -> Turn:
