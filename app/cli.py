@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from app.settings import Settings
-from memory import MemoryServiceError, Scope
+from memory import InvalidInput, MemoryServiceError, Scope
 
 app = typer.Typer(
     help="A conversational memory service: chat that remembers every customer.",
@@ -64,8 +65,10 @@ def serve(
     from app.main import create_app
 
     settings = _settings(host=host, port=port, data_dir=data_dir, database=database, llm=llm)
+    listener = _listen(settings.host, settings.port)
     service = create_app(settings)
-    address = f"http://{settings.host}:{settings.port}/"
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{shown}:{listener.getsockname()[1]}/"
     fresh = service.state.key.fresh
     if fresh is not None and sys.stdout.isatty():
         typer.echo(f"Your key, shown only this once: {fresh}")
@@ -77,15 +80,28 @@ def serve(
         typer.echo(f"The key is in {path}")
     typer.echo(f"Data: {_shown(settings.database_url)}   Model: {service.state.model.name}")
     typer.echo(f"Chat at {address}")
-    uvicorn.run(
+    sys.stdout.flush()
+    config = uvicorn.Config(
         service,
-        host=settings.host,
-        port=settings.port,
         log_level=settings.log_level,
         access_log=False,
         # Streams under way get this long when the service is stopped.
         timeout_graceful_shutdown=10,
     )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the address before anything else, so that a second start is told so at once."""
+    try:
+        return socket.create_server((host, port), family=_family(host), backlog=2048)
+    except OSError as error:
+        msg = f"cannot listen on {host}:{port}: {error.strerror or error}; try another --port"
+        raise InvalidInput(msg) from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 @app.command()

@@ -34,6 +34,9 @@ def check_name(kind: str, name: str) -> str:
     if not name or len(name) > NAME_LIMIT:
         msg = f"a {kind} name has 1 to {NAME_LIMIT} characters, this one has {len(name)}"
         raise InvalidInput(msg)
+    if name in {".", ".."}:
+        msg = f"a {kind} cannot be called {name!r}: no URL can carry that"
+        raise InvalidInput(msg)
     if _FORBIDDEN_IN_NAME.search(name):
         msg = f"a {kind} name has no control characters and no lone surrogates"
         raise InvalidInput(msg)

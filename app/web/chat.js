@@ -66,7 +66,8 @@ async function call(method, path, body, signal) {
   });
   if (response.ok) return response;
   if (response.status === 401) askForKey("This key was not accepted.");
-  const { title = `Error ${response.status}`, detail } = await response.json().catch(() => ({}));
+  const said = await response.json().catch(() => ({}));
+  const { title = `Error ${response.status}`, detail = "" } = said;
   const wait = response.headers.get("Retry-After");
   throw problem(title, wait ? `${detail} Try again in ${wait}\u00a0s.` : detail, response.status);
 }
@@ -173,8 +174,8 @@ function turnsOf(messages) {
     if (asks || (turns.at(-1)?.reply ?? true)) turns.push(new Turn({ id, text: asks && text }));
     const turn = turns.at(-1);
     say(asks ? turn.question : turn.answer, role, text, at);
-    if (asks && status === "failed") turn.fail(problem("This was not answered."));
-    else turn.settle(status ?? "complete");
+    turn.settle(status ?? "complete");
+    if (asks && ["failed", "stopped"].includes(status)) turn.fail(problem("Not answered."));
   }
   return turns;
 }
@@ -237,10 +238,11 @@ function showLatest(page) {
   look(turns.findLast((turn) => turn.text && turn.reply) ?? null);
 }
 
-function showEarlier(page) {
+function openEarlier() {
   const first = byId("turns").firstElementChild;
-  showTurns(turnsOf(page.messages), page.next);
-  first.scrollIntoView();
+  byId("earlier").hidden = true; // a second click would bring the same messages again
+  const show = (page) => showTurns(turnsOf(page.messages), page.next);
+  load(() => readMessages(`&before=${older}`), show).then(() => first.scrollIntoView());
 }
 
 function showTurns(turns, next) {
@@ -395,7 +397,7 @@ function fill(name, cards) {
 
 function card(role, text, { at, score, why } = {}) {
   const item = say(stamp("card-template"), role, text, at);
-  part(item, "score").textContent = score === undefined ? "" : `score ${score.toFixed(2)}`;
+  part(item, "score").textContent = score === undefined ? "" : `score ${score.toPrecision(3)}`;
   part(item, "why").textContent = why ?? "";
   return item;
 }
@@ -421,7 +423,7 @@ async function watchService() {
   const response = await fetch("/readyz").catch(() => null);
   const state = await response?.json().catch(() => null);
   const ready = response?.ok ?? false;
-  const said = ready ? `Ready · ${state.model}` : (state?.detail ?? "Not ready yet");
+  const said = ready ? `Ready · ${state.model}` : (state?.problems?.join(" ") ?? "Not ready yet");
   byId("service").textContent = said;
   byId("service").dataset.ready = ready;
   if (!ready) setTimeout(watchService, 3000);
@@ -462,7 +464,7 @@ function on(id, type, action) {
 on("composer", "submit", submit);
 on("message", "input", () => draft(here(), { text: field.value, key: null }));
 on("stop", "click", () => live.get(here())?.stop());
-on("earlier", "click", () => load(() => readMessages(`&before=${older}`), showEarlier));
+on("earlier", "click", openEarlier);
 on("customer-form", "submit", chooseCustomer);
 on("customer", "change", chooseCustomer);
 on("new-session", "click", () => openSession(newSession()).then(() => field.focus()));

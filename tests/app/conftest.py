@@ -37,7 +37,7 @@ def serving(app: FastAPI) -> Iterator[str]:
             assert thread.is_alive(), "the server did not start"
             assert time.monotonic() < deadline, "the server did not start in time"
             time.sleep(0.01)
-        yield "http://127.0.0.1:{}".format(listener.getsockname()[1])
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(20)
@@ -97,7 +97,7 @@ def double() -> Iterator[OpenAIDouble]:
 @pytest.fixture
 def scripted(run_service: Callable[..., Running], double: OpenAIDouble) -> Running:
     """A service that asks the scripted model."""
-    return run_service(llm=f"{double.url}#scripted", llm_timeout=2, busy_wait=0.3)
+    return run_service(llm=double.url, llm_timeout=2, busy_wait=0.3)
 
 
 def events(response: httpx.Response) -> Iterator[tuple[str, Any]]:

@@ -14,6 +14,7 @@ from tests.llm.openai_double import OpenAIDouble
 
 
 def stream(service: Running, message: str, **more: object) -> list[tuple[str, dict]]:
+    """The events of a streamed turn."""
     body = {"customer": "ada", "session": "s1", "message": message, "stream": True, **more}
     with service.client.stream("POST", "/v1/chat", json=body) as response:
         assert response.status_code == 200, response.read()
@@ -22,6 +23,7 @@ def stream(service: Running, message: str, **more: object) -> list[tuple[str, di
 
 
 def transcript(service: Running, session: str = "s1") -> list[tuple[str, str, str]]:
+    """Role, text and status of the session's messages."""
     found = service.client.get(f"/v1/customers/ada/sessions/{session}/messages").json()
     return [(m["role"], m["text"], m["status"]) for m in found["messages"]]
 
@@ -191,7 +193,7 @@ def test_a_second_turn_that_can_wait_is_answered_in_its_turn(
     run_service: Callable[..., Running], double: OpenAIDouble
 ) -> None:
     """Ten turns at once in one session are all answered, one after the other."""
-    service = run_service(llm=f"{double.url}#scripted", busy_wait=20)
+    service = run_service(llm=double.url, busy_wait=20)
     double.reply, double.delay = "yes it is", 0.01
     threads = [threading.Thread(target=service.chat, args=(f"turn {i}",)) for i in range(10)]
     for thread in threads:
@@ -207,7 +209,7 @@ def test_a_retry_while_the_turn_is_under_way_is_told_so_at_once(
     run_service: Callable[..., Running], double: OpenAIDouble
 ) -> None:
     """409 with Retry-After, without waiting for the turn."""
-    service = run_service(llm=f"{double.url}#scripted", busy_wait=20)
+    service = run_service(llm=double.url, busy_wait=20)
     double.reply, double.delay = "a b c d e f g h i j k l m n o p", 0.1
     first = threading.Thread(target=service.chat, args=("first",), kwargs={"idempotency_key": "k1"})
     first.start()

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,40 +31,60 @@ def test_serve_makes_a_key_once_and_neither_torch_nor_transformers_are_loaded(
 ) -> None:
     """The first start writes the key to a private file; the second does not; both answer."""
     environment = {**os.environ, "MEMORY_SERVICE_DATA_DIR": str(tmp_path)}
-    keys = []
+    key = ""
     for start in range(2):
-        process = subprocess.Popen(
-            [sys.executable, "-X", "importtime", "-m", "app", "serve", "--llm", "fake:echo", "--port", "8971"],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        try:
-            deadline = time.monotonic() + 30
-            while True:
-                try:
-                    if httpx.get("http://127.0.0.1:8971/readyz").status_code == 200:
-                        break
-                except httpx.TransportError:
-                    assert process.poll() is None, process.communicate()
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            if start == 0:
-                file = tmp_path / "api-key"
-                assert file.stat().st_mode & 0o777 == 0o600
-                keys.append(file.read_text().strip())
-                file.unlink()
-            answer = httpx.post(
-                "http://127.0.0.1:8971/v1/chat",
-                json={"customer": "ada", "message": "hello"},
-                headers={"Authorization": f"Bearer {keys[0]}"},
-            )
-            assert answer.json()["reply"] == "hello"
-        finally:
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
-        assert keys[0] not in out
-        assert ("The key is in" in out) == (start == 0)
-        assert not re.search(r"\| +(torch|sentence_transformers|transformers)$", err, re.MULTILINE)
-    assert keys[0].encode() not in (tmp_path / "memory.db").read_bytes()
+        log, said = tmp_path / "imports.log", tmp_path / "said.log"
+        with log.open("w") as imports, said.open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-X", "importtime", "-m", "app", "serve", "--llm", "fake:echo",
+                 "--port", "0"],
+                env=environment, stdout=output, stderr=imports,
+            )  # fmt: skip
+            try:
+                address = _address(said, process)
+                if start == 0:
+                    file = tmp_path / "api-key"
+                    assert file.stat().st_mode & 0o777 == 0o600
+                    key = file.read_text().strip()
+                    file.unlink()
+                body = {"customer": "ada", "message": "hello"}
+                headers = {"Authorization": f"Bearer {key}"}
+                answer = httpx.post(f"{address}v1/chat", json=body, headers=headers)
+                assert answer.json()["reply"] == "hello"
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.wait(30)
+        assert key not in said.read_text()
+        assert ("The key is in" in said.read_text()) == (start == 0)
+        loaded = re.findall(
+            r"\| +(torch|sentence_transformers|transformers)$", log.read_text(), re.M
+        )
+        assert not loaded
+    assert key.encode() not in (tmp_path / "memory.db").read_bytes()
+
+
+def _address(said: Path, process: subprocess.Popen[bytes]) -> str:
+    """The address that ``serve`` prints, once it answers there."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, said.read_text()
+        if found := re.search(r"Chat at (\S+)", said.read_text()):
+            try:
+                if httpx.get(f"{found[1]}readyz").status_code == 200:
+                    return found[1]
+            except httpx.TransportError:
+                pass
+        time.sleep(0.05)
+    raise AssertionError(said.read_text())
+
+
+def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path) -> None:
+    """One line, with what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run("serve", "--port", str(taken.getsockname()[1]), data=tmp_path)
+    assert done.returncode == 1
+    assert "try another --port" in done.stderr
+    assert not (tmp_path / "memory.db").exists()
 
 
 def test_chat_answers_line_by_line(tmp_path: Path) -> None:
@@ -79,7 +100,8 @@ def test_import_stores_once_and_finds_again(tmp_path: Path) -> None:
     file = tmp_path / "past.jsonl"
     lines = [
         {"customer": "ada", "session": "2024", "messages": [
-            {"role": "customer", "text": "My bike has a flat tyre", "at": "2024-05-04T09:30:00Z", "id": "m1"},
+            {"role": "customer", "text": "My bike has a flat tyre", "id": "m1",
+             "at": "2024-05-04T09:30:00Z"},
             {"role": "agent", "text": "We will send a patch", "at": "2024-05-04T09:31:00Z"}]},
         {"customer": "bob", "turns": [{"role": "user", "content": "hi"}]},
     ]  # fmt: skip

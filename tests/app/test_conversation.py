@@ -58,7 +58,7 @@ def test_the_number_from_the_second_message_is_known_in_the_last(
     run_service: Callable[..., Running], double: OpenAIDouble
 ) -> None:
     """After at least two folds it is in the prompt, in `recalled`, and in the answer."""
-    service = run_service(llm=f"{double.url}#scripted", prompt_tokens=900)
+    service = run_service(llm=double.url, prompt_tokens=900)
     double.reply = reply
     talk(service)
     versions = service.app.state.store.summaries.versions(Scope("ada", "s1"))
