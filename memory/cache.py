@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,8 +46,13 @@ class IndexCache:
         self._entries: OrderedDict[Owner, _Entry] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, owner: Owner, embed: int = EMBED_AT_READ) -> CustomerIndex:
-        """The customer's index, caught up; at most ``embed`` records are embedded for it."""
+    @contextmanager
+    def reading(self, owner: Owner, embed: int = EMBED_AT_READ) -> Iterator[CustomerIndex]:
+        """The customer's index, caught up; at most ``embed`` records are embedded for it.
+
+        It is the reader's own until the block ends: another, whose transaction began earlier,
+        may have to turn it back to what the rows were then.
+        """
         with self._lock:
             entry = self._entries.get(owner)
             if entry is None:
@@ -57,9 +64,8 @@ class IndexCache:
             missing = entry.index.without_vector()[:embed]
             if missing:
                 entry.index.add_vectors(self._encoder.encode([r.text for r in missing]))
-            index = entry.index
+            yield entry.index
         self._evict(keep=owner)
-        return index
 
     def drop(self, owner: Owner) -> None:
         """Let go of a customer's index."""

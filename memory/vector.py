@@ -5,7 +5,8 @@ messages -> writer -> update -> rows;  rows -> retriever -> reader -> prompt
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
@@ -19,10 +20,23 @@ from memory.cache import IndexCache
 from memory.clock import now
 from memory.embeddings import Encoder, adapt, embedded
 from memory.indexes.customer import CustomerIndex
-from memory.types import Change, Query, Reader, Recalled, Record, Retriever, Update, Writer
+from memory.types import (
+    Add,
+    Change,
+    Floats,
+    Forget,
+    Query,
+    Reader,
+    Recalled,
+    Record,
+    Retriever,
+    Update,
+    Writer,
+)
 
 _DIGEST_BATCH = 64  # records embedded and stored at a time
 _WRITE_BATCH = 512  # messages turned into records at a time
+_LOOKED_AT = 200  # most of the nearest may be of the same batch, or gone
 
 
 class VectorMemory(StoredMemory):
@@ -78,9 +92,8 @@ class VectorMemory(StoredMemory):
         if not query.strip():
             return []
         vector = self.encoder.encode([query])[0]
-        index = self._cache.get(self.scope.owner)
         at = now()
-        with index.lock:
+        with self._cache.reading(self.scope.owner) as index:
             view = index.view(at, without)
             missing = len(index.without_vector())
             found = self._strategy(Query(query, vector, at), view)
@@ -90,9 +103,25 @@ class VectorMemory(StoredMemory):
         budget = self.max_tokens if max_tokens is None else max_tokens
         return readers.fitting(found, budget, self.count_tokens)
 
-    def index(self) -> CustomerIndex:
+    def index(self) -> AbstractContextManager[CustomerIndex]:
         """The customer's records, caught up with the rows, without embedding any."""
-        return self._cache.get(self.scope.owner, embed=0)
+        return self._cache.reading(self.scope.owner, embed=0)
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Make changes that a person asked for; the next prompt is laid out without the old.
+
+        What no digest has turned into records yet can be changed too.
+        """
+        while self._write():
+            pass
+        self.store.records.apply(self.scope.owner, changes)
+
+    def expire(self) -> None:
+        """Forget the records whose time is over."""
+        with self.index() as index:
+            expired = index.expired(now())
+        if expired:
+            self.apply([Forget(record) for record in expired])
 
     @cached_property
     def _strategy(self) -> Retriever:
@@ -100,6 +129,7 @@ class VectorMemory(StoredMemory):
 
     def digest(self) -> None:
         """Turn new messages into records, embed them, and let the update mechanism decide."""
+        self.expire()
         while self._write() or self._embed():
             pass
 
@@ -118,30 +148,41 @@ class VectorMemory(StoredMemory):
         fresh = records.unembedded(owner, state, _DIGEST_BATCH)
         if not fresh:
             return False
-        index = self._cache.get(owner, embed=0)
-        with index.lock:  # what a read has embedded already is not embedded again
+        with self.index() as index:  # what a read has embedded already is not embedded again
             known = {r.id: v for r in fresh if (v := index.vector_of(r.id)) is not None}
         missing = [r for r in fresh if r.id not in known]
         made = self.encoder.encode([r.text for r in missing]) if missing else ()
         known.update((r.id, v) for r, v in zip(missing, made, strict=True))
         vectors = np.stack([known[r.id] for r in fresh])
-        changes: list[Change] = []
-        if self.update is not updates.append:
-            for record, vector in zip(fresh, vectors, strict=True):
-                changes += self.update(record, self._similar(index, record, vector))
+        changes = [] if self.update is updates.append else self._changes(fresh, vectors)
         records.embed(owner, fresh, vectors, changes, state.generation)
         return True
 
-    def _similar(self, index: CustomerIndex, record: Record, vector: Any) -> list[Record]:
-        """Current records said before this one that mean nearly the same, nearest first."""
-        with index.lock:
-            view = index.view(now(), record.messages)
-            positions, cosines = view.dense(vector, 10)
-            return [
-                view[int(p)]
-                for p, cosine in zip(positions, cosines, strict=True)
-                if cosine >= updates.SIMILAR and 0 < view[int(p)].seq < record.seq
-            ]
+    def _changes(self, fresh: list[Record], vectors: Floats) -> list[Change]:
+        """What the update mechanism does about each record, knowing what it did before."""
+        changes: list[Change] = []
+        gone: set[str] = set()
+        for i, (record, vector) in enumerate(zip(fresh, vectors, strict=True)):
+            earlier = zip(fresh[:i], (vectors[:i] @ vector).tolist(), strict=True)
+            similar = {
+                old.id: (cosine, old)
+                for old, cosine in (*self._nearest(vector), *earlier)
+                if cosine >= updates.SIMILAR
+                and 0 < old.seq < record.seq
+                and old.id not in gone
+                and not set(old.messages) & set(record.messages)
+            }
+            ranked = sorted(similar.values(), key=lambda found: -found[0])
+            made = self.update(record, [old for _, old in ranked])
+            gone.update(
+                c.id if isinstance(c, Forget) else c.old for c in made if not isinstance(c, Add)
+            )
+            changes += made
+        return changes
 
-    def _question(self, inputs: dict[str, Any]) -> str:
-        return self._message("human", self._input(inputs)).text
+    def _nearest(self, vector: Floats) -> list[tuple[Record, float]]:
+        """The current records nearest to a vector, of those that have one, with their cosines."""
+        with self.index() as index:
+            view = index.view(now())
+            positions, cosines = view.dense(vector, _LOOKED_AT)
+            return [(view[p], c) for p, c in zip(positions.tolist(), cosines.tolist(), strict=True)]

@@ -43,16 +43,19 @@ class CustomerIndex:
         return len(self.records)
 
     def add(self, records: Sequence[Record]) -> None:
-        """Append the records that are not there yet."""
+        """Append the records that are not there yet; the others take their row's number."""
         for record in records:
-            if record.id not in self._position:
-                position = self._position[record.id] = len(self.records)
-                for message in record.messages:
-                    self._by_message.setdefault(message, []).append(position)
-                self._expires.append(_expires(record))
-                self.lexical.add([record.terms or terms(record.text)])
-                # The postings hold the terms from here on.
-                self.records.append(replace(record, terms=()))
+            position = self._position.get(record.id)
+            if position is not None:
+                self.records[position] = replace(self.records[position], seq=record.seq)
+                continue
+            position = self._position[record.id] = len(self.records)
+            for message in record.messages:
+                self._by_message.setdefault(message, []).append(position)
+            self._expires.append(_expires(record))
+            self.lexical.add([record.terms or terms(record.text)])
+            # The postings hold the terms from here on.
+            self.records.append(replace(record, terms=()))
 
     def add_vectors(self, vectors: Floats) -> None:
         """Append the vectors (n, d) of the first records that have none yet."""
@@ -77,6 +80,11 @@ class CustomerIndex:
         if position is None or position >= len(self.dense):
             return None
         return self.dense.vector(position)
+
+    def expired(self, now: datetime) -> list[str]:
+        """The ids of records whose time is over."""
+        ends = np.array(self._expires)
+        return [self.records[p].id for p in np.flatnonzero((ends > 0) & (ends <= to_stamp(now)))]
 
     def view(self, now: datetime, without: Collection[str] = ()) -> View:
         """What may be recalled at ``now``; records with a source message in ``without`` not."""
