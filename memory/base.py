@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from langchain_classic.base_memory import BaseMemory
 from langchain_core.messages import BaseMessage, get_buffer_string
@@ -26,7 +26,8 @@ class StoredMemory(BaseMemory):
     The async methods run the sync ones in an executor (BaseMemory's own), so they cannot differ.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    # Frozen: what is made from the scope must not outlive it, or one customer reads another's.
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", frozen=True)
 
     store: MemoryStore
     scope: Scope
@@ -54,7 +55,16 @@ class StoredMemory(BaseMemory):
         answered = _only(outputs, self.output_key, (), "output")
         if not self._sibling_saved(inputs, outputs):
             self._save_turn(self._message("human", said), self._message("ai", answered))
+            # The dicts themselves are kept, so that their identity cannot pass to others.
+            self.store.last_saved.turn = (inputs, outputs, self.scope, {id(self)})
         self._digest_later()
+
+    def __copy__(self) -> Self:
+        """A copy with nothing made from the fields, which ``model_copy`` may exchange."""
+        copied = super().__copy__()
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
 
     def _digest_later(self) -> None:
         if self.background and type(self).digest is not StoredMemory.digest:
@@ -74,8 +84,6 @@ class StoredMemory(BaseMemory):
         ):
             last[3].add(id(self))
             return True
-        # The dicts themselves are kept, so that their identity cannot pass to others.
-        self.store.last_saved.turn = (inputs, outputs, self.scope, {id(self)})
         return False
 
     def add_messages(
@@ -115,6 +123,12 @@ class StoredMemory(BaseMemory):
 
     def _input(self, inputs: dict[str, Any]) -> Any:
         return _only(inputs, self.input_key, self.memory_variables, "input")
+
+    def _question(self, inputs: dict[str, Any]) -> str:
+        """The input's text; empty where nothing is asked, as in LangChain's own examples."""
+        if not inputs.keys() - set(self.memory_variables):
+            return ""
+        return self._message("human", self._input(inputs)).text
 
     def _message(self, role: str, said: Any) -> Message:
         if isinstance(said, BaseMessage):

@@ -23,6 +23,10 @@ class BufferMemory(StoredMemory):
 
     def window(self) -> list[Message]:
         """The messages of the window, oldest first."""
+        with self.store.database.read():  # the session's size and its messages as of one moment
+            return self._window()
+
+    def _window(self) -> list[Message]:
         session = self.store.transcript.session(self.scope)
         if session is None:
             return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from itertools import dropwhile
 from typing import Any, Literal, NamedTuple
 
 from langchain_core.embeddings import Embeddings
@@ -97,8 +98,7 @@ class ConversationMemory(StoredMemory):
 
     def load_memory_variables(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """``history``: summary, recalled records and recent messages, as text or as messages."""
-        question = self._message("human", self._input(inputs)).text
-        parts = self._parts(question)
+        parts = self._parts(self._question(inputs))
         recent = self._rendered([said.message for said in parts.window])
         if self.return_messages:
             assert isinstance(recent, list)
@@ -170,7 +170,8 @@ class ConversationMemory(StoredMemory):
 
     def recalled_for(self, turn: Turn) -> list[Recalled]:
         """What was recalled for an answered turn, less what has been forgotten since."""
-        return _again(self.vector)({"records": turn.recalled})
+        with self.vector.index() as index:
+            return _again(index)({"records": turn.recalled})
 
     def check(self, text: str) -> None:
         """Raise InvalidInput if a message of this text could not be stored or answered."""
@@ -178,7 +179,7 @@ class ConversationMemory(StoredMemory):
             msg = "the message is empty: say something"
             raise InvalidInput(msg)
         check_text(text)
-        self._check_room(self.count_tokens(text) + self.count_tokens(self.system))
+        self._check_room(self._lay_out(text, _Parts("", [], [])).tokens)
 
     def start(self, text: str, idempotency_key: str | None = None) -> Turn:
         """Commit the customer's message before a model is asked (see ``Turns.start``)."""
@@ -200,6 +201,7 @@ class ConversationMemory(StoredMemory):
     # --- inside --------------------------------------------------------------------------
 
     def _parts(self, question: str, turn: Turn | None = None) -> _Parts:
+        self.vector.expire()
         with self.store.database.read():  # one transaction, one state of the rows
             summary = self.summary.current()
             window = [
@@ -214,10 +216,11 @@ class ConversationMemory(StoredMemory):
         return _Parts(summary.text, window, recalled)
 
     def _lay_out(self, question: str | None, parts: _Parts) -> Layout:
-        return lay_out(
-            self.system, parts.summary, parts.window, parts.recalled, question,
-            _again(self.vector), self.count_tokens,
-        )  # fmt: skip
+        with self.vector.index() as index:
+            return lay_out(
+                self.system, parts.summary, parts.window, parts.recalled, question,
+                _again(index), self.count_tokens,
+            )  # fmt: skip
 
     def _check_room(self, tokens: int) -> None:
         if self.context_tokens is not None and tokens > self.context_tokens:
@@ -228,17 +231,21 @@ class ConversationMemory(StoredMemory):
             raise InvalidInput(msg)
 
     def _shortened(self, layout: Layout, question: str) -> Layout:
-        """Leave out the oldest messages, then what was recalled, until the prompt fits."""
+        """Leave out the oldest turns, then what was recalled, then the summary, until it fits."""
         assert self.context_tokens is not None
-        window, recalled = layout.window, layout.recalled
+        summary, window, recalled = layout.summary, layout.window, layout.recalled
         while layout.tokens > self.context_tokens:
             if window:
-                window = window[max(len(window) // 4, 1) :]
+                rest = window[max(len(window) // 4, 1) :]
+                # Many chat templates take no conversation that begins with an answer.
+                window = list(dropwhile(lambda said: said.message.role != "human", rest))
             elif recalled:
                 recalled = recalled[: len(recalled) // 2]
+            elif summary:
+                summary = ""
             else:
                 self._check_room(layout.tokens)
-            layout = self._lay_out(question, _Parts(layout.summary, window, recalled))
+            layout = self._lay_out(question, _Parts(summary, window, recalled))
         return layout
 
 
@@ -254,23 +261,21 @@ class _Folding(SummaryMemory):
     vector: VectorMemory
 
     def costs(self, window: list[Said]) -> list[int]:
-        again = _again(self.vector)
-        return [
-            said.message.tokens + self.count_tokens(block(again(said.recalled)))
-            if said.recalled
-            else said.message.tokens
-            for said in window
-        ]
+        with self.vector.index() as index:
+            again = _again(index)
+            return [
+                said.message.tokens + self.count_tokens(block(again(said.recalled)))
+                if said.recalled
+                else said.message.tokens
+                for said in window
+            ]
 
 
-def _again(vector: VectorMemory) -> Callable[[dict[str, Any]], list[Recalled]]:
+def _again(index: CustomerIndex) -> Callable[[dict[str, Any]], list[Recalled]]:
     """Gives what was recalled for an earlier turn, as it was written then, less what is gone."""
-    index: CustomerIndex | None = None
     at = now()
 
     def records(rows: dict[str, Any]) -> list[Recalled]:
-        nonlocal index
-        index = vector.index() if index is None else index
         known = ((index.get(row["id"]), row) for row in rows["records"])
         return [
             Recalled.of(record, row["score"], row["why"])

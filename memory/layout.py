@@ -79,7 +79,9 @@ def lay_out(
         tokens += count_tokens(str(messages[-1].content)) + MESSAGE_OVERHEAD
     if any(a.type == b.type for a, b in pairwise(messages)):
         # A turn without an answer leaves two questions in a row; strict templates refuse that.
+        *_, last = messages
         messages = merge_message_runs(messages)
+        messages[-1].additional_kwargs = last.additional_kwargs  # not of all questions in a row
     return Layout(messages, summary, list(window), recalled, tokens)
 
 

@@ -174,13 +174,13 @@ class Records:
                     for record, row in zip(records, packed, strict=True)
                 ],
             )
-            _apply(connection, owner, changes)
+            _apply(connection, owner, changes, corrected=False)
         return True
 
     def apply(self, owner: Owner, changes: Iterable[Change]) -> None:
         """Make changes that a person asked for; the next prompt is laid out without the old."""
         with self._database.write() as connection:
-            _apply(connection, owner, list(changes))
+            _apply(connection, owner, list(changes), corrected=True)
 
 
 def _no_vectors(dimension: int) -> Floats:
@@ -211,20 +211,29 @@ def _insert(connection: Connection, owner: Owner, records: Sequence[Record]) -> 
     )  # fmt: skip
 
 
-def _apply(connection: Connection, owner: Owner, changes: Sequence[Change]) -> None:
+def _apply(
+    connection: Connection, owner: Owner, changes: Sequence[Change], *, corrected: bool
+) -> None:
+    """Make changes.
+
+    A replacement that corrects the old takes the messages that quote it out of prompts; one
+    that only says it again leaves the conversation as it was.
+    """
     for change in changes:
         match change:
             case Add(record):
-                if connection.execute(_BY_ID, key(owner, id=record.id)).first() is None:
+                if _by_id(connection, owner, record.id) is None:
                     _insert(connection, owner, [record])
             case Forget(record_id):
                 _drop(connection, owner, record_id, hide=True)
             case Replace(old, record):
-                gone = _drop(connection, owner, old, hide=False)
+                gone = _drop(connection, owner, old, hide=corrected)
                 sources = dict.fromkeys((*(gone.messages if gone else ()), *record.messages))
                 _insert(connection, owner, [replace(record, messages=tuple(sources))])
             case Supersede(old, record):
                 _insert(connection, owner, [record])
+                if (gone := _by_id(connection, owner, old)) is not None:
+                    _hide_quotes(connection, owner, gone)
                 at = to_stamp(now())
                 connection.execute(_SUPERSEDE, key(owner, id=old, by=record.id, at=at))
     if any(not isinstance(change, Add) for change in changes):
@@ -232,18 +241,26 @@ def _apply(connection: Connection, owner: Owner, changes: Sequence[Change]) -> N
 
 
 def _drop(connection: Connection, owner: Owner, record_id: str, *, hide: bool) -> Record | None:
-    """Delete a record; with ``hide``, the messages that say just this leave every prompt."""
-    row = connection.execute(_BY_ID, key(owner, id=record_id)).first()
-    if row is None:
-        return None
-    record = _record(row)
-    connection.execute(_DELETE, key(owner, seq=record.seq))
-    connection.execute(_DELETE_VECTOR, key(owner, seq=record.seq))
-    if hide and record.messages:
+    record = _by_id(connection, owner, record_id)
+    if record is not None:
+        connection.execute(_DELETE, key(owner, seq=record.seq))
+        connection.execute(_DELETE_VECTOR, key(owner, seq=record.seq))
+        if hide:
+            _hide_quotes(connection, owner, record)
+    return record
+
+
+def _hide_quotes(connection: Connection, owner: Owner, record: Record) -> None:
+    """The messages that say just what a record says leave every prompt."""
+    if record.messages:
         quoted = key(owner, text=record.text, ids=list(record.messages))
         for session, seq in connection.execute(_QUOTED, quoted).all():
             hide_message(connection, owner, session, seq)
-    return record
+
+
+def _by_id(connection: Connection, owner: Owner, record_id: str) -> Record | None:
+    row = connection.execute(_BY_ID, key(owner, id=record_id)).first()
+    return None if row is None else _record(row)
 
 
 def _record(row: Row[Any]) -> Record:

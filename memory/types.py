@@ -200,7 +200,11 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Drop ``old`` (a record's id) and keep the new record in its place."""
+    """Drop ``old`` (a record's id) and keep the new record in its place.
+
+    From an update mechanism it is the same said again, and the messages stay in the
+    conversation; asked for by a person it is a correction, and those that quote the old do not.
+    """
 
     old: str
     record: Record
@@ -208,7 +212,10 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Supersede:
-    """Keep ``old`` (a record's id) as history; the new record is what holds from now on."""
+    """Keep ``old`` (a record's id) as history; the new record is what holds from now on.
+
+    No prompt shows the old again, nor the messages it quotes.
+    """
 
     old: str
     record: Record
