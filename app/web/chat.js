@@ -74,6 +74,7 @@ async function call(method, path, body, signal) {
 
 const read = async (path) => (await call("GET", path)).json();
 const sessionsPath = () => `/v1/customers/${encodeURIComponent(customer)}/sessions`;
+const readSessions = () => read(sessionsPath());
 const sessionPath = (name) => `${sessionsPath()}/${encodeURIComponent(name)}`;
 
 /* The server-sent events of a response, as [name, data]; comments are passed over. */
@@ -202,14 +203,11 @@ function openCustomer(name, wanted) {
   session = null;
   customer = byId("customer").value = name;
   byId("turns").replaceChildren();
-  return load(readSessions, () => {
+  return load(readSessions, (found) => {
+    sessions = found.sessions;
     rememberCustomer();
     return openSession(wanted ?? sessions[0]?.session ?? newSession());
   });
-}
-
-async function readSessions() {
-  sessions = (await read(sessionsPath())).sessions;
 }
 
 function openSession(name) {
@@ -286,7 +284,7 @@ async function ask(turn) {
   live.delete(place);
   show(stopped ? "Stopped. What was said so far is kept." : "");
   if (place === here()) look(turn);
-  if (turn.stored) load(readSessions, listSessions);
+  if (turn.stored) refreshSessions();
 }
 
 /* What the model is about to be given. Asked for before the turn, since the turn changes it. */
@@ -301,6 +299,7 @@ async function answer(turn, signal) {
   const response = await call("POST", "/v1/chat", body, signal);
   turn.stored = true;
   draft(placeOf(turn), null);
+  refreshSessions();
   for await (const [name, data] of eventsOf(response)) {
     if (name === "error") throw problem(data.title, data.detail, data.status);
     if (name === "token") following(() => part(turn.answer, "text").append(data.text));
@@ -327,12 +326,20 @@ function rememberCustomer() {
   byId("recent").replaceChildren(...buttons);
 }
 
+async function refreshSessions(whose = customer) {
+  const found = await readSessions().catch(() => null); // an old list will do
+  if (!found || whose !== customer) return;
+  sessions = found.sessions;
+  listSessions();
+}
+
 function listSessions() {
-  const inside = byId("sessions").contains(document.activeElement);
+  const buttons = () => [...byId("sessions").querySelectorAll("button:not([hidden])")];
+  const focused = buttons().indexOf(document.activeElement);
   const known = sessions.some((one) => one.session === session);
   const shown = known ? sessions : [{ session, messages: 0 }, ...sessions];
   byId("sessions").replaceChildren(...shown.map(sessionItem));
-  if (inside) byId("sessions").querySelector("[aria-current]").focus();
+  if (focused >= 0) (buttons()[focused] ?? buttons()[0]).focus();
 }
 
 function sessionItem({ session: name, messages, updated_at: at }) {

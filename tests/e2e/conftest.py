@@ -61,7 +61,10 @@ def handler_of(model: Model) -> type[BaseHTTPRequestHandler]:
             if model.broken:
                 self.answer(500, "application/json", '{"error": {"message": "out of memory"}}')
                 return
-            usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+            heard = sum(len(message["content"].split()) for message in asked["messages"])
+            said = len(model.reply.split())
+            usage = {"prompt_tokens": heard, "completion_tokens": said}
+            usage["total_tokens"] = heard + said
             base = {"id": "c1", "created": 0, "model": "scripted"}
             if not asked.get("stream"):
                 message = {"role": "assistant", "content": model.reply}

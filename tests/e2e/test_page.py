@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -185,9 +186,12 @@ def test_earlier_messages_come_on_request(visit: OpenVisit, api: httpx.Client) -
     questions = page.locator("[data-part=question] .text")
     expect(questions).to_have_count(25)
     expect(questions.last).to_be_in_viewport()
-    page.get_by_role("button", name="Show earlier messages").click()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_role("button", name="Show earlier messages").dblclick()
     expect(questions).to_have_text([f"Question {number:02}" for number in range(30)])
     expect(page.get_by_role("button", name="Show earlier messages")).to_be_hidden()
+    assert len([url for url in asked if "before=" in url]) == 1
 
 
 def test_the_panel_shows_what_the_model_was_given(visit: OpenVisit, model: Model) -> None:
@@ -199,13 +203,14 @@ def test_the_panel_shows_what_the_model_was_given(visit: OpenVisit, model: Model
     one.say("Hello again.")
     one.say("What was my order number?")
     panel = page.get_by_role("complementary", name="What the model was given")
-    expect(panel).to_contain_text("As it was sent")
+    heard = sum(len(said["content"].split()) for said in model.asked[-1])
+    expect(panel).to_contain_text(f"As it was sent: {heard} tokens.")
     window = panel.locator("#window .card")
     expect(window.first).to_contain_text("Hello again.")
     record = panel.locator("#recalled .card", has_text="40-2291").first
     expect(record.locator("[data-part=who]")).to_have_text("panel")
     expect(record.locator("time")).not_to_be_empty()
-    expect(record.locator("[data-part=score]")).to_contain_text("score")
+    expect(record.locator("[data-part=score]")).to_have_text(re.compile(r"score \d\.\d+"))
     expect(record.locator("[data-part=why]")).not_to_be_empty()
     panel.locator("summary").click()
     sent = [said["content"] for said in model.asked[-1]]
@@ -307,7 +312,7 @@ def test_an_answer_goes_on_while_another_session_is_shown(visit: OpenVisit, mode
     """Looking elsewhere stops nothing: the answer is whole when the reader comes back."""
     one = visit()
     page = one.open("wanderer")
-    model.pause, model.reply = 0.04, LONG
+    model.pause, model.reply = 0.1, LONG
     page.get_by_label("Message", exact=True).fill("Count, please.")
     page.keyboard.press("Enter")
     expect(page.locator("[data-part=answer] .text")).to_contain_text("one two")
@@ -316,8 +321,9 @@ def test_an_answer_goes_on_while_another_session_is_shown(visit: OpenVisit, mode
     expect(page.locator(".turn")).to_have_count(0)
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     page.locator("#sessions").get_by_text(first, exact=True).click()
+    expect(page.locator("[data-status=answering]")).to_have_count(1)
+    expect(page.locator("[data-part=answer] .text")).to_contain_text(LONG.strip(), timeout=15_000)
     expect(page.locator(".turn")).to_have_count(1)
-    expect(page.locator("[data-part=answer] .text")).to_contain_text(LONG.strip())
     expect(page.locator("[data-status=complete]")).to_have_count(1)
 
 
@@ -416,12 +422,13 @@ def test_the_focus_is_seen(visit: OpenVisit) -> None:
             """() => {
               const one = document.activeElement;
               const framed = one.id === "message" ? one.parentElement : one;
-              return [one.outerHTML.slice(0, 80), getComputedStyle(framed).outlineStyle];
+              const { outlineStyle, outlineWidth } = getComputedStyle(framed);
+              return [one.outerHTML.slice(0, 80), `${outlineStyle} ${outlineWidth}`];
             }"""
         )
         if name.startswith("<body"):
             break
-        assert outline == "solid", name
+        assert outline == "solid 2px", name
         seen.add(name)
     assert len(seen) > 8
 
@@ -543,8 +550,8 @@ def test_the_page_asks_nobody_else(visit: OpenVisit) -> None:
 def test_the_service_says_when_it_is_not_ready(visit: OpenVisit) -> None:
     """While the model loads the page says so, and says ready by itself afterwards."""
     one = visit()
-    problem = {"title": "Starting", "status": 503, "detail": "The model is being loaded."}
-    one.page.route("**/readyz", lambda route: route.fulfill(status=503, json=problem))
+    state = {"status": "not ready", "problems": ["The model is being loaded."]}
+    one.page.route("**/readyz", lambda route: route.fulfill(status=503, json=state))
     page = one.open("early")
     expect(page.locator("#service")).to_have_text("The model is being loaded.")
     page.unroute("**/readyz")
