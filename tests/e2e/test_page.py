@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 if TYPE_CHECKING:
-    from conftest import Model, OpenVisit
+    from tests.e2e.conftest import Model, OpenVisit
 
 ATTACK = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 LONG = "one two three four five six seven eight nine ten " * 4
