@@ -49,7 +49,7 @@ class Settings(BaseSettings):
         2000, gt=0, description="tokens that a prompt should take; older messages are folded"
     )
     summary_tokens: int = Field(200, ge=0, description="of them, for the summary")
-    recall_tokens: int = Field(250, ge=0, description="of them, for recalled records")
+    recall_tokens: int = Field(150, ge=0, description="of them, for recalled records")
     reply_tokens: int = Field(300, gt=0, description="the longest answer, in tokens")
     temperature: float = Field(0.2, ge=0, le=2, description="how freely the model chooses words")
     summarize: Literal["extractive", "model"] = Field(
