@@ -12,7 +12,7 @@ def to_q8_0(source: Path, to: Path) -> None:
     """Write ``source`` again with its quantised matrices as Q8_0; all else stays as it is.
 
     llama.cpp reads a prompt about 1.6 times as fast from Q8_0 as from Q4_1, for which it has no
-    such kernels. The numbers are those of the source, to within 1/254 of a block's largest.
+    such kernels. The numbers are those of the source, to within 1/200 of the largest among 32.
     """
     # Imported here: whoever serves reads GGUF files with llama.cpp only.
     from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter, LlamaFileType

@@ -51,6 +51,9 @@ class OpenAIModel(Model):
             model=model, base_url=self._url, api_key=SecretStr(key), timeout=choices.timeout,
             max_tokens=choices.max_tokens, temperature=choices.temperature, max_retries=0,
             stream_usage=True, use_responses_api=False,
+            # It would be asyncio.wait_for, which on Python 3.11 may swallow a cancellation: the
+            # model would go on for a client that has left. httpx has the timeout.
+            stream_chunk_timeout=None,
             http_client=self._client, http_async_client=self._async_client,
         )  # fmt: skip
         super().__init__(chat, name or model, choices.context)

@@ -1,0 +1,17 @@
+"""The embedded model, loaded once for the tests that talk to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.llm import Model, open_llm
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[Model]:
+    """SmolLM2 on the embedded server, choosing the likeliest words."""
+    model = open_llm("embedded:", temperature=0.0, max_tokens=16)
+    yield model
+    model.close()
