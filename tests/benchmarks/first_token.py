@@ -43,8 +43,9 @@ def past(rng: random.Random) -> Iterator[tuple[str, str]]:
     for product in PRODUCTS:
         order = f"{rng.choice('ABCK')}{rng.choice('XYZ')}-{rng.randrange(10_000, 99_999)}"
         problem = rng.choice(PROBLEMS)
-        yield (f"My {rng.choice(COLOURS)} {product} from order {order} {problem}.",
-               f"I am sorry that the {product} {problem}. I opened a ticket for {order}.")  # fmt: skip
+        colour = rng.choice(COLOURS)
+        yield (f"My {colour} {product} from order {order} {problem}.",
+               f"I am sorry the {product} {problem}. I opened a ticket for {order}.")  # fmt: skip
         yield (f"When will the new {product} come?",
                f"The new {product} leaves our store on {rng.randrange(1, 28)} May.")  # fmt: skip
 
