@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from memory.database import run
+
 Owner = tuple[str, str]  # (tenant, customer)
 WHERE = "WHERE tenant = :tenant AND customer = :customer"
 
@@ -43,9 +45,9 @@ def allocate(connection: Connection, owner: Owner, count: int) -> tuple[int, int
     reader that has seen n will never see a smaller one appear. A generation starts at random,
     so that one from before an erasure never fits again.
     """
-    last, generation = connection.execute(
-        _ALLOCATE, key(owner, count=count, fresh=secrets.randbits(53))
-    ).one()
+    values = key(owner, count=count, fresh=secrets.randbits(53))
+    # All rows are fetched: a statement that is not at its end would hold up the commit.
+    ((last, generation),) = run(connection, _ALLOCATE, values).fetchall()
     return last - count + 1, generation
 
 

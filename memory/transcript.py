@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Row
 from memory import customers
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import WHERE, Owner, key
-from memory.database import Database, new_id
+from memory.database import Database, new_id, run
 from memory.errors import InvalidInput
 from memory.types import Message, Scope, check_name, check_text
 
@@ -166,16 +166,16 @@ def insert_messages(connection: Connection, scope: Scope, messages: Sequence[Mes
         check_name("message id", message.id)
         check_text(message.text)
         check_text(dump(message.data) or "")
-    connection.execute(
-        _ADD,
+    run(
+        connection, _ADD,
         [
             key(scope.owner, seq=m.seq, session=scope.session, id=m.id, role=m.role, text=m.text,
                 at=to_stamp(m.at), tokens=m.tokens, turn=m.turn, data=dump(m.data))
             for m in messages
         ],
     )  # fmt: skip
-    connection.execute(
-        _GROW,
+    run(
+        connection, _GROW,
         key(scope.owner, session=scope.session, at=to_stamp(now()), messages=len(messages),
             tokens=sum(m.tokens for m in messages)),
     )  # fmt: skip

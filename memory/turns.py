@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection, Row
 from memory import customers
 from memory.clock import now, to_stamp
 from memory.customers import WHERE, Owner, key
-from memory.database import Database, new_id
+from memory.database import Database, new_id, run
 from memory.errors import SessionBusy, TurnConflict
 from memory.summaries import hide_message
 from memory.transcript import COLUMNS, dump, insert_messages, message_from
@@ -185,8 +185,8 @@ def _insert(
     body: str | None = None,
     recalled: Mapping[str, Any] | None = None,
 ) -> None:
-    connection.execute(
-        _ADD,
+    run(
+        connection, _ADD,
         key(scope.owner, id=turn.id, session=scope.session, status=turn.status,
             at=to_stamp(turn.question.at), question=turn.question.seq,
             answer=turn.answer and turn.answer.seq, key=turn.key, body=body,
