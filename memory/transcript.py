@@ -89,6 +89,8 @@ class Transcript:
         """
         if not messages:
             return 0
+        for message in messages:
+            check_name("message id", message.id)  # it is looked up before it is stored
         with self._database.write() as connection:
             first, _ = customers.allocate(connection, scope.owner, len(messages))
             known = _known_ids(connection, scope.owner, [m.id for m in messages])
