@@ -1,4 +1,4 @@
-"""Words that tell what a sentence does: manners, stock phrases, wishes, promises, questions.
+"""Words that tell what a sentence does: manners, stock phrases, wishes, promises.
 
 English, Chinese and Japanese. A cue only shifts a sentence's rank, so a language without cues
 still gets a summary by position, content and facts.
@@ -43,7 +43,18 @@ _PROMISE = re.compile(
     r"|[将会已]|可以|建议|退款|补发|更换|处理|安排|联系|いたします|可能",
     re.IGNORECASE,
 )
-_QUESTION = re.compile(r"[?？؟]|(?:吗|ですか|ますか)。?$")
+_TURN = re.compile(
+    r"\b(?:another (?:thing|question|issue|problem|matter)|one more|by the way|btw|in addition"
+    r"|additionally|besides|other than that|second(?:ly)?[,:]|also,? (?:i|my|we|our|can|could))\b"
+    r"|另外|还有|顺便|此外|ところで|それと|あと、",
+    re.IGNORECASE,
+)
+_FILLER = re.compile(
+    r"(?:(?:hi|hiya|hello|hey|dear|ok(?:ay)?|well|oh|ah|hmm|so|also|sure|right|great|good|cool"
+    r"|perfect|alright|got it|lol|haha|thanks|thank you|sorry)\b(?: there| \w+)?\s*[,.!–-]+\s*"
+    r"|(?:您好|你好|谢谢|好的|嗯|抱歉|こんにちは|ありがとうございます|すみません)[，,、。！!～~\s]+)+",
+    re.IGNORECASE,
+)
 
 
 def courtesy(text: str) -> bool:
@@ -66,6 +77,12 @@ def promises(text: str) -> bool:
     return bool(_PROMISE.search(text))
 
 
-def asks(text: str) -> bool:
-    """Whether ``text`` is a question."""
-    return bool(_QUESTION.search(text))
+def turns(text: str) -> bool:
+    """Whether ``text`` goes on to another subject."""
+    return bool(_TURN.search(text))
+
+
+def without_filler(text: str) -> str:
+    """``text`` without the greeting, thanks or filler that it opens with, if more follows."""
+    opening = _FILLER.match(text)
+    return text[opening.end() :] or text if opening else text
