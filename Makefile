@@ -35,8 +35,8 @@ test: $(VENV)/.installed-test lint types
 	$(BIN)/memory-service model pull
 	$(BIN)/python -m pytest $(ARGS)
 
-image-check: $(VENV)/.installed-test
-	docker/image-check.sh
+image-check:
+	PYTHON=$(PYTHON) docker/image-check.sh
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
