@@ -71,7 +71,10 @@ class Database:
         """
         self._local = threading.local()  # the connection that this thread is reading with
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        # SQLite has one writer at a time. Its connection is kept, because another's would have
+        # to read the pages again that this one has just written.
         self._writer = threading.RLock()
+        self._kept: Connection | None = None
         parsed = _parse(url)
         self.dialect = parsed.get_backend_name()
         self.path: Path | None = None
@@ -85,10 +88,12 @@ class Database:
                 parsed,
                 pool_size=16,
                 max_overflow=48,
+                pool_use_lifo=True,  # the one that was used last has its pages still
                 connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
             )
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+            sa.event.listen(self.engine, "engine_disposed", self._let_go)
         else:
             self.engine = _postgres(parsed)
         sa.event.listen(self.engine, "handle_error", _explain)
@@ -118,19 +123,29 @@ class Database:
             with self.engine.begin() as connection:
                 yield connection
             return
-        with self._writer, self.engine.connect() as connection:
+        with self._writer:
+            connection, self._kept = self._kept or self.engine.connect(), None
             driver = _driver(connection)
             try:
                 # IMMEDIATE: a deferred transaction that turns into a write can fail half-way.
                 driver.execute("BEGIN IMMEDIATE")
                 yield connection
                 driver.execute("COMMIT")
-            except sqlite3.Error as error:
-                if explained := _explained(error):
+            except BaseException as error:
+                driver.rollback()
+                connection.close()
+                if isinstance(error, sqlite3.Error) and (explained := _explained(error)):
                     raise explained from error
                 raise
-            finally:
-                driver.rollback()  # of what was not committed
+            self._kept = connection
+
+    def _let_go(self, _engine: Engine) -> None:
+        """Close the connection that is kept for writing, when the others are closed."""
+        with self._writer:
+            if self._kept is not None:
+                self._kept.invalidate()
+                self._kept.close()
+                self._kept = None
 
     def close(self) -> None:
         """Close every connection; a private file is deleted."""
