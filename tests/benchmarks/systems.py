@@ -198,15 +198,16 @@ class BareCommit:
             for name in ("journal_mode", "synchronous", "secure_delete", "temp_store"):
                 value = connection.exec_driver_sql(f"PRAGMA {name}").scalar()
                 self.db.execute(f"PRAGMA {name}={value}")
+        (self.seq,) = self.db.execute("SELECT seq FROM customers").fetchone()
 
     def save(self, turn: Turn) -> float:
         """Milliseconds to commit the rows that our save commits."""
-        (seq,) = self.db.execute("SELECT seq FROM customers").fetchone()
-        turn_id, at = uuid.uuid4().hex, time.time_ns() // 1000
+        self.seq += 2
+        seq, turn_id, at = self.seq, uuid.uuid4().hex, time.time_ns() // 1000
         owner, session = SCOPE.owner, SCOPE.session
         messages = [
             (*owner, seq + i, session, uuid.uuid4().hex, role, text, at, 20, turn_id)
-            for i, role, text in ((1, "human", turn[0]), (2, "ai", turn[1]))
+            for i, role, text in ((-1, "human", turn[0]), (0, "ai", turn[1]))
         ]
 
         def write() -> None:
@@ -225,7 +226,7 @@ class BareCommit:
             self.db.execute(
                 "INSERT INTO turns (tenant, customer, id, session, status, at, question, answer) "
                 "VALUES (?, ?, ?, ?, 'complete', ?, ?, ?)",
-                (*owner, turn_id, session, at, seq + 1, seq + 2),
+                (*owner, turn_id, session, at, seq - 1, seq),
             )
             self.db.execute("COMMIT")
 
