@@ -6,13 +6,15 @@ reach past its scope. Times are microseconds since 1970, UTC. JSON is stored as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+import sqlalchemy as sa
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from memory.database import Database
-from memory.errors import SchemaTooNew
+from memory.errors import NotADatabase, SchemaTooNew
 
 _TABLES = """
 CREATE TABLE customers (
@@ -76,6 +78,13 @@ CREATE TABLE summaries (
 
 def m001_create_tables(connection: Connection) -> None:
     """Messages, turns, records, vectors, summaries."""
+    ours = set(re.findall(r"CREATE TABLE (\w+)", _TABLES))
+    if taken := sorted(ours.intersection(sa.inspect(connection).get_table_names())):
+        msg = (
+            f"the database belongs to another program, which has its own {', '.join(taken)} "
+            "in it: open a database, or on Postgres a schema, that is empty"
+        )
+        raise NotADatabase(msg)
     sqlite = connection.dialect.name == "sqlite"
     script = _TABLES.format(
         # WITHOUT ROWID keeps a customer's rows on neighbouring pages however many
