@@ -10,9 +10,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SYSTEM = (
-    "You are a helpful customer-service agent. Answer briefly and only from what you know. "
-    "Lines between <memory> and </memory> were said earlier by this customer or an agent: "
-    "use them when they help."
+    "You are a helpful customer-service assistant. Answer the customer's question from the "
+    "conversation and from the notes in <memory>, which say what was said before."
 )
 
 

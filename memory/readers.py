@@ -12,7 +12,7 @@ from memory.types import CountTokens, Recalled
 
 _SHORTEST = 12  # tokens; hardly a line is shorter
 _MISSES = 4  # counting tokens takes time, and those after so many misses matter little
-_SPEAKER = {"human": "customer", "ai": "agent"}
+_SPEAKER = {"human": "Customer", "ai": "Agent"}
 
 
 def as_text(recalled: list[Recalled], budget: int, count_tokens: CountTokens) -> str:
@@ -45,6 +45,10 @@ def fitting(recalled: list[Recalled], budget: int, count_tokens: CountTokens) ->
 
 
 def line(recalled: Recalled) -> str:
-    """A record as it stands in a prompt: when, who, what."""
+    """A record as it stands in a prompt: who, when, what.
+
+    In this order and these words a model of 135 million parameters answers from it; with the
+    date first it takes the date for what was asked.
+    """
     speaker = _SPEAKER.get(recalled.role, recalled.role)
-    return f"- {recalled.at:%Y-%m-%d} {speaker}: {' '.join(recalled.text.split())}"
+    return f"- {speaker} said on {recalled.at:%Y-%m-%d}: {' '.join(recalled.text.split())}"
