@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -17,6 +18,7 @@ from langchain_core.messages import BaseMessage
 from app.llm.gguf import to_q8_0
 from app.llm.model import Choices, UnusableModel
 from app.llm.openai import OpenAIModel
+from app.llm.room import Room, RoomChat
 from memory import WeightsMissing
 from memory.weights import Weight, models_dir, sha256, written
 
@@ -81,8 +83,8 @@ def _fault(path: Path) -> str | None:
 class EmbeddedModel(OpenAIModel):
     """llama.cpp's server on a random port of 127.0.0.1, with a random key.
 
-    Its conversations share ``context`` tokens between them. Reading and writing happen in
-    threads of the server's own, outside Python.
+    Its conversations share ``context`` tokens between them; who comes when there is no room
+    waits. Reading and writing happen in threads of the server's own, outside Python.
     """
 
     def __init__(self, url: str, choices: Choices) -> None:
@@ -105,6 +107,7 @@ class EmbeddedModel(OpenAIModel):
             f"{self._server.listening_address}/v1#{name}",
             replace(choices, api_key=key),
             environment=False,  # no proxy between a process and itself
+            chat=partial(RoomChat, room=Room(choices.context)),
         )
         _logger.info("%s is ready after %.2f s", name, time.perf_counter() - began)
 

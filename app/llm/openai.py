@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx
+from langchain_core.language_models import BaseChatModel
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
@@ -19,7 +22,13 @@ class OpenAIModel(Model):
     """
 
     def __init__(
-        self, url: str, choices: Choices, *, name: str | None = None, environment: bool = True
+        self,
+        url: str,
+        choices: Choices,
+        *,
+        name: str | None = None,
+        environment: bool = True,
+        chat: Callable[..., BaseChatModel] = ChatOpenAI,
     ) -> None:
         """Open the model.
 
@@ -28,6 +37,7 @@ class OpenAIModel(Model):
             choices: how the model is opened.
             name: what the model is to be called; by default what the server calls it.
             environment: whether proxies are taken from the environment.
+            chat: what speaks to the server: ChatOpenAI, or what takes the same arguments.
 
         Raises:
             UnusableModel: no model is named, and the server does not have just one.
@@ -47,7 +57,7 @@ class OpenAIModel(Model):
         except BaseException:
             self._client.close()
             raise
-        chat = ChatOpenAI(
+        client = chat(
             model=model, base_url=self._url, api_key=SecretStr(key), timeout=choices.timeout,
             max_tokens=choices.max_tokens, temperature=choices.temperature, max_retries=0,
             stream_usage=True, use_responses_api=False,
@@ -56,7 +66,7 @@ class OpenAIModel(Model):
             stream_chunk_timeout=None,
             http_client=self._client, http_async_client=self._async_client,
         )  # fmt: skip
-        super().__init__(chat, name or model, choices.context)
+        super().__init__(client, name or model, choices.context)
 
     def check(self) -> str | None:
         """What keeps the server from answering, or None."""
