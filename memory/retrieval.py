@@ -45,14 +45,19 @@ def hybrid(
 
     What shares no word with the query is found only with a cosine of at least ``floor``.
     """
-    by_meaning, cosines = candidates.dense(query.vector, POOL)
+    positions, cosines = candidates.dense(query.vector, POOL)
+    by_meaning = positions.tolist()
     by_words, _ = candidates.lexical(query.text, POOL)
+    near = set(by_meaning)
     scores: dict[int, float] = {}
     why: dict[int, list[str]] = {}
     for rank, p in enumerate(by_words.tolist(), 1):
         scores[p] = 1 / (RRF + rank)
         why[p] = [f"lexical #{rank}"]
-    for rank, (p, cosine) in enumerate(zip(by_meaning.tolist(), cosines, strict=True), 1):
+        if p not in near and candidates.vector(p) is None:
+            # Counted as if meaning ranked it alike, or all that is embedded would come first.
+            scores[p] *= 2
+    for rank, (p, cosine) in enumerate(zip(by_meaning, cosines, strict=True), 1):
         if cosine < floor and p not in scores:
             continue
         scores[p] = scores.get(p, 0.0) + 1 / (RRF + rank)
