@@ -189,7 +189,8 @@ def _candidate(sentence: Sentence) -> _Candidate:
     text, human = sentence.text, sentence.role == "human"
     about, found, words = terms(text), facts(text), size(text)
     content = min(len(about), words)  # an unspaced script has two terms a word
-    manners = content <= 4 and not found and courtesy(text)
+    few = 5 if unspaced(text) else 4  # polite endings count there
+    manners = content <= few and not found and courtesy(text)
     standing = not human and stock(text)
     worth = (
         WEIGHTS.base

@@ -1,0 +1,191 @@
+"""How near a summary comes to what people wrote about the same conversations.
+
+ROUGE F-measures (stemmed) against every human summary of a thread, their mean; a second column
+has the best of them. Each system is measured twice: as the text that is put into a prompt, with
+its ``Customer:`` and ``Agent:`` labels, and without the labels.
+
+    python tests/benchmarks/summary.py --data dev.jsonl.gz [--limit 40] [--model]
+
+A line of the data is ``{"turns": [{"role", "text"}, ...], "labels": {"summaries": [...]}}``; the
+first speaker, or whoever has the role ``customer``, is the customer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import random
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from langchain_core.messages import HumanMessage
+from rouge_score.rouge_scorer import RougeScorer
+
+from memory import Message, count_tokens
+from memory.extractive import Sentence, extract, render
+from memory.sentences import split
+
+LEAD, MODEL_TOKENS = 60, 80  # the human summaries take about 40
+KINDS = ("rouge1", "rouge2", "rougeL")
+BASELINE, OURS = "first customer + last agent message", "extractive (ours)"
+TASK = "Summarize this conversation in two sentences:"  # the best of three that were tried
+_LABEL = re.compile(r"^(?:Customer|Agent): ", re.MULTILINE)
+_scorer = RougeScorer(KINDS, use_stemmer=True)
+
+System = Callable[[list[Message]], str]
+
+
+@dataclass
+class Scores:
+    """What a system got, a number for each thread."""
+
+    mean: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    best: list[float] = field(default_factory=list)  # ROUGE-1 against the nearest reference
+    unlabelled: list[float] = field(default_factory=list)  # ROUGE-1 without the labels
+    tokens: list[int] = field(default_factory=list)
+    ms: list[float] = field(default_factory=list)
+
+    def add(self, text: str, references: list[str], seconds: float) -> None:
+        """Score one summary."""
+        scored = [_scorer.score(reference, text) for reference in references]
+        bare = [_scorer.score(reference, _LABEL.sub("", text)) for reference in references]
+        for kind in KINDS:
+            self.mean[kind].append(statistics.mean(one[kind].fmeasure for one in scored))
+        self.best.append(max(one["rouge1"].fmeasure for one in scored))
+        self.unlabelled.append(statistics.mean(one["rouge1"].fmeasure for one in bare))
+        self.tokens.append(count_tokens(text))
+        self.ms.append(1000 * seconds)
+
+    def row(self) -> list[str]:
+        """The cells of its line in the table."""
+        figures = [*self.mean.values(), self.best, self.unlabelled]
+        cells = [f"{statistics.mean(figure):.3f}" for figure in figures]
+        return [*cells, f"{statistics.mean(self.tokens):.0f}", f"{statistics.median(self.ms):.1f}"]
+
+
+def threads(path: Path, limit: int | None) -> Iterator[tuple[list[Message], list[str]]]:
+    """Each conversation with its human summaries."""
+    now = datetime.now(UTC)
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
+        for number, line in enumerate(lines):
+            if number == limit:
+                return
+            row = json.loads(line)
+            roles = [turn["role"] for turn in row["turns"]]
+            customer = "customer" if "customer" in roles else roles[0]
+            yield (
+                [
+                    Message(
+                        id=str(seq), session="s", role="human" if role == customer else "ai",
+                        text=turn["text"], at=now, seq=seq,
+                    )
+                    for seq, (role, turn) in enumerate(zip(roles, row["turns"], strict=True), 1)
+                ],
+                row["labels"]["summaries"],
+            )  # fmt: skip
+
+
+def first_and_last(messages: list[Message]) -> str:
+    """The customer's first message and the agent's last, whole."""
+    first = next((m for m in messages if m.role == "human"), None)
+    last = next((m for m in reversed(messages) if m.role == "ai"), None)
+    ends = [m for m in (first, last) if m is not None]
+    return render(Sentence(m.text, m.role, m.id, m.seq) for m in ends)
+
+
+def lead(budget: int) -> System:
+    """The first sentences that fit."""
+
+    def summarise(messages: list[Message]) -> str:
+        kept: list[Sentence] = []
+        for message in messages:
+            for text in split(message.text):
+                longer = [*kept, Sentence(text, message.role, message.id, message.seq)]
+                if count_tokens(render(longer)) > budget:
+                    return render(kept)
+                kept = longer
+        return render(kept)
+
+    return summarise
+
+
+@contextmanager
+def embedded_model() -> Iterator[System]:
+    """The embedded language model, asked for a summary."""
+    from app.llm import open_llm
+
+    model = open_llm("embedded:", max_tokens=MODEL_TOKENS, temperature=0.0)
+
+    def summarise(messages: list[Message]) -> str:
+        said = render(Sentence(m.text, m.role, m.id, m.seq) for m in messages)
+        answer = model.chat.invoke([HumanMessage(f"{TASK}\n\n{said}\n\nSummary:")])
+        return str(answer.text).strip()
+
+    try:
+        yield summarise
+    finally:
+        model.close()
+
+
+def difference(ours: list[float], other: list[float]) -> str:
+    """The mean difference over the threads, with its 95 % interval (paired bootstrap)."""
+    apart = [a - b for a, b in zip(ours, other, strict=True)]
+    chance = random.Random(0)
+    means = sorted(statistics.mean(chance.choices(apart, k=len(apart))) for _ in range(2000))
+    return f"{statistics.mean(apart):+.3f} (95 %: {means[50]:+.3f} to {means[-51]:+.3f})"
+
+
+def measure(systems: dict[str, System], path: Path, limit: int | None) -> dict[str, Scores]:
+    """Let every system summarise every thread."""
+    scores = {name: Scores() for name in systems}
+    for messages, references in threads(path, limit):
+        for name, system in systems.items():
+            start = time.perf_counter()
+            text = system(messages)
+            scores[name].add(text, references, time.perf_counter() - start)
+    return scores
+
+
+def report(scores: dict[str, Scores]) -> None:
+    """Print the table, and how sure the differences to ours are."""
+    head = ["R-1", "R-2", "R-L", "R-1 best", "R-1 bare", "tokens", "ms"]
+    print(f"{len(scores[OURS].ms)} threads\n\n{'':36}" + "".join(f"{cell:>9}" for cell in head))
+    for name, score in scores.items():
+        print(f"{name:36}" + "".join(f"{cell:>9}" for cell in score.row()))
+    print()
+    for name, score in scores.items():
+        if name != OURS:
+            labelled = difference(scores[OURS].mean["rouge1"], score.mean["rouge1"])
+            bare = difference(scores[OURS].unlabelled, score.unlabelled)
+            print(f"ours less {name}: R-1 {labelled}, bare {bare}")
+
+
+def main() -> None:
+    """Parse the arguments, measure, report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="a .jsonl or .jsonl.gz file")
+    parser.add_argument("--limit", type=int, help="only the first threads")
+    parser.add_argument("--budget", type=int, default=120, help="tokens of a summary (%(default)s)")
+    parser.add_argument("--model", action="store_true", help="ask the embedded model as well")
+    options = parser.parse_args()
+    systems: dict[str, System] = {
+        BASELINE: first_and_last,
+        "lead sentences": lead(min(LEAD, options.budget)),
+        OURS: lambda messages: render(extract(messages, options.budget, count_tokens)),
+    }
+    if options.model:
+        with embedded_model() as model:
+            report(measure({**systems, "embedded model": model}, options.data, options.limit))
+    else:
+        report(measure(systems, options.data, options.limit))
+
+
+if __name__ == "__main__":
+    main()
