@@ -64,6 +64,7 @@ class OpenAIModel(Model):
             # It would be asyncio.wait_for, which on Python 3.11 may swallow a cancellation: the
             # model would go on for a client that has left. httpx has the timeout.
             stream_chunk_timeout=None,
+            openai_proxy=None,  # or OPENAI_PROXY, which it refuses beside clients of our own
             http_client=self._client, http_async_client=self._async_client,
         )  # fmt: skip
         super().__init__(client, name or model, choices.context)

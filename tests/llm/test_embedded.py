@@ -138,7 +138,7 @@ def test_a_client_that_leaves_stops_the_server(embedded: Model) -> None:
 def test_others_are_answered_while_a_long_prompt_is_read(embedded: Model) -> None:
     """Python goes on, and so does a stream that had begun: a prompt is read in small steps."""
     longest = 0.0
-    prompt: list[BaseMessage] = [HumanMessage(f"Sum this up: {_TEXT * 60}")]
+    prompt: list[BaseMessage] = [HumanMessage(f"Sum this up: {_TEXT * 30}")]
     reader = threading.Thread(target=_ask, args=(embedded, prompt), kwargs={"max_tokens": 1})
     endless = {"max_tokens": 2_000, "extra_body": {"ignore_eos": True}}
     stream = embedded.chat.stream("Tell me a story.", **endless)  # type: ignore[arg-type]

@@ -47,6 +47,16 @@ def test_the_model_gets_the_messages_and_the_settings() -> None:
     assert model.name == "double"
 
 
+def test_the_address_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set for other programs that speak to OpenAI changes nothing here."""
+    for name in ("OPENAI_PROXY", "OPENAI_API_BASE", "OPENAI_BASE_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "somebody's")
+    with OpenAIDouble() as double, _opened(double.url, api_key="ours") as model:
+        assert model.chat.invoke("hi").text == "hello"
+    assert double.keys == ["ours"]
+
+
 def test_an_answer_streams_with_its_usage_sync_and_async() -> None:
     """Each word arrives by itself, and the counts of tokens with the last."""
 
