@@ -212,6 +212,8 @@ def _driver(connection: Connection) -> Any:
 
 def _explain(context: Any) -> None:
     """Turn the driver's error into one that says what to do (SQLAlchemy's handle_error)."""
+    if context.is_pre_ping:
+        return  # the pool makes a new connection in the place of one that is gone
     error = context.original_exception
     explained = _explained(error)
     if explained is None and context.is_disconnect:

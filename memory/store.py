@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.engine import Connection
 
 from memory import customers
 from memory.cache import IndexCache
@@ -82,7 +83,8 @@ class MemoryStore:
         with self._lock:
             cache = self._caches.get(name)
             if cache is None:
-                self.check_embeddings(encoder)
+                with self.database.read() as connection:
+                    _embeds(connection, encoder)
                 cache = self._caches[name] = IndexCache(self.records, encoder, writer)
             return cache
 
@@ -92,19 +94,9 @@ class MemoryStore:
         Raises:
             EmbeddingMismatch: the stored vectors were made by another one.
         """
-        ours = f"{encoder.name} ({encoder.dimension})"
         with self.database.write() as connection:
-            stored = connection.execute(_META, {"name": _EMBEDDED_BY}).scalar()
-            if stored == ours:
-                return
-            if stored is not None and connection.execute(_ANY_VECTOR).first() is not None:
-                msg = (
-                    f"the stored vectors were made by {stored}, this memory embeds with {ours}: "
-                    "use that model again, or make all vectors anew with "
-                    "`memory-service doctor --reembed`"
-                )
-                raise EmbeddingMismatch(msg)
-            connection.execute(_SET_META, {"name": _EMBEDDED_BY, "value": ours})
+            if not _embeds(connection, encoder):
+                connection.execute(_SET_META, {"name": _EMBEDDED_BY, "value": _label(encoder)})
 
     def forget_vectors(self) -> None:
         """Drop every vector, so that another model can embed: each digest makes its own anew."""
@@ -234,6 +226,24 @@ class MemoryStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _embeds(connection: Connection, encoder: Encoder) -> bool:
+    """Whether this model is known to embed here; EmbeddingMismatch if vectors are another's."""
+    ours = _label(encoder)
+    stored = connection.execute(_META, {"name": _EMBEDDED_BY}).scalar()
+    if stored not in (None, ours) and connection.execute(_ANY_VECTOR).first() is not None:
+        msg = (
+            f"the stored vectors were made by {stored}, this memory embeds with {ours}: "
+            "use that model again, or make all vectors anew with "
+            "`memory-service doctor --reembed`"
+        )
+        raise EmbeddingMismatch(msg)
+    return bool(stored == ours)
+
+
+def _label(encoder: Encoder) -> str:
+    return f"{encoder.name} ({encoder.dimension})"
 
 
 def open_store(url: str = "sqlite://") -> MemoryStore:

@@ -155,6 +155,7 @@ class VectorMemory(StoredMemory):
         known.update((r.id, v) for r, v in zip(missing, made, strict=True))
         vectors = np.stack([known[r.id] for r in fresh])
         changes = [] if self.update is updates.append else self._changes(fresh, vectors)
+        self.store.check_embeddings(self.encoder)
         records.embed(owner, fresh, vectors, changes, state.generation)
         return True
 
