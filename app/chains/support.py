@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -101,7 +101,7 @@ class SupportChain:
 
     async def answer(
         self, scope: Scope, text: str, idempotency_key: str | None = None
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Answer a message: ``Given``, ``Token``..., then one of ``Done`` and ``Failed``.
 
         When the consumer goes away the model is stopped, and what was said so far is kept.
@@ -192,10 +192,14 @@ class SupportChain:
         limit = self._settings.llm_timeout
         try:
             while True:
+                # Not wait_for: it can swallow a cancellation (CPython 3.11), and the model
+                # would go on for a client that has left.
                 try:
-                    yield await asyncio.wait_for(anext(stream), limit)
+                    async with asyncio.timeout(limit):
+                        chunk = await anext(stream)
                 except StopAsyncIteration:
                     return
+                yield chunk
         finally:
             with contextlib.suppress(Exception):
                 await stream.aclose()  # type: ignore[attr-defined]

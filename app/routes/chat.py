@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -91,16 +91,16 @@ async def chat(
     return await _whole(events, request)
 
 
-async def _stream(first: Event, events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
-    async with contextlib.aclosing(events):  # type: ignore[type-var]
+async def _stream(first: Event, events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
+    async with contextlib.aclosing(events):
         yield _encoded(first)
         async for event in events:
             yield _encoded(event)
 
 
-async def _whole(events: AsyncIterator[Event], request: Request) -> Response:
+async def _whole(events: AsyncGenerator[Event, None], request: Request) -> Response:
     async def last() -> Event:
-        async with contextlib.aclosing(events):  # type: ignore[type-var]
+        async with contextlib.aclosing(events):
             return [event async for event in events][-1]
 
     answering = asyncio.ensure_future(last())
@@ -152,5 +152,5 @@ def _response(turn: Turn, recalled: list[Recalled]) -> ChatResponse:
         session=turn.session,
         recalled=[RecalledItem.of(r) for r in recalled],
         usage=Usage(**(turn.usage or {})),
-        status=turn.status,  # type: ignore[arg-type]
+        status=turn.status,
     )
