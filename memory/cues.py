@@ -27,7 +27,7 @@ _STOCK = re.compile(
     re.IGNORECASE,
 )
 _WISH = re.compile(
-    r"\b(?:not|never|(?:ca|wo|does|did|is|do|has|have)n['’]?t|cannot|unable|broken|issues?"
+    r"[?？]|\b(?:where|not|never|(?:ca|wo|does|did|is|do|has|have)n['’]?t|cannot|unable|broken|issues?"
     r"|problems?|errors?|fail\w*|wrong|missing|late|delay\w*|cancel\w*|help|how|why|when|want\w*"
     r"|need\w*|try|trying|tried|wait\w*|still|keeps?|lost|charged|refund\w*|complain\w*|prefer\w*"
     r"|allergic|instead)\b"
@@ -68,7 +68,7 @@ def stock(text: str) -> bool:
 
 
 def wishes(text: str) -> bool:
-    """Whether ``text`` names a trouble or a wish."""
+    """Whether ``text`` names a trouble or a wish, or asks."""
     return bool(_WISH.search(text))
 
 

@@ -59,8 +59,8 @@ class Weights(NamedTuple):
     size: float = -0.1  # for each word
     fact: float = 5.0  # for each new identifier from the customer; lesser facts add less
     agent_fact: float = 1.5
-    overlap: float = -0.4  # all that it says was said in one chosen sentence
-    apart: float = 3.5  # the customer says it far from any chosen sentence
+    overlap: float = -1.0  # all that it says was said in one chosen sentence
+    apart: float = 3.5  # the customer says it, and nothing alike, far from any chosen sentence
     agent_apart: float = 1.5
 
 
@@ -162,7 +162,7 @@ def _gain(candidate: _Candidate, chosen: Sequence[_Candidate], known: Collection
         candidate.worth
         + (WEIGHTS.fact if human else WEIGHTS.agent_fact) * min(new, _MOST_FACTS)
         + WEIGHTS.overlap * overlap
-        + (WEIGHTS.apart if human else WEIGHTS.agent_apart) * apart
+        + (WEIGHTS.apart if human else WEIGHTS.agent_apart) * apart * (1 - overlap)
     )
 
 
@@ -209,7 +209,9 @@ def _candidate(sentence: Sentence) -> _Candidate:
 
 
 def _shared(one: _Candidate, other: _Candidate) -> float:
-    """How much of the shorter of two sentences the other says too, 0 to 1."""
+    """How much of the shorter of two sentences the same side says in the other too, 0 to 1."""
+    if one.human != other.human:
+        return 0.0
     return len(one.terms & other.terms) / (min(len(one.terms), len(other.terms)) or 1)
 
 

@@ -12,62 +12,11 @@ from hypothesis import strategies as st
 from memory.extractive import Sentence, condense, extract, render
 from memory.sentences import facts, split
 from memory.types import CountTokens, Message
+from tests.conversations import CHINESE, COFFEE
 
 unhurried = settings(deadline=None)  # a busy machine is no failure
 Turns = list[tuple[str, str]]
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
-
-COFFEE = [
-    ("human", "Hi there!"),
-    ("human", "My espresso machine stopped heating yesterday. The order number is KX-48213."),
-    ("ai", "I'm sorry to hear that. I can help with your espresso machine."),
-    ("human", "Thanks, I use it every morning so this is annoying."),
-    ("ai", "I understand how frustrating that is. Have you tried to descale it?"),
-    ("human", "Yes, I descaled it last week with the powder from the box."),
-    ("ai", "Thank you for checking. Please hold both buttons for ten seconds."),
-    ("human", "I did, and the light blinks red twice."),
-    ("ai", "Two red blinks mean that the boiler sensor has failed."),
-    ("human", "So can it be repaired?"),
-    ("ai", "Yes, it is under warranty until March. We will send a courier to collect it."),
-    ("human", "Great. Which day would that be?"),
-    ("ai", "The courier comes on Thursday between 9 and 12."),
-    ("human", "Thursday is fine, but please ring the upper bell."),
-    ("ai", "I've added a note for the courier to ring the upper bell."),
-    ("human", "Do I need to pack it in the original box?"),
-    ("ai", "Any sturdy box will do. Please remove the water tank first."),
-    ("human", "Okay. How long does the repair take?"),
-    ("ai", "A repair usually takes about ten working days."),
-    ("human", "Hmm, that's long. Can I get a loan machine meanwhile?"),
-    ("ai", "We don't offer loan machines, but I can give you a voucher of $15 for the wait."),
-    ("human", "A voucher is nice, thanks."),
-    ("ai", "You're welcome! I've sent the voucher to your account."),
-    ("human", "Another thing: my last invoice shows the wrong company name."),
-    ("ai", "What should the company name be?"),
-    ("human", "It should be Bright Bean Studio, not Bright Team Studio."),
-    ("ai", "Thank you, I will issue a corrected invoice today."),
-    ("human", "Please send it to accounts@brightbean.example."),
-    ("ai", "The corrected invoice will go to accounts@brightbean.example."),
-    ("human", "Perfect."),
-    ("ai", "Is there anything else I can help you with?"),
-    ("human", "Do you sell the steam wand separately?"),
-    ("ai", "Yes, the steam wand costs $24 and is in stock."),
-    ("human", "I'll think about it, maybe next month."),
-    ("ai", "Sure, just let us know."),
-    ("human", "And do you ship spare parts to Norway?"),
-    ("ai", "We ship spare parts to Norway within five days."),
-    ("human", "Good to know for my sister."),
-    ("ai", "To sum up: the courier collects the machine on Thursday, the invoice follows today."),
-    ("human", "Wonderful, thank you for your help!"),
-]
-
-CHINESE = [
-    ("human", "你好！我叫王小明。我上周买的电饭煲一直没有收到，订单号是DD20231105。"),
-    ("ai", "您好，很抱歉给您带来不便。请问您的电话是多少？"),
-    ("human", "我的电话是13800001234。"),
-    ("ai", "好的，谢谢。仓库已经漏发，我们会在5月12日前补发。"),
-    ("human", "好的，谢谢！"),
-    ("ai", "不客气，祝您生活愉快！"),
-]
 
 
 def words(text: str) -> int:
@@ -80,11 +29,11 @@ def characters(text: str) -> int:
     return len(text)
 
 
-def said(turns: Turns, first: int = 1) -> list[Message]:
+def said(turns: Turns) -> list[Message]:
     """The turns as stored messages."""
     return [
         Message(id=f"m{seq}", session="s", role=role, text=text, at=NOW, seq=seq)
-        for seq, (role, text) in enumerate(turns, first)
+        for seq, (role, text) in enumerate(turns, 1)
     ]
 
 
@@ -203,6 +152,27 @@ def test_a_number_that_answers_a_question_is_kept() -> None:
         "Customer: my kettle arrived broken and I want my money back. 884213\n"
         "Agent: We will refund $39.50 by 12 May."
     )
+
+
+def test_what_is_said_again_and_again_is_said_once() -> None:
+    """A repeated complaint takes its tokens once, however far apart it is repeated."""
+    complaint = "Where is my blue parcel? I have waited for three weeks."
+    chat = [("ai", "We are looking."), ("human", "And the colour of the sky today?")] * 6
+    summary = render(extract(said([("human", complaint), *chat, ("human", complaint)]), 500, words))
+    assert summary.startswith(f"Customer: {complaint}")
+    assert summary.count("blue parcel") == summary.count("three weeks") == 1
+
+
+def test_the_middle_of_a_long_conversation_is_not_forgotten() -> None:
+    """What stands far from all else that is kept gets in, where the same would not nearby."""
+    chat = [("human", "I see."), ("ai", "One moment.")] * 10
+    wish = ("human", "My sister would enjoy a longer garden hose.")
+    ends = (
+        ("human", "The pump of my garden fountain is broken."),
+        ("ai", "A new pump is sent today."),
+    )
+    assert "hose" in render(extract(said([ends[0], *chat, wish, *chat, ends[1]]), 500, words))
+    assert "hose" not in render(extract(said([ends[0], wish, ends[1]]), 500, words))
 
 
 @pytest.mark.parametrize(
