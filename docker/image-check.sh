@@ -2,7 +2,7 @@
 # Build the image with buildah, start its server as compose.yaml would, and chat with it.
 #
 # It needs no Docker engine and leaves nothing behind: images and data are kept in a temporary
-# folder (some 5 GB; TMPDIR says where). The base image is pulled, or, on a machine that reaches
+# folder (some 3 GB; TMPDIR says where). The base image is pulled, or, on a machine that reaches
 # no registry, made with debootstrap: Debian bookworm's python3 is a 3.11 too.
 #
 # The server has a read-only root, no capability, no new privileges, a user that is not root, and
