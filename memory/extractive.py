@@ -59,7 +59,7 @@ class Weights(NamedTuple):
     size: float = -0.1  # for each word
     fact: float = 5.0  # for each new identifier from the customer; lesser facts add less
     agent_fact: float = 1.5
-    overlap: float = -1.0  # all that it says was said in one chosen sentence
+    overlap: float = -2.0  # all that it says was said in one chosen sentence
     apart: float = 3.5  # the customer says it, and nothing alike, far from any chosen sentence
     agent_apart: float = 1.5
 
