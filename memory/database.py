@@ -13,6 +13,7 @@ import stat
 import tempfile
 import threading
 import uuid
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,11 @@ class Database:
             )
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
-            sa.event.listen(self.engine, "engine_disposed", self._let_go)
+            # Weakly: the connection that is kept keeps the engine, and that would keep this.
+            let_go = weakref.WeakMethod(self._let_go)
+            sa.event.listen(
+                self.engine, "engine_disposed", lambda _: (method := let_go()) and method()
+            )
         else:
             self.engine = _postgres(parsed)
         sa.event.listen(self.engine, "handle_error", _explain)
@@ -139,7 +144,7 @@ class Database:
                 raise
             self._kept = connection
 
-    def _let_go(self, _engine: Engine) -> None:
+    def _let_go(self) -> None:
         """Close the connection that is kept for writing, when the others are closed."""
         with self._writer:
             if self._kept is not None:
