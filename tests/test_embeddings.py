@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,3 +180,13 @@ def test_an_encoder_refuses_what_is_no_vector(vectors: dict[str, list[float]]) -
 def test_the_embedded_model_needs_no_adapter() -> None:
     """It is an encoder already."""
     assert adapt(embedded()) is embedded()
+
+
+def test_nothing_is_reported_and_nothing_is_left_in_the_home_folder(tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry is off: no device id, no database of its own."""
+    code = "from memory import embedded; embedded().encode(['hello'])"
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    left = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()]
+    assert left == []

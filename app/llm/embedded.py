@@ -135,7 +135,11 @@ def _server(path: Path, choices: Choices, key: str) -> Any:
     # Read when libgomp is loaded. By default a thread that waits for the other spins for
     # milliseconds, and on a busy machine the answers slow down tenfold.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    import xllamacpp
+    try:
+        import xllamacpp
+    except ImportError as error:
+        msg = f"llama.cpp cannot be loaded ({error}); on Debian it needs: apt-get install libgomp1"
+        raise UnusableModel(msg) from error
 
     threads = choices.threads or _cores()
     params = xllamacpp.CommonParams()
