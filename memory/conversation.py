@@ -152,7 +152,7 @@ class ConversationMemory(StoredMemory):
         layout = self._lay_out(question, self._parts(question, turn))
         if self.context_tokens is None or layout.tokens <= self.context_tokens:
             return layout
-        self.summary.fold(most=self.summary.window_tokens // 2)  # not a model's: it is awaited
+        self.summary.fold(most=self.summary.window_tokens // 2, by_model=False)
         layout = self._lay_out(question, self._parts(question, turn))
         if layout.tokens > self.context_tokens:
             layout = self._shortened(layout, question)

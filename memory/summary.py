@@ -69,8 +69,10 @@ class SummaryMemory(StoredMemory):
         """Fold what has left the window."""
         self.fold()
 
-    def fold(self, most: int | None = None) -> bool:
+    def fold(self, most: int | None = None, *, by_model: bool = True) -> bool:
         """Fold the older messages if the window holds more than ``most`` tokens.
+
+        Without ``by_model`` no model is asked for the summary: somebody is waiting for it.
 
         Returns:
             Whether there is a new version of the summary.
@@ -88,17 +90,19 @@ class SummaryMemory(StoredMemory):
         segment = Segment(
             folded[0].seq, folded[-1].seq, extract(folded, self.max_tokens, self.count_tokens)
         )
-        after = self._made([*self._sentences(), *segment.sentences], summary, folded)
+        after = self._made([*self._sentences(), *segment.sentences], summary, folded, by_model)
         return self.store.summaries.add(self.scope, summary, [segment], after, generation)
 
     def costs(self, window: list[Said]) -> list[int]:
         """Tokens that each message takes in a prompt; subclasses may know of more."""
         return [said.message.tokens for said in window]
 
-    def _made(self, sentences: list[Sentence], before: Summary, folded: list[Message]) -> Summary:
+    def _made(
+        self, sentences: list[Sentence], before: Summary, folded: list[Message], by_model: bool
+    ) -> Summary:
         text = render(condense(sentences, self.max_tokens, self.count_tokens))
         source = "extractive"
-        if self.llm is not None and (written := self._by_model(before, folded)):
+        if by_model and self.llm is not None and (written := self._by_model(before, folded)):
             text, source = written, "model"
         return Summary(before.version + 1, folded[-1].seq, text, self.count_tokens(text), source)
 
