@@ -1,0 +1,137 @@
+"""The prompt fits: its tokens, and the roles that chat templates take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from langchain_core.messages import HumanMessage, SystemMessage
+
+from memory import (
+    InvalidInput,
+    count_tokens,
+    open_store,
+)
+from tests.dialogue import STEP, TOPICS, conversation, cost, told_before
+from tests.doubles import ScriptedChat
+
+
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(TOPICS), st.integers(1, 120)), max_size=12),
+    room=st.integers(30, 400), budget=st.integers(60, 500), digests=st.booleans(),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_the_context_is_never_exceeded(
+    steps: list[Any], room: int, budget: int, digests: bool
+) -> None:
+    """Counted on the messages themselves, no prompt takes more than ``context_tokens``; only a
+    question that has no room alone is refused, by ``check`` and by ``layout`` alike.
+    """
+    with open_store() as store:
+        told_before(store)
+        memory = conversation(store, max_tokens=budget, context_tokens=room)
+        for topic, words in steps:
+            question = f"what of my {topic} " + "please " * words
+            fits = cost([SystemMessage("Be kind."), HumanMessage(question)]) <= room
+            if not fits:
+                for refuse in (memory.check, memory.layout, memory.prompt):
+                    with pytest.raises(InvalidInput, match=f"of {room}. Send a shorter one"):
+                        refuse(question)
+                question = topic
+            memory.check(question)
+            layout = memory.layout(question)
+            assert cost(layout.messages) <= layout.tokens <= room
+            assert layout.messages[-1].text.endswith(question)
+            memory.save_context({"input": question}, {"output": f"the {topic} " + "is " * words})
+            if digests:
+                memory.digest()
+
+
+def test_tokens_are_counted_as_they_are_sent(sqlite_url: str) -> None:
+    """With the model's own tokenizer and odd scripts, too, the count covers the messages."""
+    with open_store(sqlite_url) as store:
+        memory = conversation(store, count_tokens=count_tokens, context_tokens=300, max_tokens=250)
+        for n in range(20):
+            question = f"订单{n}在哪里？ 🙂 — where is ‘parcel’ №{n}?"
+            layout = memory.layout(question)
+            assert cost(layout.messages, count_tokens) <= layout.tokens <= 300
+            memory.save_context({"input": question}, {"output": "It’s on its way… 💬" * (n % 4)})
+
+
+def test_the_last_thing_to_go_is_the_system_text(sqlite_url: str) -> None:
+    """In a context that has room for little more than the question, window, recalled records and
+    summary are left out, in this order, and the system text stays.
+    """
+    with open_store(sqlite_url) as store:
+        told_before(store)
+        memory = conversation(store)
+        for n in range(30):
+            memory.save_context(
+                {"input": f"my parcel {n} to street {n} is late"}, {"output": f"noted {n}"}
+            )
+            memory.digest()
+        question = "what of my invoice"
+        whole = memory.layout(question)
+        assert whole.summary
+        assert whole.window
+        assert whole.recalled
+        shown = []
+        for room in range(
+            whole.tokens, cost([SystemMessage("Be kind."), HumanMessage(question)]) - 1, -1
+        ):
+            layout = conversation(store, context_tokens=room).layout(question)
+            assert layout.messages[0].text.startswith("Be kind.")
+            shown.append((bool(layout.window), bool(layout.recalled), bool(layout.summary)))
+        assert shown == sorted(shown, reverse=True)
+        assert set(shown) == {
+            (True, True, True), (False, True, True), (False, False, True), (False, False, False),
+        }  # fmt: skip
+
+
+def test_an_overfull_prompt_folds_without_being_asked(sqlite_url: str) -> None:
+    """When no digest has run and the messages would not fit, they are folded at once, by no model:
+    the facts are in the summary and not dropped.
+    """
+    with open_store(sqlite_url) as store:
+        model = ScriptedChat(answer=lambda _: "The customer misses parcels.")
+        memory = conversation(
+            store, context_tokens=300, summarize="model", llm=model, summary_tokens=80
+        )
+        memory.save_context({"input": "my order number is A-1001"}, {"output": "thank you"})
+        for n in range(12):
+            memory.save_context(
+                {"input": f"my parcel {n} to street {n} is late " * 2}, {"output": f"noted {n}"}
+            )
+        layout = memory.layout("so what now?")
+        assert layout.tokens <= 300
+        assert "A-1001" in layout.summary
+        assert model.asked == []
+        memory.save_context({"input": "word " * 200}, {"output": "noted"})
+        memory.digest()
+        assert memory.layout("so what now?").summary == "The customer misses parcels."
+
+
+@given(steps=st.lists(STEP, min_size=3, max_size=14))
+@settings(max_examples=40, deadline=None)
+def test_roles_alternate_whatever_happens(steps: list[Any]) -> None:
+    """Failed, stopped and silent turns, folds and prompts that had to be shortened leave one system
+    message at most, at the beginning, and then customer and agent by turns: strict chat
+    templates take nothing else.
+    """
+    with open_store() as store:
+        told_before(store)
+        memory = conversation(store, context_tokens=400)
+        for topic, words, status, then in steps:
+            question = f"what of my {topic} " + "please " * words * 3
+            turn = memory.start(question)
+            layout = memory.layout(question, turn)
+            roles = [message.type for message in layout.messages]
+            assert roles[0] == "system"
+            assert roles[1:] == ["human", "ai"] * (len(roles) // 2 - 1) + ["human"]
+            assert layout.messages[-1].additional_kwargs.get("said", question) == question
+            answer = "" if status == "silent" else f"the {topic} " + "is fine " * words
+            memory.finish(turn, answer, "failed" if status == "silent" else status, layout)
+            if then == "digest":
+                memory.digest()
