@@ -157,7 +157,7 @@ def test_a_number_that_answers_a_question_is_kept() -> None:
 def test_what_is_said_again_and_again_is_said_once() -> None:
     """A repeated complaint takes its tokens once, repeated at once or much later."""
     complaint = "Where is my blue parcel? I need that garden fountain pump since three weeks."
-    chat = [("ai", "We are looking."), ("human", "And the colour of the sky today?")] * 10
+    chat = [("ai", "One moment."), ("human", "I see.")] * 10
     turns = [("human", f"{complaint} {complaint}"), *chat, ("human", complaint)]
     summary = render(extract(said(turns), 500, words))
     assert summary.startswith(f"Customer: {complaint}")
