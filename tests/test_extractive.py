@@ -156,11 +156,11 @@ def test_a_number_that_answers_a_question_is_kept() -> None:
 
 def test_what_is_said_again_and_again_is_said_once() -> None:
     """A repeated complaint takes its tokens once, repeated at once or much later."""
-    complaint = "Where is my blue parcel? I need that garden fountain pump since three weeks."
+    complaint = "I have needed the pump of my garden fountain for three weeks."
     chat = [("ai", "One moment."), ("human", "I see.")] * 10
     turns = [("human", f"{complaint} {complaint}"), *chat, ("human", complaint)]
     summary = render(extract(said(turns), 500, words))
-    assert summary.count("blue parcel") == summary.count("three weeks") == 1
+    assert summary.count(complaint) == 1
 
 
 def test_the_middle_of_a_long_conversation_is_not_forgotten() -> None:
