@@ -1,0 +1,82 @@
+"""What runs after a turn: once, in its own time, and never in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Event, current_thread
+
+import pytest
+
+from memory import MemoryStore, Scope, VectorMemory, open_store
+from tests.contracts.memories import rows
+from tests.doubles import WordEncoder
+
+
+@pytest.fixture
+def store() -> Iterator[MemoryStore]:
+    """A private store."""
+    with open_store() as opened:
+        yield opened
+
+
+def test_work_of_one_name_waits_once(store: MemoryStore) -> None:
+    """While one digest runs, a hundred more requests for it make one more, which sees everything
+    that came before it.
+    """
+    started, release = Event(), Event()
+    runs: list[str] = []
+
+    def work() -> None:
+        started.set()
+        release.wait(10)
+        runs.append(current_thread().name)
+
+    store.in_background("a", work)
+    assert started.wait(10)
+    for _ in range(100):
+        store.in_background("a", work)
+    store.in_background("b", work)
+    release.set()
+    store.wait()
+    assert len(runs) == 3
+    assert all(name.startswith("memory-digest") for name in runs)
+
+
+def test_work_that_fails_is_logged_and_tried_again_next_time(
+    store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One failure ends neither the thread nor the name."""
+
+    def fail() -> None:
+        msg = "no luck"
+        raise RuntimeError(msg)
+
+    done = Event()
+    store.in_background("a", fail)
+    store.wait()
+    store.in_background("a", done.set)
+    store.wait()
+    assert done.is_set()
+    assert "the digest of a failed" in caplog.text
+    assert "no luck" in caplog.text
+
+
+def test_closing_finishes_what_was_begun() -> None:
+    """A store that is closed right after a turn has digested it."""
+    with open_store() as store:
+        memory = VectorMemory(store=store, scope=Scope("ada"), embeddings=WordEncoder())
+        memory.save_context({"input": "hello"}, {"output": "good day"})
+        store._background.shutdown(wait=True)  # type: ignore[union-attr]
+        assert len(rows(store)["vectors"]) == 2
+
+
+def test_nothing_runs_in_the_background_unless_it_is_wanted(store: MemoryStore) -> None:
+    """``background=False`` leaves the digest to whoever calls it."""
+    memory = VectorMemory(
+        store=store, scope=Scope("ada"), embeddings=WordEncoder(), background=False
+    )
+    memory.save_context({"input": "hello"}, {"output": "good day"})
+    store.wait()
+    assert rows(store)["records"] == []
+    memory.digest()
+    assert len(rows(store)["records"]) == 2
