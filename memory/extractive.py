@@ -158,11 +158,12 @@ def _gain(candidate: _Candidate, chosen: Sequence[_Candidate], known: Collection
     new = sum(much for fact, much in candidate.facts.items() if fact not in known)
     overlap = max((_shared(candidate, other) for other in chosen), default=0.0)
     apart = min((_apart(candidate, other) for other in chosen), default=1.0)
+    distinct = apart * (1 - overlap) * candidate.substance
     return (
         candidate.worth
         + (WEIGHTS.fact if human else WEIGHTS.agent_fact) * min(new, _MOST_FACTS)
         + WEIGHTS.overlap * overlap
-        + (WEIGHTS.apart if human else WEIGHTS.agent_apart) * apart * (1 - overlap)
+        + (WEIGHTS.apart if human else WEIGHTS.agent_apart) * distinct
     )
 
 

@@ -160,7 +160,7 @@ def test_what_is_said_again_and_again_is_said_once() -> None:
     chat = [("ai", "One moment."), ("human", "I see.")] * 10
     turns = [("human", f"{complaint} {complaint}"), *chat, ("human", complaint)]
     summary = render(extract(said(turns), 500, words))
-    assert summary.count(complaint) == 1
+    assert summary == f"Customer: {complaint}"
 
 
 def test_the_middle_of_a_long_conversation_is_not_forgotten() -> None:
