@@ -128,7 +128,8 @@ class StoredMemory(BaseMemory):
         """The input's text; empty where nothing is asked, as in LangChain's own examples."""
         if not inputs.keys() - set(self.memory_variables):
             return ""
-        return self._message("human", self._input(inputs)).text
+        said = self._input(inputs)
+        return said if isinstance(said, str) else self._message("human", said).text
 
     def _message(self, role: str, said: Any) -> Message:
         if isinstance(said, BaseMessage):

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import uuid
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ _UNAVAILABLE = (
 def run(
     connection: Connection,
     statement: sa.TextClause,
-    values: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    values: dict[str, Any] | list[dict[str, Any]],
 ) -> Any:
     """Execute one of the statements that every turn makes; returns a cursor.
 
@@ -49,7 +49,7 @@ def run(
     if connection.dialect.name != "sqlite":
         return connection.execute(statement, values)
     driver = _driver(connection)
-    if isinstance(values, Mapping):
+    if isinstance(values, dict):
         return driver.execute(statement.text, values)
     return driver.executemany(statement.text, values)
 

@@ -45,29 +45,32 @@ def hybrid(
 
     What shares no word with the query is found only with a cosine of at least ``floor``.
     """
-    positions, cosines = candidates.dense(query.vector, POOL)
-    by_meaning = positions.tolist()
-    by_words, _ = candidates.lexical(query.text, POOL)
-    near = set(by_meaning)
-    scores: dict[int, float] = {}
-    why: dict[int, list[str]] = {}
-    for rank, p in enumerate(by_words.tolist(), 1):
-        scores[p] = 1 / (RRF + rank)
-        why[p] = [f"lexical #{rank}"]
-        if p not in near and candidates.vector(p) is None:
+    by_words = {
+        p: rank for rank, p in enumerate(candidates.lexical(query.text, POOL)[0].tolist(), 1)
+    }
+    positions, cosines = (found.tolist() for found in candidates.dense(query.vector, POOL))
+    by_meaning = {p: (rank, cosines[rank - 1]) for rank, p in enumerate(positions, 1)}
+    scores = {p: 1 / (RRF + rank) for p, rank in by_words.items()}
+    for p in scores:
+        if p not in by_meaning and candidates.vector(p) is None:
             # Counted as if meaning ranked it alike, or all that is embedded would come first.
             scores[p] *= 2
-    for rank, (p, cosine) in enumerate(zip(by_meaning, cosines, strict=True), 1):
-        if cosine < floor and p not in scores:
-            continue
-        scores[p] = scores.get(p, 0.0) + 1 / (RRF + rank)
-        why.setdefault(p, []).append(f"dense #{rank} (cosine {cosine:.2f})")
+    for p, (rank, cosine) in by_meaning.items():
+        if cosine >= floor or p in by_words:
+            scores[p] = scores.get(p, 0.0) + 1 / (RRF + rank)
+
+    def why(p: int) -> str:
+        reasons = []
+        if p in by_words:
+            reasons.append(f"lexical #{by_words[p]} ({_matched(query, candidates, p)})")
+        if p in by_meaning:
+            rank, cosine = by_meaning[p]
+            reasons.append(f"dense #{rank} (cosine {cosine:.2f})")
+        return ", ".join(reasons)
+
     # Of equal ones the newer first, so that a ranking never depends on a dict's order.
     ranked = sorted(scores, key=lambda p: (-scores[p], -p))[:k]
-    for p in ranked:
-        if why[p][0].startswith("lexical"):
-            why[p][0] += f" ({_matched(query, candidates, p)})"
-    return [Recalled.of(candidates[p], scores[p], ", ".join(why[p])) for p in ranked]
+    return [Recalled.of(candidates[p], scores[p], why(p)) for p in ranked]
 
 
 def recency_weighted(

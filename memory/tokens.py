@@ -17,16 +17,29 @@ from threading import Lock
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 _lock = Lock()
+_known: dict[int, int] = {}  # by the hash of the text: nothing that was said is kept here
+_MOST_KNOWN = 8192
 _tokenizer: Tokenizer | None = None
 
 
 def count_tokens(text: str) -> int:
     """How many tokens of the embedded language model a text has; 0 for an empty one."""
+    key = hash(text)
+    count = _known.get(key)
+    if count is None:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        # What is recalled is counted several times in a turn, and again in later ones.
+        count = _known[key] = _count(text)
+    return count
+
+
+def _count(text: str) -> int:
     tokenizer = _tokenizer or _loaded()
     try:
         return len(tokenizer.encode_batch_fast([text], add_special_tokens=False)[0])
     except (TypeError, UnicodeError):  # lone surrogates, which the tokenizer refuses
-        return count_tokens(text.encode("utf-8", "replace").decode())
+        return _count(text.encode("utf-8", "replace").decode())
 
 
 def _loaded() -> Tokenizer:
