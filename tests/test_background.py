@@ -61,12 +61,12 @@ def test_work_that_fails_is_logged_and_tried_again_next_time(
     assert "no luck" in caplog.text
 
 
-def test_closing_finishes_what_was_begun() -> None:
+def test_closing_finishes_what_was_begun(sqlite_url: str) -> None:
     """A store that is closed right after a turn has digested it."""
-    with open_store() as store:
+    with open_store(sqlite_url) as store:
         memory = VectorMemory(store=store, scope=Scope("ada"), embeddings=WordEncoder())
         memory.save_context({"input": "hello"}, {"output": "good day"})
-        store._background.shutdown(wait=True)  # type: ignore[union-attr]
+    with open_store(sqlite_url) as store:
         assert len(rows(store)["vectors"]) == 2
 
 
