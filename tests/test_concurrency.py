@@ -15,12 +15,16 @@ from threading import Barrier, Event
 
 from memory import (
     BufferMemory,
+    Candidates,
     ConversationMemory,
     Forget,
     MemoryStore,
+    Query,
+    Recalled,
     Scope,
     SummaryMemory,
     VectorMemory,
+    lexical,
     open_store,
     replace_similar,
 )
@@ -211,6 +215,41 @@ def test_what_is_forgotten_is_gone_at_once_for_everybody(
             over.set()
         for done in reading:
             done.result()
+
+
+def test_a_reader_has_the_index_to_itself(sqlite_url: str, encoder: WordEncoder) -> None:
+    """A reader whose transaction began before something was forgotten sees it still, and cannot
+    bring it back under the hands of one who began after.
+    """
+    scope = Scope("ada", "s1")
+    began, go_on, seen_late = Event(), Event(), []
+
+    def late(store: MemoryStore) -> None:
+        memory = VectorMemory(store=store, scope=scope, embeddings=encoder, background=False)
+        with store.database.read():
+            store.records.state(scope.owner)  # the transaction sees the rows as of now
+            began.set()
+            go_on.wait(10)
+            seen_late.extend(r.text for r in memory.recall("secret word"))
+
+    def slow(query: Query, candidates: Candidates) -> list[Recalled]:
+        go_on.set()
+        time.sleep(0.3)
+        return lexical(query, candidates)
+
+    with open_store(sqlite_url) as store, ThreadPoolExecutor(1) as pool:
+        memory = VectorMemory(
+            store=store, scope=scope, embeddings=encoder, background=False, retriever=slow
+        )
+        memory.save_context({"input": "the secret word is fact"}, {"output": "a fine word"})
+        memory.digest()
+        (fact,) = [r for r in store.records.newest(scope.owner, 9) if "fact" in r.text]
+        reading = pool.submit(late, store)
+        assert began.wait(10)
+        memory.apply([Forget(fact.id)])
+        assert [r.text for r in memory.recall("secret word")] == ["a fine word"]
+        reading.result()
+        assert "the secret word is fact" in seen_late
 
 
 def test_a_digest_of_one_customer_does_not_hold_up_another(

@@ -14,7 +14,7 @@ from memory import (
     count_tokens,
     open_store,
 )
-from tests.dialogue import STEP, TOPICS, conversation, cost, told_before
+from tests.dialogue import STEP, TOPICS, conversation, cost, plain, told_before
 from tests.doubles import ScriptedChat
 
 
@@ -42,6 +42,7 @@ def test_the_context_is_never_exceeded(
                 question = topic
             memory.check(question)
             layout = memory.layout(question)
+            assert plain(memory.prompt(question)) == plain(layout.messages)
             assert cost(layout.messages) <= layout.tokens <= room
             assert layout.messages[-1].text.endswith(question)
             memory.save_context({"input": question}, {"output": f"the {topic} " + "is " * words})
@@ -83,6 +84,7 @@ def test_the_last_thing_to_go_is_the_system_text(sqlite_url: str) -> None:
         ):
             layout = conversation(store, context_tokens=room).layout(question)
             assert layout.messages[0].text.startswith("Be kind.")
+            assert [m.type for m in layout.messages[1:3]] in (["human"], ["human", "ai"])
             shown.append((bool(layout.window), bool(layout.recalled), bool(layout.summary)))
         assert shown == sorted(shown, reverse=True)
         assert set(shown) == {

@@ -20,7 +20,6 @@ from memory import (
     Scope,
     SummaryMemory,
     Supersede,
-    VectorMemory,
     open_store,
     replace_similar,
     verbatim,
@@ -292,16 +291,18 @@ def test_a_late_digest_embeds_nothing_that_is_gone(store: MemoryStore, what: str
 
 @pytest.mark.parametrize("what", ["session", "customer"])
 def test_a_late_digest_writes_nothing_that_is_gone(
-    store: MemoryStore, encoder: WordEncoder, what: str
+    store: MemoryStore, encoder: WordEncoder, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same while messages were being turned into records."""
-
-    def slow(messages: Sequence[Message]) -> list[Record]:
-        memory.clear() if what == "session" else store.erase(NOW.owner)
-        return verbatim(messages)
-
-    memory = VectorMemory(store=store, scope=NOW, embeddings=encoder, background=False, writer=slow)
+    memory = conversation(store, encoder)
     memory.save_context({"input": FACT}, {"output": "Noted."})
+    write = store.records.write
+
+    def late(*args: Any) -> bool:
+        memory.clear() if what == "session" else store.erase(NOW.owner)
+        return write(*args)
+
+    monkeypatch.setattr(store.records, "write", late)
     memory.digest()
     left = rows(store, but=("customers",) if what == "session" else ())
     assert not any(left.values())
