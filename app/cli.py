@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from app.settings import Settings
 from memory import InvalidInput, MemoryServiceError, Scope
@@ -36,6 +37,11 @@ def main() -> None:
     """Run the command line; an error of ours is one line, not a traceback."""
     try:
         app()
+    except ValidationError as error:
+        for fault in error.errors():
+            name = f"MEMORY_SERVICE_{'.'.join(map(str, fault['loc']))}".upper()
+            typer.secho(f"memory-service: {name}: {fault['msg']}", fg="red", err=True)
+        sys.exit(1)
     except MemoryServiceError as error:
         typer.secho(f"memory-service: {error}", fg="red", err=True)
         sys.exit(1)
@@ -202,8 +208,10 @@ def key_reset(data_dir: DataDir = None, database: Database = None) -> None:
     """Make a new key; the service takes it from its next start on."""
     from app.auth import reset_key
 
-    with _open(_settings(data_dir=data_dir, database=database)) as store:
+    settings = _settings(data_dir=data_dir, database=database)
+    with _open(settings) as store:
         typer.echo(reset_key(store))
+    (settings.data_dir / "api-key").unlink(missing_ok=True)  # it holds the old one
 
 
 @app.command()

@@ -16,7 +16,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from tqdm import tqdm
 
-from memory import ConversationMemory, Encoder, InvalidInput, MemoryStore, Scope
+from memory import ConversationMemory, Encoder, InvalidInput, MemoryStore, Scope, check_text
 
 _KINDS: dict[str, type[BaseMessage]] = {
     **dict.fromkeys(("customer", "human", "user"), HumanMessage),
@@ -64,7 +64,14 @@ def _conversations(
                 if line.strip():
                     try:
                         yield _conversation(line, customer, f"line-{number}")
-                    except (ValueError, TypeError, KeyError, AttributeError) as error:
+                    except (
+                        ValueError,
+                        TypeError,
+                        KeyError,
+                        AttributeError,
+                        OverflowError,
+                        RecursionError,
+                    ) as error:
                         msg = f"{file}, line {number}: {error}"
                         raise InvalidInput(msg) from error
     except OSError as error:
@@ -111,6 +118,7 @@ def _message(given: Any, place: str) -> BaseMessage:
     if not isinstance(text, str) or not text:
         msg = f'message {place} has no "text"'
         raise InvalidInput(msg)
+    check_text(text)
     # Without an id of its own a message gets one from its place and words, the same each time.
     made = hashlib.blake2b(f"{place}\0{kind.__name__}\0{text}".encode(), digest_size=16)
     return kind(content=text, id=str(given.get("id") or made.hexdigest()))

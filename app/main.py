@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -19,7 +20,7 @@ from app.embeddings import open_embeddings
 from app.llm import open_llm
 from app.routes import chat, customers, health, page, prompt
 from app.settings import Settings
-from memory import open_store
+from memory import InvalidInput, open_store
 
 _DESCRIPTION = (
     "Chat that remembers: every customer's messages, summaries and memories, searched only for "
@@ -52,10 +53,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         store.close()
         raise
 
+    if settings.reply_tokens > model.context // 2:
+        model.close()
+        store.close()
+        msg = (
+            f"reply_tokens is {settings.reply_tokens}, more than half of the model's "
+            f"{model.context} tokens of context: no room is left for the prompt"
+        )
+        raise InvalidInput(msg)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.chain.digest_rest()
+        settling = asyncio.create_task(app.state.chain.settle())
         yield
+        settling.cancel()
         model.close()
         store.close()
 

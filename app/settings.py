@@ -20,7 +20,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MEMORY_SERVICE_", extra="forbid")
 
-    host: str = Field("127.0.0.1", description="address to listen on")
+    host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("langchain-memory-service")),
@@ -30,7 +30,9 @@ class Settings(BaseSettings):
         None, description="sqlite:///file.db or postgresql+psycopg://...; default: in data_dir"
     )
     api_key: SecretStr | None = Field(
-        None, description="the key that clients send; made at the first start if not given"
+        None,
+        min_length=1,
+        description="the key that clients send; made at the first start if not given",
     )
     llm: str = Field("embedded:", description="embedded:, http(s)://host/v1#model, or fake:echo")
     llm_api_key: SecretStr | None = Field(None, description="key of an http(s) model server")

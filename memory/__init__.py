@@ -21,6 +21,7 @@ from memory.retrieval import attention, dense, hops, hybrid, lexical, mmr, recen
 from memory.store import MemoryStore, open_store
 from memory.summary import SummaryMemory
 from memory.tokens import count_tokens
+from memory.turns import LEASE_SECONDS
 from memory.types import (
     NAME_LIMIT,
     Add,
@@ -47,6 +48,7 @@ from memory.vector import VectorMemory
 from memory.writers import verbatim
 
 __all__ = [
+    "LEASE_SECONDS",
     "NAME_LIMIT",
     "Add",
     "BufferMemory",

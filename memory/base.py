@@ -56,7 +56,8 @@ class StoredMemory(BaseMemory):
         if not self._sibling_saved(inputs, outputs):
             self._save_turn(self._message("human", said), self._message("ai", answered))
             # The dicts themselves are kept, so that their identity cannot pass to others.
-            self.store.last_saved.turn = (inputs, outputs, self.scope, {id(self)})
+            said_now = (self.scope, dict(inputs), dict(outputs))
+            self.store.last_saved.turn = (inputs, outputs, said_now, set(self.memory_variables))
         self._digest_later()
 
     def __copy__(self) -> Self:
@@ -79,10 +80,10 @@ class StoredMemory(BaseMemory):
             last is not None
             and last[0] is inputs
             and last[1] is outputs
-            and last[2] == self.scope
-            and id(self) not in last[3]
+            and last[2] == (self.scope, dict(inputs), dict(outputs))
+            and last[3].isdisjoint(self.memory_variables)
         ):
-            last[3].add(id(self))
+            last[3].update(self.memory_variables)
             return True
         return False
 

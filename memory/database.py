@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sqlite3
 import stat
 import tempfile
 import threading
-import uuid
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +56,7 @@ def run(
 
 def new_id() -> str:
     """An id for a message or a turn."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 class Database:
@@ -151,6 +151,12 @@ class Database:
                 self._kept.invalidate()
                 self._kept.close()
                 self._kept = None
+
+    def scrub(self) -> None:
+        """Bring what was deleted out of the files: on SQLite, empty the write-ahead log."""
+        if self.dialect == "sqlite":
+            with self.engine.connect() as connection:
+                _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close every connection; a private file is deleted."""

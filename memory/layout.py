@@ -8,6 +8,7 @@ fold begins with the one before it, and a model's server reads only what is new.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +21,9 @@ from memory.readers import line
 from memory.transcript import Said
 from memory.types import CountTokens, Recalled
 
+# What was said may not end the fence around it: its brackets are replaced, not taken out, since
+# what is left around a gap could make another.
+_FENCE = re.compile(r"<(?=\s*/?\s*memory\b)", re.IGNORECASE)
 SUMMARY_HEADING = "Summary of the conversation so far:"
 
 
@@ -94,7 +98,7 @@ def asked(question: str, recalled: list[Recalled]) -> HumanMessage:
 
 def block(recalled: list[Recalled]) -> str:
     """What was recalled, fenced: it is what somebody said once, not what is asked now."""
-    lines = (line(r).replace("</memory>", "") for r in recalled)
+    lines = (_FENCE.sub("‹", line(r)) for r in recalled)
     return "\n".join(("<memory>", *lines, "</memory>"))
 
 

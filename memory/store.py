@@ -150,6 +150,7 @@ class MemoryStore:
         with self._lock:
             for cache in self._caches.values():
                 cache.drop(owner)
+        self.in_background("scrub", self.database.scrub)
         return counts if any(counts.values()) else {}
 
     # --- names and values ----------------------------------------------------------------
@@ -179,10 +180,16 @@ class MemoryStore:
         except OSError as error:
             msg = f"cannot write the backup {target}: {error.strerror}"
             raise StoreError(msg) from error
-        with sqlite3.connect(source) as live, sqlite3.connect(target) as copy:
+        live, copy = sqlite3.connect(source), sqlite3.connect(target)
+        try:
             live.backup(copy)
-        live.close()
-        copy.close()
+        except sqlite3.Error as error:
+            target.unlink()
+            msg = f"cannot write the backup {target}: {error}"
+            raise StoreError(msg) from error
+        finally:
+            live.close()
+            copy.close()
 
     # --- background ----------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ _GROW = text(
     "messages = sessions.messages + excluded.messages, "
     "tokens = sessions.tokens + excluded.tokens"
 )
-_KNOWN = text(f"SELECT id FROM messages {WHERE} AND id IN :ids").bindparams(
+_KNOWN = text(f"SELECT id FROM messages {WHERE} AND session = :session AND id IN :ids").bindparams(
     sa.bindparam("ids", expanding=True)
 )
 _SAID = (
@@ -79,7 +79,7 @@ class Transcript:
         self._database = database
 
     def add(self, scope: Scope, messages: Sequence[Message]) -> int:
-        """Store messages as they are; those whose id the customer already has are left out.
+        """Store messages as they are; those whose id the session already has are left out.
 
         Returns:
             How many were stored.
@@ -93,7 +93,7 @@ class Transcript:
             check_name("message id", message.id)  # it is looked up before it is stored
         with self._database.write() as connection:
             first, _ = customers.allocate(connection, scope.owner, len(messages))
-            known = _known_ids(connection, scope.owner, [m.id for m in messages])
+            known = _known_ids(connection, scope, [m.id for m in messages])
             fresh: dict[str, Message] = {}
             for message in messages:
                 if message.id not in known:
@@ -188,10 +188,12 @@ def dump(value: Any) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _known_ids(connection: Connection, owner: Owner, ids: Sequence[str]) -> set[str]:
+def _known_ids(connection: Connection, scope: Scope, ids: Sequence[str]) -> set[str]:
     known: set[str] = set()
     for start in range(0, len(ids), 500):
-        rows = connection.execute(_KNOWN, key(owner, ids=list(ids[start : start + 500])))
+        rows = connection.execute(
+            _KNOWN, key(scope.owner, session=scope.session, ids=list(ids[start : start + 500]))
+        )
         known.update(rows.scalars())
     return known
 

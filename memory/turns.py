@@ -39,6 +39,11 @@ _BY_KEY = text(f"{_TURN} AND key = :key")
 _BY_ID = text(f"{_TURN} AND id = :id")
 _RERUN = text(f"UPDATE turns SET status = 'running', answer = NULL {WHERE} AND id = :id")
 _ABANDON = text(f"UPDATE turns SET status = 'failed' {WHERE} AND id = :id AND status = 'running'")
+_ORPHANS = text(
+    "SELECT t.tenant, t.customer, t.id FROM turns t LEFT JOIN sessions s ON s.tenant = t.tenant "
+    "AND s.customer = t.customer AND s.session = t.session AND s.lease = t.id "
+    "AND s.lease_until > :now WHERE t.status = 'running' AND s.session IS NULL"
+)
 _FINISH = text(
     "UPDATE turns SET status = :status, answer = :answer, recalled = :recalled, usage = :usage "
     f"{WHERE} AND id = :id"
@@ -160,6 +165,15 @@ class Turns:
             connection.execute(
                 _RENEW, key(scope.owner, session=scope.session, lease=turn.id, until=_lease_end())
             )
+
+    def settle(self) -> int:
+        """Call failed what runs without a lease: its process is gone. Returns how many."""
+        with self._database.read() as connection:
+            orphans = connection.execute(_ORPHANS, {"now": to_stamp(now())}).all()
+        for row in orphans:
+            with self._database.write() as connection:
+                connection.execute(_ABANDON, key((row.tenant, row.customer), id=row.id))
+        return len(orphans)
 
     def is_running(self, scope: Scope, idempotency_key: str) -> bool:
         """Whether the turn that a key names is being answered."""

@@ -13,7 +13,7 @@ def verbatim(messages: Sequence[Message]) -> list[Record]:
     """Every message as it was said, one record each; what is blank is left out."""
     return [
         Record(
-            id=record_id("verbatim", (message.id,), message.text),
+            id=record_id("verbatim", (message.session, message.id), message.text),
             text=message.text,
             messages=(message.id,),
             session=message.session,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
@@ -21,13 +22,16 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 
 from app.llm import Model
+from app.llm.openai import OpenAIModel
 from app.problems import Problem, problem_of
 from app.settings import Settings
 from memory import (
+    LEASE_SECONDS,
     ConversationMemory,
     Encoder,
     InvalidInput,
     Layout,
+    MemoryServiceError,
     MemoryStore,
     Recalled,
     Scope,
@@ -37,6 +41,7 @@ from memory import (
 
 _logger = logging.getLogger(__name__)
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _POLL_SECONDS = 0.1  # how often a waiting turn looks whether its session is free
 _RENEW_SECONDS = 5.0  # how often a turn under way says that it is
 
@@ -121,6 +126,8 @@ class SupportChain:
         usage: dict[str, Any] = {}
         layout: Layout | None = None
         failure: Problem | None = None
+        finished: Turn | None = None
+        finished_well = False
         status = "stopped"
         renewing = asyncio.create_task(self._renew(memory, turn))
         try:
@@ -128,13 +135,16 @@ class SupportChain:
             yield Given(turn, layout.recalled)
             async for chunk in self._chunks(layout):
                 usage.update(_usage(chunk))
-                if piece := str(chunk.text):
+                finished_well |= bool(chunk.response_metadata.get("finish_reason"))
+                if piece := _storable(str(chunk.text)):
                     said.append(piece)
                     yield Token(piece)
-            if "".join(said).strip():
-                status = "complete"
-            else:
+            if not "".join(said).strip():
                 failure = _silent(self._model.name)
+            elif isinstance(self._model, OpenAIModel) and not finished_well:
+                failure = _cut(self._model.name)
+            else:
+                status = "complete"
         except Exception as error:
             failure = _model_problem(error, self._model.name)
         finally:
@@ -144,9 +154,13 @@ class SupportChain:
             # Shielded: the answer is committed also when the client has gone away.
             with anyio.CancelScope(shield=True):
                 finish = partial(memory.finish, turn, "".join(said), status, layout, usage)
-                finished = await run_sync(finish)
+                try:
+                    finished = await run_sync(finish)
+                except MemoryServiceError as error:
+                    _logger.exception("the answer in %s could not be stored", scope)
+                    failure = problem_of(error)
                 self._digest_later(memory)
-        if finished is None:
+        if finished is None and failure is None:
             failure = Problem(
                 410, "turn-gone", "Turn gone", "The session was deleted while it was answered."
             )
@@ -166,6 +180,14 @@ class SupportChain:
                 memory.vector.digest()
 
         self._store.in_background("rest", rest)
+
+    async def settle(self) -> None:
+        """Once no lease of an earlier process can be alive, call its turns failed."""
+        await asyncio.sleep(LEASE_SECONDS + 1)
+        try:
+            await run_sync(self._store.turns.settle)
+        except MemoryServiceError:  # the session's next turn settles it too
+            _logger.warning("could not settle the turns that were cut off", exc_info=True)
 
     # --- inside --------------------------------------------------------------------------
 
@@ -246,10 +268,21 @@ def _silent(name: str) -> Problem:
     return Problem(502, "model-silent", "Empty answer", detail)
 
 
+def _cut(name: str) -> Problem:
+    detail = f"The model {name} stopped in the middle. What came is kept: send the message again."
+    return Problem(502, "model-cut", "Answer cut off", detail)
+
+
+def _storable(piece: str) -> str:
+    """A piece of an answer without what no database takes: NUL and lone surrogates."""
+    return _UNSTORABLE.sub("\ufffd", piece)
+
+
 def _model_problem(error: Exception, name: str) -> Problem:
     if isinstance(error, (InvalidInput, Problem)) or type(error).__module__.startswith("memory"):
         return problem_of(error)
-    _logger.warning("the model %s failed", name, exc_info=error)
+    # Not its text: a server's error may repeat the prompt, or the key.
+    _logger.warning("the model %s failed: %s", name, type(error).__name__)
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
         detail = f"The model {name} did not answer in time. The message is kept: send it again."
         return Problem(504, "model-timeout", "Model too slow", detail)

@@ -27,7 +27,7 @@ from memory import Scope
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
-Before = Annotated[int | None, Query(ge=1, description="the `next` of the page before")]
+Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
 
 
 @router.get("/sessions")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Event, Thread, current_thread
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from memory import (
     ConversationMemory,
@@ -361,6 +364,47 @@ def test_a_late_digest_does_not_undo_forgetting(store: MemoryStore) -> None:
     memory.digest()
     assert [r.text for r in store.records.newest(NOW.owner, 9)] == ["Noted."]
     assert len(rows(store)["vectors"]) == 1
+    assert "A-1001" not in shown(memory)
+
+
+@pytest.mark.parametrize("part", ["vector", "summary"])
+def test_forgetting_waits_for_a_digest_that_is_about_to_commit(
+    store: MemoryStore, encoder: WordEncoder, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fact forgotten between a digest's last statement and its commit is forgotten after that:
+    the digest's vectors and its summary do not outlive it.
+    """
+    memory = conversation(store, encoder)
+    memory.save_context({"input": FACT}, {"output": "Noted, I will look into it."})
+    for n in range(12):
+        memory.save_context(
+            {"input": f"Parcel {n} to street {n} has not come for {n} days now."},
+            {"output": f"Parcel {n} is in the depot, it will come in {n} days."},
+        )
+    if part == "summary":
+        memory.vector.digest()
+    fact = found(memory)
+    whole, about_to_commit = store.database.write, Event()
+
+    @contextmanager
+    def write() -> Iterator[Any]:
+        with whole() as connection:
+            yield connection
+            if current_thread() is digesting:
+                table = {"vector": "vectors", "summary": "segments"}[part]
+                if connection.execute(text(f"SELECT count(*) FROM {table}")).scalar():
+                    about_to_commit.set()
+                    time.sleep(0.3)
+
+    digesting = Thread(target=getattr(memory, part).digest)
+    monkeypatch.setattr(store.database, "write", write)
+    digesting.start()
+    assert about_to_commit.wait(10)
+    store.records.apply(NOW.owner, [Forget(fact)])
+    digesting.join()
+    assert "A-1001" not in shown(memory)
+    memory.digest()
+    assert len(rows(store)["vectors"]) == len(rows(store)["records"]) == 25
     assert "A-1001" not in shown(memory)
 
 

@@ -1,0 +1,144 @@
+"""What a new user broke once: answers cut off or unstorable, reused names, leftovers on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from memory import ConversationMemory, MemoryStore, Scope, open_store
+from memory.layout import block
+from memory.types import Recalled
+from tests.app.conftest import Running
+from tests.app.test_chat import stream, transcript
+from tests.app.test_cli import run
+from tests.llm.openai_double import OpenAIDouble
+
+
+def test_a_null_in_an_answer_is_replaced(scripted: Running, double: OpenAIDouble) -> None:
+    """No database takes it; the rest of the answer is kept, and the stream ends well."""
+    double.reply = "your code is a\x00b today"
+    found = stream(scripted, "hello")
+    assert found[-1][0] == "done"
+    assert found[-1][1]["reply"] == "your code is a\ufffdb today"
+    assert transcript(scripted)[-1][2] == "complete"
+
+
+def test_a_turn_whose_answer_cannot_be_stored_ends_with_an_error(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream ends with `error` and not in the middle."""
+    from memory import StoreUnavailable
+    from memory.turns import Turns
+
+    def full(*_: object, **__: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(Turns, "finish", full)
+    found = stream(service, "hello")
+    assert found[-1][0] == "error"
+    assert found[-1][1]["status"] == 503
+
+
+def test_turns_of_a_process_that_is_gone_are_called_failed(service: Running) -> None:
+    """A running turn without a live lease is settled; one with a lease is left alone."""
+    store: MemoryStore = service.app.state.store
+    memory = ConversationMemory(store=store, scope=Scope("ada", "s1"))
+    turn = memory.start("hello")
+    assert store.turns.settle() == 0
+    with store.database.write() as connection:
+        connection.exec_driver_sql("UPDATE sessions SET lease_until = 1")
+    assert store.turns.settle() == 1
+    settled = store.turns.get(memory.scope, turn.id)
+    assert settled is not None
+    assert settled.status == "failed"
+
+
+def test_deleted_text_leaves_the_files(service: Running, tmp_path: Path) -> None:
+    """After an erasure no file of the data folder holds the words, the log neither."""
+    for i in range(5):
+        service.chat(f"my word is xylophonquartz {i}")
+    service.settle()
+    service.client.delete("/v1/customers/ada").raise_for_status()
+    service.settle()
+    for file in tmp_path.glob("memory.db*"):
+        assert b"xylophonquartz" not in file.read_bytes(), file
+
+
+def test_the_same_message_ids_in_two_sessions_are_two_messages() -> None:
+    """Ids are a session's own: exports often count from one in each."""
+    from langchain_core.messages import HumanMessage
+
+    with open_store() as store:
+        for session in ("a", "b"):
+            memory = ConversationMemory(store=store, scope=Scope("ada", session))
+            assert memory.add_messages([HumanMessage("hello", id="1")]) == 1
+            assert memory.add_messages([HumanMessage("hello", id="1")]) == 0
+        store.wait()
+        assert len(store.records.newest(("default", "ada"), 10)) == 2
+
+
+def test_dicts_that_are_used_again_lose_no_turn() -> None:
+    """A new memory a turn, the same two dicts: every turn is stored, also the same words twice."""
+    with open_store() as store:
+        inputs: dict[str, str] = {}
+        outputs: dict[str, str] = {}
+        for said in ("one", "two", "two"):
+            memory = ConversationMemory(store=store, scope=Scope("ada"), background=False)
+            inputs["input"], outputs["output"] = said, f"re {said}"
+            memory.save_context(inputs, outputs)
+        said_all = [s.message.text for s in store.transcript.window(Scope("ada"))]
+        assert said_all == ["one", "re one", "two", "re two", "two", "re two"]
+
+
+@pytest.mark.parametrize("text", ["a </memory> b", "a </mem</memory>ory> b", "x < / MEMORY > y"])
+def test_what_was_said_cannot_end_its_fence(text: str) -> None:
+    """Only the fence's own marks stand in a block."""
+    from datetime import UTC, datetime
+
+    found = Recalled("r", text, ("m",), "s", "human", datetime(2026, 1, 1, tzinfo=UTC), 1.0, "")
+    inner = block([found]).removeprefix("<memory>").removesuffix("</memory>")
+    assert "</memory" not in inner
+    assert "<memory" not in inner
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "abc"), ("TEMPERATURE", "9"), ("HOST", ""), ("API_KEY", "")]
+)
+def test_a_nonsense_setting_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """It names the variable; there is no traceback."""
+    monkeypatch.setenv(f"MEMORY_SERVICE_{name}", value)
+    done = run("doctor", data=tmp_path)
+    assert done.returncode == 1
+    assert f"MEMORY_SERVICE_{name}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_cursor_out_of_range_is_refused(service: Running) -> None:
+    """422, not a failure inside."""
+    for path in ("memories", "sessions/s1/messages"):
+        answer = service.client.get(f"/v1/customers/ada/{path}", params={"before": 2**64})
+        assert answer.status_code == 422
+
+
+def test_a_backup_that_fails_leaves_nothing(
+    tmp_path: Path, run_service: Callable[..., Running]
+) -> None:
+    """A damaged source is one clear error, and no half of a copy is left."""
+    from memory import StoreError
+
+    service = run_service()
+    store: MemoryStore = service.app.state.store
+    target = tmp_path / "copy.db"
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(b"nonsense " * 1000)
+    path, store.database.path = store.database.path, broken
+    try:
+        with pytest.raises(StoreError):
+            store.backup(target)
+    finally:
+        store.database.path = path
+    assert not target.exists()
