@@ -180,6 +180,8 @@ class Records:
     def apply(self, owner: Owner, changes: Iterable[Change]) -> None:
         """Make changes that a person asked for; the next prompt is laid out without the old."""
         with self._database.write() as connection:
+            # Held from before the look: a digest about to commit is waited for, and undone too.
+            customers.lock(connection, owner)
             _apply(connection, owner, list(changes), corrected=True)
 
 
