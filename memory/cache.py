@@ -72,11 +72,6 @@ class IndexCache:
         with self._lock:
             self._entries.pop(owner, None)
 
-    def clear(self) -> None:
-        """Let go of every index."""
-        with self._lock:
-            self._entries.clear()
-
     def _catch_up(self, owner: Owner, entry: _Entry) -> None:
         news = self._records.since(owner, entry.seen, self._encoder.dimension)
         seen = entry.seen
