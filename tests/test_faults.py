@@ -10,6 +10,7 @@ import resource
 import shutil
 import sqlite3
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -370,6 +371,15 @@ def test_an_address_of_no_database_is_refused(url: str) -> None:
 def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
     """Nobody listens: an error at once, with the server's address in it."""
     with pytest.raises(StoreUnavailable, match="not available"):
+        open_store("postgresql://nobody@127.0.0.1:1/name")
+
+
+def test_postgres_without_its_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver is an extra: the message is the command that installs it."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "psycopg"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StoreError, match=r"pip install 'langchain-memory-service\[postgres\]'"):
         open_store("postgresql://nobody@127.0.0.1:1/name")
 
 

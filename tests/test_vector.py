@@ -137,6 +137,21 @@ def test_an_empty_question_recalls_nothing(store: MemoryStore, encoder: WordEnco
     assert encoder.asked == []
 
 
+def test_a_person_can_add_what_is_to_be_remembered(
+    store: MemoryStore, encoder: WordEncoder
+) -> None:
+    """A record that no message says is found at once, by meaning after the digest, and is there
+    once however often it is added.
+    """
+    memory = remembering(store, encoder)
+    record = Record("by hand", "the customer is deaf, write instead", (), "s1", "human", now())
+    for _ in range(2):
+        memory.apply([Add(record)])
+        assert [r.text for r in memory.recall("is the customer deaf?")] == [record.text]
+        memory.digest()
+    assert len(rows(store)["records"]) == len(rows(store)["vectors"]) == 1
+
+
 def test_the_token_budget_is_kept(store: MemoryStore, encoder: WordEncoder) -> None:
     """What comes back fits into ``max_tokens`` as lines of a prompt."""
     memory = remembering(store, encoder)

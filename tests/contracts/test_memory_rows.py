@@ -121,7 +121,8 @@ def test_clearing_twice_or_nothing_is_no_error(make: Make) -> None:
 SAID_HERE = b"A-7 is under way"
 NAMES = [
     "ada", "Ada", "ada ", " ada", "a_a", "aXa", "a%", "a%a", "ada/s1", "ad", "ada\u200b", "áda",
-    "a\u0301da", "ada' OR '1'='1", "*", "ada\\", "阿达", "💬", "x" * 200,
+    "a\u0301da", "ada' OR '1'='1", "*", "ada\\", "../ada", "..%2fada", '"ada"', "阿达", "💬",
+    "x" * 200,
 ]  # fmt: skip
 
 
