@@ -87,11 +87,12 @@ def test_an_id_is_stored_once(memory: BufferMemory, store: MemoryStore) -> None:
     assert session.messages == 3
 
 
-def test_an_id_is_a_customer_s_own(memory: BufferMemory, store: MemoryStore) -> None:
-    """The same id is known in the customer's other sessions, and unknown to other customers."""
+def test_an_id_is_a_session_s_own(memory: BufferMemory, store: MemoryStore) -> None:
+    """The same id is another message in another session, and for another customer."""
     memory.add_messages([HumanMessage("a", id="1")])
     other = BufferMemory(store=store, scope=Scope("ada", "s2"))
     stranger = BufferMemory(store=store, scope=Scope("bob", "s1"))
+    assert other.add_messages([HumanMessage("a", id="1")]) == 1
     assert other.add_messages([HumanMessage("a", id="1")]) == 0
     assert stranger.add_messages([HumanMessage("a", id="1")]) == 1
 
