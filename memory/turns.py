@@ -39,10 +39,17 @@ _BY_KEY = text(f"{_TURN} AND key = :key")
 _BY_ID = text(f"{_TURN} AND id = :id")
 _RERUN = text(f"UPDATE turns SET status = 'running', answer = NULL {WHERE} AND id = :id")
 _ABANDON = text(f"UPDATE turns SET status = 'failed' {WHERE} AND id = :id AND status = 'running'")
+_HELD = (
+    "SELECT 1 FROM sessions s WHERE s.tenant = t.tenant AND s.customer = t.customer "
+    "AND s.session = t.session AND s.lease = t.id AND s.lease_until > :now"
+)
 _ORPHANS = text(
-    "SELECT t.tenant, t.customer, t.id FROM turns t LEFT JOIN sessions s ON s.tenant = t.tenant "
-    "AND s.customer = t.customer AND s.session = t.session AND s.lease = t.id "
-    "AND s.lease_until > :now WHERE t.status = 'running' AND s.session IS NULL"
+    "SELECT t.tenant, t.customer, t.id FROM turns t "
+    f"WHERE t.status = 'running' AND NOT EXISTS ({_HELD})"
+)
+_SETTLE = text(
+    f"UPDATE turns AS t SET status = 'failed' {WHERE} AND id = :id AND status = 'running' "
+    f"AND NOT EXISTS ({_HELD})"
 )
 _FINISH = text(
     "UPDATE turns SET status = :status, answer = :answer, recalled = :recalled, usage = :usage "
@@ -170,9 +177,11 @@ class Turns:
         """Call failed what runs without a lease: its process is gone. Returns how many."""
         with self._database.read() as connection:
             orphans = connection.execute(_ORPHANS, {"now": to_stamp(now())}).all()
-        for row in orphans:
+        for tenant, customer, turn_id in orphans:
+            owner = tenant, customer
             with self._database.write() as connection:
-                connection.execute(_ABANDON, key((row.tenant, row.customer), id=row.id))
+                customers.lock(connection, owner)  # it may have been taken up again meanwhile
+                connection.execute(_SETTLE, key(owner, id=turn_id, now=to_stamp(now())))
         return len(orphans)
 
     def is_running(self, scope: Scope, idempotency_key: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -157,6 +158,27 @@ def test_a_lease_that_ran_out_holds_nobody_up(
     found = store.turns.get(ADA, lost.id)
     assert found is not None
     assert found.status == "failed"
+
+
+def test_a_turn_that_is_taken_up_again_is_not_settled(
+    memory: ConversationMemory, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retry that comes between the look for dead turns and their settling is answered."""
+    with monkeypatch.context() as patch:
+        patch.setattr("memory.turns.LEASE_SECONDS", 0.0)
+        memory.start("one", "k1")
+    again: list[Turn] = []
+    write = store.database.write
+
+    def first_the_retry() -> Any:
+        monkeypatch.setattr(store.database, "write", write)
+        again.append(memory.start("one", "k1"))
+        return write()
+
+    monkeypatch.setattr(store.database, "write", first_the_retry)
+    store.turns.settle()
+    assert memory.finish(again[0], "first", "complete") is not None
+    assert store.turns.settle() == 0
 
 
 def test_a_renewed_lease_goes_on(
