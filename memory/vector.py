@@ -87,14 +87,15 @@ class VectorMemory(StoredMemory):
             query: what is looked for.
             max_tokens: of the lines that the records take in a prompt; the memory's own budget
                 if not given.
-            without: ids of messages whose records are left out (they stand in the prompt).
+            without: ids of this session's messages whose records are left out (they stand in the
+                prompt).
         """
         if not query.strip():
             return []
         vector = self.encoder.encode([query])[0]
         at = now()
         with self._cache.reading(self.scope.owner) as index:
-            view = index.view(at, without)
+            view = index.view(at, [(self.scope.session, message) for message in without])
             missing = len(index.without_vector())
             found = self._strategy(Query(query, vector, at), view)
         if missing:
@@ -171,7 +172,7 @@ class VectorMemory(StoredMemory):
                 if cosine >= updates.SIMILAR
                 and 0 < old.seq < record.seq
                 and old.id not in gone
-                and not set(old.messages) & set(record.messages)
+                and (old.session != record.session or set(old.messages).isdisjoint(record.messages))
             }
             ranked = sorted(similar.values(), key=lambda found: -found[0])
             made = self.update(record, [old for _, old in ranked])

@@ -60,7 +60,7 @@ def test_only_what_is_allowed_is_found_and_nothing_twice(
     )  # fmt: skip
     whole.add_vectors(WORDS.encode(said[: data.draw(st.integers(0, records))]))
     may = {f"r{n}" for n in range(records) if n not in out | over}
-    candidates = whole.view(NOW, without={f"m{n}" for n in out})
+    candidates = whole.view(NOW, without={("s1", f"m{n}") for n in out})
 
     found = strategy(query(" ".join(asked)), candidates)
 
@@ -98,7 +98,7 @@ def test_no_more_than_k_are_found(strategy: Callable[..., list[Recalled]], k: in
 def test_an_empty_memory_gives_nothing(strategy: Retriever) -> None:
     """Nothing remembered, nothing found; the same when nothing is allowed."""
     assert strategy(query("late order"), view([])) == []
-    shut = index(["late order"] * 3).view(NOW, without={"m0", "m1", "m2"})
+    shut = index(["late order"] * 3).view(NOW, without=[("s1", f"m{n}") for n in range(3)])
     assert strategy(query("late order"), shut) == []
 
 

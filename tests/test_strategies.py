@@ -68,7 +68,7 @@ def test_attention_is_a_softmax_over_all_records() -> None:
 def test_attention_weighs_only_what_is_allowed() -> None:
     """What is shut out takes no weight: the rest still adds up to 1."""
     whole = index([f"order {n}" for n in range(10)])
-    found = attention(query("order 3"), whole.view(NOW, without={"m3", "m4"}))
+    found = attention(query("order 3"), whole.view(NOW, without=[("s1", "m3"), ("s1", "m4")]))
     assert sum(r.score for r in found) == pytest.approx(1, abs=1e-5)
     assert len(found) == 8
 

@@ -35,7 +35,7 @@ class CustomerIndex:
         self.dense = FaissIndex(dimension)
         self.lexical = LexicalIndex()
         self._position: dict[str, int] = {}
-        self._by_message: dict[str, list[int]] = {}
+        self._by_message: dict[tuple[str, str], list[int]] = {}  # by (session, message)
         self._expires: array[int] = array("q")  # microseconds; 0 for a superseded record
 
     def __len__(self) -> int:
@@ -51,7 +51,7 @@ class CustomerIndex:
                 continue
             position = self._position[record.id] = len(self.records)
             for message in record.messages:
-                self._by_message.setdefault(message, []).append(position)
+                self._by_message.setdefault((record.session, message), []).append(position)
             self._expires.append(_expires(record))
             self.lexical.add([record.terms or terms(record.text)])
             # The postings hold the terms from here on.
@@ -86,8 +86,11 @@ class CustomerIndex:
         ends = np.array(self._expires)
         return [self.records[p].id for p in np.flatnonzero((ends > 0) & (ends <= to_stamp(now)))]
 
-    def view(self, now: datetime, without: Collection[str] = ()) -> View:
-        """What may be recalled at ``now``; records with a source message in ``without`` not."""
+    def view(self, now: datetime, without: Collection[tuple[str, str]] = ()) -> View:
+        """What may be recalled at ``now``, less the records of ``without``.
+
+        That is (session, message id) pairs: a message's id is known within its session only.
+        """
         # Arrays, not a loop over records: this is on the way of every turn.
         allowed = np.array(self._expires) > to_stamp(now)
         for message in without:

@@ -21,9 +21,10 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from memory import BufferMemory, InvalidInput, MemoryStore, Scope
+from memory import BufferMemory, ConversationMemory, InvalidInput, MemoryStore, Scope
 from memory.history import to_langchain
 from memory.transcript import Said
+from tests.doubles import WordEncoder
 
 ADA = Scope("ada", "s1")
 DAY = datetime(2024, 5, 17, 9, 30, 15, 123456, UTC)
@@ -87,14 +88,25 @@ def test_an_id_is_stored_once(memory: BufferMemory, store: MemoryStore) -> None:
     assert session.messages == 3
 
 
-def test_an_id_is_a_session_s_own(memory: BufferMemory, store: MemoryStore) -> None:
-    """The same id is another message in another session, and for another customer."""
-    memory.add_messages([HumanMessage("a", id="1")])
-    other = BufferMemory(store=store, scope=Scope("ada", "s2"))
-    stranger = BufferMemory(store=store, scope=Scope("bob", "s1"))
-    assert other.add_messages([HumanMessage("a", id="1")]) == 1
-    assert other.add_messages([HumanMessage("a", id="1")]) == 0
-    assert stranger.add_messages([HumanMessage("a", id="1")]) == 1
+def test_an_id_is_a_session_s_own(
+    memory: BufferMemory, store: MemoryStore, encoder: WordEncoder
+) -> None:
+    """Sessions that number their messages from 1 each keep theirs, and what stands in one's window
+    hides nothing of the other's from recall.
+    """
+    memory.add_messages([HumanMessage("my cat is Tom", id="1")])
+    assert memory.add_messages([HumanMessage("my dog is Rex", id="1")]) == 0
+    for scope in (Scope("ada", "s2"), Scope("bob", "s1")):
+        other = BufferMemory(store=store, scope=scope)
+        assert other.add_messages([HumanMessage("my dog is Rex", id="1")]) == 1
+    for digested in (False, True):
+        for session, recalled in (("s1", "my dog is Rex"), ("s2", "my cat is Tom")):
+            both = ConversationMemory(
+                store=store, scope=Scope("ada", session), embeddings=encoder, background=False
+            )
+            assert [r.text for r in both.layout("my cat? my dog?").recalled] == [recalled]
+            if digested:
+                both.digest()
 
 
 def test_two_imports_at_once_store_each_message_once(
