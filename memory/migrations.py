@@ -97,7 +97,24 @@ def m001_create_tables(connection: Connection) -> None:
             connection.execute(text(statement))
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_create_tables,)
+def m002_add_facts(connection: Connection) -> None:
+    """A record may fill a slot, be pinned, and come from a model or a person."""
+    for column in (
+        "slot TEXT",  # what a fact is about: 'order_number', 'email', ...
+        "value TEXT",  # what it says of that, in a form that compares
+        "source TEXT NOT NULL DEFAULT 'message'",  # 'message', 'model' or 'person'
+        "pinned INTEGER NOT NULL DEFAULT 0",  # no policy forgets it
+    ):
+        connection.execute(text(f"ALTER TABLE records ADD COLUMN {column}"))
+    connection.execute(
+        text(
+            "CREATE INDEX records_by_slot ON records (tenant, customer, slot) "
+            "WHERE slot IS NOT NULL"
+        )
+    )
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_create_tables, m002_add_facts)
 
 
 def migrate(database: Database) -> None:

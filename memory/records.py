@@ -21,14 +21,19 @@ from memory.summaries import hide_message
 from memory.transcript import COLUMNS, dump, message_from
 from memory.types import Add, Change, Floats, Forget, Message, Record, Replace, Supersede
 
-_COLUMNS = "seq, id, session, role, text, at, messages, terms, superseded_by, valid_to, expires_at"
+_COLUMNS = (
+    "seq, id, session, role, text, at, messages, terms, superseded_by, valid_to, expires_at, "
+    "slot, value, source, pinned"
+)
 _ADD = text(
     f"INSERT INTO records (tenant, customer, {_COLUMNS}) VALUES (:tenant, :customer, :seq, :id, "
-    ":session, :role, :text, :at, :messages, :terms, :superseded_by, :valid_to, :expires_at) "
+    ":session, :role, :text, :at, :messages, :terms, :superseded_by, :valid_to, :expires_at, "
+    ":slot, :value, :source, :pinned) "
     "ON CONFLICT (tenant, customer, id) DO UPDATE SET text = excluded.text, "
     "messages = excluded.messages, terms = excluded.terms, at = excluded.at, "
     "superseded_by = excluded.superseded_by, valid_to = excluded.valid_to, "
-    "expires_at = excluded.expires_at"
+    "expires_at = excluded.expires_at, slot = excluded.slot, value = excluded.value, "
+    "source = excluded.source, pinned = excluded.pinned"
 )
 _AFTER = text(f"SELECT {_COLUMNS} FROM records {WHERE} AND seq > :after ORDER BY seq LIMIT :limit")
 _BEFORE = text(
@@ -207,7 +212,8 @@ def _insert(connection: Connection, owner: Owner, records: Sequence[Record]) -> 
                 at=to_stamp(r.at), messages=dump(r.messages),
                 terms=" ".join(r.terms or terms(r.text)), superseded_by=r.superseded_by,
                 valid_to=r.valid_to and to_stamp(r.valid_to),
-                expires_at=r.expires_at and to_stamp(r.expires_at))
+                expires_at=r.expires_at and to_stamp(r.expires_at), slot=r.slot, value=r.value,
+                source=r.source, pinned=int(r.pinned))
             for i, r in enumerate(records)
         ],
     )  # fmt: skip
@@ -272,4 +278,5 @@ def _record(row: Row[Any]) -> Record:
         superseded_by=row.superseded_by,
         valid_to=from_stamp(row.valid_to) if row.valid_to is not None else None,
         expires_at=from_stamp(row.expires_at) if row.expires_at is not None else None,
+        slot=row.slot, value=row.value, source=row.source, pinned=bool(row.pinned),
     )  # fmt: skip

@@ -101,6 +101,10 @@ class Record:
     ``messages`` are the ids of its source messages and ``role`` who said it. The ``id`` is
     derived from what the record says and its sources, so that writing it twice is writing it
     once. ``terms`` are its lexical terms, kept so that old text is never tokenised again.
+
+    A *fact* fills a ``slot`` (what it is about) with a ``value`` (in a form that compares); it
+    holds from ``at`` to ``valid_to``. ``source`` says who made the record: ``message`` (taken
+    from what was said), ``model`` or ``person``. What is ``pinned`` no policy forgets.
     """
 
     id: str
@@ -114,6 +118,10 @@ class Record:
     superseded_by: str | None = None
     valid_to: datetime | None = None
     expires_at: datetime | None = None
+    slot: str | None = None
+    value: str | None = None
+    source: str = "message"
+    pinned: bool = False
 
     def current(self, now: datetime) -> bool:
         """Whether it may be recalled at ``now``: neither superseded nor expired."""

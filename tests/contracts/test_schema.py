@@ -82,6 +82,29 @@ def test_a_database_of_a_newer_version_is_refused(url: str) -> None:
         assert found.scalar() == str(len(MIGRATIONS) + 1)
 
 
+def test_an_older_schema_is_brought_up_to_date_with_its_rows(
+    url: str, encoder: WordEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an older version stored is there after the newer steps have run, and is recalled."""
+    engine = open_store_unchecked(url)
+    with monkeypatch.context() as older, engine.connect() as connection:
+        older.setattr("memory.migrations.MIGRATIONS", MIGRATIONS[:1])
+        open_store(url).close()
+        connection.execute(sa.text("INSERT INTO customers VALUES ('default', 'ada', 1, 7, 1, 0)"))
+        connection.execute(
+            sa.text(
+                "INSERT INTO records (tenant, customer, seq, id, session, role, text, at, messages,"
+                " terms) VALUES ('default', 'ada', 1, 'r1', 's1', 'human', 'Order A-1', 0, '[]',"
+                " 'order a-1')"
+            )
+        )
+        connection.commit()
+    with open_store(url) as store:
+        assert store.get_meta("schema_version") == str(len(MIGRATIONS))
+        found = vectors(store, encoder).recall("order")
+    assert [r.text for r in found] == ["Order A-1"]
+
+
 def open_store_unchecked(url: str) -> sa.Engine:
     """The database without our code."""
     return sa.create_engine(url, poolclass=sa.NullPool)
