@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
+from memory.corrections import corrections
 from memory.cues import courtesy, promises, stock, turns, wishes, without_filler
 from memory.sentences import facts, pieces, size, terms, unspaced
 from memory.types import CountTokens, Message
@@ -26,18 +27,23 @@ _LABELS = {"human": "Customer", "ai": "Agent"}
 _ELLIPSIS = "…"
 _NEAR, _FAR = 6, 16  # places between messages that still, and no longer, stand for each other
 _LEAST_CONTENT, _MOST_CONTENT = 3, 12  # words: fewer are thin, more say no more
+_LEAST_TROUBLE = 2  # words that can name a trouble
 _MOST_FACTS = 1.5
 _MISFITS = 12  # sentences in a row that do not fit, after which the budget counts as full
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence as it was said: who said it, in which message, and where that message stands."""
+    """A sentence as it was said: who said it, in which message, and where that message stands.
+
+    A ``correction`` has taken the place of an earlier sentence, which is not kept.
+    """
 
     text: str
     role: str
     message: str
     position: int  # the message's ``seq``: distances between sentences are taken from it
+    correction: bool = False
 
 
 class Weights(NamedTuple):
@@ -59,6 +65,7 @@ class Weights(NamedTuple):
     size: float = -0.1  # for each word
     fact: float = 5.0  # for each new identifier from the customer; lesser facts add less
     agent_fact: float = 1.5
+    correction: float = 5.0  # it stands for an earlier sentence too
     overlap: float = -2.0  # all that it says was said in one chosen sentence
     apart: float = 3.5  # the customer says it, and nothing alike, far from any chosen sentence
     agent_apart: float = 1.5
@@ -83,7 +90,12 @@ class _Candidate(NamedTuple):
         return self.sentence.role, self.sentence.message
 
 
-def extract(messages: Sequence[Message], budget: int, count_tokens: CountTokens) -> list[Sentence]:
+def extract(
+    messages: Sequence[Message],
+    budget: int,
+    count_tokens: CountTokens,
+    before: Sequence[Sentence] = (),
+) -> list[Sentence]:
     """Return the sentences of ``messages`` worth keeping, in the order said.
 
     Args:
@@ -91,6 +103,7 @@ def extract(messages: Sequence[Message], budget: int, count_tokens: CountTokens)
         budget: tokens that ``render`` of the result takes at most; less is taken where the rest
             adds nothing. If not one sentence fits, the best one is cut short.
         count_tokens: how many tokens a text has.
+        before: what is kept of earlier messages; what corrects one of these is worth keeping.
     """
     said = [
         Sentence(without_filler(text), message.role, message.id, message.seq or place)
@@ -98,13 +111,17 @@ def extract(messages: Sequence[Message], budget: int, count_tokens: CountTokens)
         if message.role != "system"
         for text in pieces(message.text)
     ]
-    return condense(said, budget, count_tokens)
+    return condense(said, budget, count_tokens, before)
 
 
 def condense(
-    sentences: Sequence[Sentence], budget: int, count_tokens: CountTokens
+    sentences: Sequence[Sentence],
+    budget: int,
+    count_tokens: CountTokens,
+    before: Sequence[Sentence] = (),
 ) -> list[Sentence]:
     """Return the best of ``sentences`` (given in the order said), as ``extract`` does."""
+    sentences = _corrected(sentences, before)
     candidates = _candidates(sentences)
     chosen: list[int] = []
     known: set[str] = set()
@@ -131,6 +148,17 @@ def condense(
     if not chosen and best is not None:
         return _cut(sentences[best], budget, count_tokens)
     return [sentences[place] for place in chosen]
+
+
+def _corrected(sentences: Sequence[Sentence], before: Sequence[Sentence]) -> list[Sentence]:
+    """The sentences without those that a later one corrects, and these marked as such."""
+    found = corrections([(s.role, s.text) for s in (*before, *sentences)])
+    new = set(found.values())
+    return [
+        replace(sentence, correction=True) if place in new else sentence
+        for place, sentence in enumerate(sentences, len(before))
+        if place not in found
+    ]
 
 
 def render(sentences: Iterable[Sentence]) -> str:
@@ -203,9 +231,12 @@ def _candidate(sentence: Sentence) -> _Candidate:
         + WEIGHTS.wish * (human and wishes(text))
         + WEIGHTS.turn * (human and turns(text))
         + WEIGHTS.promise * (not human and promises(text))
+        + WEIGHTS.correction * sentence.correction
         + WEIGHTS.size * words
     )
-    substance = content >= _LEAST_CONTENT and not manners and not standing
+    # "My heater is broken" is short, and yet it is what all the rest is about.
+    trouble = human and content >= _LEAST_TROUBLE and wishes(text) and not courtesy(text)
+    substance = (content >= _LEAST_CONTENT or trouble) and not manners and not standing
     return _Candidate(sentence, about, found, substance, worth)
 
 

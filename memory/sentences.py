@@ -91,9 +91,9 @@ def _broken(sentence: str) -> list[str]:
 
 
 # Scripts that are written without spaces: a term there is two characters side by side.
-_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_BEGINS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
-_RUN = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+(?:['’][^\W_{_UNSPACED}]+)*")
+UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_BEGINS_UNSPACED = re.compile(rf"[{UNSPACED}]")
+_RUN = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+(?:['’][^\W_{UNSPACED}]+)*")
 _STEM = 6  # characters of a word that are compared, so that "delayed" meets "delays"
 _FUNCTION_WORDS = frozenset(
     "a an the and or but if so of to in on at by for from with as is are was were be been "

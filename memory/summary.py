@@ -50,7 +50,8 @@ class SummaryMemory(StoredMemory):
         recent = [said.message for said in self.window(summary)]
         text = summary.text
         if recent:
-            sentences = self._sentences() + extract(recent, self.max_tokens, self.count_tokens)
+            kept = self._sentences()
+            sentences = [*kept, *extract(recent, self.max_tokens, self.count_tokens, kept)]
             text = render(condense(sentences, self.max_tokens, self.count_tokens))
         if self.return_messages:
             return {self.memory_key: [SystemMessage(text)] if text else []}
@@ -87,10 +88,10 @@ class SummaryMemory(StoredMemory):
         folded = [said.message for said in window[: _cut(window, costs, most // 2)]]
         if not folded:
             return False
-        segment = Segment(
-            folded[0].seq, folded[-1].seq, extract(folded, self.max_tokens, self.count_tokens)
-        )
-        after = self._made([*self._sentences(), *segment.sentences], summary, folded, by_model)
+        kept = self._sentences()
+        fresh = extract(folded, self.max_tokens, self.count_tokens, kept)
+        segment = Segment(folded[0].seq, folded[-1].seq, fresh)
+        after = self._made([*kept, *fresh], summary, folded, by_model)
         return self.store.summaries.add(self.scope, summary, [segment], after, generation)
 
     def costs(self, window: list[Said]) -> list[int]:
@@ -147,11 +148,12 @@ class SummaryMemory(StoredMemory):
             if said.message.seq <= stale.watermark
         ]
         segments = []
+        sentences: list[Sentence] = []
         for start in range(0, len(covered), _REBUILD):
             part = covered[start : start + _REBUILD]
-            kept = extract(part, self.max_tokens, self.count_tokens)
+            kept = extract(part, self.max_tokens, self.count_tokens, sentences)
             segments.append(Segment(part[0].seq, part[-1].seq, kept))
-        sentences = [s for segment in segments for s in segment.sentences]
+            sentences += kept
         text = render(condense(sentences, self.max_tokens, self.count_tokens))
         made = Summary(
             stale.version + 1, stale.watermark, text, self.count_tokens(text), "extractive"

@@ -176,6 +176,64 @@ def test_the_middle_of_a_long_conversation_is_not_forgotten() -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("My address is 12 Main Street.", "14 Main Street, not 12."),
+        ("My address is 12 Main Street.", "Actually, it is 14 Main Street."),
+        ("I need 3 chairs for the hall.", "I need 4 chairs for the hall."),
+        ("Please send it to my office in Berlin.", "Please send it to my office in Munich."),
+        ("我需要3个杯子。", "我需要4个杯子。"),
+    ],
+)
+@pytest.mark.parametrize("folds", [1, 2])
+def test_a_correction_takes_the_place_of_what_it_corrects(old: str, new: str, folds: int) -> None:
+    """Said later with another number or name, in the same fold or in a later one, it is what the
+    summary says; the older wording goes, and what else was said stays.
+    """
+    messages = said(
+        [
+            ("human", f"My heater is broken. {old}"),
+            ("ai", "Noted, thank you."),
+            ("human", new),
+            ("ai", "All right, a new heater comes on Monday."),
+        ]
+    )
+    kept: list[Sentence] = []
+    for part in (messages,) if folds == 1 else (messages[:2], messages[2:]):
+        kept += extract(part, 120, words, kept)
+    before = extract(messages[:2], 120, words)
+    summary = condense(kept, 120, words)
+    assert old not in render(summary)
+    assert "heater is broken" in render(summary)
+    if any(s.text == old for s in before) or folds == 1:
+        assert new.removeprefix("Actually, ") in render(summary)
+    assert condense(summary, 120, words) == summary
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("My order A-77812 is late.", "My order B-99120 is late."),
+        ("I bought 2 shirts in green.", "I bought 3 jackets in green."),
+        ("The pump of my fountain broke after 3 weeks in the garden.", "It is not the 3 weeks."),
+    ],
+)
+def test_what_only_looks_alike_corrects_nothing(one: str, other: str) -> None:
+    """Two orders are two orders, and what says more than its correction stays."""
+    summary = render(extract(said([("human", one), ("ai", "I see."), ("human", other)]), 99, words))
+    assert one in summary
+
+
+def test_nobody_corrects_the_other_side() -> None:
+    """The agent's word does not take the place of the customer's."""
+    turns = [
+        ("human", "I paid for 3 chairs for the hall."),
+        ("ai", "I paid for 4 chairs for the hall."),
+    ]
+    assert "3 chairs" in render(extract(said(turns), 99, words))
+
+
+@pytest.mark.parametrize(
     "noise",
     ["Hi there!", "How can I help you today?", "Thank you so much!", "Have a nice day!", "Okay.",
      "Is there anything else I can help you with?", "I understand how frustrating that is.",
@@ -263,7 +321,9 @@ def test_sentences_are_rows() -> None:
     assert [Sentence(**row) for row in json.loads(json.dumps([asdict(s) for s in kept]))] == kept
 
 
-@pytest.mark.parametrize("text", ["! " * 16_000, "a" * 32_000, "!" * 32_000, "A-1." * 8_000])
+@pytest.mark.parametrize(
+    "text", ["! " * 16_000, "a" * 32_000, "!" * 32_000, "A-1." * 8_000, "Not B 1 a.\n" * 2_900]
+)
 def test_hostile_text_takes_no_time(text: str) -> None:
     """32 kB of one thing is summarised in linear time."""
     start = time.perf_counter()
