@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from app.evaluation.cli import app as evaluate_app
 from app.settings import Settings
 from memory import InvalidInput, MemoryServiceError, Scope
 
@@ -27,6 +28,7 @@ model_app = typer.Typer(help="The embedded language model.", no_args_is_help=Tru
 key_app = typer.Typer(help="The service's key.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 app.add_typer(key_app, name="key")
+app.add_typer(evaluate_app, name="evaluate")
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.")]
 Database = Annotated[str | None, typer.Option(help="sqlite:///file.db or postgresql+psycopg://...")]

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from memory import ConversationMemory, Encoder, InvalidInput, MemoryStore, Scope, check_text
 
-_KINDS: dict[str, type[BaseMessage]] = {
+KINDS: dict[str, type[BaseMessage]] = {
     **dict.fromkeys(("customer", "human", "user"), HumanMessage),
     **dict.fromkeys(("agent", "ai", "assistant", "bot"), AIMessage),
     "system": SystemMessage,
@@ -110,7 +110,7 @@ def _message(given: Any, place: str) -> BaseMessage:
     if not isinstance(given, dict):
         msg = 'a message is an object with "role" and "text"'
         raise InvalidInput(msg)
-    kind = _KINDS.get(str(given.get("role")))
+    kind = KINDS.get(str(given.get("role")))
     if kind is None:
         msg = f"{given.get('role')!r} is no role: use customer or agent"
         raise InvalidInput(msg)

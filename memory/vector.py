@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -80,6 +81,7 @@ class VectorMemory(StoredMemory):
         max_tokens: int | None = None,
         *,
         without: Collection[str] = (),
+        at: datetime | None = None,
     ) -> list[Recalled]:
         """The records that bear on ``query``, best first, within a token budget.
 
@@ -89,11 +91,21 @@ class VectorMemory(StoredMemory):
                 if not given.
             without: ids of this session's messages whose records are left out (they stand in the
                 prompt).
+            at: when it is asked; now, if not given.
         """
+        budget = self.max_tokens if max_tokens is None else max_tokens
+        return readers.fitting(
+            self.ranked(query, without=without, at=at), budget, self.count_tokens
+        )
+
+    def ranked(
+        self, query: str, *, without: Collection[str] = (), at: datetime | None = None
+    ) -> list[Recalled]:
+        """All that the retriever finds for ``query``, best first; see ``recall``."""
         if not query.strip():
             return []
         vector = self.encoder.encode([query])[0]
-        at = now()
+        at = at or now()
         with self._cache.reading(self.scope.owner) as index:
             view = index.view(at, [(self.scope.session, message) for message in without])
             missing = len(index.without_vector())
@@ -101,8 +113,7 @@ class VectorMemory(StoredMemory):
         if missing:
             partial_search = f"; {missing} newer records searched by words only"
             found = [r.because(r.why + partial_search) for r in found]
-        budget = self.max_tokens if max_tokens is None else max_tokens
-        return readers.fitting(found, budget, self.count_tokens)
+        return found
 
     def index(self) -> AbstractContextManager[CustomerIndex]:
         """The customer's records, caught up with the rows, without embedding any."""

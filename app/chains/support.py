@@ -21,6 +21,7 @@ from anyio.to_thread import run_sync
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 
+from app.conversation import conversation_memory
 from app.llm import Model
 from app.llm.openai import OpenAIModel
 from app.problems import Problem, problem_of
@@ -90,19 +91,12 @@ class SupportChain:
         self._model = model
         self._settings = settings
         self._encoder = encoder
-        self._room = model.context - settings.reply_tokens
         # The chain itself: a layout's messages, given to the model.
         self._chain: Runnable[Layout, Any] = RunnableLambda(_messages) | model.chat
 
     def memory(self, scope: Scope) -> ConversationMemory:
         """The memory of a session."""
-        settings = self._settings
-        return ConversationMemory(
-            store=self._store, scope=scope, llm=self._model.chat, system=settings.system,
-            max_tokens=min(settings.prompt_tokens, self._room), context_tokens=self._room,
-            summary_tokens=settings.summary_tokens, recall_tokens=settings.recall_tokens,
-            summarize=settings.summarize, embeddings=self._encoder, background=False,
-        )  # fmt: skip
+        return conversation_memory(self._store, scope, self._settings, self._encoder, self._model)
 
     async def answer(
         self, scope: Scope, text: str, idempotency_key: str | None = None

@@ -1,0 +1,99 @@
+"""``memory-service evaluate``: how well it works on your own data."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack, closing
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.settings import Settings
+from memory import Encoder, InvalidInput
+
+if TYPE_CHECKING:
+    from app.evaluation.systems import System
+
+app = typer.Typer(help="How well it works on your own data.", no_args_is_help=True)
+
+
+class Count(StrEnum):
+    """How the tokens of a budget are counted."""
+
+    LINES = "lines"
+    CHARS = "chars"
+
+
+@app.command()
+def recall(
+    data: Annotated[
+        Path, typer.Option(help="Folder with conversations.jsonl and questions.jsonl (or .gz).")
+    ],
+    budget: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Tokens to recall; may be repeated (500, 1000 and 2000)."),
+    ] = None,
+    count: Annotated[
+        Count,
+        typer.Option(
+            help="Tokens of the prompt's lines, or characters / 4.2 + 4 a message to compare."
+        ),
+    ] = Count.LINES,
+    against: Annotated[str, typer.Option(help="Measure beside it: langchain, mem0.")] = "",
+    mem0_python: Annotated[
+        Path | None, typer.Option(help="The Python of an environment that has mem0.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="A random sample of so many questions.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sample and the intervals.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw recall against budget, a PNG.")] = None,
+) -> None:
+    """How much of what answers a question is recalled."""
+    from app.embeddings import open_embeddings
+    from app.evaluation import plot as plotting
+    from app.evaluation import report
+    from app.evaluation.dialogues import read_dialogues
+    from app.evaluation.recall import BUDGETS, COSTS, measure, sample
+
+    if plot is not None:
+        plotting.check_plot(plot)
+    budgets = sorted(set(budget or BUDGETS))
+    settings = Settings()
+    dialogues = read_dialogues(data)
+    if limit is not None:
+        dialogues = sample(dialogues, limit, seed)
+    encoder = open_embeddings(settings.embeddings)
+    with ExitStack() as stack:
+        systems = [
+            stack.enter_context(closing(system))
+            for system in _systems(against, settings, encoder, mem0_python)
+        ]
+        measured = measure(systems, dialogues, COSTS[count])
+    made = report.report(
+        measured, dialogues, budgets, count=count, seed=seed, embeddings=encoder.name
+    )
+    typer.echo(json.dumps(made, indent=2, ensure_ascii=False) if as_json else report.table(made))
+    if plot is not None:
+        plotting.plot(measured, budgets, seed, plot)
+
+
+def _systems(
+    against: str, settings: Settings, encoder: Encoder, mem0_python: Path | None
+) -> list[System]:
+    from app.evaluation.systems import LangChain, Mem0, Ours
+
+    found: list[System] = [Ours(settings, encoder)]
+    for name in filter(None, (part.strip() for part in against.split(","))):
+        match name:
+            case "langchain":
+                found.append(LangChain(encoder))
+            case "mem0":
+                found.append(Mem0(mem0_python))
+            case _:
+                msg = f"--against {name!r} is not known: use langchain, mem0, or both with a comma"
+                raise InvalidInput(msg)
+    return found
