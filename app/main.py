@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import problems
 from app.auth import Key
+from app.body import BodyLimit
 from app.chains.support import SupportChain
 from app.dependencies import authorize
 from app.embeddings import open_embeddings
@@ -68,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settling = asyncio.create_task(app.state.chain.settle())
         yield
         settling.cancel()
+        await app.state.chain.ended()
         model.close()
         store.close()
 
@@ -78,8 +80,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         # The interactive pages load scripts from elsewhere; /openapi.json is behind the key.
         docs_url=None, redoc_url=None, openapi_url=None,
-        # A byte of a message takes at most six in JSON ("\\u0000"); the rest is names.
-        max_body_size=settings.max_message_bytes * 6 + 16_384,
     )  # fmt: skip
     app.state.settings = settings
     app.state.store = store
@@ -94,6 +94,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_api_route(
         "/openapi.json", _openapi(app), include_in_schema=False, dependencies=[Depends(authorize)]
     )
+    # A byte of a message takes at most six in JSON ("\\u0000"); the rest is names.
+    app.add_middleware(BodyLimit, most=settings.max_message_bytes * 6 + 16_384)
     app.add_middleware(_EncodedPath)
     return app
 

@@ -100,16 +100,19 @@ class StoredMemory(BaseMemory):
             How many were stored.
 
         Raises:
-            InvalidInput: not one time for each message.
+            InvalidInput: not a message each, or not one time for each; none is stored then.
         """
+        if not _listed(messages) or (at is not None and not _listed(at)):
+            msg = "add_messages takes a list of messages and, in at=, a list of their times"
+            raise InvalidInput(msg)
         if at is not None and len(at) != len(messages):
             msg = f"{len(messages)} messages need as many times, not {len(at)}"
             raise InvalidInput(msg)
         stored = self.store.transcript.add(
             self.scope,
             [
-                from_langchain(m, self.count_tokens, at[i] if at is not None else None)
-                for i, m in enumerate(messages)
+                self._past(message, place, at[place] if at is not None else None)
+                for place, message in enumerate(messages)
             ],
         )
         self._digest_later()
@@ -142,11 +145,30 @@ class StoredMemory(BaseMemory):
             raise InvalidInput(msg)
         return make_message(role, said, self.count_tokens(said) + MESSAGE_OVERHEAD)
 
+    def _past(self, message: Any, place: int, at: Any) -> Message:
+        if not isinstance(message, BaseMessage):
+            msg = (
+                f"message {place} is a {type(message).__name__}: give LangChain messages, such as "
+                "HumanMessage('Where is my order?') and AIMessage('On its way.')"
+            )
+            raise InvalidInput(msg)
+        if at is not None and not isinstance(at, datetime):
+            msg = (
+                f"the time of message {place} is {at!r}: give a datetime, such as "
+                "datetime.fromisoformat('2026-05-04T09:30:00Z')"
+            )
+            raise InvalidInput(msg)
+        return from_langchain(message, self.count_tokens, at)
+
     def _rendered(self, messages: Sequence[Message]) -> str | list[BaseMessage]:
         found = [to_langchain(m) for m in messages]
         if self.return_messages:
             return found
         return get_buffer_string(found, self.human_prefix, self.ai_prefix)
+
+
+def _listed(given: Any) -> bool:
+    return isinstance(given, Sequence) and not isinstance(given, (str, bytes))
 
 
 def _only(values: dict[str, Any], name: str | None, besides: Sequence[str], kind: str) -> Any:

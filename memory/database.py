@@ -23,6 +23,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from memory.errors import NotADatabase, StoreError, StoreUnavailable
+from memory.presence import Presence
 
 BUSY_SECONDS = 5.0  # how long a write waits for another process's lock
 
@@ -76,6 +77,8 @@ class Database:
         # to read the pages again that this one has just written.
         self._writer = threading.RLock()
         self._kept: Connection | None = None
+        self._closed = False
+        self.presence: Presence | None = None  # of this process, where the database is a file
         parsed = _parse(url)
         self.dialect = parsed.get_backend_name()
         self.path: Path | None = None
@@ -85,6 +88,7 @@ class Database:
                 parsed = parsed.set(database=str(Path(self._folder.name) / "memory.db"))
             self.path = Path(str(parsed.database))
             _create_private(self.path)
+            self.presence = Presence(self.path.parent)
             self.engine = sa.create_engine(
                 parsed,
                 pool_size=16,
@@ -107,6 +111,12 @@ class Database:
         else:
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
+    def check_open(self) -> None:
+        """Raise StoreError if it was closed: the engine would connect anew, and store on."""
+        if self._closed:
+            msg = "the store is closed: open it again with open_store, and close it at the end"
+            raise StoreError(msg)
+
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection whose reads all see the same state; one within another is the same."""
@@ -114,6 +124,7 @@ class Database:
         if outer is not None:
             yield outer
             return
+        self.check_open()
         with self._reading.begin() as connection:
             self._local.connection = connection
             try:
@@ -124,11 +135,13 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction: all of it is durable when the block ends, or none of it."""
+        self.check_open()
         if self.dialect != "sqlite":
             with self.engine.begin() as connection:
                 yield connection
             return
         with self._writer:
+            self.check_open()  # it may have been closed while this waited
             connection, self._kept = self._kept or self.engine.connect(), None
             driver = _driver(connection)
             try:
@@ -154,25 +167,36 @@ class Database:
 
     def scrub(self) -> None:
         """Bring what was deleted out of the files: on SQLite, empty the write-ahead log."""
+        self.check_open()
         if self.dialect == "sqlite":
             with self.engine.connect() as connection:
                 _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close every connection; a private file is deleted."""
+        with self._writer:
+            self._closed = True
         self.engine.dispose()
+        if self.presence is not None:
+            self.presence.close()
         if self._folder is not None:
             self._folder.cleanup()
 
 
-def _parse(url: str) -> URL:
+def _parse(url: object) -> URL:
+    if not isinstance(url, (str, URL)):
+        msg = (
+            f"{url!r} is no database's address: "
+            "give sqlite:///path/to/file.db or postgresql+psycopg://user:password@host/name"
+        )
+        raise StoreError(msg)
     try:
         parsed = make_url(url)
     except ArgumentError:
         parsed = None
     if parsed is None or parsed.get_backend_name() not in {"sqlite", "postgresql"}:
         msg = (
-            f"{url.split('://')[0]!r} is no database this can use: "
+            f"{str(url).split('://')[0]!r} is no database this can use: "
             "give sqlite:///path/to/file.db or postgresql+psycopg://user:password@host/name"
         )
         raise StoreError(msg)

@@ -114,7 +114,16 @@ def m002_add_facts(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_create_tables, m002_add_facts)
+def m003_keep_what_is_being_said(connection: Connection) -> None:
+    """An answer under way is kept beside its lease, for when its process is killed."""
+    connection.execute(text("ALTER TABLE sessions ADD COLUMN saying TEXT"))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    m001_create_tables,
+    m002_add_facts,
+    m003_keep_what_is_being_said,
+)
 
 
 def migrate(database: Database) -> None:

@@ -66,6 +66,7 @@ class MemoryStore:
         self.records = Records(database)
         self.summaries = Summaries(database)
         self._caches: dict[tuple[str, Writer], IndexCache] = {}
+        self._closing = False
         self._lock = threading.Lock()
         self._background: ThreadPoolExecutor | None = None
         self._waiting: dict[Any, Future[None]] = {}
@@ -79,7 +80,7 @@ class MemoryStore:
         Raises:
             EmbeddingMismatch: the stored vectors were made by another model.
         """
-        name = (encoder.name, writer)
+        name = (_label(encoder), writer)
         with self._lock:
             cache = self._caches.get(name)
             if cache is None:
@@ -171,6 +172,7 @@ class MemoryStore:
         Raises:
             StoreError: the file is there already, or the database is no SQLite file.
         """
+        self.database.check_open()
         source, target = self.database.path, Path(path)
         if source is None:
             msg = "this database is on a Postgres server: back it up with pg_dump"
@@ -194,8 +196,15 @@ class MemoryStore:
     # --- background ----------------------------------------------------------------------
 
     def in_background(self, name: Any, work: Callable[[], object]) -> None:
-        """Run ``work`` after the turn, unless work of the same name is waiting already."""
+        """Run ``work`` after the turn, unless work of the same name is waiting already.
+
+        While the store is being closed nothing is begun: the rows are stored, and the next
+        process derives the rest from them.
+        """
         with self._lock:
+            if self._closing:
+                self.database.check_open()
+                return
             waiting = self._waiting.get(name)
             if waiting is not None and not waiting.running() and not waiting.done():
                 return
@@ -222,7 +231,12 @@ class MemoryStore:
             future.result(timeout)
 
     def close(self) -> None:
-        """Finish what runs in the background and close the database."""
+        """Finish what runs in the background and close the database.
+
+        Whatever is asked of the store afterwards raises StoreError.
+        """
+        with self._lock:
+            self._closing = True
         if self._background is not None:
             self._background.shutdown(wait=True)
         self.database.close()
@@ -267,7 +281,11 @@ def open_store(url: str = "sqlite://") -> MemoryStore:
     database = Database(url)
     try:
         migrate(database)
+        store = MemoryStore(database)
+        if database.presence is not None and database.presence.alone:
+            store.turns.settle(alone=True)
+            database.presence.settled()
     except BaseException:
         database.close()
         raise
-    return MemoryStore(database)
+    return store

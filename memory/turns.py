@@ -2,7 +2,8 @@
 
 A turn is durable before the model is asked: ``start`` commits the customer's message,
 ``finish`` the answer. While a turn is being answered its session is held by a lease in the
-session's row, which expires by itself when the process that took it is gone.
+session's row, which expires by itself when the process that took it is gone. Beside it lies
+what has been said so far, which becomes the answer of a turn that nobody finishes.
 """
 
 from __future__ import annotations
@@ -38,18 +39,10 @@ _TURN = (
 _BY_KEY = text(f"{_TURN} AND key = :key")
 _BY_ID = text(f"{_TURN} AND id = :id")
 _RERUN = text(f"UPDATE turns SET status = 'running', answer = NULL {WHERE} AND id = :id")
-_ABANDON = text(f"UPDATE turns SET status = 'failed' {WHERE} AND id = :id AND status = 'running'")
-_HELD = (
-    "SELECT 1 FROM sessions s WHERE s.tenant = t.tenant AND s.customer = t.customer "
-    "AND s.session = t.session AND s.lease = t.id AND s.lease_until > :now"
-)
-_ORPHANS = text(
-    "SELECT t.tenant, t.customer, t.id FROM turns t "
-    f"WHERE t.status = 'running' AND NOT EXISTS ({_HELD})"
-)
-_SETTLE = text(
-    f"UPDATE turns AS t SET status = 'failed' {WHERE} AND id = :id AND status = 'running' "
-    f"AND NOT EXISTS ({_HELD})"
+_CUT_OFF = text(f"UPDATE turns SET status = :status, answer = :answer {WHERE} AND id = :id")
+_DEAD = text(
+    "SELECT tenant, customer, session FROM sessions "
+    "WHERE lease IS NOT NULL AND lease_until <= :alive"
 )
 _FINISH = text(
     "UPDATE turns SET status = :status, answer = :answer, recalled = :recalled, usage = :usage "
@@ -61,17 +54,20 @@ _FORGET_VECTOR = text(
     f"(SELECT seq FROM records {WHERE} AND messages = :messages)"
 )
 _FORGET_RECORD = text(f"DELETE FROM records {WHERE} AND messages = :messages")
-_LEASE = text(f"SELECT lease, lease_until FROM sessions {WHERE} AND session = :session")
+_LEASE = text(f"SELECT lease, lease_until, saying FROM sessions {WHERE} AND session = :session")
 _TAKE = text(
-    f"UPDATE sessions SET lease = :lease, lease_until = :until {WHERE} AND session = :session"
+    f"UPDATE sessions SET lease = :lease, lease_until = :until, saying = NULL {WHERE} "
+    "AND session = :session"
 )
 _RENEW = text(
-    f"UPDATE sessions SET lease_until = :until {WHERE} AND session = :session AND lease = :lease"
+    "UPDATE sessions SET lease_until = :until, saying = COALESCE(:saying, saying) "
+    f"{WHERE} AND session = :session AND lease = :lease"
 )
 _FREE = text(
-    f"UPDATE sessions SET lease = NULL, lease_until = NULL {WHERE} "
+    f"UPDATE sessions SET lease = NULL, lease_until = NULL, saying = NULL {WHERE} "
     "AND session = :session AND lease = :lease"
 )
+_NEVER = 2**62  # later than every lease
 
 
 class Turns:
@@ -118,7 +114,10 @@ class Turns:
             known = _by_key(connection, scope.owner, idempotency_key, body)
             if known is not None and known.status == "complete":
                 return known
-            _take_over(connection, scope)
+            if _take_over(connection, scope):
+                # A dead turn's answer has its number now, and the question comes after it.
+                first, _ = customers.allocate(connection, scope.owner, 1)
+                known = _by_key(connection, scope.owner, idempotency_key, body)
             if known is not None:
                 turn = _rerun(connection, scope.owner, known)
             else:
@@ -166,23 +165,44 @@ class Turns:
         found = list((recalled or {}).get("records", ()))
         return replace(turn, status=status, answer=answer, recalled=found, usage=dict(usage or {}))
 
-    def renew(self, scope: Scope, turn: Turn) -> None:
-        """Hold the session for another ``LEASE_SECONDS``."""
+    def renew(self, scope: Scope, turn: Turn, so_far: Message | None = None) -> None:
+        """Hold the session for another ``LEASE_SECONDS``, and keep what has been said so far.
+
+        Nothing happens if the turn no longer holds the session.
+        """
+        saying = None
+        if so_far is not None:
+            check_text(so_far.text)
+            saying = dump({"id": so_far.id, "text": so_far.text, "tokens": so_far.tokens})
         with self._database.write() as connection:
             connection.execute(
-                _RENEW, key(scope.owner, session=scope.session, lease=turn.id, until=_lease_end())
-            )
+                _RENEW,
+                key(scope.owner, session=scope.session, lease=turn.id, until=_lease_end(),
+                    saying=saying),
+            )  # fmt: skip
 
-    def settle(self) -> int:
-        """Call failed what runs without a lease: its process is gone. Returns how many."""
+    def settle(self, *, alone: bool = False) -> int:
+        """End the turns whose process is gone, as ``start`` would: stopped if a part was said.
+
+        Args:
+            alone: no other process uses the database, so no lease of an earlier one is alive.
+
+        Returns:
+            How many there were.
+        """
+        alive = _NEVER if alone else to_stamp(now())
         with self._database.read() as connection:
-            orphans = connection.execute(_ORPHANS, {"now": to_stamp(now())}).all()
-        for tenant, customer, turn_id in orphans:
-            owner = tenant, customer
+            dead = connection.execute(_DEAD, {"alive": alive}).all()
+        settled = 0
+        for tenant, customer, session in dead:
+            scope = Scope(customer, session, tenant)
             with self._database.write() as connection:
-                customers.lock(connection, owner)  # it may have been taken up again meanwhile
-                connection.execute(_SETTLE, key(owner, id=turn_id, now=to_stamp(now())))
-        return len(orphans)
+                customers.lock(connection, scope.owner)
+                row = _lease(connection, scope)  # it may have been taken up again meanwhile
+                if row is not None and row.lease_until <= alive:
+                    _cut_off(connection, scope, row)
+                    settled += 1
+        return settled
 
     def is_running(self, scope: Scope, idempotency_key: str) -> bool:
         """Whether the turn that a key names is being answered."""
@@ -246,17 +266,38 @@ def _rerun(connection: Connection, owner: Owner, turn: Turn) -> Turn:
     return replace(turn, status="running", answer=None)
 
 
-def _take_over(connection: Connection, scope: Scope) -> None:
-    """See that the session is free; a turn that let its lease run out has failed."""
+def _lease(connection: Connection, scope: Scope) -> Row[Any] | None:
+    """Who holds the session, until when, and what it has said; None if it is free."""
     row = connection.execute(_LEASE, key(scope.owner, session=scope.session)).first()
-    if row is None or row.lease is None:
-        return
+    return row if row is not None and row.lease is not None else None
+
+
+def _take_over(connection: Connection, scope: Scope) -> bool:
+    """See that the session is free; whether a turn that let its lease run out had to be ended."""
+    row = _lease(connection, scope)
+    if row is None:
+        return False
     at = to_stamp(now())
     if row.lease_until > at:
         msg = f"another turn of session {scope.session!r} is being answered: try again after it"
         raise SessionBusy(msg, retry_after=(row.lease_until - at) / 1e6)
-    # Or it would be running for ever, and no fold passes a running turn.
-    connection.execute(_ABANDON, key(scope.owner, id=row.lease))
+    _cut_off(connection, scope, row)
+    return True
+
+
+def _cut_off(connection: Connection, scope: Scope, lease: Row[Any]) -> None:
+    """End a turn that nobody will finish: no fold passes a running one."""
+    seq, status = None, "failed"
+    if lease.saying is not None:
+        seq, _ = customers.allocate(connection, scope.owner, 1)
+        said = Message(
+            **json.loads(lease.saying), session=scope.session, role="ai", at=now(), seq=seq,
+            turn=lease.lease,
+        )  # fmt: skip
+        insert_messages(connection, scope, [said])
+        status = "stopped"
+    connection.execute(_CUT_OFF, key(scope.owner, id=lease.lease, status=status, answer=seq))
+    connection.execute(_FREE, key(scope.owner, session=scope.session, lease=lease.lease))
 
 
 def _turn(connection: Connection, owner: Owner, row: Row[Any]) -> Turn:

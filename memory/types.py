@@ -29,8 +29,11 @@ _FORBIDDEN_IN_NAME = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _FORBIDDEN_IN_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 
 
-def check_name(kind: str, name: str) -> str:
+def check_name(kind: str, name: Any) -> str:
     """Return ``name`` if it can be a key in every database, else raise InvalidInput."""
+    if not isinstance(name, str):
+        msg = f"a {kind} name is a string such as 'ada', not {name!r}"
+        raise InvalidInput(msg)
     if not name or len(name) > NAME_LIMIT:
         msg = f"a {kind} name has 1 to {NAME_LIMIT} characters, this one has {len(name)}"
         raise InvalidInput(msg)
@@ -43,8 +46,11 @@ def check_name(kind: str, name: str) -> str:
     return name
 
 
-def check_text(text: str) -> str:
+def check_text(text: Any) -> str:
     """Return ``text`` if every database can hold it unchanged, else raise InvalidInput."""
+    if not isinstance(text, str):
+        msg = f"a text is a string, not {type(text).__name__}"
+        raise InvalidInput(msg)
     if found := _FORBIDDEN_IN_TEXT.search(text):
         what = "NUL" if found[0] == "\x00" else "a lone surrogate (it is not valid Unicode)"
         msg = f"the text has {what} at character {found.start()}: take it out and send it again"

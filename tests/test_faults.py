@@ -12,6 +12,7 @@ import sqlite3
 import stat
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -421,6 +422,101 @@ def _cut_all(postgres: sa.Engine) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
+
+
+@pytest.mark.parametrize("url", [None, 5, Path("memory.db"), b"sqlite://"])
+def test_what_is_no_address_at_all_is_refused(url: Any) -> None:
+    """The message shows what an address looks like."""
+    with pytest.raises(StoreError, match=r"give sqlite:///path/to/file\.db"):
+        open_store(url)
+
+
+def test_a_closed_store_says_so(url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Reading, writing and the background: each raises StoreError, and nothing is stored."""
+    with open_store(url) as store:
+        memory = conversation(store, background=True)
+        memory.save_context(*TURN)
+        turn = memory.start("under way")
+    for use in (
+        lambda: memory.save_context(*TURN),
+        lambda: memory.prompt("Which order?"),
+        lambda: memory.finish(turn, "late", "complete"),
+        lambda: memory.add_messages([memory.prompt("x")[0]]),
+        memory.digest,
+        memory.clear,
+        lambda: store.erase(ADA.owner),
+        lambda: store.get_meta("x"),
+        lambda: store.in_background("digest", memory.digest),
+        lambda: store.backup(tmp_path / "copy.db"),
+    ):
+        with pytest.raises(StoreError, match="the store is closed: open it again"):
+            use()
+    store.close()
+    assert "failed" not in caplog.text
+    with open_store(url) as store:
+        assert len(said(store)) == 3
+
+
+def test_a_digest_that_is_asked_for_while_the_store_closes_is_left_to_the_next_start(
+    url: str,
+) -> None:
+    """What is stored in that moment is acknowledged, and no error."""
+    with open_store(url) as store:
+        memory = conversation(store, background=True)
+        closing = threading.Event()
+
+        def last_words() -> None:
+            closing.wait(5)
+            memory.save_context(*TURN)
+
+        store.in_background("last words", last_words)
+        closer = threading.Thread(target=store.close)
+        closer.start()
+        while not store._closing:
+            time.sleep(0.001)
+        closing.set()
+        closer.join()
+    with open_store(url) as store:
+        assert len(said(store)) == 2
+        assert store.lagging() == [ADA.owner]
+
+
+# --- killed and opened again -----------------------------------------------------------------
+
+
+def _begin(url: str, acknowledged: Any) -> None:
+    store = open_store(url)
+    memory = conversation(store)
+    turn = memory.start("Where is my order?")
+    memory.renew(turn, "It is on")
+    acknowledged.send(turn.id)
+    time.sleep(60)
+
+
+def test_who_opens_alone_ends_the_turns_of_the_dead(sqlite_url: str) -> None:
+    """While the other process lives its turn is left alone; after a kill the next to open finds it
+    stopped, with what was said, and its session free, though its lease is not over.
+    """
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=_begin, args=(sqlite_url, sender))
+    process.start()
+    assert receiver.poll(30)
+    turn_id = receiver.recv()
+    with open_store(sqlite_url) as store:
+        running = store.turns.get(ADA, turn_id)
+        assert running is not None
+        assert running.status == "running"
+        process.kill()
+        process.join()
+    with open_store(sqlite_url) as store, open_store(sqlite_url) as second:
+        ended = second.turns.get(ADA, turn_id)
+        assert ended is not None
+        assert ended.status == "stopped"
+        assert said(store) == [("human", "Where is my order?"), ("ai", "It is on")]
+        turn = conversation(store).start("Hello?")
+        with open_store(sqlite_url):
+            pass  # another store of this very process is somebody too
+        assert conversation(second).finish(turn, "Yes?", "complete") is not None
 
 
 # --- backups ---------------------------------------------------------------------------------

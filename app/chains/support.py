@@ -44,7 +44,9 @@ _logger = logging.getLogger(__name__)
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _POLL_SECONDS = 0.1  # how often a waiting turn looks whether its session is free
-_RENEW_SECONDS = 5.0  # how often a turn under way says that it is
+_KEEP_SECONDS = 1.0  # how often what has been said so far is kept
+_RENEW_SECONDS = 5.0  # how often a turn under way that says nothing new says that it is one
+_END_SECONDS = 5.0  # how long the end of the service waits for answers to be stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class SupportChain:
         self._model = model
         self._settings = settings
         self._encoder = encoder
+        self._under_way = 0  # turns that are being answered
         # The chain itself: a layout's messages, given to the model.
         self._chain: Runnable[Layout, Any] = RunnableLambda(_messages) | model.chat
 
@@ -123,7 +126,8 @@ class SupportChain:
         finished: Turn | None = None
         finished_well = False
         status = "stopped"
-        renewing = asyncio.create_task(self._renew(memory, turn))
+        self._under_way += 1
+        holding = asyncio.create_task(self._hold(memory, turn, said))
         try:
             layout = await run_sync(partial(memory.layout, turn=turn), text)
             yield Given(turn, layout.recalled)
@@ -142,7 +146,7 @@ class SupportChain:
         except Exception as error:
             failure = _model_problem(error, self._model.name)
         finally:
-            renewing.cancel()
+            holding.cancel()
             if failure is not None:
                 status = "failed"
             # Shielded: the answer is committed also when the client has gone away.
@@ -153,6 +157,8 @@ class SupportChain:
                 except MemoryServiceError as error:
                     _logger.exception("the answer in %s could not be stored", scope)
                     failure = problem_of(error)
+                finally:
+                    self._under_way -= 1
                 self._digest_later(memory)
         if finished is None and failure is None:
             failure = Problem(
@@ -175,8 +181,18 @@ class SupportChain:
 
         self._store.in_background("rest", rest)
 
+    async def ended(self) -> None:
+        """Wait until no turn is being answered, so that what was said is stored; not for ever."""
+        deadline = time.monotonic() + _END_SECONDS
+        while self._under_way and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL_SECONDS / 10)
+
     async def settle(self) -> None:
-        """Once no lease of an earlier process can be alive, call its turns failed."""
+        """End the turns of a dead process once no lease of its can be alive.
+
+        Needed where other processes use the database too: one that opens it alone has ended
+        them already.
+        """
         await asyncio.sleep(LEASE_SECONDS + 1)
         try:
             await run_sync(self._store.turns.settle)
@@ -220,11 +236,17 @@ class SupportChain:
             with contextlib.suppress(Exception):
                 await stream.aclose()  # type: ignore[attr-defined]
 
-    async def _renew(self, memory: ConversationMemory, turn: Turn) -> None:
+    async def _hold(self, memory: ConversationMemory, turn: Turn, said: list[str]) -> None:
+        """Keep the session's lease, and what has been said, while the turn is under way."""
+        kept, at = "", time.monotonic()
         while True:
-            await asyncio.sleep(_RENEW_SECONDS)
+            await asyncio.sleep(_KEEP_SECONDS)
+            so_far = "".join(said)
+            if so_far == kept and time.monotonic() - at < _RENEW_SECONDS:
+                continue
             try:
-                await run_sync(memory.store.turns.renew, memory.scope, turn)
+                await run_sync(memory.renew, turn, so_far if so_far.strip() else "")
+                kept, at = so_far, time.monotonic()
             except Exception:  # the lease lasts longer than one renewal
                 _logger.warning("could not renew the lease of %s", memory.scope, exc_info=True)
 

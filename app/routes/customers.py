@@ -62,7 +62,8 @@ def messages(
     scope: ScopeDep, store: StoreDep, limit: Limit = 100, before: Before = None
 ) -> MessageList:
     """The session's last messages, oldest first."""
-    page = store.transcript.newest(scope, limit, before)
+    found = store.transcript.newest(scope, limit + 1, before)  # one more: are there older ones?
+    page = found[-limit:]
     if not page and before is None and store.transcript.session(scope) is None:
         raise _no_session(scope)
     return MessageList(
@@ -70,7 +71,7 @@ def messages(
             MessageItem(id=m.id, role=m.role, text=m.text, at=m.at, turn=m.turn, status=status)
             for m, status, _ in page
         ],
-        next=page[0].message.seq if len(page) == limit else None,
+        next=page[0].message.seq if len(found) > limit else None,
     )  # fmt: skip
 
 
@@ -88,15 +89,16 @@ def memories(
     customer: CustomerDep, store: StoreDep, limit: Limit = 100, before: Before = None
 ) -> MemoryList:
     """The records of the customer's external memory, newest first."""
-    found = store.records.newest(Scope(customer=customer).owner, limit, before)
+    found = store.records.newest(Scope(customer=customer).owner, limit + 1, before)
+    page = found[:limit]
     return MemoryList(
         memories=[
             MemoryItem(id=r.id, text=r.text, at=r.at, role=r.role, session=r.session,
                        messages=list(r.messages), superseded_by=r.superseded_by,
                        expires_at=r.expires_at)
-            for r in found
+            for r in page
         ],
-        next=found[-1].seq if len(found) == limit else None,
+        next=page[-1].seq if len(found) > limit else None,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -122,9 +123,20 @@ def test_a_message_over_the_limit_is_refused_and_one_at_the_limit_is_not(
 
 
 def test_a_body_beyond_all_bounds_is_refused(service: Running) -> None:
-    """A huge body is cut off, not read."""
-    answer = service.client.post("/v1/chat", content=b"x" * 3_000_000)
-    assert answer.status_code == 413
+    """A huge body is cut off, not read, whether its length is announced or not."""
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(30):
+            yield b" " * 10_000
+
+    for content in (b"x" * 250_000, b"x" * 3_000_000, pieces()):
+        answer = service.client.post(
+            "/v1/chat", content=content, headers={"content-type": "application/json"}
+        )
+        assert answer.status_code == 413
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["type"] == "urn:problem:body-too-long"
+        assert "212992 bytes" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

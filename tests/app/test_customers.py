@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.app.conftest import Running
 
 
@@ -58,6 +60,26 @@ def test_a_prompt_is_laid_out_and_nothing_is_stored(service: Running) -> None:
     assert answer["tokens"] > 0
     sessions = service.client.get("/v1/customers/ada/sessions").json()["sessions"]
     assert [s["session"] for s in sessions] == ["monday"]
+
+
+@pytest.mark.parametrize(("what", "limit"), [("messages", 2), ("memories", 3)])
+def test_next_is_given_only_where_something_comes_next(
+    service: Running, what: str, limit: int
+) -> None:
+    """Six of each in pages of two and of three: the last full page says that it is the last."""
+    for n in range(3):
+        service.chat(f"number {n}")
+    service.settle()
+    path = {"messages": "sessions/s1/messages", "memories": "memories"}[what]
+    seen: list[str] = []
+    params: dict[str, int] = {"limit": limit}
+    for page in range(6 // limit):
+        found = service.client.get(f"/v1/customers/ada/{path}", params=params).json()
+        assert len(found[what]) == limit
+        seen += [one["id"] for one in found[what]]
+        assert (found["next"] is None) == (page == 6 // limit - 1)
+        params["before"] = found["next"]
+    assert len(set(seen)) == 6
 
 
 def test_a_deleted_session_is_gone_from_every_prompt(service: Running) -> None:

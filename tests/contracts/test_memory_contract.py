@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -24,6 +25,36 @@ def test_the_variables_it_names_are_those_it_fills(make: Make, kind: Kind) -> No
     assert list(make().load_memory_variables(SAID)) == [kind.variable]
     assert make(memory_key="past").memory_variables == ["past"]
     assert list(make(memory_key="past").load_memory_variables(SAID)) == ["past"]
+
+
+@pytest.mark.parametrize(
+    ("messages", "at", "words"),
+    [
+        (["x"], None, "message 0 is a str: give LangChain messages"),
+        ([HumanMessage("x"), None], None, "message 1 is a NoneType"),
+        ([HumanMessage("x")], ["2026-05-04"], "the time of message 0 is '2026-05-04'"),
+        ([HumanMessage("x")], [5], "give a datetime"),
+        ([HumanMessage("x")], "2", "takes a list"),
+        (HumanMessage("x"), None, "takes a list"),
+        ("x", None, "takes a list"),
+        (None, None, "takes a list"),
+    ],
+)
+def test_what_is_no_past_message_is_refused(
+    make: Make, store: MemoryStore, messages: Any, at: Any, words: str
+) -> None:
+    """What to give is said, and nothing of the list is stored."""
+    with pytest.raises(InvalidInput, match=words):
+        make().add_messages(messages, at)
+    assert said(store) == []
+
+
+@pytest.mark.parametrize("name", [5, None, b"ada", ["ada"]])
+@pytest.mark.parametrize("kind_of_name", ["customer", "session", "tenant"])
+def test_a_name_that_is_no_string_is_refused(kind_of_name: str, name: Any) -> None:
+    """The message says which it is and what to give."""
+    with pytest.raises(InvalidInput, match=f"a {kind_of_name} name is a string such as 'ada'"):
+        Scope(**{"customer": "ada", kind_of_name: name})
 
 
 def test_an_empty_memory_says_nothing(make: Make, kind: Kind) -> None:

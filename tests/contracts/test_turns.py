@@ -20,7 +20,7 @@ from memory import (
     open_store,
 )
 from memory.turns import LEASE_SECONDS
-from tests.contracts.memories import said
+from tests.contracts.memories import rows, said
 from tests.doubles import WordEncoder, count_words
 
 ADA = Scope("ada", "s1")
@@ -192,6 +192,57 @@ def test_a_renewed_lease_goes_on(
     time.sleep(0.03)
     with pytest.raises(SessionBusy):
         memory.start("two")
+
+
+def test_what_was_said_before_a_process_died_is_kept(
+    memory: ConversationMemory, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was kept with the last renewal is the answer of the turn that broke off, before the
+    question that comes next; the turn is stopped, and the session is free.
+    """
+    monkeypatch.setattr("memory.turns.LEASE_SECONDS", 0.0)
+    lost = memory.start("one")
+    memory.renew(lost, "On its")
+    memory.renew(lost, "On its way to")
+    memory.renew(lost)
+    memory.start("two")
+    assert said(store) == [("human", "one"), ("ai", "On its way to"), ("human", "two")]
+    found = store.turns.get(ADA, lost.id)
+    assert found is not None
+    assert found.status == "stopped"
+    assert found.answer is not None
+    assert found.answer.tokens > 3
+    assert store.turns.settle() == 1  # the second
+    assert said(store)[2:] == [("human", "two")]
+    assert store.turns.settle() == 0
+
+
+def test_a_retry_of_a_turn_that_broke_off_says_nothing_twice(
+    memory: ConversationMemory, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The part that was kept leaves the prompt when the turn is answered after all."""
+    with monkeypatch.context() as patch:
+        patch.setattr("memory.turns.LEASE_SECONDS", 0.0)
+        lost = memory.start("one", "k")
+        memory.renew(lost, "On its")
+    again = memory.start("one", "k")
+    assert again.id == lost.id
+    assert again.answer is None
+    memory.finish(again, "On its way.", "complete")
+    assert prompt(memory)[:2] == [("human", "one"), ("ai", "On its way.")]
+    assert "On its" not in [text for _, text in prompt(memory)]
+
+
+def test_what_was_said_so_far_is_gone_when_it_is_over(
+    memory: ConversationMemory, store: MemoryStore
+) -> None:
+    """A finished turn leaves its answer once, and a renewal that comes late leaves nothing."""
+    turn = memory.start("one")
+    memory.renew(turn, "On its")
+    memory.finish(turn, "On its way.", "complete")
+    memory.renew(turn, "On its")
+    assert said(store) == [("human", "one"), ("ai", "On its way.")]
+    assert "On its" not in rows(store)["sessions"][0]
 
 
 def test_a_fold_passes_a_turn_that_died(

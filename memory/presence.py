@@ -1,0 +1,61 @@
+"""Whether another process has a folder's databases open: a lock that ends with its holder.
+
+The system lets go of such a lock when a process ends, however it ends, so whoever finds nobody
+else knows that what looks like work under way belongs to the dead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+import weakref
+from pathlib import Path
+
+_TRIES, _PAUSE = 20, 0.05  # another that is opening too holds the folder for a moment
+
+
+class Presence:
+    """This process's mark on a folder, until ``close``.
+
+    ``alone`` says whether nobody else had one when it was made; until ``settled`` nobody else
+    can make one. Where folders cannot be locked it is False.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.alone = False
+        self._opened: int | None = None
+        if sys.platform != "win32":
+            with contextlib.suppress(OSError):
+                # The folder, not the database: on some systems this lock and SQLite's would meet.
+                self._opened = os.open(folder, os.O_RDONLY)
+                self._let_go = weakref.finalize(self, os.close, self._opened)
+            self.alone = self._lock(exclusive=True)
+            if not self.alone:
+                self.settled()
+
+    def settled(self) -> None:
+        """Let others in: what only one that is alone may do is done."""
+        for _ in range(_TRIES):
+            if self._lock(exclusive=False):
+                return
+            time.sleep(_PAUSE)
+
+    def close(self) -> None:
+        """Take the mark away."""
+        if self._opened is not None:
+            self._let_go()
+            self._opened = None
+
+    def _lock(self, *, exclusive: bool) -> bool:
+        if sys.platform == "win32" or self._opened is None:
+            return not exclusive
+        import fcntl  # not on every system
+
+        try:
+            how = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+            fcntl.flock(self._opened, how | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
