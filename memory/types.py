@@ -110,7 +110,9 @@ class Record:
 
     A *fact* fills a ``slot`` (what it is about) with a ``value`` (in a form that compares); it
     holds from ``at`` to ``valid_to``. ``source`` says who made the record: ``message`` (taken
-    from what was said), ``model`` or ``person``. What is ``pinned`` no policy forgets.
+    from what was said), ``model`` or ``person``. What is ``pinned`` no policy forgets. The
+    writer says with ``corrects`` that a fact takes back others of its slot: those values, or,
+    where it names none, the one said before. It is for the update mechanism and is not stored.
     """
 
     id: str
@@ -128,6 +130,7 @@ class Record:
     value: str | None = None
     source: str = "message"
     pinned: bool = False
+    corrects: tuple[str, ...] | None = None
 
     def current(self, now: datetime) -> bool:
         """Whether it may be recalled at ``now``: neither superseded nor expired."""

@@ -1,16 +1,23 @@
 """Update mechanisms: what a new record does to the old ones that resemble it.
 
 ``similar`` holds the customer's current records nearest in meaning to the new one, the nearest
-first, each with a cosine of at least ``SIMILAR``. Bind other limits with ``functools.partial``.
+first, each with a cosine of at least ``SIMILAR``. For a fact, which fills a slot, it holds the
+current facts of that slot instead, the oldest first: they need no vectors, so a fact is decided
+about when it is written. Bind other limits with ``functools.partial``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
-from memory.types import Add, Change, Forget, Record, Replace
+from memory import sentences
+from memory.slots import FREE, ONE
+from memory.types import Add, Change, Forget, Record, Replace, Supersede, Update
 
 SIMILAR = 0.9  # cosine; all-MiniLM-L6-v2 puts rewordings of one sentence above it
+_SAME_WORDS = 0.6  # shared of all terms; one promise, said twice, has so many in common
 
 
 def append(new: Record, similar: list[Record]) -> list[Change]:  # noqa: ARG001
@@ -21,7 +28,7 @@ def append(new: Record, similar: list[Record]) -> list[Change]:  # noqa: ARG001
 def replace_similar(new: Record, similar: list[Record]) -> list[Change]:
     """Keep one record of what the same person says again: the newer, with all its sources."""
     for old in similar:
-        if old.role == new.role:
+        if old.role == new.role and same(old, new):
             return [Replace(old.id, new)]
     return [Add(new)]
 
@@ -30,5 +37,126 @@ def forget(
     new: Record, similar: list[Record], *, after: timedelta = timedelta(days=365)
 ) -> list[Change]:
     """Keep the new record and drop those it resembles that are older than it by ``after``."""
-    outdated = [old for old in similar if new.at - old.at > after]
+    outdated = [old for old in similar if new.at - old.at > after and same(old, new)]
     return [Add(new), *(Forget(old.id) for old in outdated)]
+
+
+def supersede(new: Record, similar: list[Record]) -> list[Change]:
+    """Keep what holds: a fact takes the place of older ones where its slot holds one value.
+
+    Where a slot holds many, a fact takes back only what it ``corrects``. The same said again is
+    not stored twice. What a person has put right stays, whatever older messages say; a later
+    one takes its place only if the customer says that it has changed. What fills no slot is kept
+    beside the old.
+    """
+    if new.slot is None:
+        return [Add(new)]
+    outdated = [old for old in _taken_back(new, similar) if _may_replace(old, new)]
+    if new.value is None:
+        return [Supersede(old.id, new) for old in outdated]
+    again = [old for old in similar if same(old, new)]
+    if again:
+        return [Supersede(old.id, again[-1]) for old in outdated if old not in again]
+    if outdated:
+        return [Supersede(old.id, new) for old in outdated]
+    if new.slot not in ONE:
+        return [Add(new)]
+    if not any(_elsewhere(old, new) and old.value is not None for old in similar):
+        return [Add(new)]
+    newer = similar[-1]  # said later than this, or put right by a person: this is history
+    if newer.source == "person":
+        return []
+    return [Add(replace(new, superseded_by=newer.id, valid_to=newer.at))]
+
+
+def same(old: Record, new: Record) -> bool:
+    """Whether two records, if they are facts, say the same."""
+    if old.slot != new.slot or old.value is None or new.value is None:
+        return old.slot is None and new.slot is None
+    if old.slot not in FREE or old.value == new.value:
+        return old.value == new.value
+    ours, theirs = sentences.terms(old.value), sentences.terms(new.value)
+    return len(ours & theirs) >= _SAME_WORDS * max(len(ours | theirs), 1)
+
+
+def _taken_back(new: Record, similar: list[Record]) -> list[Record]:
+    """The facts that a new one takes the place of."""
+    held = [old for old in similar if old.value is not None and not same(old, new)]
+    if new.corrects:
+        named = [old for old in held if old.value in new.corrects]
+        if named or new.value is None or new.slot not in ONE:
+            return named
+    if new.slot in ONE:
+        # Two at once, "ring me on A or on B", are no correction.
+        return [old for old in similar if old.value is None or _elsewhere(old, new)]
+    if new.corrects == ():
+        here = [old for old in held if old.session == new.session]
+        return (here or (held if new.value is None else []))[-1:]
+    return []
+
+
+def _elsewhere(old: Record, new: Record) -> bool:
+    return (old.session, old.messages) != (new.session, new.messages)
+
+
+def _may_replace(old: Record, new: Record) -> bool:
+    if old.source == "person":
+        return new.source == "person" or (new.at > old.at and new.corrects is not None)
+    return new.at >= old.at
+
+
+def settle(fresh: Sequence[Record], known: Iterable[Record], update: Update) -> list[Change]:
+    """What an update mechanism does about new records, those that fill slots decided at once.
+
+    Args:
+        fresh: oldest first.
+        known: the customer's records, superseded ones too, in the slots that ``fresh`` fills.
+        update: the mechanism.
+    """
+    held: dict[str, dict[str, Record]] = {}
+    for record in sorted(known, key=lambda r: (r.at, r.seq)):
+        held.setdefault(record.slot or "", {})[record.id] = record
+    changes: list[Change] = []
+    for record in fresh:
+        if record.slot is None:
+            changes.append(Add(record))
+            continue
+        slot = held.setdefault(record.slot, {})
+        if record.id in slot or _heard_before(record, slot.values()):
+            continue
+        made = update(record, [old for old in slot.values() if old.superseded_by is None])
+        for change in made:
+            _follow(change, slot)
+        changes += made
+    return changes
+
+
+def _heard_before(new: Record, known: Iterable[Record]) -> bool:
+    """Whether an agent repeats what it was given, or somebody what a person has put right."""
+    by_id = {old.id: old for old in known}
+    for old in by_id.values():
+        if not same(old, new):
+            continue
+        if new.role == "ai":
+            return True
+        by = by_id.get(old.superseded_by or "")
+        if by is not None and by.source == "person" and new.corrects is None:
+            return True
+    return False
+
+
+def _follow(change: Change, slot: dict[str, Record]) -> None:
+    """Make a change among the records of a slot."""
+    if isinstance(change, Forget):
+        slot.pop(change.id, None)
+        return
+    if isinstance(change, Replace):
+        slot.pop(change.old, None)
+    elif isinstance(change, Supersede) and change.old in slot:
+        slot[change.old] = superseded(slot[change.old], change.record)
+    slot[change.record.id] = change.record
+
+
+def superseded(old: Record, by: Record) -> Record:
+    """A record as history: it held until the other did."""
+    return replace(old, superseded_by=by.id, valid_to=by.at)

@@ -1,0 +1,227 @@
+"""What a sentence states about its speaker: a name, a preference, a trouble, a promise.
+
+By rule, in English and Chinese.
+"""
+
+from __future__ import annotations
+
+import re
+
+_HAN = "\u4e00-\u9fff"
+
+# --- names -----------------------------------------------------------------------------------
+
+_WORD = r"[A-Z][a-zA-Z'’-]+\.?"
+_FULL = rf"{_WORD}(?:\s(?:van|von|de|der|da|di|al|bin)\b)?(?:\s{_WORD}){{0,2}}"
+_NAMED = re.compile(
+    rf"\b(?i:my (?:full )?name['’]?s|my (?:full )?name is|name:)\s(?P<name>{_FULL})"
+)
+_NAMED_SMALL = re.compile(
+    r"\b(?:my (?:full )?name['’]?s|my (?:full )?name is"
+    r"|name:)\s(?P<name>[a-z][a-z'’-]+(?: [a-z][a-z'’-]+)?)"
+    r"\s*(?:[.,!?;]|$|and\b)",
+    re.IGNORECASE,
+)
+_PRESENTED = re.compile(
+    rf"(?:^|\b(?i:hi|hello|hey|good \w+|dear \w+)(?: there)?[,.!]?\s)(?i:this is|i['’]m|i am"
+    rf"|it['’]s)\s"
+    rf"(?P<name>{_WORD}(?:\s{_WORD}){{0,2}})(?=[.,!?;]|\s(?:here|from|speaking|calling|and)\b|$)"
+)
+_CALL_ME = re.compile(
+    rf"\b(?i:(?:you can|please) call me|i am called|i['’]m called)\s(?P<name>{_FULL})"
+)
+_NO_NAME = frozenset(
+    "not in on the a an no wrong incorrect misspelled spelled still very so just really also "
+    "sorry glad happy sure here calling looking trying having interested afraid back done good "
+    "fine ok okay new monday tuesday wednesday thursday friday saturday sunday ridiculous "
+    "unacceptable terrible great awful amazing wonderful perfect urgent british english american "
+    "chinese german french spanish already".split()
+)
+_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶"
+    "程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾"
+    "毛郝龚邵万钱严覃武戴莫孔向汤"
+)
+_ZH_NAMED = re.compile(
+    rf"(?:我叫|我的?(?:名字|姓名)[是叫：:]*|姓名[是：:]+)(?P<name>[{_HAN}·]{{2,12}})"
+)
+_ZH_AM = re.compile(rf"我是(?P<name>[{_SURNAMES}][{_HAN}]{{1,2}})(?=[，。！,!\s]|$)")
+_ZH_SURNAME = re.compile(rf"(?:我姓|免贵姓)(?P<name>[{_HAN}])")
+_ANSWER_NAME = re.compile(
+    rf"(?i:(?:yes|sure|it['’]s|it is|of course)[,.!]?\s)*(?P<name>{_FULL})[.!]?"
+    rf"|(?P<zh>[{_SURNAMES}][{_HAN}]{{1,3}})[。！]?"
+)
+
+
+def name(text: str, *, asked: bool = False) -> str | None:
+    """The name by which the speaker presents himself; alone if it was ``asked`` for."""
+    for pattern in (_NAMED, _CALL_ME, _PRESENTED, _NAMED_SMALL):
+        if found := pattern.search(text):
+            said = found["name"].rstrip(".")
+            words = said.split()
+            if words[0].lower() in _NO_NAME:
+                continue
+            if pattern is _NAMED_SMALL:
+                words = [w for w in words if w.lower() not in _NO_NAME]
+                return " ".join(w[0].upper() + w[1:] for w in words)
+            return said
+    if found := _ZH_NAMED.search(text):
+        said = found["name"]
+        if len(said) > 4 and "·" not in said:
+            said = said[:3] if said[0] in _SURNAMES else ""
+        return None if not said or said[0] in "什啥不" else said
+    if found := _ZH_AM.search(text) or _ZH_SURNAME.search(text):
+        return found["name"]
+    if asked and (found := _ANSWER_NAME.fullmatch(text.strip())):
+        said = found["zh"] or found["name"]
+        return None if said.split()[0].lower() in _NO_NAME | {"yes", "sure"} else said
+    return None
+
+
+# --- preferences -----------------------------------------------------------------------------
+
+_PREFERS = re.compile(
+    r"\bi(?:['’]d| would)? (?:\w+ )?prefer\b|\bi(?:['’]d| would) (?:much )?rather\b"
+    r"|\bmy preference\b"
+    r"|\bi(?:['’]m| am) (?:\w+ )?(?:allergic|vegetarian|vegan|lactose)|\bi (?:do not|don['’]t"
+    r"|really don['’]t) like\b"
+    r"|\bplease (?:do not|don['’]t|never|only|always) (?:\w+ )?(?:call|contact|ring|phone"
+    r"|e-?mail|text|write|send|disturb|deliver|leave|use)"
+    r"|\bi (?:only|always) (?:want|use|take|eat|drink|wear|fly|pay)\b|\bi hate\b"
+    r"|我(?:更|比较|最|还是)?(?:喜欢|偏好|倾向)|更愿意|宁愿|宁可|对[^，。]{1,8}过敏|我吃素"
+    r"|我不(?:喜欢|吃|喝)"
+    r"|请?(?:不要|别|勿)(?:在|再)?[^，。]{0,8}(?:打|联系|发|送|敲|放)|请(?:只|务必|尽量)"
+    r"|最好(?:是|用)",
+    re.IGNORECASE,
+)
+
+
+def prefers(text: str) -> bool:
+    """Whether a sentence says how its speaker would have things."""
+    return not _ASKS.search(text) and bool(_PREFERS.search(text))
+
+
+# --- troubles --------------------------------------------------------------------------------
+
+_ASKS = re.compile(r"[?？]\s*$|[吗呢]\s*[。？?]?$")
+_NOT = r"(?:not|n['’]t|never)"
+_TROUBLE = re.compile(
+    r"\b(?:is|are|was|were|got|came|arrived|seems|screen|it['’]s|['’]s) (?:\w+ )?(?:broken"
+    r"|damaged|defective|faulty|cracked|dead|stuck|torn|scratched|late|delayed|missing|lost"
+    r"|incomplete)\b"
+    r"|\b(?:broke down|broken down|stopped (?:\w+ing)|keeps? (?:\w+ing)|crash(?:es|ed|ing)"
+    r"|leak(?:s|ed|ing)|overheat\w*|fail(?:s|ed) to|malfunction\w*|smok(?:es|ing)|blinks red)\b"
+    r"|\b(?:do|does|did|wo|would|is|are|was)(?: not|n['’]t) (?:\w+ )?(?:work|connect|turn|switch"
+    r"|load|start|open|charg|heat|respond|fit|print|play|sync|boot|cool|arriv|come|show|ring"
+    r"|deliver|go through|let me|accept|recogni)\w*"
+    r"|\bnot working\b|\b(?:has|have|['’]s|['’]ve|had)(?: not|n['’]t| never|n['’]t ever"
+    r"| still not) (?:\w+ )?(?:arrived|come|been|received|got|gotten|shown|worked)\b"
+    r"|\bnever (?:arrived|came|received|got|worked|delivered|showed)\b|\bstill (?:waiting|not"
+    r"|haven['’]t|hasn['’]t|no)\b"
+    r"|\b(?:i|we) (?:can['’]?t|can ?not|couldn['’]t|am unable to|['’]m unable to"
+    r"|are unable to) (?!(?:wait|believe|remember|hear|complain|thank|recall|say|tell|think"
+    r"|decide|afford|find out))\w+"
+    r"|\bcharged\b.{0,40}\b(?:twice|wrong\w*|too much|again|double|extra)\b|\b(?:double"
+    r"|over)[- ]?charged\b"
+    r"|\b(?:shows?|has|have|with|sent me|got|received|delivered|in) (?:me )?(?:the|a|an) wrong\b"
+    r"|\bwrong (?:item|size|colou?r|product|amount|article|model|address on)\b"
+    r"|\b(?:have|has|having|had|is|there['’]s|got) (?:a|an|some|another) (?:\w+ )?(?:problem"
+    r"|issue|trouble|fault|error|defect|complaint)s?\b|\berror (?:message|code)\b"
+    r"|\bgot no (?:answer|reply|response|confirmation|refund)\b|\bwas (?:declined|rejected"
+    r"|refused)\b|\b(?:is|are) missing\b"
+    r"|坏了|坏的|碎了|裂了|破了|破损|损坏|断了|漏水|漏[发液电]|故障|卡(?:住|顿|死)|死机|黑屏"
+    r"|蓝屏|闪退|报错|少了|缺了|丢了|丢失"
+    r"|没有?(?:收到|到货|到账|发货|反应|声音|信号|人回复|人理)|还没(?:到|有到|收|发|送|退)"
+    r"|一直(?:没|不)|收不到|连不上|打不开|登不上|登录不了|用不了|充不(?:上|了)电|开不了机|查不到"
+    r"|(?:无法|不能)(?:正常)?(?:登录|使用|打开|连接|开机|支付|付款|充电|启动|显示|下单)|多扣"
+    r"|重复扣|扣了两次|写错|发错|送错|寄错|不工作|不制冷|不加热|有问题|出问题|质量问题|异味",
+    re.IGNORECASE,
+)
+_SOLVED = re.compile(
+    r"\b(?:it|that|this|everything|all|which|\w+) (?:\w+ )?works? (?:now|again|fine|perfectly"
+    r"|well now)\b|\bworking (?:now|again)\b"
+    r"|\b(?:is|are|was|been|got|it['’]s|that['’]s) (?:now |all |already |finally )?(?:fixed"
+    r"|solved|resolved|sorted(?: out)?|repaired)\b|\bproblem is gone\b"
+    r"|\b(?:has|have|['’]s) (?:just |now |finally |already )*(?:arrived|come)\b(?! (?:broken"
+    r"|damaged|late))|\b(?:just|finally) (?:arrived|came)\b(?! (?:broken|damaged|late))"
+    r"|\b(?:that|this|it) (?:fixed|solved|resolved|did) (?:it|the)\b|\bno longer (?:a problem"
+    r"|an issue|broken)\b|\ball good now\b|\bfine now\b"
+    r"|(?:现在|已经|终于|都)(?:又)?(?:好了|可以了|能用了|正常了|解决了|收到了|恢复了|修好了|到了"
+    r"|行了)|问题(?:已经)?解决了?|搞定了|修好了|恢复正常",
+    re.IGNORECASE,
+)
+_UNSOLVED = re.compile(rf"\b{_NOT}\b(?! mind)|n['’]t\b|\bif\b|[没未不]|如果", re.IGNORECASE)
+
+
+def troubles(text: str) -> bool:
+    """Whether a sentence says that something is not as it should be."""
+    if re.search(
+        r"\b(?:what|what happens) if\b|^if\b|^(?:can|could|do|does|is|are|did|will)\b.*\?\s*$"
+        r"|^如果|[吗]",
+        text,
+        re.IGNORECASE,
+    ):
+        return False
+    return bool(_TROUBLE.search(text))
+
+
+def solved(text: str) -> bool:
+    """Whether a sentence says that a trouble is over."""
+    found = _SOLVED.search(text)
+    return (
+        found is not None and not _ASKS.search(text) and not _UNSOLVED.search(text[: found.end()])
+    )
+
+
+# --- promises --------------------------------------------------------------------------------
+
+_DEED = (
+    r"(?:send|ship|refund|replace|call|phone|ring|contact|e-?mail|get back|let you know|update"
+    r"|issue|deliver"
+    r"|arrive|come|collect|pick|repair|fix|cancel|change|reimburse|credit|escalate|arrange|book"
+    r"|process"
+    r"|receive|get|hear|check|look into|investigate|follow|forward|pass|notify|inform|transfer"
+    r"|visit|ask"
+    r"|reply|answer|return|extend|remove|correct|waive|open|dispatch|provide|have (?:it|this"
+    r"|that)|make sure)"
+)
+_PROMISES = re.compile(
+    r"\b(?:i|we|you|someone|somebody|it|they|(?:a|an|the|our|your|my) (?:\w+ ){0,2}\w+)"
+    rf"(?:['’]ll| will| shall| (?:am|are|is) going to) (?:\w+ly )?(?:(?:also|then|now|just"
+    rf"|personally) )?(?:{_DEED}\b|be (?:\w+ly )?(?:sent|shipped"
+    r"|refunded|delivered|replaced|credited|issued|collected|contacted|repaired|cancelled"
+    r"|processed|there|with you|in touch|back))"
+    r"|\bi promise\b|\b(?:courier|technician|engineer|driver|parcel|package|order|refund"
+    r"|delivery|replacement)\b[^.?!]{0,30}"
+    r"\b(?:comes|arrives|is (?:due|scheduled|expected|set))\b",
+    re.IGNORECASE,
+)
+_NO_PROMISE = re.compile(
+    r"[?？]\s*$|^\s*(?:if|once|when|after|unless)\b|\b(?:will|shall) (?:not|need|have to)\b"
+    r"|\bwon['’]t\b"
+    r"|\byou(?:['’]ll| will) (?:need|have to|be asked)\b|\bhappy to\b|\bglad to\b"
+    r"|\bnot\b[^,;]{0,12}\b(?:send|refund|replace)\b"
+    r"|[吗呢]|不会|无法|不能|如果|需要您",
+    re.IGNORECASE,
+)
+_ZH_DEED = (
+    "(?:补发|退款|退还|退|回电|回复|回访|联系|安排|寄|发货|发送|发出|处理|更换|换新|派|送达|送|到账|维修|上门|通知|跟进"
+    "|核实|核查|反馈|取消|补偿|赔付|打电话|回电话|开具|送货|到达)"
+)
+_ZH_PROMISES = re.compile(
+    rf"(?:会|将|马上|立即|立刻|尽快|稍后|预计)[^，。！？]{{0,20}}{_ZH_DEED}"
+    rf"|(?:我|我们|工作人员|师傅|专员|客服|快递员)[^，。！？]{{0,12}}(?:给您|为您|帮您|跟您"
+    rf"|与您)[^，。！？]{{0,12}}{_ZH_DEED}"
+)
+_ZH_DONE = re.compile(
+    r"已经?(?:为您|给您|帮您)?[^，。]{0,8}(?:登记|处理|提交|发货|取消|完成)了?[，。]?$"
+)
+
+
+def promises(text: str) -> bool:
+    """Whether a sentence of an agent says what will be done."""
+    if _NO_PROMISE.search(text):
+        return False
+    if _ZH_PROMISES.search(text) and not _ZH_DONE.search(text):
+        return True
+    return bool(_PROMISES.search(text))

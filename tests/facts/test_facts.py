@@ -1,0 +1,75 @@
+"""How well the extractor finds the facts of the cases, and what it never does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memory.facts import facts
+from memory.slots import SLOTS
+from memory.types import Message
+from tests.facts.measure import judged, known, messages_of, writer_of
+from tests.facts.test_cases import AT, CASES
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_the_cases_are_read_well_enough(one_by_one: bool) -> None:
+    """Precision of at least 0.95 and recall of at least 0.85, whether the messages come at once
+    or each on its own with the few before it.
+    """
+    score = judged(
+        CASES, lambda case: known(messages_of(case, AT), writer_of(case), one_by_one=one_by_one)
+    )
+    assert score.precision >= 0.95, score.errors
+    assert score.recall >= 0.85, score.errors
+
+
+def message(text: str, role: str = "human", n: int = 0, session: str = "s1") -> Message:
+    """A message of a session."""
+    return Message(f"m{n}", session, role, text, datetime(2024, 5, 6, 10, tzinfo=UTC), n + 1)
+
+
+_PIECES = st.sampled_from(
+    ["order", "number", "4417-XZ", "not", "sorry", "it's", "a@b.example", "+1 415 555 0132", "$5",
+     "31 April", "next Friday", "订单号", "不是", "二十块钱", "我叫", "\0", "1" * 60, "@", "#",
+     "12 Mill Lane", "三天前", "0/0/0000", "99日", "，", "。", "?", "١٢٣"]
+)  # fmt: skip
+_SAID = st.lists(st.one_of(_PIECES, st.text(max_size=12)), max_size=12)
+
+
+@given(_SAID, st.sampled_from(["human", "ai"]))
+def test_any_text_is_read(pieces: list[str], role: str) -> None:
+    """Whatever was said gives facts of known slots with their message as the source, the same
+    each time; nothing is refused.
+    """
+    said = message(" ".join(pieces), role)
+    found = facts([said], products=["Mill"])
+    assert facts([said], products=["Mill"]) == found
+    assert len({record.id for record in found}) == len(found)
+    for record in found:
+        assert record.slot in SLOTS
+        assert record.messages == (said.id,)
+        assert record.role == role
+        assert record.value != ""
+
+
+def test_sessions_are_kept_apart() -> None:
+    """A question in one session is not answered in another, nor corrected there."""
+    said = [
+        message("My order number is 4417.", n=0),
+        message("What is your order number?", "ai", n=1, session="s2"),
+        message("Sorry, it's 4418.", n=2, session="s3"),
+        message("5512", n=3),
+    ]
+    assert [(r.slot, r.value) for r in facts(said)] == [("order_number", "4417")]
+
+
+@pytest.mark.parametrize(
+    "filler", ["1-", "a@", "Aa ", "号", "1 ", "12 Mill Lane, ", "order 1,", "三"]
+)
+def test_long_messages_take_no_more_than_their_length(filler: str) -> None:
+    """A message of 32 kB that is made to mislead is read all the same (or the test times out)."""
+    facts([message(filler * (32_768 // len(filler)))])
