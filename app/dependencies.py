@@ -12,6 +12,7 @@ from app.auth import Key
 from app.chains.support import SupportChain
 from app.llm import Model
 from app.problems import Problem
+from app.readiness import Readiness
 from app.settings import Settings
 from memory import MemoryStore, Scope, check_name
 
@@ -31,6 +32,11 @@ def _model(request: Request) -> Model:
 def _chain(request: Request) -> SupportChain:
     chain: SupportChain = request.app.state.chain
     return chain
+
+
+def _readiness(request: Request) -> Readiness:
+    readiness: Readiness = request.app.state.readiness
+    return readiness
 
 
 def _settings(request: Request) -> Settings:
@@ -76,6 +82,7 @@ def _scope(
 
 StoreDep = Annotated[MemoryStore, Depends(_store)]
 ModelDep = Annotated[Model, Depends(_model)]
+ReadinessDep = Annotated[Readiness, Depends(_readiness)]
 ChainDep = Annotated[SupportChain, Depends(_chain)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 CustomerDep = Annotated[str, Depends(_customer)]

@@ -19,6 +19,7 @@ from app.chains.support import SupportChain
 from app.dependencies import authorize
 from app.embeddings import open_embeddings
 from app.llm import open_llm
+from app.readiness import Readiness
 from app.routes import chat, customers, health, page, prompt
 from app.settings import Settings
 from memory import InvalidInput, open_store
@@ -84,6 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.store = store
     app.state.model = model
+    app.state.readiness = Readiness(store, model)
     app.state.chain = SupportChain(store, model, settings, encoder)
     app.state.key = Key(store, settings.api_key.get_secret_value() if settings.api_key else None)
     problems.install(app)

@@ -74,10 +74,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
 
 
-def respond(problem: Problem) -> JSONResponse:
-    """The response with a problem's document."""
+def respond(problem: Problem, **more: Any) -> JSONResponse:
+    """The response with a problem's document, and with ``more`` members in it."""
     return JSONResponse(
-        problem.document(), problem.status_code, problem.headers, media_type=MEDIA_TYPE
+        {**problem.document(), **more},
+        problem.status_code,
+        problem.headers,
+        media_type=MEDIA_TYPE,
     )
 
 
@@ -104,5 +107,4 @@ async def _validation(_request: Request, error: Exception) -> JSONResponse:
         for fault in error.errors()[:10]
     ]
     detail = "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults)
-    problem = Problem(422, "invalid-request", "Invalid request", detail)
-    return JSONResponse({**problem.document(), "errors": faults}, 422, media_type=MEDIA_TYPE)
+    return respond(Problem(422, "invalid-request", "Invalid request", detail), errors=faults)

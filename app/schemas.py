@@ -197,8 +197,7 @@ class Deleted(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the service is there, or ready."""
+    """The service is there, and ready if that was asked."""
 
-    status: Literal["ok", "not ready"]
-    model: str | None = None
-    problems: list[str] = []
+    status: Literal["ok"]
+    model: str | None = Field(None, description="the model that answers; only if it was tried")

@@ -36,6 +36,13 @@ _UNAVAILABLE = (
     ("unable to open", "the database file cannot be opened: check that its folder is there"),
 )
 
+# More than a page of any database, so that a full one has no room for it.
+_TRY = sa.text(
+    f"INSERT INTO meta (name, value) VALUES ('tried to write', '{'x' * 40_000}') "
+    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+_UNTRY = sa.text("DELETE FROM meta WHERE name = 'tried to write'")
+
 
 def run(
     connection: Connection,
@@ -157,6 +164,26 @@ class Database:
                 raise
             self._kept = connection
 
+    def try_write(self, patience: float) -> None:
+        """Write something that needs room, and take it away again.
+
+        Args:
+            patience: seconds that it may take to get to write.
+
+        Raises:
+            StoreError: a write would not succeed now; the message says why.
+        """
+        self.check_open()
+        if not self._writer.acquire(timeout=patience):
+            msg = "the database is busy: another process or a long write holds it"
+            raise StoreUnavailable(msg)
+        try:
+            with self.engine.connect() as connection, _patient(connection, patience):
+                connection.execute(_TRY)
+                connection.execute(_UNTRY)
+        finally:
+            self._writer.release()
+
     def _let_go(self) -> None:
         """Close the connection that is kept for writing, when the others are closed."""
         with self._writer:
@@ -238,6 +265,23 @@ def _configure_sqlite(raw: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     if begin := connection.get_execution_options().get("begin"):
         connection.exec_driver_sql(begin)
+
+
+@contextlib.contextmanager
+def _patient(connection: Connection, seconds: float) -> Iterator[None]:
+    """A transaction that waits for others no longer than so many seconds."""
+    if connection.dialect.name != "sqlite":
+        with connection.begin():
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout={int(seconds * 1000)}")
+            yield
+        return
+    with connection.begin():
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield
+        finally:  # others get this connection after us
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
 
 
 def _driver(connection: Connection) -> Any:

@@ -101,6 +101,27 @@ def test_a_locked_database_is_waited_for_and_then_said_to_be_locked(
         assert len(rows(store)["vectors"]) == 4
 
 
+def test_trying_to_write_waits_only_so_long(url: str) -> None:
+    """It says in time that the database is held, leaves nothing behind, and what comes after waits
+    as long as ever.
+    """
+    with open_store(url) as store, open_store(url) as other:
+        store.database.try_write(0.3)
+        before = rows(store)
+        with other.database.write() as connection:
+            if store.database.dialect != "sqlite":
+                connection.execute(sa.text("LOCK TABLE meta"))
+            began = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                store.database.try_write(0.3)
+            assert 0.2 < time.monotonic() - began < 3
+        store.database.try_write(0.3)
+        assert rows(store) == before
+        if store.database.dialect == "sqlite":
+            with store.database.engine.connect() as connection:
+                assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 5000
+
+
 def test_a_lock_that_is_let_go_in_time_is_not_noticed(sqlite_url: str) -> None:
     """A write waits: another process's short transaction costs time and nothing else."""
     barrier = fork.Barrier(2)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import ModelDep, StoreDep
+from app.dependencies import ModelDep, ReadinessDep
+from app.problems import Problem, respond
 from app.schemas import Health
-from memory import MemoryServiceError
 
 router = APIRouter(tags=["health"])
 
@@ -17,17 +17,11 @@ async def healthz() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz", responses={503: {"model": Health, "description": "Not ready."}})
-def readyz(store: StoreDep, model: ModelDep, response: Response) -> Health:
-    """The database can be written and the model can answer."""
-    problems = []
-    try:
-        store.set_meta("last_ready_check", "ok")
-    except MemoryServiceError as error:
-        problems.append(str(error))
-    if (fault := model.check()) is not None:
-        problems.append(fault)
+@router.get("/readyz", response_model=Health)
+def readyz(readiness: ReadinessDep, model: ModelDep) -> Health | Response:
+    """The database takes a write and the model can answer; tried out at most every two seconds."""
+    problems = readiness.problems()
     if problems:
-        response.status_code = 503
-        return Health(status="not ready", model=model.name, problems=problems)
+        problem = Problem(503, "not-ready", "Not ready", " ".join(problems), Retry_After="3")
+        return respond(problem, problems=problems)
     return Health(status="ok", model=model.name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +30,12 @@ def test_a_locked_database_is_503_and_the_service_recovers(
     assert refused.status_code == 503
     assert "retry-after" in refused.headers
     assert "another process" in refused.json()["detail"]
-    assert service.client.get("/readyz").status_code == 503
+    began = time.monotonic()
+    unready = service.client.get("/readyz")
+    assert time.monotonic() - began < 4  # who asks for health does not wait long
+    assert unready.status_code == 503
+    assert unready.headers["content-type"] == "application/problem+json"
+    assert "another process holds the database" in unready.json()["detail"]
     other.execute("ROLLBACK")
     other.close()
     assert service.chat("hello").status_code == 200
@@ -61,9 +68,40 @@ def test_a_full_database_is_503_and_nothing_is_half_stored(
     assert refused is not None
     assert refused.status_code == 503
     assert "full" in refused.json()["detail"]
+    unready = service.client.get("/readyz")
+    assert unready.status_code == 503
+    assert unready.json()["type"] == "urn:problem:not-ready"
+    assert "The database cannot be written: the disk is full" in unready.json()["problems"][0]
     said = service.client.get("/v1/customers/ada/sessions/s1/messages", params={"limit": 500})
     stored = said.json()["messages"]
     assert [m["role"] for m in stored[-2:]] in (["human", "ai"], ["ai", "human"])
+
+
+def test_a_disk_with_no_room_left_is_not_ready(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write may still find a page that was freed; the next would not."""
+    usage = shutil.disk_usage("/")._replace(free=300_000)
+    monkeypatch.setattr("app.readiness.shutil.disk_usage", lambda _: usage)
+    unready = service.client.get("/readyz")
+    assert unready.status_code == 503
+    assert "292 kB are free" in unready.json()["detail"]
+
+
+def test_readiness_leaves_nothing_and_is_not_tried_out_at_every_call(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A good answer holds for two seconds, a bad one for none."""
+    store = service.app.state.store
+    tried: list[float] = []
+    really = store.database.try_write
+    monkeypatch.setattr(
+        store.database, "try_write", lambda patience: (tried.append(patience), really(patience))
+    )
+    for _ in range(5):
+        assert service.client.get("/readyz").status_code == 200
+    assert len(tried) == 1
+    assert store.get_meta("tried to write") is None
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
