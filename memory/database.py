@@ -310,6 +310,7 @@ def _explained(error: BaseException) -> StoreError | None:
     for sign, advice in _UNAVAILABLE:
         if sign in lowered:
             return StoreUnavailable(f"{advice} ({text})")
-    if type(error).__name__ == "OperationalError":
+    # By name: the driver is an extra. Its errors for a full disk or a time-out are subclasses.
+    if any(kind.__name__ == "OperationalError" for kind in type(error).__mro__):
         return StoreUnavailable(f"the database is not available: {text}")
     return None
