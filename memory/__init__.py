@@ -15,6 +15,7 @@ from memory.errors import (
     TurnConflict,
     WeightsMissing,
 )
+from memory.forgetting import Forgotten, Policy
 from memory.layout import Layout
 from memory.readers import as_messages, as_text
 from memory.retrieval import attention, dense, hops, hybrid, lexical, mmr, recency_weighted
@@ -59,12 +60,14 @@ __all__ = [
     "EmbeddingMismatch",
     "Encoder",
     "Forget",
+    "Forgotten",
     "InvalidInput",
     "Layout",
     "MemoryServiceError",
     "MemoryStore",
     "Message",
     "NotADatabase",
+    "Policy",
     "Query",
     "Reader",
     "Recalled",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +14,12 @@ from sqlalchemy.engine import Connection, Row
 from memory import customers
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import WHERE, Owner, key
+from memory.errors import InvalidInput
 from memory.indexes.lexical import terms
 from memory.summaries import hide_message
 from memory.transcript import dump
 from memory.types import Add, Change, Forget, Record, Replace, Supersede
+from memory.withdrawals import holds, pattern, plain, withdraw
 
 RECORD_COLUMNS = (
     "seq, id, session, role, text, at, messages, terms, superseded_by, valid_to, expires_at, "
@@ -31,12 +33,25 @@ _ADD = text(
     "messages = excluded.messages, terms = excluded.terms, at = excluded.at, "
     "superseded_by = excluded.superseded_by, valid_to = excluded.valid_to, "
     "expires_at = excluded.expires_at, slot = excluded.slot, value = excluded.value, "
-    "source = excluded.source, pinned = excluded.pinned"
+    "source = excluded.source, pinned = excluded.pinned "
+    "WHERE records.source <> 'person' OR excluded.source = 'person'"
 )
 _BY_ID = text(f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND id = :id")
 _DELETE = text(f"DELETE FROM records {WHERE} AND seq = :seq")
 _DELETE_VECTOR = text(f"DELETE FROM vectors {WHERE} AND seq = :seq")
 _SUPERSEDE = text(f"UPDATE records SET superseded_by = :by, valid_to = :at {WHERE} AND id = :id")
+_BEFORE = text(f"SELECT id FROM records {WHERE} AND superseded_by = :id")
+_RETIRE = text(
+    "UPDATE records SET id = :history, superseded_by = :id, valid_to = :at, pinned = 0 "
+    f"{WHERE} AND id = :id"
+)
+_KEEP = text(f"UPDATE records SET pinned = :pinned, expires_at = :expires_at {WHERE} AND id = :id")
+_CORRECTED = text(
+    "SELECT old.slot, old.value, old.superseded_by FROM records old JOIN records new "
+    "ON new.tenant = old.tenant AND new.customer = old.customer AND new.id = old.superseded_by "
+    "WHERE old.tenant = :tenant AND old.customer = :customer AND old.slot IN :slots "
+    "AND new.source = 'person' ORDER BY new.at"
+).bindparams(sa.bindparam("slots", expanding=True))
 _QUOTED = text(
     f"SELECT session, seq FROM messages {WHERE} AND text = :text AND id IN :ids"
 ).bindparams(sa.bindparam("ids", expanding=True))
@@ -64,40 +79,176 @@ def insert(connection: Connection, owner: Owner, records: Sequence[Record]) -> N
 def apply(
     connection: Connection, owner: Owner, changes: Sequence[Change], *, corrected: bool
 ) -> None:
-    """Make changes.
+    """Make changes; ``corrected`` says that a person asked for them.
 
-    A replacement that corrects the old takes the messages that quote it out of prompts; one
-    that only says it again leaves the conversation as it was.
+    What a person takes away or corrects leaves prompts wherever it stands (``withdraw``). An
+    update mechanism takes along only the messages that quote what it forgets or supersedes, and
+    against what a person made it does not prevail with what was said before.
     """
     for change in changes:
+        if not corrected and (standing := _stands(connection, owner, change)) is not None:
+            if not isinstance(change, Forget):
+                insert(connection, owner, [_overruled(change.record, standing)])
+            continue
         match change:
             case Add(record):
                 if by_id(connection, owner, record.id) is None:
                     insert(connection, owner, [record])
             case Forget(record_id):
-                _drop(connection, owner, record_id, hide=True)
+                gone = drop(connection, owner, record_id, hide=not corrected)
+                if corrected and gone is not None:
+                    _drop_history(connection, owner, record_id)
+                    withdraw(connection, owner, gone, None)
             case Replace(old, record):
-                gone = _drop(connection, owner, old, hide=corrected)
-                sources = dict.fromkeys((*(gone.messages if gone else ()), *record.messages))
-                insert(connection, owner, [replace(record, messages=tuple(sources))])
+                gone = drop(connection, owner, old)
+                if gone is not None:
+                    sources = tuple(dict.fromkeys((*gone.messages, *record.messages)))
+                    pinned = gone.pinned or record.pinned
+                    record = replace(record, messages=sources, pinned=pinned)
+                insert(connection, owner, [record])
+                if corrected and gone is not None:
+                    withdraw(connection, owner, gone, record)
             case Supersede(old, record):
                 insert(connection, owner, [record])
-                if (gone := by_id(connection, owner, old)) is not None:
-                    _hide_quotes(connection, owner, gone)
                 at = to_stamp(now())
                 connection.execute(_SUPERSEDE, key(owner, id=old, by=record.id, at=at))
+                if (gone := by_id(connection, owner, old)) is None:
+                    continue
+                if corrected:
+                    withdraw(connection, owner, gone, record)
+                else:
+                    _hide_quotes(connection, owner, gone)
     if any(not isinstance(change, Add) for change in changes):
         customers.move_generation(connection, owner)
 
 
-def _drop(connection: Connection, owner: Owner, record_id: str, *, hide: bool) -> Record | None:
+def correct(
+    connection: Connection,
+    owner: Owner,
+    record_id: str,
+    given: Mapping[str, Any],
+    facts_in: Callable[[Record], list[Record]],
+) -> Record | None:
+    """Change a record as a person says: its text, value, ``pinned`` and ``expires_at``.
+
+    Other words make it the person's own, said now under the same id: a record made again from
+    the same messages does not come back beside it, and an earlier turn for which it was recalled
+    shows the new. The fact that it replaces is kept as history, and the facts in a plain record's
+    new words (``facts_in``) are the person's too. Pins and times take nothing along.
+
+    Returns:
+        The record as it is now; None if there is none.
+
+    Raises:
+        InvalidInput: it holds no longer, or it is no fact and cannot have a value.
+    """
+    old = by_id(connection, owner, record_id)
+    if old is None:
+        return None
+    if old.superseded_by is not None:
+        msg = f"this memory holds no longer: correct the one in its place, {old.superseded_by!r}"
+        raise InvalidInput(msg)
+    said, value = _worded(old, given.get("text"), given.get("value"))
+    pinned, expires_at = (given.get(name, getattr(old, name)) for name in ("pinned", "expires_at"))
+    new = replace(old, text=said, value=value, pinned=pinned, expires_at=expires_at)
+    if new == old:
+        return old
+    if (said, value) == (old.text, old.value):
+        ends = expires_at and to_stamp(expires_at)
+        connection.execute(_KEEP, key(owner, id=old.id, pinned=int(pinned), expires_at=ends))
+    else:
+        at = now()
+        new = replace(new, at=at, source="person", terms=())
+        if value != old.value:
+            history = f"{old.id}.{old.seq}"
+            connection.execute(_RETIRE, key(owner, id=old.id, history=history, at=to_stamp(at)))
+        else:
+            drop(connection, owner, old.id)
+        insert(connection, owner, [new])
+        withdraw(connection, owner, old, new)
+        if old.slot is None:
+            insert(connection, owner, [replace(r, source="person") for r in facts_in(new)])
+    customers.move_generation(connection, owner)
+    return by_id(connection, owner, record_id)
+
+
+def _worded(old: Record, said: str | None, value: str | None) -> tuple[str, str | None]:
+    """The text and the value of a record of which one or both were given."""
+    if old.slot is None:
+        if value is not None:
+            msg = "this memory is no fact and has no value: correct its text"
+            raise InvalidInput(msg)
+        return said or old.text, None
+    found = pattern(old.value).search(old.text) if old.value else None
+    before, after = (old.text[: found.start()], old.text[found.end() :]) if found else ("", "")
+    if said is None:
+        if value in (None, old.value):
+            return old.text, old.value
+        name = old.slot.replace("_", " ").capitalize()
+        return (f"{before}{value}{after}" if found else f"{name}: {value}"), value
+    if value is not None:
+        return said, value
+    if old.value and holds(old.value, replace(old, text=said, value=None)):
+        return said, old.value
+    if found and said.startswith(before) and said.endswith(after):
+        return said, said[len(before) : len(said) - len(after)].strip() or said
+    return said, said
+
+
+def _stands(connection: Connection, owner: Owner, change: Change) -> Record | None:
+    """The record of a person's that a change does not prevail against, if it is one."""
+    if isinstance(change, Add):
+        return None
+    old = by_id(connection, owner, change.id if isinstance(change, Forget) else change.old)
+    if old is None or not (old.protected if isinstance(change, Forget) else old.source == "person"):
+        return None
+    return old if isinstance(change, Forget) or change.record.at <= old.at else None
+
+
+def _overruled(record: Record, by: Record) -> Record:
+    return replace(record, superseded_by=by.id, valid_to=by.at)
+
+
+def overruled(connection: Connection, owner: Owner, records: Sequence[Record]) -> list[Record]:
+    """The records, of which facts that a person has corrected since are history at once."""
+    slots = sorted({r.slot for r in records if r.slot})
+    if not slots:
+        return list(records)
+    corrected = {
+        (row.slot, plain(row.value or "")): by_id(connection, owner, row.superseded_by)
+        for row in connection.execute(_CORRECTED, key(owner, slots=slots)).all()
+    }
+    found = []
+    for record in records:
+        by = corrected.get((record.slot, plain(record.value or "")))
+        said_before = by is not None and record.at <= by.at
+        found.append(_overruled(record, by) if by is not None and said_before else record)
+    return found
+
+
+def drop(
+    connection: Connection, owner: Owner, record_id: str, *, hide: bool = False, spare: bool = False
+) -> Record | None:
+    """Delete a record with its vector, and return it.
+
+    With ``hide`` the messages that quote it leave prompts; ``spare`` what is protected.
+    """
     record = by_id(connection, owner, record_id)
+    if record is not None and spare and record.protected:
+        return None
     if record is not None:
         connection.execute(_DELETE, key(owner, seq=record.seq))
         connection.execute(_DELETE_VECTOR, key(owner, seq=record.seq))
         if hide:
             _hide_quotes(connection, owner, record)
     return record
+
+
+def _drop_history(connection: Connection, owner: Owner, record_id: str) -> None:
+    """Delete what a record has superseded, and what that had."""
+    for (before,) in connection.execute(_BEFORE, key(owner, id=record_id)).all():
+        drop(connection, owner, before)
+        _drop_history(connection, owner, before)
 
 
 def _hide_quotes(connection: Connection, owner: Owner, record: Record) -> None:

@@ -18,8 +18,10 @@ from memory.base import StoredMemory
 from memory.clock import now
 from memory.embeddings import Encoder
 from memory.errors import InvalidInput
+from memory.forgetting import Forgotten, Policy
 from memory.indexes.customer import CustomerIndex
 from memory.layout import SUMMARY_HEADING, Layout, block, lay_out
+from memory.summaries import Summary
 from memory.summary import SummaryMemory
 from memory.transcript import Said
 from memory.types import (
@@ -66,6 +68,7 @@ class ConversationMemory(StoredMemory):
     retriever: Retriever = Field(default=retrieval.hybrid)
     reader: Reader = Field(default=readers.as_text)
     hops: int = Field(default=1, ge=1)
+    policy: Policy = Field(default=Policy())
 
     _given: OrderedDict[str, dict[str, Any] | None] = PrivateAttr(default_factory=OrderedDict)
 
@@ -81,6 +84,7 @@ class ConversationMemory(StoredMemory):
             store=self.store, scope=self.scope, count_tokens=self.count_tokens, background=False,
             max_tokens=self.recall_tokens, embeddings=self.embeddings, writer=self.writer,
             update=self.update, retriever=self.retriever, reader=self.reader, hops=self.hops,
+            policy=self.policy,
         )  # fmt: skip
 
     @cached_property
@@ -168,10 +172,14 @@ class ConversationMemory(StoredMemory):
         """The customer's records that bear on ``query``, best first, within a token budget."""
         return self.vector.recall(query, max_tokens)
 
+    def forget(self, policy: Policy | None = None, *, dry_run: bool = False) -> list[Forgotten]:
+        """Forget what has expired or outlived a policy (see ``VectorMemory.forget``)."""
+        return self.vector.forget(policy, dry_run=dry_run)
+
     def recalled_for(self, turn: Turn) -> list[Recalled]:
         """What was recalled for an answered turn, less what has been forgotten since."""
         with self.vector.index() as index:
-            return _again(index)({"records": turn.recalled})
+            return _again(index, self.policy)({"records": turn.recalled})
 
     def check(self, text: str) -> None:
         """Raise InvalidInput if a message of this text could not be stored or answered."""
@@ -224,7 +232,7 @@ class ConversationMemory(StoredMemory):
         with self.vector.index() as index:
             return lay_out(
                 self.system, parts.summary, parts.window, parts.recalled, question,
-                _again(index), self.count_tokens,
+                _again(index, self.policy), self.count_tokens,
             )  # fmt: skip
 
     def _check_room(self, tokens: int) -> None:
@@ -261,13 +269,21 @@ class _Parts(NamedTuple):
 
 
 class _Folding(SummaryMemory):
-    """A summary memory whose window holds, beside the messages, what was recalled for them."""
+    """A summary memory whose window holds, beside the messages, what was recalled for them.
+
+    What the policy has outlived is not in it, before it is forgotten.
+    """
 
     vector: VectorMemory
 
+    def window(self, summary: Summary) -> list[Said]:
+        found = super().window(summary)
+        since = self.vector.policy.since(now())
+        return found if since is None else [said for said in found if said.message.at > since]
+
     def costs(self, window: list[Said]) -> list[int]:
         with self.vector.index() as index:
-            again = _again(index)
+            again = _again(index, self.vector.policy)
             return [
                 said.message.tokens + self.count_tokens(block(again(said.recalled)))
                 if said.recalled
@@ -276,7 +292,7 @@ class _Folding(SummaryMemory):
             ]
 
 
-def _again(index: CustomerIndex) -> Callable[[dict[str, Any]], list[Recalled]]:
+def _again(index: CustomerIndex, policy: Policy) -> Callable[[dict[str, Any]], list[Recalled]]:
     """Gives what was recalled for an earlier turn, as it was written then, less what is gone."""
     at = now()
 
@@ -285,7 +301,7 @@ def _again(index: CustomerIndex) -> Callable[[dict[str, Any]], list[Recalled]]:
         return [
             Recalled.of(record, row["score"], row["why"])
             for record, row in known
-            if record is not None and record.current(at)
+            if record is not None and record.current(at) and not policy.outlives(record, at)
         ]
 
     return records

@@ -119,10 +119,16 @@ def m003_keep_what_is_being_said(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE sessions ADD COLUMN saying TEXT"))
 
 
+def m004_add_swept(connection: Connection) -> None:
+    """When a customer's records were last held against the policy of forgetting."""
+    connection.execute(text("ALTER TABLE customers ADD COLUMN swept BIGINT NOT NULL DEFAULT 0"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
     m003_keep_what_is_being_said,
+    m004_add_swept,
 )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -11,7 +11,15 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from memory import customers
-from memory.changes import RECORD_COLUMNS, apply, insert, record_from
+from memory.changes import (
+    RECORD_COLUMNS,
+    apply,
+    by_id,
+    correct,
+    insert,
+    overruled,
+    record_from,
+)
 from memory.customers import WHERE, Owner, State, key
 from memory.database import Database
 from memory.transcript import COLUMNS, message_from
@@ -125,6 +133,11 @@ class Records:
             ).all()
         return [record_from(row) for row in rows]
 
+    def get(self, owner: Owner, record_id: str) -> Record | None:
+        """The record with an id."""
+        with self._database.read() as connection:
+            return by_id(connection, owner, record_id)
+
     # --- writing -------------------------------------------------------------------------
 
     def write(self, owner: Owner, records: Sequence[Record], upto: int, generation: int) -> bool:
@@ -132,7 +145,7 @@ class Records:
         with self._database.write() as connection:
             if not _moved(connection, _WRITTEN, owner, upto, generation):
                 return False
-            insert(connection, owner, records)
+            insert(connection, owner, overruled(connection, owner, records))
         return True
 
     def embed(
@@ -165,6 +178,18 @@ class Records:
             # Held from before the look: a digest about to commit is waited for, and undone too.
             customers.lock(connection, owner)
             apply(connection, owner, list(changes), corrected=True)
+
+    def correct(
+        self,
+        owner: Owner,
+        record_id: str,
+        given: Mapping[str, Any],
+        facts_in: Callable[[Record], list[Record]],
+    ) -> Record | None:
+        """Change a record as a person says (see ``changes.correct``); None if it is not there."""
+        with self._database.write() as connection:
+            customers.lock(connection, owner)
+            return correct(connection, owner, record_id, given, facts_in)
 
 
 def _no_vectors(dimension: int) -> Floats:

@@ -19,6 +19,7 @@ from memory.customers import WHERE, Owner, key
 from memory.database import Database
 from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch, StoreError
+from memory.forgetting import Forgetting
 from memory.migrations import migrate
 from memory.records import Records
 from memory.summaries import Summaries
@@ -56,7 +57,8 @@ class MemoryStore:
     """The rows of one database, and the caches over them that its memories share.
 
     Made by ``open_store``; safe to share between threads. The rows are reached through
-    ``transcript`` (sessions, messages), ``turns``, ``records`` and ``summaries``.
+    ``transcript`` (sessions, messages), ``turns``, ``records`` and ``summaries``;
+    ``forgetting`` holds them against a policy.
     """
 
     def __init__(self, database: Database) -> None:
@@ -65,6 +67,7 @@ class MemoryStore:
         self.turns = Turns(database)
         self.records = Records(database)
         self.summaries = Summaries(database)
+        self.forgetting = Forgetting(database)
         self._caches: dict[tuple[str, Writer], IndexCache] = {}
         self._closing = False
         self._lock = threading.Lock()

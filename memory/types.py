@@ -132,6 +132,11 @@ class Record:
     pinned: bool = False
     corrects: tuple[str, ...] | None = None
 
+    @property
+    def protected(self) -> bool:
+        """Whether no policy forgets it: it is pinned, or a person made it."""
+        return self.pinned or self.source == "person"
+
     def current(self, now: datetime) -> bool:
         """Whether it may be recalled at ``now``: neither superseded nor expired."""
         return self.superseded_by is None and (self.expires_at is None or self.expires_at > now)

@@ -5,7 +5,7 @@ messages -> writer -> update -> rows;  rows -> retriever -> reader -> prompt
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
@@ -18,14 +18,18 @@ from pydantic import Field
 from memory import readers, retrieval, updates, writers
 from memory.base import StoredMemory
 from memory.cache import IndexCache
-from memory.clock import now
+from memory.clock import now, to_stamp
+from memory.database import new_id
 from memory.embeddings import Encoder, adapt, embedded
+from memory.errors import InvalidInput
+from memory.forgetting import Forgotten, Policy
 from memory.indexes.customer import CustomerIndex
 from memory.types import (
     Add,
     Change,
     Floats,
     Forget,
+    Message,
     Query,
     Reader,
     Recalled,
@@ -33,6 +37,8 @@ from memory.types import (
     Retriever,
     Update,
     Writer,
+    check_name,
+    check_text,
 )
 
 _DIGEST_BATCH = 64  # records embedded and stored at a time
@@ -56,6 +62,7 @@ class VectorMemory(StoredMemory):
     retriever: Retriever = Field(default=retrieval.hybrid)
     reader: Reader = Field(default=readers.as_text)
     hops: int = Field(default=1, ge=1)
+    policy: Policy = Field(default=Policy())
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -107,7 +114,8 @@ class VectorMemory(StoredMemory):
         vector = self.encoder.encode([query])[0]
         at = at or now()
         with self._cache.reading(self.scope.owner) as index:
-            view = index.view(at, [(self.scope.session, message) for message in without])
+            hidden = [(self.scope.session, message) for message in without]
+            view = index.view(at, hidden, self.policy.since(at))
             missing = len(index.without_vector())
             found = self._strategy(Query(query, vector, at), view)
         if missing:
@@ -124,16 +132,89 @@ class VectorMemory(StoredMemory):
 
         What no digest has turned into records yet can be changed too.
         """
-        while self._write():
-            pass
+        self._write_all()
         self.store.records.apply(self.scope.owner, changes)
+
+    def correct(self, record_id: str, **given: Any) -> Record | None:
+        """Change a record as a person says; the next prompt is laid out without the old.
+
+        Args:
+            record_id: of a current record.
+            given: ``text``, ``value`` (of a fact), ``pinned``, ``expires_at``, as many as are to
+                be changed.
+
+        Returns:
+            The record as it is now; None if there is none.
+
+        Raises:
+            InvalidInput: it holds no longer, or what is given cannot be.
+        """
+        _check(given)
+        self._write_all()
+        return self.store.records.correct(self.scope.owner, record_id, given, self._facts_in)
+
+    def _facts_in(self, record: Record) -> list[Record]:
+        """The facts that the writer finds in a record's words."""
+        source = record.messages[0] if record.messages else record.id
+        said = Message(source, record.session, record.role, record.text, record.at)
+        return [made for made in self.writer([said]) if made.slot is not None]
+
+    def remember(self, text: str, *, slot: str | None = None, **given: Any) -> Record:
+        """Add a record by hand; it is of no session.
+
+        Args:
+            text: what is to be remembered.
+            slot: what it is about, if it is a fact; then it has a ``value``.
+            given: ``value``, ``pinned``, ``expires_at``.
+        """
+        _check({"text": text, "slot": slot, **given})
+        if (slot is None) != (given.get("value") is None):
+            msg = "a fact has a slot and a value: give both, or neither for a plain memory"
+            raise InvalidInput(msg)
+        record = Record(
+            new_id(), text, (), "", "ai", now(), slot=slot, source="person", **given
+        )  # the agent's words, not the customer's
+        self.store.records.apply(self.scope.owner, [Add(record)])
+        return record
+
+    def delete(self, record_id: str) -> bool:
+        """Delete a record as a person says; False if there is none.
+
+        What else says the same leaves prompts with it (see ``memory.withdrawals``).
+        """
+        self._write_all()
+        if self.store.records.get(self.scope.owner, record_id) is None:
+            return False
+        self.store.records.apply(self.scope.owner, [Forget(record_id)])
+        self._scrub()
+        return True
+
+    def forget(self, policy: Policy | None = None, *, dry_run: bool = False) -> list[Forgotten]:
+        """Forget what has expired or outlived a policy, the memory's own if none is given.
+
+        Returns:
+            What goes, with the reason of each; with ``dry_run`` it stays.
+        """
+        self._write_all()
+        forgetting = self.store.forgetting
+        found = forgetting.outlived(self.scope.owner, policy or self.policy, now())
+        if found and not dry_run:
+            forgetting.forget(self.scope.owner, found)
+            self._scrub()
+        return found
 
     def expire(self) -> None:
         """Forget the records whose time is over."""
         with self.index() as index:
-            expired = index.expired(now())
-        if expired:
-            self.apply([Forget(record) for record in expired])
+            if index.expired(now()):
+                self.forget(Policy())
+
+    def _write_all(self) -> None:
+        while self._write():
+            pass
+
+    def _scrub(self) -> None:
+        self.store.in_background("scrub", self.store.database.scrub)
 
     @cached_property
     def _strategy(self) -> Retriever:
@@ -144,6 +225,8 @@ class VectorMemory(StoredMemory):
         self.expire()
         while self._write() or self._embed():
             pass
+        if self.policy and self.store.forgetting.due(self.scope.owner):
+            self.forget()
 
     def _write(self) -> bool:
         records, owner = self.store.records, self.scope.owner
@@ -199,3 +282,25 @@ class VectorMemory(StoredMemory):
             view = index.view(now())
             positions, cosines = view.dense(vector, _LOOKED_AT)
             return [(view[p], c) for p, c in zip(positions.tolist(), cosines.tolist(), strict=True)]
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    """Raise InvalidInput if a person cannot have meant this."""
+    if not given:
+        msg = "nothing is to be changed: give text, value, pinned or expires_at"
+        raise InvalidInput(msg)
+    if unknown := given.keys() - {"text", "slot", "value", "pinned", "expires_at"}:
+        msg = f"a memory has no {', '.join(sorted(unknown))} that can be given"
+        raise InvalidInput(msg)
+    for name in ("text", "value"):
+        said = given.get(name)
+        if said is not None and not said.strip():
+            msg = f"the {name} is empty: say something, or delete the memory"
+            raise InvalidInput(msg)
+        check_text(said or "")
+    if given.get("slot") is not None:
+        check_name("slot", given["slot"])
+    ends = given.get("expires_at")
+    if ends is not None and to_stamp(ends) <= to_stamp(now()):
+        msg = f"expires_at is {ends.isoformat()}, which is past: give a later time, or delete it"
+        raise InvalidInput(msg)

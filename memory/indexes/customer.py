@@ -37,6 +37,7 @@ class CustomerIndex:
         self._position: dict[str, int] = {}
         self._by_message: dict[tuple[str, str], list[int]] = {}  # by (session, message)
         self._expires: array[int] = array("q")  # microseconds; 0 for a superseded record
+        self._said: array[int] = array("q")  # microseconds; _NEVER for what is never too old
 
     def __len__(self) -> int:
         """How many records there are."""
@@ -53,6 +54,7 @@ class CustomerIndex:
             for message in record.messages:
                 self._by_message.setdefault((record.session, message), []).append(position)
             self._expires.append(_expires(record))
+            self._said.append(_NEVER if record.protected else to_stamp(record.at))
             self.lexical.add([record.terms or terms(record.text)])
             # The postings hold the terms from here on.
             self.records.append(replace(record, terms=()))
@@ -86,13 +88,20 @@ class CustomerIndex:
         ends = np.array(self._expires)
         return [self.records[p].id for p in np.flatnonzero((ends > 0) & (ends <= to_stamp(now)))]
 
-    def view(self, now: datetime, without: Collection[tuple[str, str]] = ()) -> View:
-        """What may be recalled at ``now``, less the records of ``without``.
+    def view(
+        self,
+        now: datetime,
+        without: Collection[tuple[str, str]] = (),
+        since: datetime | None = None,
+    ) -> View:
+        """What may be recalled at ``now`` of what was said after ``since``, less ``without``.
 
         That is (session, message id) pairs: a message's id is known within its session only.
         """
         # Arrays, not a loop over records: this is on the way of every turn.
         allowed = np.array(self._expires) > to_stamp(now)
+        if since is not None:
+            allowed &= np.array(self._said) > to_stamp(since)
         for message in without:
             for position in self._by_message.get(message, ()):
                 allowed[position] = False

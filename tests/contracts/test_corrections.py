@@ -1,0 +1,471 @@
+"""What a person corrects or deletes beats everything, on both databases."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, HumanMessage
+
+from memory import (
+    ConversationMemory,
+    Forget,
+    InvalidInput,
+    MemoryStore,
+    Message,
+    Record,
+    Replace,
+    Scope,
+    Supersede,
+    open_store,
+    verbatim,
+)
+from memory.types import Add, Change, Floats
+from memory.withdrawals import pattern, plain
+from memory.writers import record_id
+from tests.contracts.memories import rows, said
+from tests.doubles import WordEncoder, count_words
+
+EARLIER, NOW = Scope("ada", "earlier"), Scope("ada", "now")
+SAID = "My order number is A-1001. The lamp in it is cracked."
+ASKED = "What is my order number?"
+_FACTS = {
+    "order_number": re.compile(r"order (?:number is )?(\w-\d+)", re.IGNORECASE),
+    "name": re.compile(r"my name is (\w+)", re.IGNORECASE),
+    "problem": re.compile(r"(\w-\d+ is late)", re.IGNORECASE),
+}
+
+
+def with_facts(messages: Sequence[Message]) -> list[Record]:
+    """Every message as it was said, and the facts that the customer says in it."""
+    return [
+        *verbatim(messages),
+        *(
+            Record(
+                record_id("facts", (m.session, m.id), slot), f"{slot}: {found[1]}", (m.id,),
+                m.session, m.role, m.at, slot=slot, value=found[1].lower(),
+            )
+            for m in messages
+            for slot, pattern in _FACTS.items()
+            if m.role == "human" and (found := pattern.search(m.text))
+        ),
+    ]  # fmt: skip
+
+
+def newest_fact(new: Record, similar: list[Record]) -> list[Change]:
+    """The last said of a slot holds."""
+    return [
+        Supersede(old.id, new) for old in similar if new.slot and old.slot == new.slot
+    ] or [Add(new)]  # fmt: skip
+
+
+def conversation(
+    store: MemoryStore, encoder: WordEncoder, scope: Scope = NOW, **more: Any
+) -> ConversationMemory:
+    """A conversation with a window of some 150 words and a writer of facts."""
+    return ConversationMemory(
+        store=store, scope=scope, embeddings=encoder, count_tokens=count_words, background=False,
+        max_tokens=400, summary_tokens=100, recall_tokens=50,
+        **{"writer": with_facts, **more},
+    )  # fmt: skip
+
+
+def shown(memory: ConversationMemory, question: str = ASKED) -> str:
+    """The whole of the next prompt, its question aside, and what LangChain's way would load."""
+    messages = [message.text for message in memory.prompt(question)]
+    assert messages[-1].endswith(question)
+    messages[-1] = messages[-1].removesuffix(question)
+    return "\n".join([*messages, str(memory.load_memory_variables({"input": question}))])
+
+
+def facts(store: MemoryStore, slot: str = "order_number") -> list[Record]:
+    """The current facts of a slot."""
+    found = store.records.newest(NOW.owner, 1000)
+    return [r for r in found if r.slot == slot and r.superseded_by is None]
+
+
+def fact(store: MemoryStore, slot: str = "order_number") -> Record:
+    """The one current fact of a slot."""
+    (found,) = facts(store, slot)
+    return found
+
+
+def history(store: MemoryStore) -> list[Record]:
+    """The superseded records, newest first."""
+    return [r for r in store.records.newest(NOW.owner, 1000) if r.superseded_by is not None]
+
+
+def quoting(store: MemoryStore, text: str = SAID) -> Record:
+    """The plain record of a text."""
+    (found,) = (r for r in store.records.newest(NOW.owner, 1000) if r.text == text)
+    return found
+
+
+@pytest.fixture
+def memory(store: MemoryStore, encoder: WordEncoder) -> ConversationMemory:
+    """An earlier session with the fact, and this one in which it was asked for and repeated."""
+    conversation(store, encoder, EARLIER).save_context(
+        {"input": SAID}, {"output": "Thank you, I look for A-1001."}
+    )
+    memory = conversation(store, encoder)
+    memory.digest()
+    memory.prompt(ASKED)
+    memory.save_context({"input": ASKED}, {"output": "It is a 1001. Anything else?"})
+    memory.save_context({"input": "Is A-1001 late?"}, {"output": "It comes on Monday."})
+    memory.digest()
+    assert shown(memory).count("1001") >= 3
+    return memory
+
+
+WAYS: dict[str, Callable[[ConversationMemory], object]] = {
+    "value": lambda m: m.vector.correct(fact(m.store).id, value="B-2002"),
+    "text": lambda m: m.vector.correct(fact(m.store).id, text="order_number: B-2002"),
+    "plain text": lambda m: m.vector.correct(
+        quoting(m.store).id, text="My order number is B-2002."
+    ),
+    "deletion": lambda m: m.vector.delete(fact(m.store).id),
+    "forget": lambda m: m.vector.apply([Forget(fact(m.store).id)]),
+    "replace": lambda m: m.vector.apply(
+        [Replace(fact(m.store).id, by_hand("order_number: B-2002", "b-2002"))]
+    ),
+    "supersede": lambda m: m.vector.apply(
+        [Supersede(fact(m.store).id, by_hand("order_number: B-2002", "b-2002"))]
+    ),
+}
+
+
+def by_hand(text: str, value: str) -> Record:
+    """A fact that a person makes."""
+    return Record(
+        f"by hand {text}", text, (), "now", "human", datetime.now(UTC), slot="order_number",
+        value=value, source="person",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("where", ["same process", "another process"])
+def test_the_old_is_in_no_later_prompt(
+    memory: ConversationMemory, url: str, encoder: WordEncoder, way: str, where: str
+) -> None:
+    """However it was put, whoever said it, in this session and in others, beside an earlier
+    question and in the window; before the next digest and after it. The new is there.
+    """
+    if where == "same process":
+        WAYS[way](memory)
+    else:
+        with open_store(url) as other:
+            WAYS[way](conversation(other, encoder))
+    for _ in range(2):
+        given = shown(memory)
+        assert "1001" not in given
+        assert ("b-2002" in given.lower()) == (way not in {"deletion", "forget"})
+        assert "1001" not in shown(conversation(memory.store, encoder, Scope("ada", "new")))
+        memory.digest()
+    assert "1001" not in " ".join(r.text for r in memory.recall("A-1001 1001 order lamp"))
+    assert sum("1001" in text for _, text in said(memory.store, "now")) == 0
+    assert sum("1001" in str(row) for row in rows(memory.store)["messages"]) == 4
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_summary_is_made_again_without_it(
+    store: MemoryStore, encoder: WordEncoder, way: str
+) -> None:
+    """Summaries that covered a message with the old value lose it, old versions too."""
+    memory = conversation(store, encoder)
+    memory.save_context({"input": SAID}, {"output": "Thank you, I look for A-1001."})
+    for n in range(12):
+        memory.save_context(
+            {"input": f"The {n}th street has had no lamp light for {n} days."},
+            {"output": f"The {n}th street gets lamps in {n} days."},
+        )
+        memory.digest()
+    assert "1001" in memory.summary.current().text
+    WAYS[way](memory)
+    assert "1001" not in shown(memory)
+    assert memory.summary.current().text
+    assert not [v for v in store.summaries.versions(NOW) if "1001" in v.text]
+    assert not [s for s in store.summaries.segments(NOW) if "1001" in str(s)]
+
+
+def test_the_rest_of_a_message_stays_remembered(memory: ConversationMemory) -> None:
+    """The sentence with the old value goes; the other one is still recalled."""
+    memory.vector.correct(fact(memory.store).id, value="B-2002")
+    assert "The lamp in it is cracked." in shown(memory, "What of the lamp?")
+    assert next(r.text for r in memory.recall("lamp cracked")) == "The lamp in it is cracked."
+
+
+def test_other_facts_of_the_message_stay_and_take_the_new_value(
+    store: MemoryStore, encoder: WordEncoder
+) -> None:
+    """A problem that names the order names the right one; who called stays who called."""
+    memory = conversation(store, encoder)
+    memory.save_context(
+        {"input": "My name is Bo, and my order number is A-1001. A-1001 is late!"},
+        {"output": "I am sorry."},
+    )
+    memory.digest()
+    memory.vector.correct(fact(store).id, value="B-2002")
+    memory.digest()
+    assert fact(store, "problem").text == "problem: B-2002 is late"
+    assert fact(store, "problem").value == "B-2002 is late"
+    assert fact(store, "name").value == "bo"
+    assert "1001" not in shown(memory)
+    memory.vector.delete(fact(store).id)
+    assert facts(store, "problem") == []
+    assert fact(store, "name").value == "bo"
+
+
+def test_a_name_takes_only_its_own_turn_along(store: MemoryStore, encoder: WordEncoder) -> None:
+    """A word that may mean something else elsewhere is left alone elsewhere."""
+    memory = conversation(store, encoder)
+    memory.save_context({"input": "My name is May."}, {"output": "Hello May!"})
+    memory.save_context({"input": "When will it come?"}, {"output": "On the second of May."})
+    memory.digest()
+    memory.vector.correct(fact(store, "name").id, value="Mae")
+    window = [text for _, text in said(store, "now")]
+    assert window == ["When will it come?", "On the second of May."]
+    assert "name: Mae" in shown(memory, "What is my name?")
+
+
+def test_a_longer_number_is_another(store: MemoryStore, encoder: WordEncoder) -> None:
+    """Neither A-10012 nor BA-1001 says A-1001."""
+    memory = conversation(store, encoder)
+    memory.save_context({"input": SAID}, {"output": "Noted."})
+    memory.save_context({"input": "And A-10012?"}, {"output": "BA-1001 is not yours."})
+    memory.digest()
+    memory.vector.delete(fact(store).id)
+    assert [text for _, text in said(store, "now")] == [
+        "Noted.", "And A-10012?", "BA-1001 is not yours.",
+    ]  # fmt: skip
+
+
+def test_a_corrected_record_keeps_its_id_and_a_fact_its_history(
+    memory: ConversationMemory,
+) -> None:
+    """The record is the person's, said now; what it replaces says so. Deleting takes both."""
+    store, before = memory.store, fact(memory.store)
+    after = memory.vector.correct(before.id, value="B-2002")
+    assert after is not None
+    assert (after.id, after.text, after.value) == (before.id, "order_number: B-2002", "B-2002")
+    assert (after.source, after.messages) == ("person", before.messages)
+    assert after.at > before.at
+    assert store.records.get(NOW.owner, before.id) == after
+    memory.vector.correct(before.id, value="C-3003")
+    assert [r.value for r in history(store)] == ["B-2002", "a-1001"]
+    assert all(r.valid_to for r in history(store))
+    with pytest.raises(InvalidInput, match="correct the one in its place"):
+        memory.vector.correct(history(store)[0].id, value="D-4004")
+    assert memory.vector.delete(before.id)
+    assert not [r for r in store.records.newest(NOW.owner, 99) if r.slot == "order_number"]
+    assert not memory.vector.delete(before.id)
+    assert memory.vector.correct(before.id, value="B-2002") is None
+
+
+def test_pins_and_times_take_nothing_along(memory: ConversationMemory) -> None:
+    """Pinning, and setting or taking back an expiry, leave every prompt as it was."""
+    before, shown_before = rows(memory.store)["messages"], shown(memory)
+    record = fact(memory.store)
+    ends = datetime.now(UTC) + timedelta(days=1)
+    pinned = memory.vector.correct(record.id, pinned=True, expires_at=ends)
+    assert pinned is not None
+    assert (pinned.pinned, pinned.expires_at, pinned.source) == (True, ends, "message")
+    assert memory.vector.correct(record.id, expires_at=None).expires_at is None  # type: ignore[union-attr]
+    assert memory.vector.correct(record.id, value=record.value) == fact(memory.store)
+    assert rows(memory.store)["messages"] == before
+    assert shown(memory) == shown_before
+
+
+def test_an_expiry_by_hand_ends_it(memory: ConversationMemory) -> None:
+    """When the time has come the record is not recalled, with nobody sweeping."""
+    ends = datetime.now(UTC) + timedelta(seconds=0.3)
+    memory.vector.correct(fact(memory.store).id, expires_at=ends)
+    assert "order_number" in [r.text.split(":")[0] for r in memory.recall("order_number")]
+    time.sleep(0.31)
+    assert "order_number" not in [r.text.split(":")[0] for r in memory.recall("order_number")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"text": " "}, {"value": ""}, {"text": "a\0b"}, {"colour": "red"},
+     {"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused(memory: ConversationMemory, change: Any) -> None:
+    """Nothing to change, empty words, times past: an error, and nothing has changed."""
+    before = rows(memory.store)
+    with pytest.raises(InvalidInput):
+        memory.vector.correct(fact(memory.store).id, **change)
+    with pytest.raises(InvalidInput, match="no fact"):
+        memory.vector.correct(quoting(memory.store).id, value="B-2002")
+    assert rows(memory.store) == before
+
+
+def test_what_a_person_adds_is_recalled_everywhere(memory: ConversationMemory) -> None:
+    """A memory by hand, plain or a fact, is of no session and is there at once."""
+    memory.vector.remember("Speak slowly with this customer.", pinned=True)
+    memory.vector.remember("Prefers letters.", slot="preference", value="letters")
+    assert "Speak slowly" in shown(memory, "How do I speak with this customer?")
+    memory.store.delete_session(EARLIER)
+    assert "Prefers letters" in shown(memory, "What letters does the customer prefer?")
+    assert fact(memory.store, "preference").source == "person"
+    for wrong in ({"slot": "name"}, {"value": "x"}, {"slot": "a\nb", "value": "x"}):
+        with pytest.raises(InvalidInput):
+            memory.vector.remember("Something.", **wrong)  # type: ignore[arg-type]
+
+
+class SlotEncoder(WordEncoder):
+    """Facts of one slot are alike, whatever they say of it."""
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """The vectors of what stands before the colon."""
+        return super().encode([text.split(":")[0] for text in texts])
+
+
+# --- what comes later ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_that_is_made_again_brings_it_back(
+    memory: ConversationMemory, encoder: WordEncoder, way: str
+) -> None:
+    """Neither new vectors, nor the same messages imported again, nor a cold cache."""
+    past = [HumanMessage("Order A-1001 please.", id="m1"), AIMessage("A-1001, yes.", id="m2")]
+    old = Scope("ada", "import")
+    times = [datetime(2024, 5, 4, tzinfo=UTC)] * 2
+    conversation(memory.store, encoder, old).add_messages(past, times)
+    # No digest has seen these when the correction comes.
+    WAYS[way](memory)
+    for _ in range(2):
+        assert conversation(memory.store, encoder, old).add_messages(past, times) == 0
+        memory.store.forget_vectors()
+        cold = conversation(memory.store, encoder)
+        assert "1001" not in shown(cold)
+        cold.digest()
+        assert "1001" not in shown(cold)
+    assert [f for f in facts(memory.store) if "1001" in f.text] == []
+
+
+def test_what_was_said_before_a_correction_does_not_undo_it(
+    memory: ConversationMemory,
+) -> None:
+    """An older conversation imported afterwards leaves the person's fact standing, be it with the
+    corrected value or a third one; what the customer says afterwards holds.
+    """
+    store, encoder = memory.store, SlotEncoder()
+    kept = memory.vector.correct(fact(store).id, value="B-2002")
+    then = datetime.now(UTC) - timedelta(days=9)
+    importing = conversation(store, encoder, Scope("ada", "import"), update=newest_fact)
+    for number in ("A-1001", "Z-9009"):
+        importing.add_messages([HumanMessage(f"The order number is {number}")], [then])
+        importing.digest()
+        assert fact(store) == kept
+    assert [r.value for r in history(store)] == ["z-9009", "a-1001", "a-1001"]
+    memory.save_context({"input": "No, my order number is C-3003"}, {"output": "Noted."})
+    conversation(store, encoder, update=newest_fact).digest()
+    assert fact(store).value == "c-3003"
+
+
+# --- at the same time ---------------------------------------------------------------------------
+
+
+def at_once(*works: Callable[[], object]) -> None:
+    """Run these in threads that begin together; an error in one is an error here."""
+    barrier, errors = Barrier(len(works)), []
+
+    def run(work: Callable[[], object]) -> None:
+        barrier.wait()
+        try:
+            work()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [Thread(target=run, args=[work]) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+
+
+def test_of_two_corrections_one_holds(memory: ConversationMemory, encoder: WordEncoder) -> None:
+    """Both are made, in some order; the later one is what is shown, the earlier is history."""
+    record = fact(memory.store).id
+
+    def correct(value: str) -> Callable[[], object]:
+        return lambda: conversation(memory.store, encoder).vector.correct(record, value=value)
+
+    at_once(*(correct(f"N-{n}000") for n in range(1, 5)))
+    last = fact(memory.store)
+    before = [r.value or "" for r in history(memory.store)]
+    assert {last.value, *before} == {
+        "a-1001", "N-1000", "N-2000", "N-3000", "N-4000",
+    }  # fmt: skip
+    memory.digest()
+    given = shown(memory)
+    assert str(last.value) in given
+    assert not [value for value in before if value in given]
+
+
+def test_a_correction_beats_digests_under_way(
+    memory: ConversationMemory, encoder: WordEncoder
+) -> None:
+    """While others digest and say more, the old is gone after the correction, and the rows that
+    are left have their vectors.
+    """
+    memory.store.forget_vectors()
+    record = fact(memory.store).id
+
+    def talk(n: int) -> None:
+        talking = conversation(memory.store, encoder, Scope("ada", f"s{n}"))
+        for i in range(3):
+            talking.save_context({"input": f"Street {n} {i}?"}, {"output": "Yes."})
+            talking.digest()
+
+    at_once(
+        lambda: talk(1), memory.digest, lambda: talk(2),
+        lambda: conversation(memory.store, encoder).vector.correct(record, value="B-2002"),
+    )  # fmt: skip
+    assert "1001" not in shown(memory)
+    memory.digest()
+    assert "1001" not in shown(memory)
+    assert fact(memory.store).value == "B-2002"
+    found = rows(memory.store)
+    assert {row[2] for row in found["vectors"]} == {row[2] for row in found["records"]}
+
+
+@pytest.mark.parametrize("n", range(3))
+def test_a_correction_does_not_bring_back_the_erased(
+    memory: ConversationMemory, encoder: WordEncoder, n: int
+) -> None:
+    """Erased before or after it: no row of the customer is left."""
+    record = fact(memory.store).id
+    at_once(
+        lambda: memory.store.erase(NOW.owner),
+        lambda: conversation(memory.store, encoder).vector.correct(record, value="B-2002"),
+        lambda: conversation(memory.store, encoder).vector.delete(record),
+    )
+    assert not any(rows(memory.store).values())
+
+
+# --- the words ----------------------------------------------------------------------------------
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(alphabet="AZaz09-./ éß订单", min_size=1, max_size=12).filter(lambda s: plain(s)),
+    st.sampled_from(["I said {}.", "{}", "'{}', yes", "x {}, y", "订单号是 {}。"]),
+)
+def test_words_are_found_however_they_are_parted(said: str, around: str) -> None:
+    """A value is found where it stands by itself, in capitals and not, with or without marks."""
+    bare = plain(said)
+    for written in (said, said.upper(), bare, "-".join(bare), " ".join(bare)):
+        if plain(written) == bare:
+            assert pattern(said).search(around.format(written)), written
+    if bare[0].isascii() and bare[-1].isascii():
+        assert not pattern(said).search(f"q{bare}q")
