@@ -2,13 +2,15 @@
 
 ``{"customer": "ada", "session": "2024-05-04", "messages": [{"role": "customer", "text": "...",
 "at": "2024-05-04T09:30:00Z", "id": "..."}]}``; ``turns`` for ``messages``, ``content`` for
-``text`` and OpenAI's role names will do; ``at`` and ``id`` may be left out.
+``text`` and OpenAI's role names will do; ``at`` (also as seconds since 1970) and ``id`` may be
+left out. A conversation without a name is called after the file and the line.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from tqdm import tqdm
 
 from memory import ConversationMemory, Encoder, InvalidInput, MemoryStore, Scope, check_text
 
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 KINDS: dict[str, type[BaseMessage]] = {
     **dict.fromkeys(("customer", "human", "user"), HumanMessage),
     **dict.fromkeys(("agent", "ai", "assistant", "bot"), AIMessage),
@@ -58,12 +61,14 @@ def import_conversations(
 def _conversations(
     file: Path, customer: str | None
 ) -> Any:  # an iterator of (Scope, messages, times)
+    # Of a file's name, what can be a session's: no control characters, no bytes that are no text.
+    name = _UNPRINTABLE.sub("_", file.name.encode(errors="replace").decode())[-150:]
     try:
-        with file.open(encoding="utf-8") as opened:
+        with file.open(encoding="utf-8-sig") as opened:
             for number, line in enumerate(opened, 1):
                 if line.strip():
                     try:
-                        yield _conversation(line, customer, f"line-{number}")
+                        yield _conversation(line, customer, f"{name}:{number}")
                     except (
                         ValueError,
                         TypeError,
@@ -89,11 +94,12 @@ def _conversation(
     if not isinstance(given, dict):
         msg = "a conversation is a JSON object"
         raise InvalidInput(msg)
-    whose = given.get("customer", customer)
+    whose = _string(given, "customer") or customer
     if whose is None:
         msg = 'it has no "customer": add one, or say --customer NAME for the whole file'
         raise InvalidInput(msg)
-    scope = Scope(customer=str(whose), session=str(given.get("session", given.get("id", name))))
+    session = _string(given, "session") or _string(given, "id") or name
+    scope = Scope(customer=whose, session=session)
     said = given.get("messages", given.get("turns"))
     if not isinstance(said, list) or not said:
         msg = 'it has no "messages": a list of {"role", "text"}'
@@ -110,24 +116,42 @@ def _message(given: Any, place: str) -> BaseMessage:
     if not isinstance(given, dict):
         msg = 'a message is an object with "role" and "text"'
         raise InvalidInput(msg)
-    kind = KINDS.get(str(given.get("role")))
+    kind = KINDS.get(_string(given, "role") or "")
     if kind is None:
         msg = f"{given.get('role')!r} is no role: use customer or agent"
         raise InvalidInput(msg)
-    text = given.get("text", given.get("content"))
-    if not isinstance(text, str) or not text:
+    text = _string(given, "text") or _string(given, "content")
+    if text is None:
         msg = f'message {place} has no "text"'
         raise InvalidInput(msg)
     check_text(text)
     # Without an id of its own a message gets one from its place and words, the same each time.
     made = hashlib.blake2b(f"{place}\0{kind.__name__}\0{text}".encode(), digest_size=16)
-    return kind(content=text, id=str(given.get("id") or made.hexdigest()))
+    return kind(content=text, id=_string(given, "id") or made.hexdigest())
+
+
+def _string(given: dict[str, Any], name: str) -> str | None:
+    """A member that is a string; None if it is empty, null or not there."""
+    found = given.get(name)
+    if found is not None and not isinstance(found, str):
+        shown = json.dumps(found, ensure_ascii=False)
+        such = json.dumps(shown) if isinstance(found, (int, float)) else '"..."'
+        msg = f'"{name}" is {shown[:60]}: give a string in quotes, {such}'
+        raise InvalidInput(msg)
+    return found or None
 
 
 def _time(given: Any) -> datetime | None:
     if given is None:
         return None
-    if isinstance(given, (int, float)):
-        return datetime.fromtimestamp(given, UTC)
-    at = datetime.fromisoformat(str(given))
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    try:
+        if isinstance(given, str):
+            at = datetime.fromisoformat(given)
+            return at if at.tzinfo else at.replace(tzinfo=UTC)
+        if isinstance(given, (int, float)) and not isinstance(given, bool):
+            return datetime.fromtimestamp(given, UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    shown = json.dumps(given, ensure_ascii=False)[:60]
+    msg = f'"at" is {shown}: give a time such as "2024-05-04T09:30:00Z", or seconds since 1970'
+    raise InvalidInput(msg)

@@ -126,6 +126,32 @@ def test_import_stores_once_and_finds_again(tmp_path: Path) -> None:
         ('{"customer": "a", "messages": [{"role": "king", "text": "x"}]}', "king"),
         ('{"customer": "a", "messages": [{"role": "agent"}]}', "text"),
         ('{"customer": "a", "messages": [{"role": "agent", "text": "x", "at": "soon"}]}', "line 2"),
+        (
+            '{"customer": "a", "messages": [{"role": "agent", "text": "x", "at": true}]}',
+            '"at" is true',
+        ),
+        (
+            '{"customer": "a", "messages": [{"role": "agent", "text": "x", "at": 1e99}]}',
+            "since 1970",
+        ),
+        (
+            '{"customer": 5, "messages": [{"role": "agent", "text": "x"}]}',
+            '"customer" is 5: give a',
+        ),
+        (
+            '{"customer": "a", "session": {"n": 1}, "messages": [{"role": "agent", "text": "x"}]}',
+            '"session" is {"n": 1}: give a string',
+        ),
+        (
+            '{"customer": "a", "id": 7, "messages": [{"role": "agent", "text": "x"}]}',
+            '"id" is 7: give a string in quotes, "7"',
+        ),
+        (
+            '{"customer": "a", "messages": [{"role": "agent", "text": "x", "id": [1]}]}',
+            '"id" is [1]',
+        ),
+        ('{"customer": "a", "messages": [{"role": "agent", "text": 12.5}]}', '"text" is 12.5'),
+        ('{"customer": "a", "messages": [{"role": 1, "text": "x"}]}', '"role" is 1'),
         ("[1]", "object"),
         ('{"customer": "a\\u0000", "messages": [{"role": "agent", "text": "x"}]}', "control"),
     ],
@@ -144,6 +170,24 @@ def test_a_bad_line_stops_an_import_before_it_begins(tmp_path: Path, line: str, 
 
     with open_store(f"sqlite:///{tmp_path}/data/memory.db") as store:
         assert store.owners() == []
+
+
+def test_conversations_without_a_name_are_called_after_file_and_line(tmp_path: Path) -> None:
+    """Those of two files are not one; each file again stores nothing, from another folder too."""
+    from app.importing import import_conversations
+    from memory import Scope, open_store
+    from tests.doubles import WordEncoder
+
+    with open_store() as store:
+        for name, text in (("a.jsonl", "my bike"), ("b\n\udcff.jsonl", "my car")):
+            (tmp_path / "moved").mkdir(exist_ok=True)
+            for file in (tmp_path / name, tmp_path / "moved" / name):
+                line = {"customer": "ada", "messages": [{"role": "customer", "text": text}]}
+                file.write_text(f"\n{json.dumps(line)}\n", encoding="utf-8")
+                first = file.parent == tmp_path
+                assert import_conversations(store, WordEncoder(), file) == (first, 1)
+        sessions = store.transcript.sessions(Scope("ada").owner)
+        assert {s.session: s.messages for s in sessions} == {"a.jsonl:2": 1, "b_?.jsonl:2": 1}
 
 
 def test_backup_is_a_whole_database_and_never_overwrites(tmp_path: Path) -> None:
