@@ -15,7 +15,7 @@ import typer
 from pydantic import ValidationError
 
 from app.evaluation.cli import app as evaluate_app
-from app.settings import Settings
+from app.settings import Settings, mistyped
 from memory import InvalidInput, MemoryServiceError, Scope
 
 app = typer.Typer(
@@ -54,6 +54,8 @@ def _settings(**given: Any) -> Settings:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
     )
+    for fault in mistyped():
+        typer.secho(f"memory-service: {fault}", fg="yellow", err=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every model call
     return settings
 

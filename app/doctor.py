@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import text
 
 from app.embeddings import open_embeddings
-from app.settings import Settings
+from app.settings import Settings, mistyped
 from memory import MemoryServiceError, MemoryStore, Scope, VectorMemory, open_store
 
 Finding = tuple[str, str | None, str]  # what was looked at, what is wrong with it, what to do
@@ -20,6 +20,7 @@ _LOW_DISK = 200 * 2**20  # bytes
 def diagnose(settings: Settings) -> Iterator[Finding]:
     """Look at everything that a start needs; a part that is ill does not hide the others."""
     checks: list[tuple[str, Callable[[Settings], str | None], str]] = [
+        ("settings", lambda _: "; ".join(mistyped()) or None, "Correct or unset it."),
         ("data folder", _folder, "Set MEMORY_SERVICE_DATA_DIR to a folder of this user's."),
         ("database", _database, "Restore a backup, or give another --database."),
         ("embeddings", _embeddings, "Run `memory-service model pull`, or `doctor --reembed`."),

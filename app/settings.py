@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +11,9 @@ import platformdirs
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from memory.weights import MODELS_DIR
+
+PREFIX = "MEMORY_SERVICE_"
 SYSTEM = (
     "You are a helpful customer-service assistant. Answer the customer's question from the "
     "conversation and from the notes in <memory>, which say what was said before."
@@ -18,7 +23,7 @@ SYSTEM = (
 class Settings(BaseSettings):
     """Settings of the service; the README lists them."""
 
-    model_config = SettingsConfigDict(env_prefix="MEMORY_SERVICE_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
 
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
@@ -68,3 +73,17 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """Where the rows are."""
         return self.database or f"sqlite:///{self.data_dir.absolute() / 'memory.db'}"
+
+
+def mistyped() -> list[str]:
+    """What is wrong with the names of environment variables that look like settings."""
+    known = [name.upper() for name in Settings.model_fields]
+    known.append(MODELS_DIR.removeprefix(PREFIX))
+    faults = []
+    for given in sorted(os.environ):
+        name = given.upper()  # as pydantic reads them
+        if name.startswith(PREFIX) and (name := name.removeprefix(PREFIX)) not in known:
+            nearest = difflib.get_close_matches(name, known, 1)
+            advice = f"did you mean {PREFIX}{nearest[0]}?" if nearest else "see the README"
+            faults.append(f"{given} is no setting and does nothing ({advice})")
+    return faults

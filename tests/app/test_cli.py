@@ -229,6 +229,29 @@ def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
     assert "ok    language model" in ill.stdout
 
 
+def test_a_mistyped_variable_is_said_with_the_nearest_right_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command warns in a line, doctor calls it wrong; names that are right are not told of,
+    in small letters neither.
+    """
+    monkeypatch.setenv("MEMORY_SERVICE_PROMT_TOKENS", "900")
+    monkeypatch.setenv("MEMORY_SERVICE_QUARTZ", "x")
+    monkeypatch.setenv("memory_service_temperature", "0.1")
+    monkeypatch.setenv("MEMORY_SERVICE_MODELS_DIR", os.environ.get("MEMORY_SERVICE_MODELS_DIR", ""))
+    mistyped = "MEMORY_SERVICE_PROMT_TOKENS is no setting and does nothing (did you mean"
+    done = run("key", "reset", data=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        f"memory-service: {mistyped} MEMORY_SERVICE_PROMPT_TOKENS?)",
+        "memory-service: MEMORY_SERVICE_QUARTZ is no setting and does nothing (see the README)",
+    ]
+    ill = run("doctor", data=tmp_path)
+    assert ill.returncode == 1
+    assert f"wrong settings: {mistyped}" in ill.stdout
+    assert "temperature" not in ill.stdout + done.stderr
+
+
 def test_doctor_reembeds(tmp_path: Path) -> None:
     """A store that another model embedded is refused until it is embedded anew."""
     run("chat", data=tmp_path, stdin="my parcel is late\n")
