@@ -17,6 +17,7 @@ from app.auth import Key
 from app.body import BodyLimit
 from app.chains.support import SupportChain
 from app.dependencies import authorize
+from app.description import describe
 from app.embeddings import open_embeddings
 from app.llm import open_llm
 from app.readiness import Readiness
@@ -103,8 +104,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _openapi(app: FastAPI) -> Any:
+    description = describe(app)  # all routes are there by now
+
     async def openapi() -> JSONResponse:
-        return JSONResponse(app.openapi())
+        return JSONResponse(description)
 
     return openapi
 

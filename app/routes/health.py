@@ -17,7 +17,7 @@ async def healthz() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz", response_model=Health)
+@router.get("/readyz", response_model=Health, responses={503: {"description": "Not ready."}})
 def readyz(readiness: ReadinessDep, model: ModelDep) -> Health | Response:
     """The database takes a write and the model can answer; tried out at most every two seconds."""
     problems = readiness.problems()

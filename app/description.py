@@ -1,0 +1,152 @@
+"""What the service says of itself: openapi.json, with an example of everything.
+
+The routes say what they take and give; what all have in common is added here: the problem
+documents, and an example of each schema that is a request or an answer.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.problems import MEDIA_TYPE
+
+_AT = "2026-05-04T09:30:00Z"
+_RECALLED = {
+    "id": "9c1f04b1", "text": "My order number is 4417-XZ", "score": 0.0328,
+    "why": "lexical #1 (order), dense #2 (cosine 0.61)", "at": _AT, "messages": ["5a2d7c90"],
+    "role": "human", "session": "monday",
+}  # fmt: skip
+_SESSION = {"session": "monday", "messages": 2, "created_at": _AT, "updated_at": _AT}
+_PROBLEM = {
+    "type": "urn:problem:no-such-session",
+    "title": "No such session",
+    "status": 404,
+    "detail": "Customer 'ada' has no session 'monday'.",
+}
+EXAMPLES: dict[str, Any] = {
+    "ChatRequest": {"customer": "ada", "session": "monday", "message": "Where is my order?"},
+    "ChatResponse": {
+        "reply": "Your order 4417-XZ is on its way.", "turn": "0b5e2f18", "session": "monday",
+        "recalled": [_RECALLED], "usage": {"input_tokens": 212, "output_tokens": 9},
+        "status": "complete",
+    },
+    "PromptRequest": {"customer": "ada", "session": "monday", "message": "Where is my order?"},
+    "PromptResponse": {
+        "messages": [
+            {"role": "system", "content": "You are a helpful customer-service assistant."},
+            {"role": "user", "content": "Where is my order?"},
+        ],
+        "recalled": [_RECALLED], "summary": "", "tokens": 61,
+    },
+    "RecallRequest": {"query": "which order was late?", "max_tokens": 500},
+    "RecallResponse": {"recalled": [_RECALLED]},
+    "SessionList": {"sessions": [_SESSION]},
+    "SessionDetail": _SESSION | {
+        "summary": {"text": "Customer: My order 4417-XZ is late.", "version": 1}
+    },
+    "MessageList": {
+        "messages": [
+            {"id": "5a2d7c90", "role": "human", "text": "My order number is 4417-XZ", "at": _AT,
+             "turn": "0b5e2f18", "status": "complete"}
+        ],
+        "next": None,
+    },
+    "MemoryList": {
+        "memories": [
+            {"id": "9c1f04b1", "text": "My order number is 4417-XZ", "at": _AT, "role": "human",
+             "session": "monday", "messages": ["5a2d7c90"], "superseded_by": None,
+             "expires_at": None}
+        ],
+        "next": None,
+    },
+    "Deleted": {"deleted": {"messages": 2, "records": 2, "vectors": 2, "sessions": 1}},
+    "Health": {"status": "ok", "model": "SmolLM2-135M-Instruct"},
+    "Problem": _PROBLEM,
+}  # fmt: skip
+_SCHEMA = {
+    "title": "Problem",
+    "type": "object",
+    "description": "What went wrong and what to do about it (RFC 9457).",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "which problem it is: `urn:problem:...`"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "description": "the HTTP status"},
+        "detail": {"type": "string", "description": "what is wrong here, and what to do"},
+        "errors": {
+            "type": "array",
+            "description": "with 422: what is wrong where",
+            "items": {
+                "type": "object",
+                "required": ["where", "what"],
+                "properties": {"where": {"type": "string"}, "what": {"type": "string"}},
+            },
+        },
+        "problems": {
+            "type": "array",
+            "description": "with 503 of /readyz: each thing that is wrong",
+            "items": {"type": "string"},
+        },
+    },
+}
+_WHEN = {
+    401: "The key is missing or wrong.",
+    404: "There is no such thing.",
+    409: "It conflicts with what is under way or was sent before.",
+    410: "It was deleted meanwhile.",
+    413: "The message or the body is too long.",
+    422: "Something is wrong with what was sent; nothing was stored.",
+    503: "The database is locked, read-only, full or away, or the service is not ready.",
+}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of ``app``, its problems and examples filled in."""
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    for fastapis_own in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(fastapis_own, None)
+    schemas["Problem"] = _SCHEMA
+    for name, example in EXAMPLES.items():
+        if name in schemas:
+            schemas[name]["examples"] = [example]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            responses = operation["responses"]
+            for status in _statuses(path, method, operation):
+                responses.setdefault(str(status), {"description": _WHEN[status]})
+            for status, response in responses.items():
+                if int(status) >= 400:
+                    response["description"] = response.get("description") or _WHEN[int(status)]
+                    response["content"] = {MEDIA_TYPE: _content(int(status))}
+            operation["responses"] = dict(sorted(responses.items()))
+    return document
+
+
+def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
+    """The problems that an operation can have because of what it is."""
+    found = set()
+    if operation.get("security"):
+        found |= {401, 503}  # what is behind the key is in the database
+    if operation.get("parameters"):
+        found.add(422)
+    if operation.get("requestBody"):
+        found |= {413, 422}
+    if path.count("{") > 1 or method == "delete":  # it names more than a customer
+        found.add(404)
+    return found
+
+
+def _content(status: int) -> dict[str, Any]:
+    title = HTTPStatus(status).phrase
+    example = {
+        "type": f"urn:problem:{title.lower().replace(' ', '-')}",
+        "title": title, "status": status, "detail": _WHEN.get(status, "What is wrong, what to do."),
+    }  # fmt: skip
+    return {
+        "schema": {"$ref": "#/components/schemas/Problem"},
+        "example": _PROBLEM if status == 404 else example,
+    }

@@ -1,0 +1,175 @@
+"""openapi.json says what is true: real answers and problems are as it describes them."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+import memory.database
+from tests.app.conftest import Running
+from tests.llm.openai_double import OpenAIDouble
+
+CUSTOMER = "/v1/customers/{customer}"
+SESSION = f"{CUSTOMER}/sessions/{{session}}"
+
+
+def described(service: Running) -> dict[str, Any]:
+    """The service's description."""
+    found: dict[str, Any] = service.client.get("/openapi.json").json()
+    return found
+
+
+def resolved(document: dict[str, Any], node: Any) -> Any:
+    """A part of the description with what it refers to in it."""
+    if isinstance(node, dict):
+        if "$ref" in node:
+            found: Any = document
+            for step in node["$ref"].removeprefix("#/").split("/"):
+                found = found[step]
+            return resolved(document, found)
+        return {key: resolved(document, value) for key, value in node.items()}
+    return [resolved(document, item) for item in node] if isinstance(node, list) else node
+
+
+def check(document: dict[str, Any], method: str, path: str, answer: httpx.Response) -> None:
+    """A response is declared for its status and media type, and is as its schema says."""
+    responses = document["paths"][path][method]["responses"]
+    where = f"{method} {path} {answer.status_code}"
+    assert str(answer.status_code) in responses, where
+    kind = answer.headers["content-type"].split(";")[0]
+    content = responses[str(answer.status_code)]["content"]
+    assert kind in content, where
+    Draft202012Validator(resolved(document, content[kind]["schema"])).validate(answer.json())
+
+
+def test_every_operation_is_described_with_examples(service: Running) -> None:
+    """A description, an example of the body and of the answer, problems as problem documents; every
+    example is as its schema says.
+    """
+    document = described(service)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            where = f"{method} {path}"
+            assert operation.get("description"), where
+            parts = [("200", operation["responses"]["200"]["content"]["application/json"])]
+            if "requestBody" in operation:
+                parts.append(("body", operation["requestBody"]["content"]["application/json"]))
+            for status, response in operation["responses"].items():
+                if status != "200":
+                    assert list(response["content"]) == ["application/problem+json"], where
+                    assert response["description"], where
+                    parts.append((status, response["content"]["application/problem+json"]))
+            for name, part in parts:
+                schema = resolved(document, part["schema"])
+                examples = [part["example"]] if "example" in part else schema.get("examples")
+                assert examples, f"{where} has no example of {name}: see app/description.py"
+                for example in examples:
+                    Draft202012Validator(schema).validate(example)
+            assert ("401" in operation["responses"]) == path.startswith("/v1/"), where
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_real_answers_are_as_described(service: Running) -> None:
+    """One of each route that the description names."""
+    document = described(service)
+    service.chat("My order number is 4417-XZ", session="monday")
+    service.chat("Which order number?")
+    service.settle()
+    message = {"customer": "ada", "message": "Which order?"}
+    asked: dict[tuple[str, str], tuple[str, Any]] = {
+        ("get", "/healthz"): ("/healthz", None),
+        ("get", "/readyz"): ("/readyz", None),
+        ("post", "/v1/chat"): ("/v1/chat", message),
+        ("post", "/v1/prompt"): ("/v1/prompt", message),
+        ("post", f"{CUSTOMER}/recall"): ("/v1/customers/ada/recall", {"query": "order"}),
+        ("get", f"{CUSTOMER}/sessions"): ("/v1/customers/ada/sessions", None),
+        ("get", f"{CUSTOMER}/memories"): ("/v1/customers/ada/memories", None),
+        ("get", SESSION): ("/v1/customers/ada/sessions/s1", None),
+        ("get", f"{SESSION}/messages"): ("/v1/customers/ada/sessions/s1/messages", None),
+        ("delete", SESSION): ("/v1/customers/ada/sessions/s1", None),
+        ("delete", CUSTOMER): ("/v1/customers/ada", None),
+    }
+    for (method, path), (url, body) in asked.items():
+        answer = service.client.request(method, url, json=body)
+        assert answer.status_code == 200, url
+        check(document, method, path, answer)
+    anybody = httpx.Client(base_url=service.address)
+    for (method, path), (url, body) in asked.items():
+        if path.startswith("/v1/"):
+            check(document, method, path, anybody.request(method, url, json=body))
+        if "{session}" in path or method == "delete":
+            check(document, method, path, service.client.request(method, url))
+        if "{customer}" in path:
+            check(document, method, path, service.client.request(method, url.replace("ada", "%00"),
+                                                                 json=body))  # fmt: skip
+        if body is not None:
+            headers = {"content-type": "application/json"}
+            for content, status in ((b"{}", 422), (b" " * 250_000, 413)):
+                refused = service.client.request(method, url, content=content, headers=headers)
+                assert refused.status_code == status
+                check(document, method, path, refused)
+    anybody.close()
+
+
+@pytest.mark.parametrize(("mode", "status"), [("500", 502), ("empty", 502), ("hang", 504)])
+def test_a_model_that_fails_is_as_described(
+    run_service: Callable[..., Running], double: OpenAIDouble, mode: Any, status: int
+) -> None:
+    """Its problems are declared."""
+    service = run_service(llm=double.url, llm_timeout=0.5)
+    double.mode = mode
+    answer = service.chat("hello")
+    assert answer.status_code == status
+    check(described(service), "post", "/v1/chat", answer)
+
+
+def test_turns_in_each_others_way_are_as_described(
+    run_service: Callable[..., Running], double: OpenAIDouble
+) -> None:
+    """Busy, deleted meanwhile, and a key that was used for something else."""
+    service = run_service(llm=double.url, busy_wait=0)
+    double.reply, double.delay = "one two three four five six", 0.4
+    document = described(service)
+    answers: list[httpx.Response] = []
+    thread = threading.Thread(target=lambda: answers.append(service.chat("hello")))
+    thread.start()
+    while not double.requests:
+        time.sleep(0.01)
+    busy = service.chat("me too")
+    service.client.delete("/v1/customers/ada").raise_for_status()
+    thread.join()
+    double.delay = 0
+    service.chat("one", idempotency_key="k")
+    conflict = service.chat("two", idempotency_key="k")
+    assert [a.status_code for a in (busy, *answers, conflict)] == [409, 410, 409]
+    for answer in (busy, *answers, conflict):
+        check(document, "post", "/v1/chat", answer)
+
+
+def test_a_database_that_is_away_is_as_described(
+    service: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503, of a turn and of /readyz."""
+    service.settle()
+    document = described(service)
+    monkeypatch.setattr(memory.database, "BUSY_SECONDS", 0.2)
+    service.app.state.store.database.engine.dispose()
+    other = sqlite3.connect(tmp_path / "memory.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for method, path, answer in (
+        ("post", "/v1/chat", service.chat("hello")),
+        ("get", "/readyz", service.client.get("/readyz")),
+        ("delete", CUSTOMER, service.client.delete("/v1/customers/ada")),
+    ):
+        assert answer.status_code == 503, path
+        check(document, method, path, answer)
+    other.execute("ROLLBACK")
+    other.close()
