@@ -190,7 +190,7 @@ def import_(
     settings = _settings(data_dir=data_dir, database=database)
     with _open(settings) as store:
         stored, lines = import_conversations(
-            store, open_embeddings(settings.embeddings), file, customer
+            store, settings, open_embeddings(settings.embeddings), file, customer
         )
     typer.echo(f"{stored} new messages of {lines} conversations.")
 

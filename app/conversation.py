@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from app.llm.model import Model
 from app.settings import Settings
-from memory import ConversationMemory, Encoder, MemoryStore, Scope
+from memory import (
+    ConversationMemory,
+    Encoder,
+    MemoryStore,
+    Scope,
+    append,
+    facts,
+    facts_by_model,
+    joined,
+    supersede,
+    verbatim,
+)
+
+# One function for the whole process: the caches of indexes go by it.
+_WITH_FACTS = joined(verbatim, facts)
 
 
 def conversation_memory(
@@ -17,9 +31,12 @@ def conversation_memory(
     """The memory of a session; without a ``model`` its context is the settings'."""
     context = settings.context_tokens if model is None else model.context
     room = context - settings.reply_tokens
+    by_model = facts_by_model(model.chat) if model and settings.facts == "model" else None
     return ConversationMemory(
         store=store, scope=scope, llm=model.chat if model else None, system=settings.system,
         max_tokens=min(settings.prompt_tokens, room), context_tokens=room,
         summary_tokens=settings.summary_tokens, recall_tokens=settings.recall_tokens,
         summarize=settings.summarize, embeddings=encoder, background=False,
+        writer=verbatim if settings.facts == "off" else _WITH_FACTS, digest_writer=by_model,
+        update=append if settings.facts == "off" else supersede,
     )  # fmt: skip

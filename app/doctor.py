@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import text
 
+from app.conversation import conversation_memory
 from app.embeddings import open_embeddings
 from app.settings import Settings, mistyped
-from memory import MemoryServiceError, MemoryStore, Scope, VectorMemory, open_store
+from memory import MemoryServiceError, MemoryStore, Scope, open_store
 
 Finding = tuple[str, str | None, str]  # what was looked at, what is wrong with it, what to do
 
@@ -42,7 +43,7 @@ def reembed_all(store: MemoryStore, settings: Settings) -> int:
     owners = store.owners()
     for tenant, customer in owners:
         scope = Scope(tenant=tenant, customer=customer)
-        VectorMemory(store=store, scope=scope, embeddings=encoder, background=False).digest()
+        conversation_memory(store, scope, settings, encoder).vector.digest()
     return len(owners)
 
 

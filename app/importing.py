@@ -18,7 +18,9 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from tqdm import tqdm
 
-from memory import ConversationMemory, Encoder, InvalidInput, MemoryStore, Scope, check_text
+from app.conversation import conversation_memory
+from app.settings import Settings
+from memory import Encoder, InvalidInput, MemoryStore, Scope, check_text
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 KINDS: dict[str, type[BaseMessage]] = {
@@ -29,7 +31,11 @@ KINDS: dict[str, type[BaseMessage]] = {
 
 
 def import_conversations(
-    store: MemoryStore, encoder: Encoder, file: Path, customer: str | None = None
+    store: MemoryStore,
+    settings: Settings,
+    encoder: Encoder,
+    file: Path,
+    customer: str | None = None,
 ) -> tuple[int, int]:
     """Import every line of ``file``, then embed and fold.
 
@@ -49,9 +55,7 @@ def import_conversations(
     bar = tqdm(total=lines, unit="conversation", desc=file.name, disable=None)
     with bar:
         for scope, messages, times in _conversations(file, customer):
-            memory = ConversationMemory(
-                store=store, scope=scope, embeddings=encoder, background=False
-            )
+            memory = conversation_memory(store, scope, settings, encoder)
             stored += memory.add_messages(messages, times)
             memory.digest()
             bar.update()

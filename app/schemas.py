@@ -180,7 +180,14 @@ class MemoryItem(BaseModel):
     session: str
     messages: list[str]
     superseded_by: str | None
+    valid_to: datetime | None = Field(
+        description="until when it held; of a promise, when it is due"
+    )
     expires_at: datetime | None
+    slot: str | None = Field(description="what a fact is about")
+    value: str | None = Field(description="what it says of that, in a form that compares")
+    source: str = Field(description="who made it: message, model or person")
+    pinned: bool
 
 
 class MemoryList(BaseModel):

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     summarize: Literal["extractive", "model"] = Field(
         "extractive", description="who writes summaries; 'model' only for a capable one"
     )
+    facts: Literal["extract", "model", "off"] = Field(
+        "extract", description="who takes facts; 'model' adds what a capable one finds"
+    )
     busy_wait: float = Field(
         10.0, ge=0, description="seconds that a turn waits for the one before it in its session"
     )

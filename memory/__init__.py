@@ -15,10 +15,13 @@ from memory.errors import (
     TurnConflict,
     WeightsMissing,
 )
+from memory.fact_model import facts_by_model
+from memory.fact_writer import facts
 from memory.forgetting import Forgotten, Policy
 from memory.layout import Layout
 from memory.readers import as_messages, as_text
 from memory.retrieval import attention, dense, hops, hybrid, lexical, mmr, recency_weighted
+from memory.slots import SLOTS
 from memory.store import MemoryStore, open_store
 from memory.summary import SummaryMemory
 from memory.tokens import count_tokens
@@ -44,13 +47,14 @@ from memory.types import (
     check_name,
     check_text,
 )
-from memory.updates import append, forget, replace_similar
+from memory.updates import append, forget, replace_similar, supersede
 from memory.vector import VectorMemory
-from memory.writers import verbatim
+from memory.writers import joined, verbatim
 
 __all__ = [
     "LEASE_SECONDS",
     "NAME_LIMIT",
+    "SLOTS",
     "Add",
     "BufferMemory",
     "Candidates",
@@ -96,13 +100,17 @@ __all__ = [
     "count_tokens",
     "dense",
     "embedded",
+    "facts",
+    "facts_by_model",
     "forget",
     "hops",
     "hybrid",
+    "joined",
     "lexical",
     "mmr",
     "open_store",
     "recency_weighted",
     "replace_similar",
+    "supersede",
     "verbatim",
 ]

@@ -14,7 +14,8 @@ from memory.customers import Owner
 from memory.embeddings import Encoder
 from memory.indexes.customer import CustomerIndex
 from memory.records import News, Records, Seen
-from memory.types import Floats, Writer
+from memory.types import Floats, Update, Writer
+from memory.writers import written
 
 EMBED_AT_READ = 32  # how many records a read embeds before it makes do with what there is
 MAX_RECORDS = 50_000  # over all customers held; a record takes some 3 kB
@@ -37,11 +38,17 @@ class IndexCache:
     """
 
     def __init__(
-        self, records: Records, encoder: Encoder, writer: Writer, max_records: int = MAX_RECORDS
+        self,
+        records: Records,
+        encoder: Encoder,
+        writer: Writer,
+        update: Update,
+        max_records: int = MAX_RECORDS,
     ) -> None:
         self._records = records
         self._encoder = encoder
         self._writer = writer
+        self._update = update
         self._max_records = max_records
         self._entries: OrderedDict[Owner, _Entry] = OrderedDict()
         self._lock = threading.Lock()
@@ -83,7 +90,8 @@ class IndexCache:
             entry.ids.clear()
         entry.index.add(news.records)
         if news.messages:
-            entry.index.add(self._writer(news.messages))
+            fresh = written(self._writer, news.earlier, news.messages)
+            entry.index.settle(fresh, self._update)
         _add_vectors(entry, news)
         entry.seen = Seen(
             news.state,

@@ -110,13 +110,16 @@ def apply(
                     withdraw(connection, owner, gone, record)
             case Supersede(old, record):
                 insert(connection, owner, [record])
-                at = to_stamp(now())
+                gone = by_id(connection, owner, old)
+                fact = gone is not None and gone.slot is not None and not corrected
+                at = to_stamp(record.at if fact else now())
                 connection.execute(_SUPERSEDE, key(owner, id=old, by=record.id, at=at))
-                if (gone := by_id(connection, owner, old)) is None:
+                if gone is None:
                     continue
                 if corrected:
                     withdraw(connection, owner, gone, record)
-                else:
+                elif not fact:
+                    # A customer who corrects himself has said both, and the conversation shows it.
                     _hide_quotes(connection, owner, gone)
     if any(not isinstance(change, Add) for change in changes):
         customers.move_generation(connection, owner)

@@ -21,6 +21,7 @@ from memory.errors import InvalidInput
 from memory.forgetting import Forgotten, Policy
 from memory.indexes.customer import CustomerIndex
 from memory.layout import SUMMARY_HEADING, Layout, block, lay_out
+from memory.outdated import Outdated
 from memory.summaries import Summary
 from memory.summary import SummaryMemory
 from memory.transcript import Said
@@ -28,6 +29,7 @@ from memory.types import (
     Message,
     Reader,
     Recalled,
+    Record,
     Retriever,
     Turn,
     Update,
@@ -64,6 +66,7 @@ class ConversationMemory(StoredMemory):
     recalled_key: str | None = None
     embeddings: Embeddings | Encoder | None = None
     writer: Writer = Field(default=writers.verbatim)
+    digest_writer: Writer | None = None
     update: Update = Field(default=updates.append)
     retriever: Retriever = Field(default=retrieval.hybrid)
     reader: Reader = Field(default=readers.as_text)
@@ -83,8 +86,8 @@ class ConversationMemory(StoredMemory):
         return VectorMemory(
             store=self.store, scope=self.scope, count_tokens=self.count_tokens, background=False,
             max_tokens=self.recall_tokens, embeddings=self.embeddings, writer=self.writer,
-            update=self.update, retriever=self.retriever, reader=self.reader, hops=self.hops,
-            policy=self.policy,
+            digest_writer=self.digest_writer, update=self.update, retriever=self.retriever,
+            reader=self.reader, hops=self.hops, policy=self.policy,
         )  # fmt: skip
 
     @cached_property
@@ -176,6 +179,10 @@ class ConversationMemory(StoredMemory):
         """Forget what has expired or outlived a policy (see ``VectorMemory.forget``)."""
         return self.vector.forget(policy, dry_run=dry_run)
 
+    def history(self, slot: str | None = None) -> list[Record]:
+        """The facts of a slot, or of all: what holds and what held before, the oldest first."""
+        return self.vector.history(slot)
+
     def recalled_for(self, turn: Turn) -> list[Recalled]:
         """What was recalled for an answered turn, less what has been forgotten since."""
         with self.vector.index() as index:
@@ -225,7 +232,9 @@ class ConversationMemory(StoredMemory):
             shown = {said.message.id for said in window}
             if turn is not None:
                 shown.add(turn.question.id)
-            recalled = self.vector.recall(question, self.recall_tokens, without=shown)
+            recalled = self.vector.recall(
+                question, self.recall_tokens, without=shown, outdated=False
+            )
         return _Parts(summary.text, window, recalled)
 
     def _lay_out(self, question: str | None, parts: _Parts) -> Layout:
@@ -294,14 +303,17 @@ class _Folding(SummaryMemory):
 
 def _again(index: CustomerIndex, policy: Policy) -> Callable[[dict[str, Any]], list[Recalled]]:
     """Gives what was recalled for an earlier turn, as it was written then, less what is gone."""
-    at = now()
+    at, outdated = now(), Outdated(index)
 
     def records(rows: dict[str, Any]) -> list[Recalled]:
         known = ((index.get(row["id"]), row) for row in rows["records"])
         return [
             Recalled.of(record, row["score"], row["why"])
             for record, row in known
-            if record is not None and record.current(at) and not policy.outlives(record, at)
+            if record is not None
+            and record.current(at)
+            and not policy.outlives(record, at)
+            and outdated.by(record) is None
         ]
 
     return records

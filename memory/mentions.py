@@ -1,7 +1,7 @@
 """Values that stand in a text: numbers of things, ways to reach somebody, amounts, places.
 
 Found by form and by what stands before them, in English and Chinese; whose they are, and whether
-they hold, is not decided here (see ``memory.facts``). Telephone numbers are read by Google's
+they hold, is not decided here (see ``memory.fact_writer``). Telephone numbers are read by Google's
 libphonenumber, amounts by price-parser.
 """
 

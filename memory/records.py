@@ -23,13 +23,21 @@ from memory.changes import (
 from memory.customers import WHERE, Owner, State, key
 from memory.database import Database
 from memory.transcript import COLUMNS, message_from
-from memory.types import Change, Floats, Message, Record
+from memory.types import Add, Change, Floats, Message, Record, Update
+from memory.updates import settle
+
+_CONTEXT = 6  # messages before a batch, by which a writer understands it
 
 _AFTER = text(
     f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND seq > :after ORDER BY seq LIMIT :limit"
 )
-_BEFORE = text(
-    f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND seq < :before ORDER BY seq DESC LIMIT :limit"
+_OF_SLOTS = text(
+    f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND slot IN :slots ORDER BY seq"
+).bindparams(sa.bindparam("slots", expanding=True))
+_OF_SLOT = text(
+    f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND seq < :before "
+    "AND (slot = :slot OR :slot IS NULL) AND (superseded_by IS NULL OR :history = 1) "
+    "ORDER BY seq DESC LIMIT :limit"
 )
 _VECTORS = text(f"SELECT seq, vector FROM vectors {WHERE} AND seq > :after ORDER BY seq")
 _ADD_VECTOR = text(
@@ -39,6 +47,10 @@ _ADD_VECTOR = text(
 _UNWRITTEN = text(
     f"SELECT {COLUMNS} FROM messages {WHERE} AND seq > :after AND forgotten = 0 "
     "ORDER BY seq LIMIT :limit"
+)
+_EARLIER = text(
+    f"SELECT {COLUMNS} FROM messages {WHERE} AND seq <= :upto AND forgotten = 0 "
+    f"ORDER BY seq DESC LIMIT {_CONTEXT}"
 )
 _WRITTEN = text(
     f"UPDATE customers SET written = :upto {WHERE} AND generation = :generation AND written < :upto"
@@ -68,6 +80,7 @@ class News(NamedTuple):
     vector_seqs: list[int]
     vectors: Floats  # (n, d), of the records numbered vector_seqs
     messages: list[Message]  # not turned into records yet
+    earlier: list[Message]  # the few before them
 
 
 class Records:
@@ -95,13 +108,14 @@ class Records:
         with self._database.read() as connection:
             state = customers.state(connection, owner)
             if state == seen.state:
-                return News(state, [], [], _no_vectors(dimension), [])
+                return News(state, [], [], _no_vectors(dimension), [], [])
             if state.generation != seen.state.generation:
                 seen = Seen()
             rows = connection.execute(_AFTER, key(owner, after=seen.record, limit=_ALL)).all()
             found = connection.execute(_VECTORS, key(owner, after=seen.vector)).all()
             after = max(seen.message, state.written)
             said = connection.execute(_UNWRITTEN, key(owner, after=after, limit=_ALL)).all()
+            earlier = _earlier(connection, owner, after) if said else []
         joined = np.frombuffer(b"".join(row.vector for row in found), dtype=np.float16)
         return News(
             state,
@@ -109,6 +123,7 @@ class Records:
             [row.seq for row in found],
             joined.reshape(-1, dimension).astype(np.float32),
             [message_from(row) for row in said],
+            earlier,
         )
 
     def unembedded(self, owner: Owner, state: State, limit: int) -> list[Record]:
@@ -117,20 +132,42 @@ class Records:
             rows = connection.execute(_AFTER, key(owner, after=state.embedded, limit=limit)).all()
         return [record_from(row) for row in rows]
 
-    def unwritten(self, owner: Owner, state: State, limit: int) -> list[Message]:
-        """The first messages, of all sessions, that have not been turned into records yet."""
+    def unwritten(
+        self, owner: Owner, state: State, limit: int
+    ) -> tuple[list[Message], list[Message]]:
+        """The first messages, of all sessions, that have not been turned into records yet.
+
+        Returns:
+            The few messages before them, and them.
+        """
         with self._database.read() as connection:
             rows = connection.execute(
                 _UNWRITTEN, key(owner, after=state.written, limit=limit)
             ).all()
-        return [message_from(row) for row in rows]
+            earlier = _earlier(connection, owner, state.written) if rows else []
+        return earlier, [message_from(row) for row in rows]
 
-    def newest(self, owner: Owner, limit: int, before: int | None = None) -> list[Record]:
-        """The last ``limit`` records before a sequence number, newest first."""
+    def newest(
+        self,
+        owner: Owner,
+        limit: int,
+        before: int | None = None,
+        *,
+        slot: str | None = None,
+        history: bool = True,
+    ) -> list[Record]:
+        """The last ``limit`` records before a sequence number, newest first.
+
+        Args:
+            owner: whose.
+            limit: how many at most.
+            before: a sequence number.
+            slot: only the facts that fill it.
+            history: the superseded ones too.
+        """
+        values = key(owner, before=before or 2**62, limit=limit, slot=slot, history=int(history))
         with self._database.read() as connection:
-            rows = connection.execute(
-                _BEFORE, key(owner, before=before or 2**62, limit=limit)
-            ).all()
+            rows = connection.execute(_OF_SLOT, values).all()
         return [record_from(row) for row in rows]
 
     def get(self, owner: Owner, record_id: str) -> Record | None:
@@ -140,12 +177,31 @@ class Records:
 
     # --- writing -------------------------------------------------------------------------
 
-    def write(self, owner: Owner, records: Sequence[Record], upto: int, generation: int) -> bool:
-        """Add the records of the messages up to ``upto``; False if that is done or outdated."""
+    def write(
+        self,
+        owner: Owner,
+        records: Sequence[Record],
+        upto: int,
+        generation: int,
+        update: Update | None = None,
+    ) -> bool:
+        """Add the records of the messages up to ``upto``; False if that is done or outdated.
+
+        What fills a slot is decided about here, where nothing can come between.
+        """
         with self._database.write() as connection:
             if not _moved(connection, _WRITTEN, owner, upto, generation):
                 return False
-            insert(connection, owner, overruled(connection, owner, records))
+            records = overruled(connection, owner, records)
+            slots = sorted({r.slot for r in records if r.slot is not None})
+            if update is None or not slots:
+                insert(connection, owner, records)
+                return True
+            known = connection.execute(_OF_SLOTS, key(owner, slots=slots)).all()
+            changes = settle(records, [record_from(row) for row in known], update)
+            insert(connection, owner, [c.record for c in changes if isinstance(c, Add)])
+            rest = [c for c in changes if not isinstance(c, Add)]
+            apply(connection, owner, rest, corrected=False)
         return True
 
     def embed(
@@ -190,6 +246,11 @@ class Records:
         with self._database.write() as connection:
             customers.lock(connection, owner)
             return correct(connection, owner, record_id, given, facts_in)
+
+
+def _earlier(connection: Connection, owner: Owner, upto: int) -> list[Message]:
+    rows = connection.execute(_EARLIER, key(owner, upto=upto)).all()
+    return [message_from(row) for row in reversed(rows)]
 
 
 def _no_vectors(dimension: int) -> Floats:

@@ -25,7 +25,7 @@ from memory.records import Records
 from memory.summaries import Summaries
 from memory.transcript import Transcript
 from memory.turns import Turns
-from memory.types import Scope, Writer
+from memory.types import Scope, Update, Writer
 
 _logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class MemoryStore:
         self.records = Records(database)
         self.summaries = Summaries(database)
         self.forgetting = Forgetting(database)
-        self._caches: dict[tuple[str, Writer], IndexCache] = {}
+        self._caches: dict[tuple[str, Writer, Update], IndexCache] = {}
         self._closing = False
         self._lock = threading.Lock()
         self._background: ThreadPoolExecutor | None = None
@@ -77,19 +77,19 @@ class MemoryStore:
 
     # --- caches --------------------------------------------------------------------------
 
-    def index_cache(self, encoder: Encoder, writer: Writer) -> IndexCache:
-        """The cache of customers' indexes for an embedding model and a writer.
+    def index_cache(self, encoder: Encoder, writer: Writer, update: Update) -> IndexCache:
+        """The cache of customers' indexes for an embedding model, a writer and an update mechanism.
 
         Raises:
             EmbeddingMismatch: the stored vectors were made by another model.
         """
-        name = (_label(encoder), writer)
+        name = (_label(encoder), writer, update)
         with self._lock:
             cache = self._caches.get(name)
             if cache is None:
                 with self.database.read() as connection:
                     _embeds(connection, encoder)
-                cache = self._caches[name] = IndexCache(self.records, encoder, writer)
+                cache = self._caches[name] = IndexCache(self.records, encoder, writer, update)
             return cache
 
     def check_embeddings(self, encoder: Encoder) -> None:

@@ -122,6 +122,10 @@ def settle(fresh: Sequence[Record], known: Iterable[Record], update: Update) -> 
             changes.append(Add(record))
             continue
         slot = held.setdefault(record.slot, {})
+        if record.superseded_by is not None:  # a person had put it right before it was written
+            changes.append(Add(record))
+            slot[record.id] = record
+            continue
         if record.id in slot or _heard_before(record, slot.values()):
             continue
         made = update(record, [old for old in slot.values() if old.superseded_by is None])
@@ -132,9 +136,11 @@ def settle(fresh: Sequence[Record], known: Iterable[Record], update: Update) -> 
 
 
 def _heard_before(new: Record, known: Iterable[Record]) -> bool:
-    """Whether an agent repeats what it was given, or somebody what a person has put right."""
+    """Whether it is known: to an agent who was given it, or as what a person has put right."""
     by_id = {old.id: old for old in known}
     for old in by_id.values():
+        if new.source == "model" and new.slot in ONE and not _elsewhere(old, new):
+            return True  # the rules have read it there
         if not same(old, new):
             continue
         if new.role == "ai":

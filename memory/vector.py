@@ -24,6 +24,7 @@ from memory.embeddings import Encoder, adapt, embedded
 from memory.errors import InvalidInput
 from memory.forgetting import Forgotten, Policy
 from memory.indexes.customer import CustomerIndex
+from memory.outdated import Outdated
 from memory.types import (
     Add,
     Change,
@@ -58,6 +59,7 @@ class VectorMemory(StoredMemory):
     max_tokens: int = 500
     embeddings: Embeddings | Encoder | None = None
     writer: Writer = Field(default=writers.verbatim)
+    digest_writer: Writer | None = None  # of the digest only: one that asks a model
     update: Update = Field(default=updates.append)
     retriever: Retriever = Field(default=retrieval.hybrid)
     reader: Reader = Field(default=readers.as_text)
@@ -73,12 +75,12 @@ class VectorMemory(StoredMemory):
 
     @cached_property
     def _cache(self) -> IndexCache:
-        return self.store.index_cache(self.encoder, self.writer)
+        return self.store.index_cache(self.encoder, self.writer, self.update)
 
     def load_memory_variables(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """What bears on the input, as text or as messages."""
         question = self._question(inputs)
-        found = self.recall(question) if question.strip() else []
+        found = self.recall(question, outdated=False) if question.strip() else []
         reader = readers.as_messages if self.return_messages else self.reader
         return {self.memory_key: reader(found, self.max_tokens, self.count_tokens)}
 
@@ -89,6 +91,7 @@ class VectorMemory(StoredMemory):
         *,
         without: Collection[str] = (),
         at: datetime | None = None,
+        outdated: bool = True,
     ) -> list[Recalled]:
         """The records that bear on ``query``, best first, within a token budget.
 
@@ -99,14 +102,22 @@ class VectorMemory(StoredMemory):
             without: ids of this session's messages whose records are left out (they stand in the
                 prompt).
             at: when it is asked; now, if not given.
+            outdated: also the messages that say what holds no longer, after all others.
         """
         budget = self.max_tokens if max_tokens is None else max_tokens
         return readers.fitting(
-            self.ranked(query, without=without, at=at), budget, self.count_tokens
+            self.ranked(query, without=without, at=at, outdated=outdated),
+            budget,
+            self.count_tokens,
         )
 
     def ranked(
-        self, query: str, *, without: Collection[str] = (), at: datetime | None = None
+        self,
+        query: str,
+        *,
+        without: Collection[str] = (),
+        at: datetime | None = None,
+        outdated: bool = True,
     ) -> list[Recalled]:
         """All that the retriever finds for ``query``, best first; see ``recall``."""
         if not query.strip():
@@ -118,6 +129,7 @@ class VectorMemory(StoredMemory):
             view = index.view(at, hidden, self.policy.since(at))
             missing = len(index.without_vector())
             found = self._strategy(Query(query, vector, at), view)
+            found = Outdated(index).explained(found, keep=outdated)
         if missing:
             partial_search = f"; {missing} newer records searched by words only"
             found = [r.because(r.why + partial_search) for r in found]
@@ -126,6 +138,11 @@ class VectorMemory(StoredMemory):
     def index(self) -> AbstractContextManager[CustomerIndex]:
         """The customer's records, caught up with the rows, without embedding any."""
         return self._cache.reading(self.scope.owner, embed=0)
+
+    def history(self, slot: str | None = None) -> list[Record]:
+        """The facts of a slot, or of all: what holds and what held before, the oldest first."""
+        with self.index() as index:
+            return sorted(index.facts(slot and {slot}), key=lambda r: (r.at, r.seq))
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Make changes that a person asked for; the next prompt is laid out without the old.
@@ -231,10 +248,13 @@ class VectorMemory(StoredMemory):
     def _write(self) -> bool:
         records, owner = self.store.records, self.scope.owner
         state = records.state(owner)
-        messages = records.unwritten(owner, state, _WRITE_BATCH)
+        earlier, messages = records.unwritten(owner, state, _WRITE_BATCH)
         if not messages:
             return False
-        records.write(owner, self.writer(messages), messages[-1].seq, state.generation)
+        fresh = writers.written(self.writer, earlier, messages)
+        if self.digest_writer is not None:
+            fresh += writers.written(self.digest_writer, earlier, messages)
+        records.write(owner, fresh, messages[-1].seq, state.generation, self.update)
         return True
 
     def _embed(self) -> bool:
@@ -249,21 +269,29 @@ class VectorMemory(StoredMemory):
         made = self.encoder.encode([r.text for r in missing]) if missing else ()
         known.update((r.id, v) for r, v in zip(missing, made, strict=True))
         vectors = np.stack([known[r.id] for r in fresh])
-        changes = [] if self.update is updates.append else self._changes(fresh, vectors)
+        changes = self._changes(fresh, vectors) if self._by_likeness else []
         self.store.check_embeddings(self.encoder)
         records.embed(owner, fresh, vectors, changes, state.generation)
         return True
+
+    @property
+    def _by_likeness(self) -> bool:
+        """Whether the update mechanism looks at what resembles a record that is no fact."""
+        return self.update not in (updates.append, updates.supersede)
 
     def _changes(self, fresh: list[Record], vectors: Floats) -> list[Change]:
         """What the update mechanism does about each record, knowing what it did before."""
         changes: list[Change] = []
         gone: set[str] = set()
         for i, (record, vector) in enumerate(zip(fresh, vectors, strict=True)):
+            if record.slot is not None:
+                continue  # decided about when it was written
             earlier = zip(fresh[:i], (vectors[:i] @ vector).tolist(), strict=True)
             similar = {
                 old.id: (cosine, old)
                 for old, cosine in (*self._nearest(vector), *earlier)
                 if cosine >= updates.SIMILAR
+                and old.slot is None
                 and 0 < old.seq < record.seq
                 and old.id not in gone
                 and (old.session != record.session or set(old.messages).isdisjoint(record.messages))

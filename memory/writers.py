@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 
 from memory.indexes.lexical import terms
-from memory.types import Message, Record
+from memory.types import Message, Record, Writer
 
 
 def verbatim(messages: Sequence[Message]) -> list[Record]:
@@ -23,6 +24,27 @@ def verbatim(messages: Sequence[Message]) -> list[Record]:
         )
         for message in messages
         if message.role in {"human", "ai"} and message.text.strip()
+    ]
+
+
+def joined(*writers: Writer) -> Writer:
+    """A writer that keeps what each of several keeps."""
+    return partial(_joined, writers=writers)
+
+
+def _joined(messages: Sequence[Message], *, writers: Sequence[Writer]) -> list[Record]:
+    return [record for writer in writers for record in writer(messages)]
+
+
+def written(
+    writer: Writer, earlier: Sequence[Message], messages: Sequence[Message]
+) -> list[Record]:
+    """The records of ``messages``, which the writer reads after the few that came ``earlier``."""
+    fresh = {(m.session, m.id) for m in messages}
+    return [
+        record
+        for record in writer([*earlier, *messages])
+        if not record.messages or any((record.session, m) in fresh for m in record.messages)
     ]
 
 

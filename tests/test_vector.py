@@ -19,6 +19,7 @@ from memory import (
     Record,
     Scope,
     VectorMemory,
+    append,
     as_text,
     dense,
     forget,
@@ -212,7 +213,7 @@ def test_the_cache_lets_go_of_those_who_were_here_longest_ago(
         memory = remembering(store, encoder, Scope(name))
         say(memory, *(f"{name} parcel {n}" for n in range(10)))
         memory.digest()
-    cache = IndexCache(store.records, encoder, verbatim, max_records=25)
+    cache = IndexCache(store.records, encoder, verbatim, append, max_records=25)
     for name in "abacad":
         with cache.reading(("default", name)) as index:
             assert len(index) == 10

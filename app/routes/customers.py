@@ -22,12 +22,14 @@ from app.schemas import (
     SessionList,
     SummaryItem,
 )
-from memory import Scope
+from memory import SLOTS, Scope
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
+Slot = Annotated[str | None, Query(description=f"only facts of it: {', '.join(SLOTS)}")]
+History = Annotated[bool, Query(description="also what has been superseded")]
 
 
 @router.get("/sessions")
@@ -86,16 +88,23 @@ def delete_session(scope: ScopeDep, store: StoreDep) -> Deleted:
 
 @router.get("/memories")
 def memories(
-    customer: CustomerDep, store: StoreDep, limit: Limit = 100, before: Before = None
+    customer: CustomerDep,
+    store: StoreDep,
+    limit: Limit = 100,
+    before: Before = None,
+    slot: Slot = None,
+    history: History = False,
 ) -> MemoryList:
     """The records of the customer's external memory, newest first."""
-    found = store.records.newest(Scope(customer=customer).owner, limit + 1, before)
+    owner = Scope(customer=customer).owner
+    found = store.records.newest(owner, limit + 1, before, slot=slot, history=history)
     page = found[:limit]
     return MemoryList(
         memories=[
             MemoryItem(id=r.id, text=r.text, at=r.at, role=r.role, session=r.session,
                        messages=list(r.messages), superseded_by=r.superseded_by,
-                       expires_at=r.expires_at)
+                       valid_to=r.valid_to, expires_at=r.expires_at, slot=r.slot, value=r.value,
+                       source=r.source, pinned=r.pinned)
             for r in page
         ],
         next=page[-1].seq if len(found) > limit else None,

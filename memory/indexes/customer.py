@@ -14,7 +14,8 @@ from memory.clock import to_stamp
 from memory.indexes.base import Mask
 from memory.indexes.faiss import FaissIndex
 from memory.indexes.lexical import LexicalIndex, terms
-from memory.types import Floats, Positions, Record
+from memory.types import Add, Floats, Forget, Positions, Record, Update
+from memory.updates import settle, superseded
 
 _NEVER = 2**63 - 1
 
@@ -36,6 +37,8 @@ class CustomerIndex:
         self.lexical = LexicalIndex()
         self._position: dict[str, int] = {}
         self._by_message: dict[tuple[str, str], list[int]] = {}  # by (session, message)
+        self._by_slot: dict[str, list[int]] = {}
+        self._gone: list[int] = []  # superseded facts
         self._expires: array[int] = array("q")  # microseconds; 0 for a superseded record
         self._said: array[int] = array("q")  # microseconds; _NEVER for what is never too old
 
@@ -53,11 +56,37 @@ class CustomerIndex:
             position = self._position[record.id] = len(self.records)
             for message in record.messages:
                 self._by_message.setdefault((record.session, message), []).append(position)
+            if record.slot is not None:
+                self._by_slot.setdefault(record.slot, []).append(position)
+                if record.superseded_by is not None:
+                    self._gone.append(position)
             self._expires.append(_expires(record))
             self._said.append(_NEVER if record.protected else to_stamp(record.at))
             self.lexical.add([record.terms or terms(record.text)])
             # The postings hold the terms from here on.
             self.records.append(replace(record, terms=()))
+
+    def settle(self, fresh: Sequence[Record], update: Update) -> None:
+        """Append records that no row has yet, with what they do to the facts that are there."""
+        known = self.facts({r.slot for r in fresh if r.slot is not None})
+        for change in settle(fresh, known, update):
+            if isinstance(change, Forget):
+                continue
+            self.add([change.record])
+            position = None if isinstance(change, Add) else self._position.get(change.old)
+            if position is not None:
+                self.records[position] = superseded(self.records[position], change.record)
+                self._expires[position] = 0
+                self._gone.append(position)
+
+    def facts(self, slots: Collection[str] | None = None) -> list[Record]:
+        """The records that fill slots (all of them, if none are named), superseded ones too."""
+        names = self._by_slot if slots is None else slots
+        return [self.records[p] for slot in names for p in self._by_slot.get(slot, ())]
+
+    def superseded_facts(self) -> list[Record]:
+        """The facts that hold no longer."""
+        return [self.records[p] for p in self._gone]
 
     def add_vectors(self, vectors: Floats) -> None:
         """Append the vectors (n, d) of the first records that have none yet."""

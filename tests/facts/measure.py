@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from memory import updates
-from memory.facts import facts
+from memory.fact_writer import facts
 from memory.slots import FREE
 from memory.types import Message, Record, Writer
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.facts import facts
+from memory.fact_writer import facts
 from memory.slots import SLOTS
 from memory.types import Message
 from tests.facts.measure import judged, known, messages_of, writer_of

@@ -26,7 +26,7 @@ from memory.types import Message, Record
 from memory.writers import record_id
 
 _CODES = ("order_number", "invoice_number", "tracking_number", "ticket_number")
-_GIVEN_OUT = frozenset({"ticket_number", "tracking_number"})  # by the agent
+GIVEN_OUT = frozenset({"ticket_number", "tracking_number"})  # by the agent
 _LOOKED_BACK = 80  # characters before a value in which it is denied, or said to be another's
 _QUOTED = 120  # characters of a sentence that stand beside a date or an amount
 
@@ -200,11 +200,11 @@ def _said_by_customer(
             corrects = ()
         if corrects is not None and correcting:
             restated.add(sentence)
-        found.append(_record(message, mention.slot, mention.value, sentence, corrects))
+        found.append(fact(message, mention.slot, mention.value, sentence, corrects))
     for slot in dict.fromkeys(m.slot for m in taken_back):
         if slot not in {mention.slot for mention, _ in holds}:
             values = tuple(m.value for m in taken_back if m.slot == slot)
-            found.append(_record(message, slot, None, ", ".join(values), values))
+            found.append(fact(message, slot, None, ", ".join(values), values))
     before.codes += [(m.slot, m.value) for m, _ in holds if m.slot in _CODES]
     for sentence in sentences:
         found += _stated(message, sentence, before.asked, catalogue, correcting=correcting,
@@ -261,6 +261,8 @@ def _understood(
     known = {value: slot for slot, value in before.codes}
     slots = [m.slot or known.get(m.value, "") for m in taken_back]
     slot = next((s for s in slots if s in _CODES), "")
+    if not slot:
+        slot = next((m.slot for m, _ in holds if m.slot in _CODES), "") if taken_back else ""
     if not slot and before.asked in _CODES:
         slot = before.asked
     if not slot and correcting and before.codes:
@@ -291,15 +293,15 @@ def _stated(
 ) -> list[Record]:
     found = []
     if name := statements.name(sentence, asked=asked == "name"):
-        found.append(_record(message, "name", name, sentence, () if correcting else None))
-    found += [_record(message, "product", p, sentence) for p in catalogue(sentence)]
+        found.append(fact(message, "name", name, sentence, () if correcting else None))
+    found += [fact(message, "product", p, sentence) for p in catalogue(sentence)]
     said = " ".join(without_filler(sentence).split())
     if not restated and statements.prefers(sentence):
-        found.append(_record(message, "preference", said, sentence))
+        found.append(fact(message, "preference", said, sentence))
     if statements.solved(sentence):
-        found.append(_record(message, "problem", None, said, ()))
+        found.append(fact(message, "problem", None, said, ()))
     elif not restated and statements.troubles(sentence):
-        found.append(_record(message, "problem", said, sentence))
+        found.append(fact(message, "problem", said, sentence))
     return found
 
 
@@ -312,14 +314,14 @@ def _said_by_agent(message: Message, region: str) -> list[Record]:
         if _EXAMPLE.search(sentence) or sentence.rstrip().endswith(("?", "？")):
             continue
         found += [
-            _record(message, mention.slot, mention.value, sentence)
+            fact(message, mention.slot, mention.value, sentence)
             for mention in found_in.numbered(sentence)
-            if mention.slot in _GIVEN_OUT and not _negated(sentence, mention)
+            if mention.slot in GIVEN_OUT and not _negated(sentence, mention)
         ]
         if statements.promises(sentence):
             said = " ".join(without_filler(sentence).split())
             days = [d.day for d in dates(sentence, message.at.date(), day_first=region != "US")]
-            record = _record(message, "promise", said, sentence)
+            record = fact(message, "promise", said, sentence)
             if days:
                 due = datetime.combine(days[-1], time(23, 59, 59), UTC)
                 text = f"{record.text} (due {days[-1].isoformat()})"
@@ -331,13 +333,22 @@ def _said_by_agent(message: Message, region: str) -> list[Record]:
 # --- records ---------------------------------------------------------------------------------
 
 
-def _record(
+def fact(
     message: Message,
     slot: str,
     value: str | None,
     said: str,
     corrects: tuple[str, ...] | None = None,
 ) -> Record:
+    """A fact that a message states.
+
+    Args:
+        message: its source.
+        slot: what it is about.
+        value: None where something is taken back without a new value.
+        said: the sentence that states it.
+        corrects: what it takes back (see ``Record``).
+    """
     label = SLOTS[slot]
     if value is None:
         text = f"Problem solved: {said}" if slot == "problem" else f"{label}: no longer {said}"

@@ -1,0 +1,103 @@
+"""What is recalled although it holds no longer, and what has taken its place.
+
+A superseded fact is not recalled at all. A message that says it, the customer's own or an answer
+that repeats it, still may be: it comes after everything that holds, with the reason, and stands
+in no prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from memory.indexes.customer import CustomerIndex
+from memory.slots import FREE, SLOTS
+from memory.types import Recalled, Record
+
+# A date or an amount that was corrected may well be meant elsewhere.
+_TELLING = frozenset(SLOTS) - FREE - {"date", "amount", "product", "name"}
+_LEAST = 4  # letters and digits of a value that can mean nothing else
+
+
+class Outdated:
+    """The facts of a customer that hold no longer."""
+
+    def __init__(self, index: CustomerIndex) -> None:
+        self._index = index
+        # Of each fact that was superseded, the one that holds now.
+        self._gone: list[tuple[Record, Record]] = []
+        self._before: dict[str, list[Record]] = {}
+        for old in index.superseded_facts():
+            if (now := self._latest(old)) is not None:
+                self._gone.append((old, now))
+                self._before.setdefault(now.id, []).append(old)
+
+    def _latest(self, record: Record) -> Record | None:
+        seen = {record.id}
+        found: Record | None = record
+        while found is not None and found.superseded_by is not None:
+            found = self._index.get(found.superseded_by)
+            if found is None or found.id in seen:
+                return None
+            seen.add(found.id)
+        return found
+
+    def by(self, record: Record) -> Record | None:
+        """The fact that makes a message outdated: what now holds of something it says."""
+        if record.slot is not None or not self._gone:
+            return None
+        for old, now in self._gone:
+            if old.slot not in FREE and _shared(old, record) and not _shared(now, record):
+                return now
+        for old, now in self._gone:
+            if (
+                old.slot in _TELLING
+                and old.value != now.value
+                and not _shared(now, record)
+                and _says(record.text, old)
+                and not _says(record.text, now)
+            ):
+                return now
+        return None
+
+    def explained(self, found: Sequence[Recalled], *, keep: bool = True) -> list[Recalled]:
+        """What was recalled, with what each replaces; what is outdated last, or left out."""
+        if not self._gone:
+            return list(found)
+        holds: list[Recalled] = []
+        outdated: list[Recalled] = []
+        for recalled in found:
+            record = self._index.get(recalled.id)
+            if record is None:
+                holds.append(recalled)
+            elif now := self.by(record):
+                outdated.append(recalled.because(f"{recalled.why}; outdated: {_now(now)}"))
+            else:
+                holds.append(recalled.because(recalled.why + self._replaces(record)))
+        return [*holds, *outdated] if keep else holds
+
+    def _replaces(self, record: Record) -> str:
+        return "".join(
+            f"; replaces {old.value} of {old.at:%Y-%m-%d}"
+            for old in self._before.get(record.id, ())
+            if old.value != record.value
+        )
+
+
+def _now(fact: Record) -> str:
+    label = SLOTS.get(fact.slot or "", fact.slot or "").lower()
+    return f"{label} no longer holds" if fact.value is None else f"{label} is now {fact.value}"
+
+
+def _shared(fact: Record, record: Record) -> bool:
+    return fact.session == record.session and not set(fact.messages).isdisjoint(record.messages)
+
+
+def _says(text: str, fact: Record) -> bool:
+    value = fact.value
+    if value is None or len(re.sub(r"\W", "", value)) < _LEAST:
+        return False
+    if fact.slot == "phone":
+        digits = re.sub(r"\D", "", value)
+        return digits[-9:] in re.sub(r"[\s().-]", "", text)
+    return bool(re.search(rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])", text, re.I))
