@@ -42,7 +42,12 @@ def open_memory(folder: Path, model: str) -> Any:
 
 
 def grow(memory: Any, user: str, messages: list[dict[str, str]]) -> None:
-    """What ``add`` with ``infer=False`` would store for each message, written to disk once."""
+    """What ``add`` with ``infer=False`` would store for each message, written to disk once.
+
+    What was stored before goes: mem0's FAISS store takes its few finds from all users' memories,
+    so that one among many users would find little.
+    """
+    memory.reset()
     at = datetime.now(UTC).isoformat()
     memory.vector_store.insert(
         vectors=memory.embedding_model.embed_batch([m["text"] for m in messages]),

@@ -412,6 +412,9 @@ class Memory:
         print("mem0 says hello")
         return self
 
+    def reset(self):
+        self.rows.clear()
+
     def search(self, question, top_k, filters, threshold):
         words = set(re.findall(r"\\w+", question.lower()))
         found = [r for r in self.rows if r["user_id"] == filters["user_id"]]
