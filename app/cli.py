@@ -228,7 +228,7 @@ def doctor(
     ] = False,
 ) -> None:
     """Say what is wrong with data, model and settings."""
-    from app.doctor import diagnose, reembed_all
+    from app.doctor import advise, diagnose, reembed_all
 
     settings = _settings(data_dir=data_dir, database=database, llm=llm)
     if reembed:
@@ -241,6 +241,8 @@ def doctor(
         else:
             ill += 1
             typer.secho(f"wrong {name}: {fault}. {remedy}", fg="red")
+    if (advice := advise(settings)) is not None:
+        typer.secho(f"note  {advice}", fg="yellow")
     raise typer.Exit(1 if ill else 0)
 
 

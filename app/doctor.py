@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import text
 
 from app.conversation import conversation_memory
-from app.embeddings import open_embeddings
+from app.embeddings import ENGLISH, open_embeddings
+from app.language import advice
 from app.settings import Settings, mistyped
 from memory import MemoryServiceError, MemoryStore, Scope, open_store
 
@@ -34,6 +35,17 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
         except MemoryServiceError as error:
             fault = str(error)
         yield name, fault, remedy
+
+
+def advise(settings: Settings) -> str | None:
+    """What would make a service better that is well."""
+    if settings.embeddings not in ENGLISH:
+        return None
+    try:
+        with open_store(settings.database_url) as store:
+            return advice(store)
+    except MemoryServiceError:  # the findings say so
+        return None
 
 
 def reembed_all(store: MemoryStore, settings: Settings) -> int:

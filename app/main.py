@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -18,12 +20,15 @@ from app.body import BodyLimit
 from app.chains.support import SupportChain
 from app.dependencies import authorize
 from app.description import describe
-from app.embeddings import open_embeddings
+from app.embeddings import ENGLISH, open_embeddings
+from app.language import advice
 from app.llm import open_llm
 from app.readiness import Readiness
 from app.routes import chat, customers, health, page, prompt
 from app.settings import Settings
-from memory import InvalidInput, open_store
+from memory import InvalidInput, MemoryStore, open_store
+
+_logger = logging.getLogger(__name__)
 
 _DESCRIPTION = (
     "Chat that remembers: every customer's messages, summaries and memories, searched only for "
@@ -68,6 +73,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.chain.digest_rest()
+        if settings.embeddings in ENGLISH:
+            store.in_background("language", partial(_advise, store))
         settling = asyncio.create_task(app.state.chain.settle())
         yield
         settling.cancel()
@@ -101,6 +108,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, most=settings.max_message_bytes * 6 + 16_384)
     app.add_middleware(_EncodedPath)
     return app
+
+
+def _advise(store: MemoryStore) -> None:
+    if (said := advice(store)) is not None:
+        _logger.warning(said)
 
 
 def _openapi(app: FastAPI) -> Any:

@@ -45,7 +45,8 @@ class Settings(BaseSettings):
         60.0, gt=0, description="seconds a model may be silent before a turn has failed"
     )
     embeddings: str = Field(
-        "embedded:", description="embedded:, or sentence-transformers:NAME (imports torch)"
+        "embedded:",
+        description="embedded: (English), embedded:multilingual, or sentence-transformers:NAME",
     )
     system: str = Field(SYSTEM, description="what the model is told to be")
     context_tokens: int = Field(

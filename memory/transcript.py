@@ -48,6 +48,9 @@ _WINDOW = text(f"{_SAID} AND m.seq > :after ORDER BY m.seq")
 _NEWEST = text(f"{_SAID} AND m.seq < :before ORDER BY m.seq DESC LIMIT :limit")
 _SESSION_COLUMNS = "session, messages, tokens, created, updated"
 _SESSIONS = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} ORDER BY updated DESC, session")
+_LAST_USED = text(
+    "SELECT tenant, customer, session FROM sessions ORDER BY updated DESC, customer LIMIT :limit"
+)
 _SESSION = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} AND session = :session")
 
 
@@ -123,6 +126,12 @@ class Transcript:
         """A customer's sessions, the last used first."""
         with self._database.read() as connection:
             return [_session(row) for row in connection.execute(_SESSIONS, key(owner))]
+
+    def last_used(self, limit: int) -> list[Scope]:
+        """The sessions of all customers in which something was said last."""
+        with self._database.read() as connection:
+            rows = connection.execute(_LAST_USED, {"limit": limit}).all()
+        return [Scope(row.customer, row.session, row.tenant) for row in rows]
 
     def session(self, scope: Scope) -> Session | None:
         """One session, or None."""
