@@ -36,6 +36,11 @@ _EXAMPLE = re.compile(
     r"|比如|例如|譬如|假如|什么样|类似",
     re.IGNORECASE,
 )
+_QUESTION = re.compile(
+    r"^\s*(?:and |so )?(?:is|are|was|do|does|did|can|could|may|have|has|what|which|would)\b.*\?\s*$"
+    r"|[？吗]\s*$",
+    re.IGNORECASE,
+)
 _OTHER_NUMBER = re.compile(
     r"(?:\b(?:serial|model|account|card|iban|customer|member(?:ship)?|part|flight|train|vin|imei"
     r"|pin"
@@ -311,7 +316,7 @@ def _stated(
 def _said_by_agent(message: Message, region: str) -> list[Record]:
     found = []
     for sentence in pieces(found_in.narrow(message.text)):
-        if _EXAMPLE.search(sentence) or sentence.rstrip().endswith(("?", "？")):
+        if _EXAMPLE.search(sentence) or _QUESTION.search(sentence):
             continue
         found += [
             fact(message, mention.slot, mention.value, sentence)

@@ -68,7 +68,7 @@ _ZH_LABELS = {
 }
 _NUMBER_WORD = r"(?:numbers?|nos?\.?|nr\.?|ids?|codes?|references?|ref\.?|\#)"
 _LINK = (
-    r"(?P<link>(?:\s*(?:[:：#=,(\"“']|\b(?:is|was|are|were|it['’]?s|now|actually|should\sbe|called"
+    r"(?P<link>(?:\s*(?:[:：#=,(\"“']|\b(?:is|was|are|were|it['’]?s|will\sbe|now|actually|should\sbe|called"
     rf"|has\schanged\sto|(?:is|was)n['’]t|(?:is|was)\snot|not|please|{_NUMBER_WORD})(?![A-Za-z]))"
     r"){0,4}\s*)"
 )
@@ -81,7 +81,7 @@ _EN_NUMBERED = {
 }
 _EN_CALLED = {
     slot: re.compile(
-        rf"{_CODE}\s(?:is|was)(?:\snot|n['’]t|\sno\slonger)?\s(?:my|our|the)\s{label}"
+        rf"{_CODE}\s(?:is|was)(?:\snot|n['’]t|\sno\slonger)?\s(?:my|our|your|the)\s{label}"
         rf"(?:\s{_NUMBER_WORD})?(?![A-Za-z])",
         re.IGNORECASE | re.ASCII,
     )
@@ -205,15 +205,22 @@ _STREET = (
     r"|Court|Ct\b\.?|Place|Pl\b\.?|Square|Sq\b\.?|Way|Terrace|Close|Crescent|Highway|Hwy\b|Parkway"
     r"|Parade|Row|Walk|Hill|Gardens?|Park|Broadway|Quay|Circle|Passage|Yard|Green|Grove|Mews)"
 )
+_LITTLE = (
+    r"(?:of|the|a|an|and|or|in|on|at|by|to|from|for|with|is|are|was|more|less|minutes?|hours?|days?"
+    r"|people|miles?|times?|items?|pieces?|hotels?|restaurants?|places?|options?)\b"
+)
 _ADDRESS = re.compile(
     rf"(?<![\w#-])(?P<house>\d{{1,5}}[A-Za-z]?(?:\s?[-–/]\s?\d{{1,5}}[A-Za-z]?)?,?\s)"
-    rf"(?:[A-Z][\w'’.-]*\s){{0,4}}?(?:[A-Z][\w'’.-]*\s)?(?i:{_STREET})(?![a-z])"
+    # A street's name in small letters is short, and has no little words in it.
+    rf"(?:(?:[A-Z][\w'’.-]*\s){{0,5}}?{_STREET}|(?:(?!{_LITTLE})[a-z][\w'’.-]*\s){{1,3}}?"
+    r"(?:street|st\b\.?|road|rd\b\.?|avenue|ave\b\.?|lane|drive|boulevard|court|square|way"
+    r"|terrace|close|crescent))(?![a-z])"
     r"(?:\s(?:North|South|East|West|[NSEW]\b))?"
     r"(?:,?\s(?:(?:Apt|Apartment|Suite|Unit|Flat|Floor|No)\.?\s#?\w+|[A-Z][\w'’-]*|\d[\w-]{2,9}"
     r"|\d[A-Z]{2}\b)){0,8}"
 )
 _ZH_ADDRESS = re.compile(
-    rf"(?:(?!地址|住在|寄到|送到|发到|位于|在|是|到|：)[{_HAN}]){{2,12}}?"
+    rf"(?:(?!于|址|为|地址|住在|寄到|送到|发到|位于|在|是|到|：)[{_HAN}]){{2,12}}?"
     rf"(?:省|市|自治区|区|县|镇|乡|路|街|大道|村|胡同)(?:[{_HAN}A-Za-z0-9()（）\-－#]"
     rf"(?!也可以|就可以|可以吗|谢谢)){{0,50}}"
 )

@@ -35,7 +35,9 @@ _NO_NAME = frozenset(
     "sorry glad happy sure here calling looking trying having interested afraid back done good "
     "fine ok okay new monday tuesday wednesday thursday friday saturday sunday ridiculous "
     "unacceptable terrible great awful amazing wonderful perfect urgent british english american "
-    "chinese german french spanish already".split()
+    "chinese german french spanish already yes sure why what who how maybe later none nothing it "
+    "oh ah ha haha um hmm yeah yep nope well actually old let some mr mrs ms miss dr prof "
+    "that this wait thanks thank hello hi hey please my".split()
 )
 _SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶"
@@ -48,8 +50,10 @@ _ZH_NAMED = re.compile(
 _ZH_AM = re.compile(rf"我是(?P<name>[{_SURNAMES}][{_HAN}]{{1,2}})(?=[，。！,!\s]|$)")
 _ZH_SURNAME = re.compile(rf"(?:我姓|免贵姓)(?P<name>[{_HAN}])")
 _ANSWER_NAME = re.compile(
-    rf"(?i:(?:yes|sure|it['’]s|it is|of course)[,.!]?\s)*(?P<name>{_FULL})[.!]?"
-    rf"|(?P<zh>[{_SURNAMES}][{_HAN}]{{1,3}})[。！]?"
+    r"(?:(?i:yes|sure|it['’]?s|it is|of course|i['’]?m|i am)[\s,.!]+){0,3}"
+    rf"(?P<name>{_FULL})(?=\s*[.,!;:–-]|\s*$)"
+    rf"|(?P<zh>[{_SURNAMES}][{_HAN}]{{1,3}})[。！]?$"
+    r"|(?P<small>[a-z]{2,20}(?: [a-z]{2,20})?)[.!]?$"
 )
 
 
@@ -72,9 +76,9 @@ def name(text: str, *, asked: bool = False) -> str | None:
         return None if not said or said[0] in "什啥不" else said
     if found := _ZH_AM.search(text) or _ZH_SURNAME.search(text):
         return found["name"]
-    if asked and (found := _ANSWER_NAME.fullmatch(text.strip())):
-        said = found["zh"] or found["name"]
-        return None if said.split()[0].lower() in _NO_NAME | {"yes", "sure"} else said
+    if asked and (found := _ANSWER_NAME.match(text.strip())):
+        said = (found["zh"] or found["name"] or found["small"].title()).rstrip(".")
+        return None if said.split()[0].lower().rstrip(".") in _NO_NAME else said
     return None
 
 
