@@ -49,7 +49,8 @@ _CODE = (
     r"|[ap]m\b))"
 )
 _NO_CODE = re.compile(
-    r"\d+(?:st|nd|rd|th|am|pm|x|kg|g|cm|mm|m|km|gb|mb|tb|w|v|mah|k|d|h|hrs?|mins?|pcs|days?)"
+    r"\d+(?:-?inch(?:es)?|st|nd|rd|th|am|pm|x|kg|g|cm|mm|m|km|gb|mb|tb|w|v|mah|k|d|h|hrs?|mins?"
+    r"|pcs|days?)"
     r"|(?:19|20)\d\d-\d\d?-\d\d?|\d{1,2}/\d{1,2}(?:/\d{2,4})?",
     re.IGNORECASE,
 )
@@ -68,7 +69,8 @@ _ZH_LABELS = {
 }
 _NUMBER_WORD = r"(?:numbers?|nos?\.?|nr\.?|ids?|codes?|references?|ref\.?|\#)"
 _LINK = (
-    r"(?P<link>(?:\s*(?:[:：#=,(\"“']|\b(?:is|was|are|were|it['’]?s|will\sbe|now|actually|should\sbe|called"
+    r"(?P<link>(?:\s*(?:[:：#=,(\"“']|\b(?:is|was|are|were|it['’]?s|will\sbe|now|actually"
+    r"|should\sbe|called"
     rf"|has\schanged\sto|(?:is|was)n['’]t|(?:is|was)\snot|not|please|{_NUMBER_WORD})(?![A-Za-z]))"
     r"){0,4}\s*)"
 )
@@ -206,7 +208,8 @@ _STREET = (
     r"|Parade|Row|Walk|Hill|Gardens?|Park|Broadway|Quay|Circle|Passage|Yard|Green|Grove|Mews)"
 )
 _LITTLE = (
-    r"(?:of|the|a|an|and|or|in|on|at|by|to|from|for|with|is|are|was|more|less|minutes?|hours?|days?"
+    r"(?:of|the|a|an|and|or|in|on|at|by|to|from|for|with|is|are|was|more|less|minutes?|hours?"
+    r"|days?"
     r"|people|miles?|times?|items?|pieces?|hotels?|restaurants?|places?|options?)\b"
 )
 _ADDRESS = re.compile(

@@ -36,7 +36,7 @@ _NO_NAME = frozenset(
     "fine ok okay new monday tuesday wednesday thursday friday saturday sunday ridiculous "
     "unacceptable terrible great awful amazing wonderful perfect urgent british english american "
     "chinese german french spanish already yes sure why what who how maybe later none nothing it "
-    "oh ah ha haha um hmm yeah yep nope well actually old let some mr mrs ms miss dr prof "
+    "oh ah ha haha uh um hmm yeah yep yup nope well actually old let some mr mrs ms miss dr prof "
     "that this wait thanks thank hello hi hey please my".split()
 )
 _SURNAMES = (
@@ -113,7 +113,8 @@ _TROUBLE = re.compile(
     r"\b(?:is|are|was|were|got|came|arrived|seems|screen|it['’]s|['’]s) (?:\w+ )?(?:broken"
     r"|damaged|defective|faulty|cracked|dead|stuck|torn|scratched|late|delayed|missing|lost"
     r"|incomplete)\b"
-    r"|\b(?:broke down|broken down|stopped (?:\w+ing)|keeps? (?:\w+ing)|crash(?:es|ed|ing)"
+    r"|\b(?:broke down|broken down|stopped (?:\w+ing)|(?<!you )keeps? (?:\w+ing)|crash(?:es|ed"
+    r"|ing)"
     r"|leak(?:s|ed|ing)|overheat\w*|fail(?:s|ed) to|malfunction\w*|smok(?:es|ing)|blinks red)\b"
     r"|\b(?:do|does|did|wo|would|is|are|was)(?: not|n['’]t) (?:\w+ )?(?:work|connect|turn|switch"
     r"|load|start|open|charg|heat|respond|fit|print|play|sync|boot|cool|arriv|come|show|ring"
@@ -142,7 +143,8 @@ _TROUBLE = re.compile(
     re.IGNORECASE,
 )
 _SOLVED = re.compile(
-    r"\b(?:it|that|this|everything|all|which|\w+) (?:\w+ )?works? (?:now|again|fine|perfectly"
+    r"\b(?:it|that|this|everything|all|which|\w+) (?:(?!else)\w+ )?works? (?:now|again|fine"
+    r"|perfectly"
     r"|well now)\b|\bworking (?:now|again)\b"
     r"|\b(?:is|are|was|been|got|it['’]s|that['’]s) (?:now |all |already |finally )?(?:fixed"
     r"|solved|resolved|sorted(?: out)?|repaired)\b|\bproblem is gone\b"
@@ -201,7 +203,9 @@ _PROMISES = re.compile(
     re.IGNORECASE,
 )
 _NO_PROMISE = re.compile(
-    r"[?？]\s*$|^\s*(?:if|once|when|after|unless)\b|\b(?:will|shall) (?:not|need|have to)\b"
+    r"[?？]\s*$|^\s*(?:if|once|when|after|unless|to)\b"
+    r"|^\s*(?:please|just|make sure|confirm|let me know)\b[^.]*\band (?:i|we)\b|\b(?:will"
+    r"|shall) (?:not|need|have to)\b"
     r"|\bwon['’]t\b"
     r"|\byou(?:['’]ll| will) (?:need|have to|be asked)\b|\bhappy to\b|\bglad to\b"
     r"|\bnot\b[^,;]{0,12}\b(?:send|refund|replace)\b"
