@@ -207,6 +207,34 @@ def backup(
     typer.echo(f"Saved to {file}: to use it, give it as --database sqlite:///{file}")
 
 
+@app.command()
+def forget(
+    customer: Annotated[str | None, typer.Option(help="Whose memories.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Of all customers.")] = False,
+    older_than: Annotated[
+        str | None, typer.Option(help="Those said longer ago, such as 365d, 8w or 12h.")
+    ] = None,
+    unrecalled: Annotated[
+        str | None, typer.Option(help="Those neither said nor recalled for so long.")
+    ] = None,
+    keep: Annotated[int | None, typer.Option(help="All but the last so many.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    data_dir: DataDir = None,
+    database: Database = None,
+) -> None:
+    """Forget memories by policy, the settings' own if none is given; pinned ones stay."""
+    from app.forgetting import forget_by, policy_from
+
+    settings = _settings(data_dir=data_dir, database=database)
+    policy = policy_from(settings, older_than, unrecalled, keep)
+    if (customer is None) == (not everybody):
+        msg = "whose memories? Say --customer NAME, or --all"
+        raise InvalidInput(msg)
+    with _open(settings) as store:
+        for line in forget_by(store, settings, policy, customer, dry_run=dry_run):
+            typer.echo(line)
+
+
 @key_app.command("reset")
 def key_reset(data_dir: DataDir = None, database: Database = None) -> None:
     """Make a new key; the service takes it from its next start on."""

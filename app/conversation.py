@@ -8,6 +8,7 @@ from memory import (
     ConversationMemory,
     Encoder,
     MemoryStore,
+    Policy,
     Scope,
     append,
     facts,
@@ -39,4 +40,12 @@ def conversation_memory(
         summarize=settings.summarize, embeddings=encoder, background=False,
         writer=verbatim if settings.facts == "off" else _WITH_FACTS, digest_writer=by_model,
         update=append if settings.facts == "off" else supersede,
+        policy=policy_of(settings),
     )  # fmt: skip
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What the settings say of forgetting."""
+    return Policy.days(
+        settings.forget_after_days, settings.forget_unrecalled_days, settings.max_records
+    )

@@ -59,7 +59,7 @@ def authorize(
         raise Problem(401, "unauthorized", "Unauthorized", detail, WWW_Authenticate="Bearer")
 
 
-def _named(kind: str, encoded: str) -> str:
+def named(kind: str, encoded: str) -> str:
     """A name from a path; it comes percent-encoded, so that it may contain a slash."""
     try:
         name = unquote(encoded, errors="strict")
@@ -70,14 +70,14 @@ def _named(kind: str, encoded: str) -> str:
 
 
 def _customer(customer: Annotated[str, Path(examples=["ada"])]) -> str:
-    return _named("customer", customer)
+    return named("customer", customer)
 
 
 def _scope(
     customer: Annotated[str, Depends(_customer)],
     session: Annotated[str, Path(examples=["default"])],
 ) -> Scope:
-    return Scope(customer=customer, session=_named("session", session))
+    return Scope(customer=customer, session=named("session", session))
 
 
 StoreDep = Annotated[MemoryStore, Depends(_store)]

@@ -24,7 +24,7 @@ from app.embeddings import ENGLISH, open_embeddings
 from app.language import advice
 from app.llm import open_llm
 from app.readiness import Readiness
-from app.routes import chat, customers, health, page, prompt
+from app.routes import card, chat, customers, health, memories, page, prompt
 from app.settings import Settings
 from memory import InvalidInput, MemoryStore, open_store
 
@@ -99,7 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(page.router)
-    for router in (chat.router, prompt.router, customers.router):
+    for router in (chat.router, prompt.router, customers.router, memories.router, card.router):
         app.include_router(router, dependencies=[Depends(authorize)])
     app.add_api_route(
         "/openapi.json", _openapi(app), include_in_schema=False, dependencies=[Depends(authorize)]

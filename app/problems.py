@@ -44,6 +44,12 @@ class Problem(HTTPException):
         }
 
 
+def no_such_customer(customer: str) -> Problem:
+    """Nothing is stored about a customer."""
+    detail = f"There is no customer {customer!r}."
+    return Problem(404, "no-such-customer", "No such customer", detail)
+
+
 def problem_of(error: BaseException) -> Problem:
     """The problem that an exception means to a client."""
     match error:

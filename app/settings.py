@@ -69,6 +69,15 @@ class Settings(BaseSettings):
         10.0, ge=0, description="seconds that a turn waits for the one before it in its session"
     )
     max_message_bytes: int = Field(32_768, gt=0, description="the longest message, in bytes")
+    forget_after_days: float | None = Field(
+        None, gt=0, le=36_500, description="memories older than that are forgotten"
+    )
+    forget_unrecalled_days: float | None = Field(
+        None, gt=0, le=36_500, description="so are those not recalled for so long"
+    )
+    max_records: int | None = Field(
+        None, ge=1, description="memories kept of a customer, the last said or recalled"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what is logged"
     )

@@ -1,6 +1,7 @@
 """Conversational memory for LangChain: buffer, summary and FAISS vector over one database."""
 
 from memory.buffer import BufferMemory
+from memory.card import Card
 from memory.conversation import ConversationMemory
 from memory.embeddings import EmbeddedEmbeddings, Encoder, embedded
 from memory.errors import (
@@ -58,6 +59,7 @@ __all__ = [
     "Add",
     "BufferMemory",
     "Candidates",
+    "Card",
     "Change",
     "ConversationMemory",
     "EmbeddedEmbeddings",

@@ -230,15 +230,10 @@ def overruled(connection: Connection, owner: Owner, records: Sequence[Record]) -
 
 
 def drop(
-    connection: Connection, owner: Owner, record_id: str, *, hide: bool = False, spare: bool = False
+    connection: Connection, owner: Owner, record_id: str, *, hide: bool = False
 ) -> Record | None:
-    """Delete a record with its vector, and return it.
-
-    With ``hide`` the messages that quote it leave prompts; ``spare`` what is protected.
-    """
+    """Delete a record with its vector; with ``hide`` the messages that quote it leave prompts."""
     record = by_id(connection, owner, record_id)
-    if record is not None and spare and record.protected:
-        return None
     if record is not None:
         connection.execute(_DELETE, key(owner, seq=record.seq))
         connection.execute(_DELETE_VECTOR, key(owner, seq=record.seq))

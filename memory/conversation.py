@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr
 
 from memory import readers, retrieval, updates, writers
 from memory.base import StoredMemory
+from memory.card import Card, card
 from memory.clock import now
 from memory.embeddings import Encoder
 from memory.errors import InvalidInput
@@ -182,6 +183,11 @@ class ConversationMemory(StoredMemory):
     def history(self, slot: str | None = None) -> list[Record]:
         """The facts of a slot, or of all: what holds and what held before, the oldest first."""
         return self.vector.history(slot)
+
+    def card(self) -> Card | None:
+        """The customer at a glance; None if there is no such customer."""
+        self.vector.write()
+        return card(self.store, self.scope.owner, self.policy, self.count_tokens)
 
     def recalled_for(self, turn: Turn) -> list[Recalled]:
         """What was recalled for an answered turn, less what has been forgotten since."""

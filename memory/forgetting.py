@@ -17,15 +17,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+import sqlalchemy as sa
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from memory import customers
-from memory.changes import drop
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import WHERE, Owner, key
-from memory.database import Database
+from memory.database import Database, run
 from memory.errors import InvalidInput
+from memory.summaries import hide_messages
 from memory.types import Record
 
 EVERY = timedelta(days=1)  # how often a digest looks what a policy has outlived
@@ -35,6 +36,14 @@ _RECORDS = text(
     f"SELECT id, text, at, expires_at, pinned, source FROM records {WHERE} ORDER BY seq"
 )
 _RECALLED = text(f"SELECT at, recalled FROM turns {WHERE} AND recalled IS NOT NULL")
+_FOUND = text(
+    f"SELECT seq, id, text, messages, pinned, source FROM records {WHERE} AND id IN :ids"
+).bindparams(sa.bindparam("ids", expanding=True))
+_DELETE = text(f"DELETE FROM records {WHERE} AND seq = :seq")
+_DELETE_VECTOR = text(f"DELETE FROM vectors {WHERE} AND seq = :seq")
+_QUOTED = text(
+    f"SELECT session, seq, id, text FROM messages {WHERE} AND forgotten = 0 AND id IN :ids"
+).bindparams(sa.bindparam("ids", expanding=True))
 _CLAIM = text(f"UPDATE customers SET swept = :now {WHERE} AND swept <= :before")
 
 Reason = Literal["expired", "age", "unrecalled", "count"]
@@ -61,6 +70,16 @@ class Policy:
         if self.max_records is not None and self.max_records < 1:
             msg = f"max_records is {self.max_records}: give at least 1, or None for no limit"
             raise InvalidInput(msg)
+
+    @classmethod
+    def days(
+        cls, max_age: float | None, unrecalled_for: float | None, max_records: int | None
+    ) -> Policy:
+        """A policy whose times are given in days."""
+        age, unrecalled = (
+            None if days is None else timedelta(days=days) for days in (max_age, unrecalled_for)
+        )
+        return cls(age, unrecalled, max_records)
 
     def __bool__(self) -> bool:
         """Whether it sets any limit."""
@@ -149,11 +168,7 @@ class Forgetting:
             with self._database.write() as connection:
                 if customers.lock(connection, owner) is None:
                     return
-                for one in found[start : start + _AT_ONCE]:
-                    drop(
-                        connection, owner, one.id, hide=one.reason in {"expired", "age"},
-                        spare=one.reason != "expired",
-                    )  # fmt: skip
+                _forget(connection, owner, found[start : start + _AT_ONCE])
                 customers.move_generation(connection, owner)
 
     def due(self, owner: Owner) -> bool:
@@ -162,6 +177,29 @@ class Forgetting:
         values = key(owner, now=to_stamp(at), before=to_stamp(at - EVERY))
         with self._database.write() as connection:
             return bool(connection.execute(_CLAIM, values).rowcount)
+
+
+def _forget(connection: Connection, owner: Owner, found: Sequence[Forgotten]) -> None:
+    reasons = {one.id: one.reason for one in found}
+    rows = [
+        row
+        for row in connection.execute(_FOUND, key(owner, ids=list(reasons))).all()
+        if reasons[row.id] == "expired" or not (row.pinned or row.source == "person")
+    ]
+    for row in rows:
+        run(connection, _DELETE, key(owner, seq=row.seq))
+        run(connection, _DELETE_VECTOR, key(owner, seq=row.seq))
+    quoted = {
+        (message, row.text)
+        for row in rows
+        if reasons[row.id] in {"expired", "age"}
+        for message in json.loads(row.messages)
+    }
+    if quoted:
+        said = connection.execute(_QUOTED, key(owner, ids=[message for message, _ in quoted])).all()
+        hide_messages(
+            connection, owner, [(m.session, m.seq) for m in said if (m.id, m.text) in quoted]
+        )
 
 
 def _kept(connection: Connection, owner: Owner) -> list[Kept]:

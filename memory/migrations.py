@@ -119,8 +119,21 @@ def m003_keep_what_is_being_said(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE sessions ADD COLUMN saying TEXT"))
 
 
-def m004_add_swept(connection: Connection) -> None:
-    """When a customer's records were last held against the policy of forgetting."""
+def m004_add_forgetting(connection: Connection) -> None:
+    """The last facts of a slot are found at once; a customer is swept once a day."""
+    connection.execute(text("DROP INDEX records_by_slot"))
+    connection.execute(
+        text(
+            "CREATE INDEX records_by_slot ON records (tenant, customer, slot, at) "
+            "WHERE slot IS NOT NULL"
+        )
+    )
+    connection.execute(
+        text(
+            "CREATE INDEX records_replaced ON records (tenant, customer, superseded_by) "
+            "WHERE superseded_by IS NOT NULL"
+        )
+    )
     connection.execute(text("ALTER TABLE customers ADD COLUMN swept BIGINT NOT NULL DEFAULT 0"))
 
 
@@ -128,7 +141,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
     m003_keep_what_is_being_said,
-    m004_add_swept,
+    m004_add_forgetting,
 )
 
 

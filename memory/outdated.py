@@ -77,6 +77,8 @@ class Outdated:
         return [*holds, *outdated] if keep else holds
 
     def _replaces(self, record: Record) -> str:
+        if record.source == "person":  # whatever says the old is out of sight, and so is this
+            return "; put right by a person"
         return "".join(
             f"; replaces {old.value} of {old.at:%Y-%m-%d}"
             for old in self._before.get(record.id, ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from memory import customers
 from memory.clock import now, to_stamp
 from memory.customers import WHERE, Owner, key
-from memory.database import Database
+from memory.database import Database, run
 from memory.extractive import Sentence
 from memory.types import Scope
 
@@ -37,7 +37,7 @@ _ADD = text(
     "at) VALUES (:tenant, :customer, :session, :version, :watermark, :text, :tokens, :source, :at)"
 )
 _HIDE = text(f"UPDATE messages SET forgotten = 1 {WHERE} AND seq = :seq")
-_COVERED = text(f"SELECT 1 FROM segments {_SESSION} AND first <= :seq AND last >= :seq LIMIT 1")
+_COVERED = text(f"SELECT 1 FROM segments {_SESSION} AND first <= :last AND last >= :first LIMIT 1")
 _DROP_SEGMENTS = text(f"DELETE FROM segments {_SESSION}")
 _DROP_OLD = text(
     f"DELETE FROM summaries {_SESSION} AND version < "
@@ -129,14 +129,27 @@ class Summaries:
 
 
 def hide_message(connection: Connection, owner: Owner, session: str, seq: int) -> None:
-    """Take a message out of every prompt to come; the transcript keeps it.
+    """Take a message out of every prompt to come; see ``hide_messages``."""
+    hide_messages(connection, owner, [(session, seq)])
 
-    Where it was folded into a summary, all that was made from it goes, old versions too; the
+
+def hide_messages(
+    connection: Connection, owner: Owner, messages: Iterable[tuple[str, int]]
+) -> None:
+    """Take messages (session, seq) out of every prompt to come; the transcript keeps them.
+
+    Where one was folded into a summary, all that was made from it goes, old versions too; the
     watermark stays, and the summary is made again from the messages when it is next read.
     """
-    connection.execute(_HIDE, key(owner, seq=seq))
-    where = key(owner, session=session)
-    if connection.execute(_COVERED, {**where, "seq": seq}).first() is not None:
-        connection.execute(_DROP_SEGMENTS, where)
-        connection.execute(_DROP_OLD, where)
-        connection.execute(_EMPTY, where)
+    spans: dict[str, tuple[int, int]] = {}
+    for session, seq in messages:
+        first, last = spans.get(session, (seq, seq))
+        spans[session] = min(first, seq), max(last, seq)
+        run(connection, _HIDE, key(owner, seq=seq))
+    for session, (first, last) in spans.items():
+        where = key(owner, session=session)
+        covered = connection.execute(_COVERED, {**where, "first": first, "last": last})
+        if covered.first() is not None:
+            connection.execute(_DROP_SEGMENTS, where)
+            connection.execute(_DROP_OLD, where)
+            connection.execute(_EMPTY, where)

@@ -149,7 +149,7 @@ class VectorMemory(StoredMemory):
 
         What no digest has turned into records yet can be changed too.
         """
-        self._write_all()
+        self.write()
         self.store.records.apply(self.scope.owner, changes)
 
     def correct(self, record_id: str, **given: Any) -> Record | None:
@@ -167,7 +167,7 @@ class VectorMemory(StoredMemory):
             InvalidInput: it holds no longer, or what is given cannot be.
         """
         _check(given)
-        self._write_all()
+        self.write()
         return self.store.records.correct(self.scope.owner, record_id, given, self._facts_in)
 
     def _facts_in(self, record: Record) -> list[Record]:
@@ -199,7 +199,7 @@ class VectorMemory(StoredMemory):
 
         What else says the same leaves prompts with it (see ``memory.withdrawals``).
         """
-        self._write_all()
+        self.write()
         if self.store.records.get(self.scope.owner, record_id) is None:
             return False
         self.store.records.apply(self.scope.owner, [Forget(record_id)])
@@ -212,7 +212,7 @@ class VectorMemory(StoredMemory):
         Returns:
             What goes, with the reason of each; with ``dry_run`` it stays.
         """
-        self._write_all()
+        self.write()
         forgetting = self.store.forgetting
         found = forgetting.outlived(self.scope.owner, policy or self.policy, now())
         if found and not dry_run:
@@ -226,7 +226,8 @@ class VectorMemory(StoredMemory):
             if index.expired(now()):
                 self.forget(Policy())
 
-    def _write_all(self) -> None:
+    def write(self) -> None:
+        """Turn the messages that no digest has seen into records, without embedding them."""
         while self._write():
             pass
 

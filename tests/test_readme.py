@@ -93,7 +93,7 @@ def test_the_routes_are_those_of_the_service(tmp_path: Path) -> None:
     }
     told = {
         (method, path)
-        for methods, path in re.findall(r"^\| ((?:`[A-Z]+`, )?`?[A-Z]+) (/v1\S+)` \|", README, re.M)
+        for methods, path in re.findall(r"^\| ((?:`[A-Z]+`, )*`?[A-Z]+) (/v1\S+)` \|", README, re.M)
         for method in re.findall(r"[A-Z]+", methods)
     }
     assert told == there

@@ -7,11 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.dependencies import ChainDep, CustomerDep, ScopeDep, StoreDep
-from app.problems import Problem
+from app.problems import Problem, no_such_customer
 from app.schemas import (
     Deleted,
-    MemoryItem,
-    MemoryList,
     MessageItem,
     MessageList,
     RecalledItem,
@@ -22,14 +20,12 @@ from app.schemas import (
     SessionList,
     SummaryItem,
 )
-from memory import SLOTS, Scope
+from memory import Scope
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
-Slot = Annotated[str | None, Query(description=f"only facts of it: {', '.join(SLOTS)}")]
-History = Annotated[bool, Query(description="also what has been superseded")]
 
 
 @router.get("/sessions")
@@ -86,31 +82,6 @@ def delete_session(scope: ScopeDep, store: StoreDep) -> Deleted:
     return Deleted(deleted=deleted)
 
 
-@router.get("/memories")
-def memories(
-    customer: CustomerDep,
-    store: StoreDep,
-    limit: Limit = 100,
-    before: Before = None,
-    slot: Slot = None,
-    history: History = False,
-) -> MemoryList:
-    """The records of the customer's external memory, newest first."""
-    owner = Scope(customer=customer).owner
-    found = store.records.newest(owner, limit + 1, before, slot=slot, history=history)
-    page = found[:limit]
-    return MemoryList(
-        memories=[
-            MemoryItem(id=r.id, text=r.text, at=r.at, role=r.role, session=r.session,
-                       messages=list(r.messages), superseded_by=r.superseded_by,
-                       valid_to=r.valid_to, expires_at=r.expires_at, slot=r.slot, value=r.value,
-                       source=r.source, pinned=r.pinned)
-            for r in page
-        ],
-        next=page[-1].seq if len(found) > limit else None,
-    )  # fmt: skip
-
-
 @router.post("/recall")
 def recall(customer: CustomerDep, body: RecallRequest, chain: ChainDep) -> RecallResponse:
     """Find what bears on a query in the customer's memory, best first."""
@@ -123,8 +94,7 @@ def erase(customer: CustomerDep, store: StoreDep) -> Deleted:
     """Delete everything about the customer."""
     deleted = store.erase(Scope(customer=customer).owner)
     if not deleted:
-        detail = f"There is no customer {customer!r}."
-        raise Problem(404, "no-such-customer", "No such customer", detail)
+        raise no_such_customer(customer)
     return Deleted(deleted=deleted)
 
 

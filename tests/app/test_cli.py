@@ -275,3 +275,35 @@ def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
         assert "memory-service:" in done.stderr
+
+
+def test_forget_tries_first_and_forgets_by_policy(tmp_path: Path) -> None:
+    """A dry run lists what would go; a policy and a customer have to be named."""
+    said = [
+        {"role": "customer", "text": "I had a dog once.", "at": "2020-01-01T00:00:00Z"},
+        {"role": "customer", "text": "I have a cat."},
+    ]
+    file = tmp_path / "past.jsonl"
+    lines = [json.dumps({"customer": who, "messages": said}) for who in ("ada", "bob")]
+    file.write_text("\n".join(lines))
+    assert run("import", str(file), data=tmp_path).returncode == 0
+    for wrong, advice in (
+        (["--older-than", "365d"], "--customer NAME, or --all"),
+        (["--all"], "--older-than 365d"),
+        (["--all", "--older-than", "soon"], "'soon' is no time: give 365d"),
+        (["--all", "--keep", "0"], "at least 1"),
+        (["--customer", "eve", "--keep", "1"], "no customer 'eve'"),
+    ):
+        done = run("forget", *wrong, data=tmp_path)
+        assert done.returncode == 1
+        assert advice in done.stderr
+    tried = run("forget", "--all", "--older-than", "365d", "--dry-run", data=tmp_path)
+    assert tried.stdout.count("2020-01-01 age: I had a dog once.") == 2
+    assert "2 memories of 2 customers would go." in tried.stdout
+    done = run("forget", "--customer", "ada", "--older-than", "52w", data=tmp_path)
+    assert done.stdout.splitlines() == [
+        "ada: 1 memories (age 1)", "1 memories of 1 customers are gone.",
+    ]  # fmt: skip
+    again = run("forget", "--all", "--older-than", "365d", data=tmp_path)
+    assert "bob: 1 memories (age 1)" in again.stdout
+    assert "ada" not in again.stdout

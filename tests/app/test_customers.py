@@ -128,7 +128,14 @@ def test_the_api_describes_itself(service: Running) -> None:
     examples = "".join(e["value"] for e in stream["examples"].values())
     for event in ("recalled", "token", "done", "error"):
         assert f"event: {event}" in examples
-    for name in ("ChatRequest", "PromptRequest", "RecallRequest", "RecalledItem"):
+    for name in (
+        "ChatRequest",
+        "PromptRequest",
+        "RecallRequest",
+        "RecalledItem",
+        "MemoryChange",
+        "NewMemory",
+    ):
         properties = document["components"]["schemas"][name]["properties"].values()
         assert any("examples" in p for p in properties), name
 

@@ -99,7 +99,7 @@ def fact(store: MemoryStore, slot: str = "order_number") -> Record:
 
 def history(store: MemoryStore) -> list[Record]:
     """The superseded records, newest first."""
-    return [r for r in store.records.newest(NOW.owner, 1000) if r.superseded_by is not None]
+    return [r for r in store.records.newest(NOW.owner, 1000, history=True) if r.superseded_by]
 
 
 def quoting(store: MemoryStore, text: str = SAID) -> Record:
@@ -263,7 +263,9 @@ def test_a_corrected_record_keeps_its_id_and_a_fact_its_history(
     with pytest.raises(InvalidInput, match="correct the one in its place"):
         memory.vector.correct(history(store)[0].id, value="D-4004")
     assert memory.vector.delete(before.id)
-    assert not [r for r in store.records.newest(NOW.owner, 99) if r.slot == "order_number"]
+    assert not [
+        r for r in store.records.newest(NOW.owner, 99, history=True) if r.slot == "order_number"
+    ]
     assert not memory.vector.delete(before.id)
     assert memory.vector.correct(before.id, value="B-2002") is None
 

@@ -1,0 +1,75 @@
+"""Forgetting by policy from the console."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+from app.conversation import conversation_memory, policy_of
+from app.embeddings import open_embeddings
+from app.settings import Settings
+from memory import InvalidInput, MemoryStore, Policy, Scope
+
+_SPAN = re.compile(r"(\d{1,6})\s?([hdw]?)")
+_UNITS = {"h": "hours", "d": "days", "": "days", "w": "weeks"}
+_SHOWN = 10  # memories a customer that a dry run shows
+
+
+def policy_from(
+    settings: Settings, older_than: str | None, unrecalled: str | None, keep: int | None
+) -> Policy:
+    """The policy of the options, or of the settings where there is none of them.
+
+    Raises:
+        InvalidInput: an option cannot be read, or there is no policy at all.
+    """
+    policy = Policy(_span("--older-than", older_than), _span("--unrecalled", unrecalled), keep)
+    policy = policy or policy_of(settings)
+    if not policy:
+        msg = "forget what? Say --older-than 365d, --unrecalled 90d or --keep 1000"
+        raise InvalidInput(msg)
+    return policy
+
+
+def forget_by(
+    store: MemoryStore, settings: Settings, policy: Policy, customer: str | None, *, dry_run: bool
+) -> Iterator[str]:
+    """Forget, of one customer or all, and say what went; nothing goes in a dry run.
+
+    Raises:
+        InvalidInput: there is no such customer.
+    """
+    owners = [
+        owner for owner in store.owners() if customer is None or owner == ("default", customer)
+    ]
+    if customer is not None and not owners:
+        msg = f"there is no customer {customer!r}"
+        raise InvalidInput(msg)
+    encoder = open_embeddings(settings.embeddings)
+    total = 0
+    for tenant, name in owners:
+        scope = Scope(tenant=tenant, customer=name)
+        memory = conversation_memory(store, scope, settings, encoder)
+        found = memory.forget(policy, dry_run=dry_run)
+        total += len(found)
+        if found:
+            counted = Counter(one.reason for one in found)
+            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(counted.items()))
+            yield f"{name}: {len(found)} memories ({reasons})"
+        for one in found[:_SHOWN] if dry_run else ():
+            yield f"  {one.at:%Y-%m-%d} {one.reason}: {' '.join(one.text.split())[:80]}"
+        if dry_run and len(found) > _SHOWN:
+            yield f"  and {len(found) - _SHOWN} more"
+    yield f"{total} memories of {len(owners)} customers {'would go' if dry_run else 'are gone'}."
+
+
+def _span(option: str, given: str | None) -> timedelta | None:
+    if given is None:
+        return None
+    found = _SPAN.fullmatch(given.strip().lower())
+    if found is None or int(found[1]) == 0:
+        msg = f"{option} {given!r} is no time: give 365d, 8w or 12h"
+        raise InvalidInput(msg)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -1,0 +1,120 @@
+"""/v1/customers/{customer}/memories: what is remembered, put right by a person or by policy."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, status
+
+from app.conversation import policy_of
+from app.dependencies import ChainDep, CustomerDep, SettingsDep, StoreDep, named
+from app.problems import Problem, no_such_customer
+from app.schemas import (
+    Deleted,
+    ForgetRequest,
+    ForgetResponse,
+    ForgottenItem,
+    MemoryChange,
+    MemoryItem,
+    MemoryList,
+    NewMemory,
+)
+from memory import SLOTS, InvalidInput, Scope
+
+router = APIRouter(prefix="/v1/customers/{customer}", tags=["memories"])
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
+Slot = Annotated[str | None, Query(description=f"only facts of it: {', '.join(SLOTS)}")]
+History = Annotated[bool, Query(description="also what has been superseded")]
+
+
+def _memory_id(memory: Annotated[str, Path(description="the `id` of a memory")]) -> str:
+    return named("memory", memory)
+
+
+MemoryDep = Annotated[str, Depends(_memory_id)]
+
+
+@router.get("/memories")
+def memories(
+    customer: CustomerDep,
+    store: StoreDep,
+    limit: Limit = 100,
+    before: Before = None,
+    slot: Slot = None,
+    history: History = False,
+) -> MemoryList:
+    """The records of the customer's external memory, newest first."""
+    owner = Scope(customer=customer).owner
+    found = store.records.newest(owner, limit + 1, before, slot=slot, history=history)
+    page = found[:limit]
+    return MemoryList(
+        memories=[MemoryItem.of(record) for record in page],
+        next=page[-1].seq if len(found) > limit else None,
+    )
+
+
+@router.post("/memories", status_code=status.HTTP_201_CREATED)
+def add_memory(customer: CustomerDep, body: NewMemory, chain: ChainDep) -> MemoryItem:
+    """Add a memory by hand; it is of no session, and no policy forgets it."""
+    given = body.model_dump(exclude_unset=True)
+    return MemoryItem.of(chain.memory(Scope(customer=customer)).vector.remember(**given))
+
+
+@router.get("/memories/{memory}")
+def one_memory(customer: CustomerDep, memory: MemoryDep, store: StoreDep) -> MemoryItem:
+    """One memory, also one that has been replaced."""
+    found = store.records.get(Scope(customer=customer).owner, memory)
+    if found is None:
+        raise _no_memory(customer, memory)
+    return MemoryItem.of(found)
+
+
+@router.put("/memories/{memory}")
+def change_memory(
+    customer: CustomerDep, memory: MemoryDep, body: MemoryChange, chain: ChainDep
+) -> MemoryItem:
+    """Correct, pin or date a memory.
+
+    Another text or value is a correction, and beats everything: no later prompt shows the old,
+    wherever it stood. The id stays. `pinned` and `expires_at` alone take nothing along.
+    """
+    given = body.model_dump(exclude_unset=True)
+    found = chain.memory(Scope(customer=customer)).vector.correct(memory, **given)
+    if found is None:
+        raise _no_memory(customer, memory)
+    return MemoryItem.of(found)
+
+
+@router.delete("/memories/{memory}")
+def delete_memory(customer: CustomerDep, memory: MemoryDep, chain: ChainDep) -> Deleted:
+    """Forget a memory, with all that says the same: no later prompt shows it."""
+    if not chain.memory(Scope(customer=customer)).vector.delete(memory):
+        raise _no_memory(customer, memory)
+    return Deleted(deleted={"records": 1})
+
+
+@router.post("/forget")
+def forget(
+    customer: CustomerDep, body: ForgetRequest, chain: ChainDep, store: StoreDep,
+    settings: SettingsDep,
+) -> ForgetResponse:  # fmt: skip
+    """Forget by policy, the service's own if none is given; `dry_run` only says what would go."""
+    scope = Scope(customer=customer)
+    policy = policy_of(settings) if body.policy is None else body.policy.policy()
+    if not policy:
+        msg = "there is no policy: give max_age_days, unrecalled_days or max_records in `policy`"
+        raise InvalidInput(msg)
+    if store.records.state(scope.owner).generation == 0:
+        raise no_such_customer(customer)
+    found = chain.memory(scope).forget(policy, dry_run=body.dry_run)
+    return ForgetResponse(
+        dry_run=body.dry_run,
+        forgotten=[ForgottenItem(id=f.id, text=f.text, at=f.at, reason=f.reason) for f in found],
+    )
+
+
+def _no_memory(customer: str, memory: str) -> Problem:
+    detail = f"Customer {customer!r} has no memory {memory!r}: GET .../memories lists them."
+    return Problem(404, "no-such-memory", "No such memory", detail)

@@ -1,0 +1,235 @@
+"""The customer at a glance, for a person who takes over; from rows, without a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy import text
+from sqlalchemy.engine import Connection, Row
+
+from memory import customers, sentences
+from memory.clock import from_stamp, now, to_stamp
+from memory.customers import WHERE, Owner, key
+from memory.forgetting import Policy
+from memory.slots import SLOTS
+from memory.store import MemoryStore
+from memory.summary import SummaryMemory
+from memory.types import CountTokens, Scope
+from memory.withdrawals import pattern
+
+PER_SLOT = 5  # facts shown of a slot, the last said; a person reads no more at a glance
+_EXCERPT = 200  # characters
+
+_SLOTS = text(f"SELECT DISTINCT slot FROM records {WHERE} AND slot IS NOT NULL")
+_FACTS = text(
+    "SELECT id, slot, value, text, at, valid_to, expires_at, source, pinned, role, session, "
+    f"messages FROM records {WHERE} AND slot = :slot AND superseded_by IS NULL "
+    "AND value IS NOT NULL AND (expires_at IS NULL OR expires_at > :now) "
+    "AND (at > :since OR pinned = 1 OR source = 'person') ORDER BY at DESC, seq DESC LIMIT :most"
+)
+_REPLACED = text(
+    f"SELECT superseded_by, value, text, valid_to FROM records {WHERE} "
+    "AND superseded_by IN :ids AND value IS NOT NULL ORDER BY valid_to"
+).bindparams(sa.bindparam("ids", expanding=True))
+_SOURCES = text(
+    f"SELECT id, session, role, text, at FROM messages {WHERE} AND session = :session "
+    "AND id IN :ids AND forgotten = 0"
+).bindparams(sa.bindparam("ids", expanding=True))
+_SESSIONS = text(
+    # Ordered by the session too, or SQLite reads all messages backwards for each of them.
+    "SELECT session, (SELECT at FROM messages m WHERE m.tenant = sessions.tenant "
+    "AND m.customer = sessions.customer AND m.session = sessions.session "
+    f"ORDER BY m.session DESC, m.seq DESC LIMIT 1) AS last FROM sessions {WHERE} ORDER BY last DESC"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a fact comes from: a message that a prompt may still show, or a person."""
+
+    made_by: str  # "message", "model" or "person"
+    message: str | None = None
+    session: str | None = None
+    role: str | None = None
+    at: datetime | None = None
+    excerpt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What was so before, and until when."""
+
+    value: str
+    text: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is known of a slot, with its source; ``id`` is the memory's, to correct it by."""
+
+    id: str
+    slot: str
+    label: str
+    value: str
+    text: str
+    since: datetime
+    pinned: bool
+    expires_at: datetime | None
+    source: Source
+    replaced: Replaced | None
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What an agent has promised, by when if a day was named, and whether that is past."""
+
+    fact: Fact
+    due: datetime | None
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """How the customer feels, as a model judged the last messages; no model does so yet."""
+
+    label: Literal["negative", "neutral", "positive"]
+    score: float
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class LastSession:
+    """The session in which the customer was heard last, in few words."""
+
+    session: str
+    last_message_at: datetime
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A customer at a glance.
+
+    ``facts`` come in the order of their slots, the last said first, at most ``PER_SLOT`` of
+    each; ``more`` names the slots that have others. ``problem`` is the last one that is still open.
+    ``mood`` is None until there is a model for it.
+    """
+
+    customer: str
+    facts: list[Fact]
+    more: list[str]
+    problem: Fact | None
+    promises: list[Promise]
+    mood: Mood | None
+    last_session: LastSession | None
+    last_contact: datetime | None
+    sessions: int
+
+
+def card(
+    store: MemoryStore,
+    owner: Owner,
+    policy: Policy,
+    count_tokens: CountTokens,
+    at: datetime | None = None,
+) -> Card | None:
+    """A customer's card as of ``at``, now if not given; None if there is no such customer.
+
+    It reads no more than the last facts of each slot, and the sessions that they come from.
+    """
+    at = at or now()
+    since = policy.since(at)
+    with store.database.read() as connection:
+        if customers.state(connection, owner).generation == 0:
+            return None
+        values = key(owner, now=to_stamp(at), since=to_stamp(since) if since else -(2**62))
+        rows: list[Row[Any]] = []
+        more: list[str] = []
+        for slot in connection.execute(_SLOTS, key(owner)).scalars().all():
+            # One more than is shown: to say that there are more.
+            found = connection.execute(_FACTS, {**values, "slot": slot, "most": PER_SLOT + 1}).all()
+            rows += found[:PER_SLOT]
+            more += [slot] * (len(found) > PER_SLOT)
+        facts = _facts(connection, owner, rows)
+        sessions = connection.execute(_SESSIONS, key(owner)).all()
+    order = {slot: place for place, slot in enumerate(SLOTS)}
+    shown = sorted(facts, key=lambda fact: order.get(fact.slot, len(order)))
+    due = {row.id: from_stamp(row.valid_to) for row in rows if row.valid_to is not None}
+    promises = [
+        Promise(fact, due.get(fact.id), fact.id in due and due[fact.id] < at)
+        for fact in shown
+        if fact.slot == "promise"
+    ]
+    latest = None
+    if sessions:
+        name, last = sessions[0]
+        scope = Scope(tenant=owner[0], customer=owner[1], session=name)
+        memory = SummaryMemory(
+            store=store, scope=scope, count_tokens=count_tokens, background=False
+        )
+        latest = LastSession(name, from_stamp(last), memory.load_memory_variables({})["summary"])
+    return Card(
+        customer=owner[1],
+        facts=[fact for fact in shown if fact.slot not in {"problem", "promise"}],
+        more=sorted(more, key=lambda slot: order.get(slot, len(order))),
+        problem=next((fact for fact in shown if fact.slot == "problem"), None),
+        promises=sorted(promises, key=lambda one: (one.due is None, one.due or at)),
+        mood=None,
+        last_session=latest,
+        last_contact=latest.last_message_at if latest else None,
+        sessions=len(sessions),
+    )
+
+
+def _facts(connection: Connection, owner: Owner, rows: Sequence[Any]) -> list[Fact]:
+    """Facts with their sources and with what they replaced."""
+    if not rows:
+        return []
+    said_in = {row.id: json.loads(row.messages) for row in rows}
+    wanted: dict[str, list[str]] = {}
+    for row in rows:
+        wanted.setdefault(row.session, []).extend(said_in[row.id])
+    messages = {
+        (message.session, message.id): message
+        for session, ids in wanted.items()
+        if ids
+        for message in connection.execute(_SOURCES, key(owner, session=session, ids=ids)).all()
+    }
+    ids = [row.id for row in rows]
+    before = {
+        row.superseded_by: Replaced(row.value, row.text, from_stamp(row.valid_to))
+        for row in connection.execute(_REPLACED, key(owner, ids=ids)).all()
+    }
+
+    def source(row: Any) -> Source:
+        for name in said_in[row.id] if row.source != "person" else ():
+            message = messages.get((row.session, name))
+            if message is not None:
+                return Source(
+                    row.source, message.id, message.session, message.role, from_stamp(message.at),
+                    _excerpt(message.text, row.value),
+                )  # fmt: skip
+        return Source(row.source)
+
+    return [
+        Fact(
+            row.id, row.slot, SLOTS.get(row.slot, row.slot.replace("_", " ").capitalize()),
+            row.value, row.text, from_stamp(row.at), bool(row.pinned),
+            from_stamp(row.expires_at) if row.expires_at is not None else None,
+            source(row), before.get(row.id),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _excerpt(said: str, value: str) -> str:
+    """The sentence with the value, or the beginning."""
+    found = pattern(value)
+    sentence = next((one for one in sentences.split(said) if found.search(one)), said.strip())
+    return sentence if len(sentence) <= _EXCERPT else f"{sentence[:_EXCERPT].rstrip()}…"

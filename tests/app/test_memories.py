@@ -1,0 +1,175 @@
+"""/v1/customers/{customer}/memories, /forget and /card: what a person puts right."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.app.conftest import Running
+
+MEMORIES = "/v1/customers/ada/memories"
+ASKED = "what was my order number?"
+
+
+def prompt(service: Running, session: str = "s1") -> str:
+    """The next prompt, as text."""
+    body = {"customer": "ada", "session": session, "message": ASKED}
+    return service.client.post("/v1/prompt", json=body).raise_for_status().text
+
+
+def memory_of(service: Running, text: str, role: str = "human") -> dict[str, Any]:
+    """The memory with a text."""
+    listed = service.client.get(MEMORIES, params={"limit": 1000}).json()["memories"]
+    found: dict[str, Any] = next(m for m in listed if m["text"] == text and m["role"] == role)
+    return found
+
+
+def test_a_correction_is_in_the_very_next_prompt(service: Running) -> None:
+    """The model repeats what it hears: the old number is gone from its answers too, and from
+    the earlier turn for which it was recalled. The id stays.
+    """
+    service.chat("My order number is 4417-XZ", session="monday")
+    service.chat(ASKED)
+    service.settle()
+    assert "4417-XZ" in prompt(service)
+    path = f"{MEMORIES}/{memory_of(service, 'My order number is 4417-XZ')['id']}"
+    changed = service.client.put(path, json={"text": "My order number is 9000-QQ"})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["source"] == "person"
+    for session in ("s1", "monday", "new"):
+        assert "4417" not in prompt(service, session)
+    assert "9000-QQ" in prompt(service)
+    service.settle()
+    assert "4417" not in prompt(service)
+    assert service.client.get(path).json()["text"] == "My order number is 9000-QQ"
+    transcript = service.client.get("/v1/customers/ada/sessions/monday/messages")
+    assert "4417" not in transcript.text, "hidden messages are in no list either"
+
+
+def test_a_deleted_memory_is_in_no_prompt(service: Running) -> None:
+    """Once; the second time there is no such memory."""
+    service.chat("My order number is 4417-XZ", session="monday")
+    path = f"{MEMORIES}/{_settled(service, 'My order number is 4417-XZ')}"
+    assert service.client.delete(path).json() == {"deleted": {"records": 1}}
+    assert "4417" not in prompt(service)
+    for method in ("DELETE", "GET"):
+        answer = service.client.request(method, path)
+        assert answer.status_code == 404
+        assert answer.json()["type"] == "urn:problem:no-such-memory"
+    assert service.client.put(path, json={"pinned": True}).status_code == 404
+
+
+def _settled(service: Running, text: str) -> str:
+    service.settle()
+    found: str = memory_of(service, text)["id"]
+    return found
+
+
+def test_a_memory_by_hand_is_recalled_corrected_and_shown(service: Running) -> None:
+    """A fact that a person adds is on the card; corrected, it says what it replaced."""
+    body = {"text": "Order number: 4417-XZ", "slot": "order_number", "value": "4417-XZ"}
+    made = service.client.post(MEMORIES, json=body)
+    assert made.status_code == 201, made.text
+    path = f"{MEMORIES}/{made.json()['id']}"
+    assert "4417-XZ" in prompt(service)
+    changed = service.client.put(path, json={"value": "9000-QQ", "pinned": True}).json()
+    assert (changed["text"], changed["value"]) == ("Order number: 9000-QQ", "9000-QQ")
+    assert "4417" not in prompt(service)
+    card = service.client.get("/v1/customers/ada/card").json()
+    (fact,) = card["facts"]
+    assert fact["id"] == made.json()["id"]
+    assert (fact["value"], fact["pinned"], fact["source"]["made_by"]) == ("9000-QQ", True, "person")
+    assert fact["replaced"]["value"] == "4417-XZ"
+    assert (card["mood"], card["sessions"], card["last_session"]) == (None, 0, None)
+    assert service.client.get("/v1/customers/nobody/card").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "nothing is to be changed"),
+        ({"text": None}, "leave it out"),
+        ({"pinned": None}, "leave it out"),
+        ({"text": ""}, "at least 1"),
+        ({"text": "  "}, "the text is empty"),
+        ({"text": 7}, "valid string"),
+        ({"pinned": "perhaps"}, "valid boolean"),
+        ({"expires_at": "yesterday"}, "valid datetime"),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "past: give a later time"),
+        ({"value": "x"}, "no fact"),
+        ({"colour": "red"}, "Extra inputs"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused(service: Running, body: Any, said: str) -> None:
+    """A problem document that says what to do, and nothing has changed."""
+    service.chat("hello")
+    path = f"{MEMORIES}/{_settled(service, 'hello')}"
+    before = service.client.get(path).json()
+    answer = service.client.put(path, json=body)
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+    assert service.client.get(path).json() == before
+
+
+def test_a_fact_by_hand_has_slot_and_value(service: Running) -> None:
+    """One without the other is refused, and so is text that no database takes."""
+    for body in (
+        {"text": "x", "slot": "name"}, {"text": "x", "value": "Bo"}, {"text": "a\0b"},
+        {"text": "x", "slot": "", "value": "y"}, {"slot": "name", "value": "Bo"},
+    ):  # fmt: skip
+        assert service.client.post(MEMORIES, json=body).status_code == 422, body
+    assert service.client.get(MEMORIES).json()["memories"] == []
+
+
+def test_pins_and_expiry_take_nothing_along(service: Running) -> None:
+    """The message stays in the prompt; null takes the expiry back."""
+    service.chat("My order number is 4417-XZ")
+    path = f"{MEMORIES}/{_settled(service, 'My order number is 4417-XZ')}"
+    before = prompt(service)
+    ends = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    changed = service.client.put(path, json={"pinned": True, "expires_at": ends}).json()
+    assert (changed["pinned"], changed["source"]) == (True, "message")
+    assert datetime.fromisoformat(changed["expires_at"]) == datetime.fromisoformat(ends)
+    assert service.client.put(path, json={"expires_at": None}).json()["expires_at"] is None
+    assert prompt(service) == before
+
+
+def test_forgetting_by_policy_tries_first(service: Running) -> None:
+    """The dry run says what would go and why; the run does it; a pinned memory stays."""
+    for n in range(3):
+        service.chat(f"message {n}")
+    pinned = _settled(service, "message 0")
+    service.client.put(f"{MEMORIES}/{pinned}", json={"pinned": True})
+    body = {"policy": {"max_records": 2}, "dry_run": True}
+    planned = service.client.post("/v1/customers/ada/forget", json=body).json()
+    assert planned["dry_run"]
+    assert len(planned["forgotten"]) == 4
+    assert {f["reason"] for f in planned["forgotten"]} == {"count"}
+    assert len(service.client.get(MEMORIES).json()["memories"]) == 6
+    done = service.client.post("/v1/customers/ada/forget", json={**body, "dry_run": False}).json()
+    assert done["forgotten"] == planned["forgotten"]
+    left = service.client.get(MEMORIES).json()["memories"]
+    assert [(m["text"], m["role"]) for m in left] == [("message 2", "ai"), ("message 0", "human")]
+
+
+def test_forgetting_needs_a_policy_and_a_customer(service: Running) -> None:
+    """Neither everything nor nobody is forgotten by mistake."""
+    path = "/v1/customers/ada/forget"
+    assert "no policy" in service.client.post(path, json={}).json()["detail"]
+    for policy in ({"max_age_days": 0}, {"max_records": 0}, {"max_age": 3}):
+        assert service.client.post(path, json={"policy": policy}).status_code == 422
+    assert service.client.post(path, json={"policy": {"max_records": 1}}).status_code == 404
+
+
+def test_the_settings_policy_is_applied(run_service: Any) -> None:
+    """The digest forgets by it, and the route takes it where none is given."""
+    service = run_service(max_records=2)
+    for n in range(3):
+        service.chat(f"message {n}")
+        service.settle()
+    assert len(service.client.get(MEMORIES).json()["memories"]) > 2, "looked at once a day only"
+    done = service.client.post("/v1/customers/ada/forget", json={}).json()
+    assert done["forgotten"]
+    assert len(service.client.get(MEMORIES).json()["memories"]) == 2
