@@ -41,10 +41,8 @@ _SOURCES = text(
     "AND id IN :ids AND forgotten = 0"
 ).bindparams(sa.bindparam("ids", expanding=True))
 _SESSIONS = text(
-    # Ordered by the session too, or SQLite reads all messages backwards for each of them.
-    "SELECT session, (SELECT at FROM messages m WHERE m.tenant = sessions.tenant "
-    "AND m.customer = sessions.customer AND m.session = sessions.session "
-    f"ORDER BY m.session DESC, m.seq DESC LIMIT 1) AS last FROM sessions {WHERE} ORDER BY last DESC"
+    f"SELECT session, at AS last FROM messages {WHERE} AND seq IN "
+    f"(SELECT max(seq) FROM messages {WHERE} GROUP BY session) ORDER BY at DESC, seq DESC"
 )
 
 

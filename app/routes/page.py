@@ -1,4 +1,4 @@
-"""The chat page at /, and its two files."""
+"""The chat page at /, and its files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from app.problems import Problem
 router = APIRouter(include_in_schema=False)
 
 _WEB = Path(__file__).parents[1] / "web"
-_TYPES = {"chat.js": "text/javascript", "style.css": "text/css", "index.html": "text/html"}
+_TYPES = {
+    "chat.js": "text/javascript",
+    "card.js": "text/javascript",
+    "style.css": "text/css",
+    "index.html": "text/html",
+}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",

@@ -4,6 +4,8 @@
  * idempotency key until it is answered, so that sending it again stores nothing twice.
  */
 
+import { wireCard } from "/web/card.js";
+
 const PAGE = 50; // messages read at a time
 const RECENT = 5; // customers offered for a quick choice
 const SHORT = { dateStyle: "medium", timeStyle: "short" };
@@ -73,7 +75,8 @@ async function call(method, path, body, signal) {
 }
 
 const read = async (path) => (await call("GET", path)).json();
-const sessionsPath = () => `/v1/customers/${encodeURIComponent(customer)}/sessions`;
+const customerPath = () => `/v1/customers/${encodeURIComponent(customer)}`;
+const sessionsPath = () => `${customerPath()}/sessions`;
 const readSessions = () => read(sessionsPath());
 const sessionPath = (name) => `${sessionsPath()}/${encodeURIComponent(name)}`;
 
@@ -201,6 +204,7 @@ function showState(text = "") {
 function openCustomer(name, wanted) {
   visit += 1;
   session = null;
+  byId("glance").hidePopover();
   customer = byId("customer").value = name;
   byId("turns").replaceChildren();
   return load(readSessions, (found) => {
@@ -483,6 +487,13 @@ field.addEventListener("keydown", onFieldKey);
 addEventListener("keydown", onKey);
 addEventListener("hashchange", () => location.hash.startsWith("#key=") && location.reload());
 
+/* What a correction has taken out of the conversation is shown no longer. */
+function reread() {
+  byId("turns").replaceChildren();
+  load(readMessages, showLatest);
+}
+
+wireCard({ where: customerPath, call, explain, changed: reread });
 takeKey();
 watchService();
 start();

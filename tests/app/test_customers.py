@@ -142,7 +142,7 @@ def test_the_api_describes_itself(service: Running) -> None:
 
 def test_the_page_forbids_foreign_and_inline_scripts(service: Running) -> None:
     """A strict Content-Security-Policy on every file of the page."""
-    for path in ("/", "/web/chat.js", "/web/style.css"):
+    for path in ("/", "/web/chat.js", "/web/card.js", "/web/style.css"):
         policy = service.client.get(path).headers["content-security-policy"]
         assert "default-src 'self'" in policy
         assert "unsafe" not in policy

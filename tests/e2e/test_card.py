@@ -1,0 +1,156 @@
+"""The customer's card in a real browser: seen at a glance, and put right by a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.test_page import CONTRAST, NAMELESS, SIDEWAYS, UNREACHABLE
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Model, OpenVisit
+
+ATTACK = "<img src=x onerror=alert(1)>"
+OPENER = "Customer at a glance"
+
+
+def add(api: httpx.Client, customer: str, slot: str, value: str, **more: Any) -> str:
+    """Add a fact by hand; its id."""
+    body = {"text": f"{slot}: {value}", "slot": slot, "value": value, **more}
+    made = api.post(f"/v1/customers/{customer}/memories", json=body).raise_for_status()
+    found: str = made.json()["id"]
+    return found
+
+
+def look(page: Page) -> None:
+    """Open the card and wait for what it shows."""
+    page.get_by_role("button", name=OPENER, exact=True).click()
+    expect(page.locator("#glance-parts")).to_be_visible()
+
+
+def test_the_card_shows_facts_with_their_sources(visit: OpenVisit, api: httpx.Client) -> None:
+    """Facts, problem and last session; what is not known says so; markup stays text."""
+    one = visit()
+    page = one.open("glance")
+    one.say("The lamp is cracked.")
+    add(api, "glance", "problem", f"the lamp is cracked {ATTACK}")
+    order = add(api, "glance", "order_number", "4417-XY")
+    path = f"/v1/customers/glance/memories/{order}"
+    api.put(path, json={"value": "4418-QQ"}).raise_for_status()
+    look(page)
+    card = page.get_by_role("complementary", name="Customer at a glance")
+    expect(card).to_contain_text("1 session · last heard")
+    expect(page.locator("#glance-problem .text")).to_have_text(f"the lamp is cracked {ATTACK}")
+    expect(card).to_contain_text("Nothing that is known.")
+    fact = page.locator("#glance-facts li")
+    expect(fact).to_have_count(1)
+    expect(fact.locator(".text")).to_have_text("4418-QQ")
+    expect(fact).to_contain_text("By a person")
+    expect(fact).to_contain_text(": 4417-XY")
+    expect(page.locator("#glance-summary")).not_to_be_empty()
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+
+
+def test_a_correction_is_asked_for_and_takes_the_old_away(
+    visit: OpenVisit, model: Model, api: httpx.Client
+) -> None:
+    """Keeping changes nothing; correcting changes the fact, the conversation that is shown, and
+    what the model is given next. The focus comes back to the button.
+    """
+    one = visit()
+    page = one.open("corrects")
+    one.say("My order is 4417-XY.")
+    add(api, "corrects", "order_number", "4417-XY")
+    look(page)
+    page.get_by_role("button", name="Correct: Order number 4417-XY").click()
+    dialog = page.get_by_role("dialog", name="Correct this fact")
+    expect(dialog.get_by_label("Order number")).to_be_focused()
+    dialog.get_by_role("button", name="Keep it").click()
+    expect(page.get_by_role("button", name="Correct: Order number 4417-XY")).to_be_focused()
+    expect(page.locator("#glance-facts .text")).to_have_text("4417-XY")
+    page.get_by_role("button", name="Correct: Order number 4417-XY").click()
+    dialog.get_by_label("Order number").fill("4418-QQ")
+    page.keyboard.press("Enter")
+    expect(page.locator("#glance-facts .text")).to_have_text("4418-QQ")
+    expect(page.locator("#glance-status")).to_contain_text("Corrected.")
+    expect(page.get_by_role("button", name="Correct: Order number 4418-QQ")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#turns")).not_to_contain_text("4417-XY")
+    one.say("Which order is mine?")
+    given = " ".join(str(message) for message in model.asked[-1])
+    assert "4417-XY" not in given
+    assert "4418-QQ" in given
+
+
+def test_a_fact_is_pinned_and_forgotten(visit: OpenVisit, api: httpx.Client) -> None:
+    """A pin is a toggle; forgetting asks first, and leaves the focus in the panel."""
+    one = visit()
+    page = one.open("forgets")
+    fact = add(api, "forgets", "email", "ada@example.org")
+    path = f"/v1/customers/forgets/memories/{fact}"
+    look(page)
+    pin = page.get_by_role("button", name="Pin: E-mail ada@example.org")
+    for pressed in ("true", "false"):
+        pin.click()
+        expect(pin).to_have_attribute("aria-pressed", pressed)
+        expect(pin).to_be_focused()
+        assert api.get(path).json()["pinned"] == (pressed == "true")
+    for choice, left in (("Keep it", 1), ("Forget", 0)):
+        page.get_by_role("button", name="Forget: E-mail ada@example.org").click()
+        dialog = page.get_by_role("dialog", name="Forget this fact?")
+        expect(dialog).to_contain_text("E-mail: ada@example.org")
+        dialog.get_by_role("button", name=choice, exact=True).click()
+        expect(page.locator("#glance-facts li")).to_have_count(left)
+    expect(page.locator("#glance-status")).to_have_text("Forgotten.")
+    expect(page.get_by_role("heading", name="Customer at a glance")).to_be_focused()
+    assert api.get(path).status_code == 404
+
+
+def test_what_goes_wrong_is_said(visit: OpenVisit, api: httpx.Client) -> None:
+    """A fact that is gone meanwhile, a service that is away; and nobody's card is empty."""
+    one = visit()
+    page = one.open("nobody")
+    page.get_by_role("button", name=OPENER, exact=True).click()
+    expect(page.locator("#glance-about")).to_have_text("Nothing is known yet.")
+    page.keyboard.press("Escape")
+    one.choose("trouble")
+    fact = add(api, "trouble", "name", "Bo")
+    look(page)
+    api.delete(f"/v1/customers/trouble/memories/{fact}").raise_for_status()
+    page.get_by_role("button", name="Pin: Name Bo").click()
+    expect(page.locator("#glance-trouble")).to_contain_text("No such memory")
+    page.keyboard.press("Escape")
+    page.route("**/card", lambda route: route.abort())
+    page.get_by_role("button", name=OPENER, exact=True).click()
+    expect(page.locator("#glance-trouble")).to_contain_text("not reached")
+    page.unroute("**/card")
+    page.locator("#glance-trouble button").click()
+    expect(page.locator("#glance-parts")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 820, 1400])
+def test_the_card_is_readable_and_in_reach(
+    visit: OpenVisit, api: httpx.Client, width: int, scheme: str
+) -> None:
+    """At every width, by touch and in the dark; each control has a name, each id is there once."""
+    one = visit(width=width, height=700, has_touch=True, color_scheme=scheme)
+    page = one.open("reachable")
+    add(api, "reachable", "name", "w" * 300, pinned=True)
+    add(api, "reachable", "problem", "the lamp is cracked")
+    look(page)
+    page.wait_for_timeout(300)  # it slides in
+    assert page.evaluate(SIDEWAYS) == []
+    assert page.evaluate(UNREACHABLE) == []
+    assert page.evaluate(NAMELESS) == []
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
+    assert len(ids) == len(set(ids))
+    found = page.evaluate(CONTRAST)
+    page.locator("#glance-problem [data-part=forget]").click()
+    found += page.evaluate(CONTRAST)
+    assert "the lamp is cracked" in [text for text, _ in found]
+    assert [(text, ratio) for text, ratio in found if ratio < 4.5] == []
