@@ -55,17 +55,15 @@ def test_the_card_shows_facts_with_their_sources(visit: OpenVisit, api: httpx.Cl
     expect(card).to_be_hidden()
 
 
-def test_a_correction_is_asked_for_and_takes_the_old_away(
-    visit: OpenVisit, model: Model, api: httpx.Client
-) -> None:
+def test_a_correction_is_asked_for_and_takes_the_old_away(visit: OpenVisit, model: Model) -> None:
     """Keeping changes nothing; correcting changes the fact, the conversation that is shown, and
     what the model is given next. The focus comes back to the button.
     """
     one = visit()
     page = one.open("corrects")
-    one.say("My order is 4417-XY.")
-    add(api, "corrects", "order_number", "4417-XY")
+    one.say("My order number is 4417-XY.")
     look(page)
+    expect(page.locator("#glance-facts li")).to_contain_text("Customer: “My order number is")
     page.get_by_role("button", name="Correct: Order number 4417-XY").click()
     dialog = page.get_by_role("dialog", name="Correct this fact")
     expect(dialog.get_by_label("Order number")).to_be_focused()
