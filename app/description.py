@@ -93,6 +93,7 @@ _SCHEMA = {
     },
 }
 _WHEN = {
+    400: "The body is no JSON in UTF-8.",
     401: "The key is missing or wrong.",
     404: "There is no such thing.",
     409: "It conflicts with what is under way or was sent before.",
@@ -134,7 +135,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     if operation.get("parameters"):
         found.add(422)
     if operation.get("requestBody"):
-        found |= {413, 422}
+        found |= {400, 413, 422}
     if path.count("{") > 1 or method == "delete":  # it names more than a customer
         found.add(404)
     return found

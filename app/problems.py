@@ -99,6 +99,12 @@ async def _answer(_request: Request, error: Exception) -> JSONResponse:
 
 async def _plain(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)
+    if error.status_code == 400:  # the framework's only one, and it does not say what to do
+        detail = (
+            "The body cannot be read: send JSON in UTF-8, not compressed, not nested deeply, and "
+            "with numbers of ordinary length."
+        )
+        return respond(Problem(400, "unreadable-body", "Unreadable body", detail))
     name = str(error.detail).lower().replace(" ", "-")[:60]
     problem = Problem(error.status_code, name, str(error.detail), str(error.detail))
     problem.headers = error.headers

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -46,6 +46,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _POLL_SECONDS = 0.1  # how often a waiting turn looks whether its session is free
 _KEEP_SECONDS = 1.0  # how often what has been said so far is kept
 _RENEW_SECONDS = 5.0  # how often a turn under way that says nothing new says that it is one
+_STOP_SECONDS = 2.0  # how long a model may take to be stopped
 _END_SECONDS = 5.0  # how long the end of the service waits for answers to be stored
 
 
@@ -131,12 +132,14 @@ class SupportChain:
         try:
             layout = await run_sync(partial(memory.layout, turn=turn), text)
             yield Given(turn, layout.recalled)
-            async for chunk in self._chunks(layout):
-                usage.update(_usage(chunk))
-                finished_well |= bool(chunk.response_metadata.get("finish_reason"))
-                if piece := _storable(str(chunk.text)):
-                    said.append(piece)
-                    yield Token(piece)
+            # Closed here and now when the client leaves: the model is to stop at once.
+            async with contextlib.aclosing(self._chunks(layout)) as chunks:
+                async for chunk in chunks:
+                    usage.update(_usage(chunk))
+                    finished_well |= bool(chunk.response_metadata.get("finish_reason"))
+                    if piece := _storable(str(chunk.text)):
+                        said.append(piece)
+                        yield Token(piece)
             if not "".join(said).strip():
                 failure = _silent(self._model.name)
             elif isinstance(self._model, OpenAIModel) and not finished_well:
@@ -219,22 +222,34 @@ class SupportChain:
                     raise
                 await asyncio.sleep(_POLL_SECONDS)
 
-    async def _chunks(self, layout: Layout) -> AsyncIterator[AIMessageChunk]:
-        stream = self._chain.astream(layout)
-        limit = self._settings.llm_timeout
+    async def _chunks(self, layout: Layout) -> AsyncGenerator[AIMessageChunk, None]:
+        """What the model says; it is stopped when this is closed."""
+        chunks: asyncio.Queue[AIMessageChunk | None] = asyncio.Queue()
+
+        async def read() -> None:
+            try:
+                async for chunk in self._chain.astream(layout):
+                    chunks.put_nowait(chunk)
+            finally:
+                chunks.put_nowait(None)
+
+        # In a task, because only a cancellation ends LangChain's generators at once: closed from
+        # outside, those within stay as they are, and the model goes on for a client that has left.
+        reading = asyncio.create_task(read())
         try:
             while True:
-                # Not wait_for: it can swallow a cancellation (CPython 3.11), and the model
-                # would go on for a client that has left.
-                try:
-                    async with asyncio.timeout(limit):
-                        chunk = await anext(stream)
-                except StopAsyncIteration:
-                    return
+                # Not wait_for: it can swallow a cancellation (CPython 3.11).
+                async with asyncio.timeout(self._settings.llm_timeout):
+                    chunk = await chunks.get()
+                if chunk is None:
+                    break
                 yield chunk
+            await reading  # raises what the model failed with
         finally:
-            with contextlib.suppress(Exception):
-                await stream.aclose()  # type: ignore[attr-defined]
+            reading.cancel()
+            await asyncio.wait([reading], timeout=_STOP_SECONDS)
+            if reading.done() and not reading.cancelled():
+                reading.exception()  # seen, so that nobody logs it as unseen
 
     async def _hold(self, memory: ConversationMemory, turn: Turn, said: list[str]) -> None:
         """Keep the session's lease, and what has been said, while the turn is under way."""
@@ -299,6 +314,12 @@ def _model_problem(error: Exception, name: str) -> Problem:
         return problem_of(error)
     # Not its text: a server's error may repeat the prompt, or the key.
     _logger.warning("the model %s failed: %s", name, type(error).__name__)
+    if type(error).__name__.endswith(("AuthenticationError", "PermissionDeniedError")):
+        detail = (
+            f"The model {name} refuses its key. The message is kept: set "
+            "MEMORY_SERVICE_LLM_API_KEY, start the service again and send it again."
+        )
+        return Problem(502, "model-key", "Model refuses its key", detail)
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
         detail = f"The model {name} did not answer in time. The message is kept: send it again."
         return Problem(504, "model-timeout", "Model too slow", detail)

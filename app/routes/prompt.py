@@ -16,6 +16,7 @@ router = APIRouter(tags=["chat"])
 def prompt(body: PromptRequest, chain: ChainDep) -> PromptResponse:
     """Lay out the prompt for a message; no model is asked and nothing is stored."""
     memory = chain.memory(Scope(customer=body.customer, session=body.session))
+    memory.check(body.message)
     layout = memory.layout(body.message)
     messages = convert_to_openai_messages(layout.messages)
     assert isinstance(messages, list)

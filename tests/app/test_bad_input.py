@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -108,8 +109,9 @@ def test_bytes_that_are_not_utf8_are_refused(service: Running) -> None:
         "/v1/chat", content=b'{"customer": "ada", "message": "\xff\xfe"}',
         headers={"content-type": "application/json"},
     )  # fmt: skip
-    assert 400 <= answer.status_code < 500
+    assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
+    assert "JSON in UTF-8" in answer.json()["detail"]
 
 
 def test_a_message_over_the_limit_is_refused_and_one_at_the_limit_is_not(
@@ -154,6 +156,33 @@ def test_a_body_that_is_no_request_is_a_problem(service: Running, body: bytes) -
     assert document["type"].startswith("urn:problem:")
     assert document["status"] == 422
     assert document["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"customer": "ada", "message": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        b'{"customer": "ada", "message": ' + b"9" * 5_000 + b"}",
+        gzip.compress(b'{"customer": "ada", "message": "x"}'),
+    ],
+    ids=["open", "deep", "a long number", "compressed"],
+)
+@pytest.mark.parametrize("path", ["/v1/chat", "/v1/prompt", "/v1/customers/ada/recall"])
+def test_a_body_that_cannot_be_read_says_what_can(service: Running, path: str, body: bytes) -> None:
+    """Nested beyond all measure, a number of thousands of digits, compressed: 400."""
+    answer = service.client.post(path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:problem:unreadable-body"
+    assert "JSON in UTF-8" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("text", "word"), [("", "at least 1"), (" \n", "empty"), ("\0", "NUL")])
+def test_a_prompt_refuses_what_chat_refuses(service: Running, text: str, word: str) -> None:
+    """For somebody's own model too."""
+    answer = service.client.post("/v1/prompt", json={"customer": "ada", "message": text})
+    assert answer.status_code == 422
+    assert word in answer.json()["detail"]
 
 
 def test_a_message_too_long_for_the_model_is_refused(run_service) -> None:

@@ -124,6 +124,20 @@ def test_a_model_that_fails_is_a_clear_error_and_the_message_is_kept(
     assert transcript(scripted) == [("human", "hello", "failed")]
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_model_that_refuses_the_key_says_which_setting_it_is(
+    scripted: Running, double: OpenAIDouble, whole: bool
+) -> None:
+    """To send it again would not help; the key itself is not repeated, and the message is kept."""
+    double.key = "another-key"
+    problem = scripted.chat("hello").json() if whole else stream(scripted, "hello")[-1][1]
+    assert problem["type"] == "urn:problem:model-key"
+    assert problem["status"] == 502
+    assert "MEMORY_SERVICE_LLM_API_KEY" in problem["detail"]
+    assert "another-key" not in str(problem)
+    assert transcript(scripted) == [("human", "hello", "failed")]
+
+
 def test_a_model_that_stops_in_the_middle_leaves_what_it_said(
     scripted: Running, double: OpenAIDouble
 ) -> None:
@@ -152,6 +166,7 @@ def test_a_client_that_goes_away_stops_the_model(scripted: Running, double: Open
     said = transcript(scripted)[-1]
     assert said[0] == "ai"
     assert 0 < len(said[1]) < len(double.reply)
+    assert double.gone.wait(5)  # and not only when somebody collects the garbage
     double.delay, double.reply = 0, "ten"
     assert scripted.chat("go on").status_code == 200
 
@@ -160,6 +175,7 @@ def test_a_client_that_waits_for_the_whole_answer_may_leave_too(
     scripted: Running, double: OpenAIDouble
 ) -> None:
     """Without streaming a client that hangs up stops the model as well."""
+    scripted.chat("hello")  # a first turn takes longer
     double.reply, double.delay = " ".join(str(i) for i in range(500)), 0.02
     with pytest.raises(httpx.ReadTimeout):
         scripted.client.post(
