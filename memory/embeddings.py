@@ -71,11 +71,13 @@ def pull() -> Path:
 class EmbeddedEmbeddings(Embeddings):
     """sentence-transformers/all-MiniLM-L6-v2 without a network, a GPU or PyTorch.
 
-    Vectors equal sentence-transformers' own (cosine > 0.9999). One thread; safe to share
-    between threads. Raises WeightsMissing if the installed weights are gone or damaged.
+    In whole numbers of 8 bits: vectors are near sentence-transformers' own (a cosine of 0.995 on
+    average), and a text's vector is the same whatever is embedded beside it. One thread; safe to
+    share between threads. Raises WeightsMissing if the installed weights are gone or damaged.
     """
 
-    model_name = "sentence-transformers/all-MiniLM-L6-v2"
+    # Not the original's name alone: vectors made in floats are compared with floats'.
+    model_name = "sentence-transformers/all-MiniLM-L6-v2 int8"
     dimension = minilm.WIDTH
 
     def __init__(self) -> None:
