@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,10 +14,11 @@ from memory.customers import Owner
 from memory.embeddings import Encoder
 from memory.indexes.customer import CustomerIndex
 from memory.records import News, Records, Seen
-from memory.types import Floats, Update, Writer
+from memory.types import Floats, Record, Update, Writer
 from memory.writers import written
 
 EMBED_AT_READ = 32  # how many records a read embeds before it makes do with what there is
+ASKED = 256  # questions whose vectors are kept for the records that they become
 MAX_RECORDS = 50_000  # over all customers held; a record takes some 3 kB
 
 
@@ -51,7 +52,30 @@ class IndexCache:
         self._update = update
         self._max_records = max_records
         self._entries: OrderedDict[Owner, _Entry] = OrderedDict()
+        self._asked: OrderedDict[int, Floats] = OrderedDict()  # by the hash of the text
         self._lock = threading.Lock()
+
+    def question(self, text: str) -> Floats:
+        """The vector (d,) of what somebody asks, and may say again in the turn that follows."""
+        with self._lock:
+            vector = self._asked.get(hash(text))
+        if vector is None:
+            (vector,) = self._encoder.encode([text])
+            with self._lock:
+                self._asked[hash(text)] = vector
+                while len(self._asked) > ASKED:
+                    self._asked.popitem(last=False)
+        return vector.copy()
+
+    def encode(self, records: Sequence[Record]) -> Floats:
+        """The vectors (n, d) of records, at least one; that of a question is made already."""
+        texts = [record.text for record in records]
+        with self._lock:
+            known = {t: v for t in texts if (v := self._asked.get(hash(t))) is not None}
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        if missing:
+            known.update(zip(missing, self._encoder.encode(missing), strict=True))
+        return np.stack([known[text] for text in texts])
 
     @contextmanager
     def reading(self, owner: Owner, embed: int = EMBED_AT_READ) -> Iterator[CustomerIndex]:
@@ -70,7 +94,7 @@ class IndexCache:
             self._catch_up(owner, entry)
             missing = entry.index.without_vector()[:embed]
             if missing:
-                entry.index.add_vectors(self._encoder.encode([r.text for r in missing]))
+                entry.index.add_vectors(self.encode(missing))
             yield entry.index
         self._evict(keep=owner)
 
@@ -78,6 +102,7 @@ class IndexCache:
         """Let go of a customer's index."""
         with self._lock:
             self._entries.pop(owner, None)
+            self._asked.clear()  # some may be this customer's
 
     def _catch_up(self, owner: Owner, entry: _Entry) -> None:
         news = self._records.since(owner, entry.seen, self._encoder.dimension)

@@ -227,6 +227,8 @@ class ConversationMemory(StoredMemory):
     # --- inside --------------------------------------------------------------------------
 
     def _parts(self, question: str, turn: Turn | None = None) -> _Parts:
+        # Begun first: it needs no rows, and takes longer than reading them.
+        vector = self.vector.embedding(question) if question.strip() else None
         self.vector.expire()
         with self.store.database.read():  # one transaction, one state of the rows
             summary = self.summary.current()
@@ -239,7 +241,7 @@ class ConversationMemory(StoredMemory):
             if turn is not None:
                 shown.add(turn.question.id)
             recalled = self.vector.recall(
-                question, self.recall_tokens, without=shown, outdated=False
+                question, self.recall_tokens, without=shown, outdated=False, vector=vector
             )
         return _Parts(summary.text, window, recalled)
 

@@ -59,8 +59,8 @@ def lock(connection: Connection, owner: Owner) -> int | None:
 
 def state(connection: Connection, owner: Owner) -> State:
     """The customer's counters."""
-    row = connection.execute(_STATE, key(owner)).first()
-    return State(*row) if row else State()
+    rows = run(connection, _STATE, key(owner)).fetchall()
+    return State(*rows[0]) if rows else State()
 
 
 def move_generation(connection: Connection, owner: Owner) -> None:

@@ -27,6 +27,8 @@ from memory.presence import Presence
 
 BUSY_SECONDS = 5.0  # how long a write waits for another process's lock
 
+_IDLE = 8  # most connections that are kept for reading
+
 _UNAVAILABLE = (
     ("locked", "another process holds the database: try again, or stop that process"),
     ("readonly", "the database is read-only: give this user the right to write it"),
@@ -83,7 +85,8 @@ class Database:
         # SQLite has one writer at a time. Its connection is kept, because another's would have
         # to read the pages again that this one has just written.
         self._writer = threading.RLock()
-        self._kept: Connection | None = None
+        self._kept: list[Connection] = []
+        self._idle: list[Connection] = []  # for reading
         self._closed = False
         self.presence: Presence | None = None  # of this process, where the database is a file
         parsed = _parse(url)
@@ -104,8 +107,7 @@ class Database:
                 connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
             )
             sa.event.listen(self.engine, "connect", _configure_sqlite)
-            sa.event.listen(self.engine, "begin", _begin_sqlite)
-            # Weakly: the connection that is kept keeps the engine, and that would keep this.
+            # Weakly: a connection that is kept keeps the engine, and that would keep this.
             let_go = weakref.WeakMethod(self._let_go)
             sa.event.listen(
                 self.engine, "engine_disposed", lambda _: (method := let_go()) and method()
@@ -113,10 +115,8 @@ class Database:
         else:
             self.engine = _postgres(parsed)
         sa.event.listen(self.engine, "handle_error", _explain)
-        if self.dialect == "sqlite":
-            self._reading = self.engine.execution_options(begin="BEGIN")
-        else:
-            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        # Of Postgres: on SQLite every transaction is a snapshot.
+        self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     def check_open(self) -> None:
         """Raise StoreError if it was closed: the engine would connect anew, and store on."""
@@ -132,7 +132,7 @@ class Database:
             yield outer
             return
         self.check_open()
-        with self._reading.begin() as connection:
+        with self._snapshot() as connection:
             self._local.connection = connection
             try:
                 yield connection
@@ -149,20 +149,9 @@ class Database:
             return
         with self._writer:
             self.check_open()  # it may have been closed while this waited
-            connection, self._kept = self._kept or self.engine.connect(), None
-            driver = _driver(connection)
-            try:
-                # IMMEDIATE: a deferred transaction that turns into a write can fail half-way.
-                driver.execute("BEGIN IMMEDIATE")
+            # IMMEDIATE: a deferred transaction that turns into a write can fail half-way.
+            with self._transaction("BEGIN IMMEDIATE", self._kept, 1) as connection:
                 yield connection
-                driver.execute("COMMIT")
-            except BaseException as error:
-                driver.rollback()
-                connection.close()
-                if isinstance(error, sqlite3.Error) and (explained := _explained(error)):
-                    raise explained from error
-                raise
-            self._kept = connection
 
     def try_write(self, patience: float) -> None:
         """Write something that needs room, and take it away again.
@@ -184,13 +173,42 @@ class Database:
         finally:
             self._writer.release()
 
+    def _snapshot(self) -> contextlib.AbstractContextManager[Connection]:
+        if self.dialect == "sqlite":
+            return self._transaction("BEGIN", self._idle, _IDLE)
+        return self._snapshots.begin()
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str, kept: list[Connection], most: int) -> Iterator[Connection]:
+        """A transaction of SQLite's on a connection that is kept for the next one.
+
+        SQLAlchemy's pool and its beginning and ending take longer than what a turn reads.
+        """
+        pool = self.engine.pool
+        connection = _last(kept) or self.engine.connect()
+        driver = _driver(connection)
+        try:
+            driver.execute(begin)
+            yield connection
+            driver.execute("COMMIT")
+        except BaseException as error:
+            driver.rollback()
+            connection.close()
+            if isinstance(error, sqlite3.Error) and (explained := _explained(error)):
+                raise explained from error
+            raise
+        if self.engine.pool is pool and len(kept) < most:
+            kept.append(connection)
+        else:  # the engine was disposed of meanwhile, or there are enough
+            connection.close()
+
     def _let_go(self) -> None:
-        """Close the connection that is kept for writing, when the others are closed."""
+        """Close the connections that are kept, when the others are closed."""
         with self._writer:
-            if self._kept is not None:
-                self._kept.invalidate()
-                self._kept.close()
-                self._kept = None
+            for kept in (self._kept, self._idle):
+                while (connection := _last(kept)) is not None:
+                    connection.invalidate()
+                    connection.close()
 
     def scrub(self) -> None:
         """Bring what was deleted out of the files: on SQLite, empty the write-ahead log."""
@@ -251,7 +269,7 @@ def _create_private(path: Path) -> None:
 
 
 def _configure_sqlite(raw: Any, _record: Any) -> None:
-    raw.isolation_level = None  # transactions are begun in _begin_sqlite
+    raw.isolation_level = None  # transactions are begun in _transaction
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
@@ -260,11 +278,6 @@ def _configure_sqlite(raw: Any, _record: Any) -> None:
         "temp_store=MEMORY",
     ):
         raw.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    if begin := connection.get_execution_options().get("begin"):
-        connection.exec_driver_sql(begin)
 
 
 @contextlib.contextmanager
@@ -282,6 +295,14 @@ def _patient(connection: Connection, seconds: float) -> Iterator[None]:
             yield
         finally:  # others get this connection after us
             connection.exec_driver_sql(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+
+
+def _last(kept: list[Connection]) -> Connection | None:
+    """The connection that was used last: its pages are there still."""
+    try:
+        return kept.pop()  # not a look and then a pop: other threads read too
+    except IndexError:
+        return None
 
 
 def _driver(connection: Connection) -> Any:

@@ -76,8 +76,9 @@ class Summaries:
     def latest(self, scope: Scope) -> Summary:
         """The version in force; ``NO_SUMMARY`` if nothing was folded yet."""
         with self._database.read() as connection:
-            row = connection.execute(_LATEST, key(scope.owner, session=scope.session)).first()
-        return Summary(*row) if row else NO_SUMMARY
+            values = key(scope.owner, session=scope.session)
+            rows = run(connection, _LATEST, values).fetchall()
+        return Summary(*rows[0]) if rows else NO_SUMMARY
 
     def versions(self, scope: Scope) -> list[Summary]:
         """All versions, the oldest first."""

@@ -108,9 +108,9 @@ class Transcript:
     def window(self, scope: Scope, after: int = 0) -> list[Said]:
         """The session's messages after a sequence number, oldest first."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                _WINDOW, key(scope.owner, session=scope.session, after=after)
-            ).all()
+            rows = run(
+                connection, _WINDOW, key(scope.owner, session=scope.session, after=after)
+            ).fetchall()
         return [_said(row) for row in rows]
 
     def newest(self, scope: Scope, limit: int, before: int | None = None) -> list[Said]:
@@ -156,12 +156,12 @@ def make_message(
     return Message(message_id or new_id(), "", role, said, at or now(), tokens=tokens, data=data)
 
 
-def message_from(row: Row[Any]) -> Message:
-    """A message from a row that has ``COLUMNS``."""
+def message_from(row: Sequence[Any]) -> Message:
+    """A message from a row of ``COLUMNS``."""
+    seq, session, message_id, role, said, at, tokens, turn, data = row
     return Message(
-        id=row.id, session=row.session, role=row.role, text=row.text, at=from_stamp(row.at),
-        seq=row.seq, tokens=row.tokens, turn=row.turn,
-        data=json.loads(row.data) if row.data else None,
+        id=message_id, session=session, role=role, text=said, at=from_stamp(at), seq=seq,
+        tokens=tokens, turn=turn, data=json.loads(data) if data else None,
     )  # fmt: skip
 
 
@@ -207,9 +207,9 @@ def _known_ids(connection: Connection, scope: Scope, ids: Sequence[str]) -> set[
     return known
 
 
-def _said(row: Row[Any]) -> Said:
-    recalled = json.loads(row.recalled) if row.recalled else None
-    return Said(message_from(row), row.status, recalled)
+def _said(row: Sequence[Any]) -> Said:
+    *message, status, recalled = row
+    return Said(message_from(message), status, json.loads(recalled) if recalled else None)
 
 
 def _session(row: Row[Any]) -> Session:

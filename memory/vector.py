@@ -6,9 +6,10 @@ messages -> writer -> update -> rows;  rows -> retriever -> reader -> prompt
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,7 @@ class VectorMemory(StoredMemory):
         without: Collection[str] = (),
         at: datetime | None = None,
         outdated: bool = True,
+        vector: Future[Floats] | None = None,
     ) -> list[Recalled]:
         """The records that bear on ``query``, best first, within a token budget.
 
@@ -103,13 +105,11 @@ class VectorMemory(StoredMemory):
                 prompt).
             at: when it is asked; now, if not given.
             outdated: also the messages that say what holds no longer, after all others.
+            vector: of the query, from ``embedding``, if that was begun before.
         """
         budget = self.max_tokens if max_tokens is None else max_tokens
-        return readers.fitting(
-            self.ranked(query, without=without, at=at, outdated=outdated),
-            budget,
-            self.count_tokens,
-        )
+        found = self.ranked(query, without=without, at=at, outdated=outdated, vector=vector)
+        return readers.fitting(found, budget, self.count_tokens)
 
     def ranked(
         self,
@@ -118,22 +118,28 @@ class VectorMemory(StoredMemory):
         without: Collection[str] = (),
         at: datetime | None = None,
         outdated: bool = True,
+        vector: Future[Floats] | None = None,
     ) -> list[Recalled]:
         """All that the retriever finds for ``query``, best first; see ``recall``."""
         if not query.strip():
             return []
-        vector = self.encoder.encode([query])[0]
+        vector = vector or self.embedding(query)
         at = at or now()
         with self._cache.reading(self.scope.owner) as index:
             hidden = [(self.scope.session, message) for message in without]
             view = index.view(at, hidden, self.policy.since(at))
             missing = len(index.without_vector())
-            found = self._strategy(Query(query, vector, at), view)
+            found = self._strategy(_Asked(query, vector, at), view)  # type: ignore[arg-type]
             found = Outdated(index).explained(found, keep=outdated)
+        vector.result()  # what is wrong with the model is said also if nobody wanted the vector
         if missing:
             partial_search = f"; {missing} newer records searched by words only"
             found = [r.because(r.why + partial_search) for r in found]
         return found
+
+    def embedding(self, query: str) -> Future[Floats]:
+        """Begin to make the vector (d,) of a query, while rows are read and words are looked up."""
+        return self.store.aside(partial(self._cache.question, query))
 
     def index(self) -> AbstractContextManager[CustomerIndex]:
         """The customer's records, caught up with the rows, without embedding any."""
@@ -264,10 +270,11 @@ class VectorMemory(StoredMemory):
         fresh = records.unembedded(owner, state, _DIGEST_BATCH)
         if not fresh:
             return False
-        with self.index() as index:  # what a read has embedded already is not embedded again
+        # As a read does it, so that what either has embedded the other does not embed again.
+        with self._cache.reading(owner) as index:
             known = {r.id: v for r in fresh if (v := index.vector_of(r.id)) is not None}
         missing = [r for r in fresh if r.id not in known]
-        made = self.encoder.encode([r.text for r in missing]) if missing else ()
+        made = self._cache.encode(missing) if missing else ()
         known.update((r.id, v) for r, v in zip(missing, made, strict=True))
         vectors = np.stack([known[r.id] for r in fresh])
         changes = self._changes(fresh, vectors) if self._by_likeness else []
@@ -333,3 +340,21 @@ def _check(given: Mapping[str, Any]) -> None:
     if ends is not None and to_stamp(ends) <= to_stamp(now()):
         msg = f"expires_at is {ends.isoformat()}, which is past: give a later time, or delete it"
         raise InvalidInput(msg)
+
+
+_VECTOR: Any = Query.__dict__["vector"]  # where a query keeps it
+
+
+class _Asked(Query):
+    """A query whose vector is being made in another thread: whoever reads it waits for it.
+
+    A retriever that looks for words first does so meanwhile.
+    """
+
+    __slots__ = ()
+
+    def _vector(self) -> Floats:
+        vector: Floats | Future[Floats] = _VECTOR.__get__(self)
+        return vector.result() if isinstance(vector, Future) else vector
+
+    vector = property(_vector, _VECTOR.__set__)

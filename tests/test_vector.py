@@ -78,14 +78,14 @@ def test_a_read_embeds_at_most_32(store: MemoryStore, encoder: WordEncoder) -> N
     while left:
         encoder.asked.clear()
         found = memory.recall("parcel 99", 10_000)
-        assert len(encoder.asked) == min(EMBED_AT_READ, left) + 1
+        assert len([t for t in encoder.asked if t != "parcel 99"]) == min(EMBED_AT_READ, left)
         left -= min(EMBED_AT_READ, left)
         partly = f"; {left} newer records searched by words only"
         assert found[0].text == "parcel 99 went to street 99"
         assert all(r.why.endswith(partly) for r in found) if left else "only" not in found[0].why
     encoder.asked.clear()
-    memory.recall("parcel 99")
-    assert encoder.asked == ["parcel 99"]
+    memory.recall("parcel 98")
+    assert encoder.asked == ["parcel 98"]
     assert rows(store)["vectors"] == rows(store)["records"] == []
 
 
