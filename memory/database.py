@@ -13,6 +13,7 @@ import sqlite3
 import stat
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from memory.presence import Presence
 
 BUSY_SECONDS = 5.0  # how long a write waits for another process's lock
 
+_PAUSE = 0.02  # seconds between two tries to empty the write-ahead log
 _IDLE = 8  # most connections that are kept for reading
 
 _UNAVAILABLE = (
@@ -214,8 +216,17 @@ class Database:
         """Bring what was deleted out of the files: on SQLite, empty the write-ahead log."""
         self.check_open()
         if self.dialect == "sqlite":
+            until = time.monotonic() + BUSY_SECONDS
             with self.engine.connect() as connection:
-                _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                driver = _driver(connection)
+                # SQLite's own waiting would keep writers out, and a reader that wants to write
+                # in the end would wait for what waits for it.
+                driver.execute("PRAGMA busy_timeout=0")
+                try:
+                    while _is_blocked(driver) and time.monotonic() < until:
+                        time.sleep(_PAUSE)
+                finally:
+                    driver.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
 
     def close(self) -> None:
         """Close every connection; a private file is deleted."""
@@ -295,6 +306,12 @@ def _patient(connection: Connection, seconds: float) -> Iterator[None]:
             yield
         finally:  # others get this connection after us
             connection.exec_driver_sql(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+
+
+def _is_blocked(driver: Any) -> bool:
+    """Empty the write-ahead log, or say that somebody is reading or writing."""
+    ((blocked, _, _),) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return bool(blocked)
 
 
 def _last(kept: list[Connection]) -> Connection | None:

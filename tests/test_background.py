@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from threading import Event, current_thread
+from time import sleep
 
 import pytest
 
@@ -80,3 +81,21 @@ def test_nothing_runs_in_the_background_unless_it_is_wanted(store: MemoryStore) 
     assert rows(store)["records"] == []
     memory.digest()
     assert len(rows(store)["records"]) == 2
+
+
+def test_a_reader_can_write_while_the_log_is_being_emptied(store: MemoryStore) -> None:
+    """What was deleted is brought out of the files without keeping out who reads and then writes,
+    as a prompt does that makes a summary again; the log is emptied after it.
+    """
+    store.set_meta("a", "1")
+    with store.database.read() as connection:
+        connection.exec_driver_sql("SELECT * FROM meta").fetchall()
+        store.set_meta("a", "2")  # the log has what this reader must not see: it cannot be emptied
+        store.in_background("scrub", store.database.scrub)
+        sleep(0.2)
+        store.set_meta("a", "3")
+    store.wait()
+    assert store.database.path is not None
+    log = store.database.path.with_name(f"{store.database.path.name}-wal")
+    assert log.stat().st_size == 0
+    assert store.get_meta("a") == "3"
