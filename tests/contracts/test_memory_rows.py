@@ -77,6 +77,7 @@ def test_clear_leaves_no_row(make: Make, store: MemoryStore) -> None:
 
 def _bytes(store: MemoryStore) -> bytes:
     """The database file, after the write-ahead log went into it."""
+    store.wait()  # two who empty the log at once are in each other's way
     with closing(sqlite3.connect(str(store.database.path))) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert store.database.path is not None
