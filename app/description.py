@@ -12,12 +12,19 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.problems import MEDIA_TYPE
+from app.routes import card
 
 _AT = "2026-05-04T09:30:00Z"
 _RECALLED = {
     "id": "9c1f04b1", "text": "My order number is 4417-XZ", "score": 0.0328,
     "why": "lexical #1 (order), dense #2 (cosine 0.61)", "at": _AT, "messages": ["5a2d7c90"],
     "role": "human", "session": "monday",
+}  # fmt: skip
+_MEMORY = {
+    "id": "9c1f04b1", "text": "Order number: 4417-XZ", "at": _AT, "role": "human",
+    "session": "monday", "messages": ["5a2d7c90"], "superseded_by": None, "valid_to": None,
+    "expires_at": None, "slot": "order_number", "value": "4417-XZ", "source": "message",
+    "pinned": False,
 }  # fmt: skip
 _SESSION = {"session": "monday", "messages": 2, "created_at": _AT, "updated_at": _AT}
 _PROBLEM = {
@@ -54,14 +61,18 @@ EXAMPLES: dict[str, Any] = {
         ],
         "next": None,
     },
-    "MemoryList": {
-        "memories": [
-            {"id": "9c1f04b1", "text": "My order number is 4417-XZ", "at": _AT, "role": "human",
-             "session": "monday", "messages": ["5a2d7c90"], "superseded_by": None,
-             "expires_at": None}
+    "MemoryList": {"memories": [_MEMORY], "next": None},
+    "MemoryItem": _MEMORY,
+    "NewMemory": {"text": "Prefers to be called.", "slot": "preference", "value": "a call"},
+    "MemoryChange": {"value": "4418-XZ", "pinned": True},
+    "ForgetRequest": {"policy": {"max_age_days": 365, "max_records": 1000}, "dry_run": True},
+    "ForgetResponse": {
+        "dry_run": True,
+        "forgotten": [
+            {"id": "9c1f04b1", "text": "Order number: 4417-XZ", "at": _AT, "reason": "age"}
         ],
-        "next": None,
     },
+    "Card": card.EXAMPLE,
     "Deleted": {"deleted": {"messages": 2, "records": 2, "vectors": 2, "sessions": 1}},
     "Health": {"status": "ok", "model": "SmolLM2-135M-Instruct"},
     "Problem": _PROBLEM,

@@ -95,7 +95,7 @@ def delete_memory(customer: CustomerDep, memory: MemoryDep, chain: ChainDep) -> 
     return Deleted(deleted={"records": 1})
 
 
-@router.post("/forget")
+@router.post("/forget", responses={404: {"description": "There is no such customer."}})
 def forget(
     customer: CustomerDep, body: ForgetRequest, chain: ChainDep, store: StoreDep,
     settings: SettingsDep,
