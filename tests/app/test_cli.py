@@ -175,9 +175,11 @@ def test_a_bad_line_stops_an_import_before_it_begins(tmp_path: Path, line: str, 
 def test_conversations_without_a_name_are_called_after_file_and_line(tmp_path: Path) -> None:
     """Those of two files are not one; each file again stores nothing, from another folder too."""
     from app.importing import import_conversations
+    from app.settings import Settings
     from memory import Scope, open_store
     from tests.doubles import WordEncoder
 
+    settings = Settings()
     with open_store() as store:
         for name, text in (("a.jsonl", "my bike"), ("b\n\udcff.jsonl", "my car")):
             (tmp_path / "moved").mkdir(exist_ok=True)
@@ -185,7 +187,7 @@ def test_conversations_without_a_name_are_called_after_file_and_line(tmp_path: P
                 line = {"customer": "ada", "messages": [{"role": "customer", "text": text}]}
                 file.write_text(f"\n{json.dumps(line)}\n", encoding="utf-8")
                 first = file.parent == tmp_path
-                assert import_conversations(store, WordEncoder(), file) == (first, 1)
+                assert import_conversations(store, settings, WordEncoder(), file) == (first, 1)
         sessions = store.transcript.sessions(Scope("ada").owner)
         assert {s.session: s.messages for s in sessions} == {"a.jsonl:2": 1, "b_?.jsonl:2": 1}
 

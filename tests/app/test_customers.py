@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.app.conftest import Running
@@ -146,3 +148,25 @@ def test_the_page_forbids_foreign_and_inline_scripts(service: Running) -> None:
         policy = service.client.get(path).headers["content-security-policy"]
         assert "default-src 'self'" in policy
         assert "unsafe" not in policy
+
+
+def test_a_fact_and_what_it_replaced_can_be_asked_for(service: Running) -> None:
+    """``slot`` gives the facts of one kind, the current ones; ``history`` those before, too."""
+    service.chat("My order number is 4417-XZ", session="monday")
+    service.chat("Sorry, my order number is 4418-XZ, not 4417-XZ", session="tuesday")
+    service.settle()
+
+    def known(**params: str) -> list[dict[str, Any]]:
+        found = service.client.get("/v1/customers/ada/memories", params=params).json()["memories"]
+        return list(found)
+
+    (now,) = known(slot="order_number")
+    assert (now["value"], now["text"]) == ("4418-XZ", "Order number: 4418-XZ")
+    assert (now["slot"], now["source"]) == ("order_number", "message")
+    assert now["superseded_by"] is now["valid_to"] is None
+    newest, before = known(slot="order_number", history="true")
+    assert newest == now
+    assert (before["value"], before["superseded_by"]) == ("4417-XZ", now["id"])
+    assert before["valid_to"] == now["at"]
+    assert known(slot="email", history="true") == []
+    assert "4417-XZ" not in {m["value"] for m in known()}
