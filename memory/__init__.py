@@ -22,6 +22,7 @@ from memory.forgetting import Forgotten, Policy
 from memory.layout import Layout
 from memory.readers import as_messages, as_text
 from memory.retrieval import attention, dense, hops, hybrid, lexical, mmr, recency_weighted
+from memory.scoring import contextual
 from memory.slots import SLOTS
 from memory.store import MemoryStore, open_store
 from memory.summary import SummaryMemory
@@ -99,6 +100,7 @@ __all__ = [
     "attention",
     "check_name",
     "check_text",
+    "contextual",
     "count_tokens",
     "dense",
     "embedded",

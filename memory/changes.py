@@ -23,12 +23,12 @@ from memory.withdrawals import holds, pattern, plain, withdraw
 
 RECORD_COLUMNS = (
     "seq, id, session, role, text, at, messages, terms, superseded_by, valid_to, expires_at, "
-    "slot, value, source, pinned"
+    "slot, value, source, pinned, speaker"
 )
 _ADD = text(
     f"INSERT INTO records (tenant, customer, {RECORD_COLUMNS}) VALUES (:tenant, :customer, :seq, "
     ":id, :session, :role, :text, :at, :messages, :terms, :superseded_by, :valid_to, :expires_at, "
-    ":slot, :value, :source, :pinned) "
+    ":slot, :value, :source, :pinned, :speaker) "
     "ON CONFLICT (tenant, customer, id) DO UPDATE SET text = excluded.text, "
     "messages = excluded.messages, terms = excluded.terms, at = excluded.at, "
     "superseded_by = excluded.superseded_by, valid_to = excluded.valid_to, "
@@ -70,7 +70,7 @@ def insert(connection: Connection, owner: Owner, records: Sequence[Record]) -> N
                 terms=" ".join(r.terms or terms(r.text)), superseded_by=r.superseded_by,
                 valid_to=r.valid_to and to_stamp(r.valid_to),
                 expires_at=r.expires_at and to_stamp(r.expires_at), slot=r.slot, value=r.value,
-                source=r.source, pinned=int(r.pinned))
+                source=r.source, pinned=int(r.pinned), speaker=r.speaker)
             for i, r in enumerate(records)
         ],
     )  # fmt: skip
@@ -272,4 +272,5 @@ def record_from(row: Row[Any]) -> Record:
         valid_to=from_stamp(row.valid_to) if row.valid_to is not None else None,
         expires_at=from_stamp(row.expires_at) if row.expires_at is not None else None,
         slot=row.slot, value=row.value, source=row.source, pinned=bool(row.pinned),
+        speaker=row.speaker,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, SystemMessage
 from pydantic import Field, PrivateAttr
 
-from memory import readers, retrieval, updates, writers
+from memory import readers, updates, writers
 from memory.base import StoredMemory
 from memory.card import Card, card
 from memory.clock import now
@@ -23,6 +23,7 @@ from memory.forgetting import Forgotten, Policy
 from memory.indexes.customer import CustomerIndex
 from memory.layout import SUMMARY_HEADING, Layout, block, lay_out
 from memory.outdated import Outdated
+from memory.scoring import contextual
 from memory.summaries import Summary
 from memory.summary import SummaryMemory
 from memory.transcript import Said
@@ -69,7 +70,7 @@ class ConversationMemory(StoredMemory):
     writer: Writer = Field(default=writers.verbatim)
     digest_writer: Writer | None = None
     update: Update = Field(default=updates.append)
-    retriever: Retriever = Field(default=retrieval.hybrid)
+    retriever: Retriever = Field(default=contextual)
     reader: Reader = Field(default=readers.as_text)
     hops: int = Field(default=1, ge=1)
     policy: Policy = Field(default=Policy())

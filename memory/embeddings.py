@@ -36,6 +36,7 @@ WEIGHTS = Weight(
 )
 MAX_TOKENS = 256  # what the model was trained to read; the rest of a text is cut off
 
+_LATIN_ENDS = "\u0250"
 _BATCH_TOKENS = 1024  # more at once is no faster on one thread and takes more memory
 
 _logger = logging.getLogger(__name__)
@@ -160,6 +161,17 @@ class _Adapted:
 def adapt(embeddings: Embeddings) -> Encoder:
     """Any LangChain Embeddings, as the memory wants it."""
     return embeddings if isinstance(embeddings, EmbeddedEmbeddings) else _Adapted(embeddings)
+
+
+def trust(encoder: Encoder, text: str) -> float:
+    """How far a text's vector means something: the share of it in scripts the model knows.
+
+    The embedded model has learnt English; of others it is not known what they know.
+    """
+    if not isinstance(encoder, EmbeddedEmbeddings):
+        return 1.0
+    letters = [c for c in text if c.isalpha()]
+    return sum(c < _LATIN_ENDS for c in letters) / len(letters) if letters else 1.0
 
 
 _lock = Lock()

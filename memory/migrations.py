@@ -137,11 +137,17 @@ def m004_add_forgetting(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE customers ADD COLUMN swept BIGINT NOT NULL DEFAULT 0"))
 
 
+def m005_add_speaker(connection: Connection) -> None:
+    """Who said a record's words, by name."""
+    connection.execute(text("ALTER TABLE records ADD COLUMN speaker TEXT"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
     m003_keep_what_is_being_said,
     m004_add_forgetting,
+    m005_add_speaker,
 )
 
 

@@ -44,6 +44,11 @@ def fitting(recalled: list[Recalled], budget: int, count_tokens: CountTokens) ->
     return kept
 
 
+def most(budget: int) -> int:
+    """More records than fit into a budget, with some to pass over."""
+    return 2 * (budget // _SHORTEST + _MISSES)
+
+
 def line(recalled: Recalled) -> str:
     """A record as it stands in a prompt: who, when, what.
 

@@ -99,12 +99,19 @@ class Message:
     turn: str | None = None
     data: dict[str, Any] | None = None
 
+    @property
+    def speaker(self) -> str | None:
+        """The name of who said it, if the LangChain message had one."""
+        name = self.data and self.data.get("data", {}).get("name")
+        return name if isinstance(name, str) and name.strip() else None
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One remembered thing: its text, where it comes from, and what became of it.
 
-    ``messages`` are the ids of its source messages and ``role`` who said it. The ``id`` is
+    ``messages`` are the ids of its source messages and ``role`` who said it, ``speaker`` by name
+    if the message gave one. The ``id`` is
     derived from what the record says and its sources, so that writing it twice is writing it
     once. ``terms`` are its lexical terms, kept so that old text is never tokenised again.
 
@@ -131,6 +138,7 @@ class Record:
     source: str = "message"
     pinned: bool = False
     corrects: tuple[str, ...] | None = None
+    speaker: str | None = None
 
     @property
     def protected(self) -> bool:
@@ -170,11 +178,53 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: its text, its unit vector (d floats), and the time it is asked."""
+    """What is looked for: its text, its unit vector (d floats), and the time it is asked.
+
+    ``trust`` says how far the vector means something, from 0 (the embedding model does not know
+    the language) to 1. No more than the first ``limit`` finds are used, so a strategy may spare
+    itself the others.
+    """
 
     text: str
     vector: Floats
     now: datetime
+    trust: float = 1.0
+    limit: int | None = None
+
+
+class Context(Protocol):
+    """What stands around each of n records, and what kind of message it is."""
+
+    @property
+    def asked(self) -> Sequence[float]:
+        """1 where a record ends with a question, else 0."""
+        ...
+
+    @property
+    def timed(self) -> Sequence[float]:
+        """1 where a word of time is named, else 0."""
+        ...
+
+    @property
+    def tokens(self) -> Sequence[float]:
+        """About how many tokens a record takes in a prompt."""
+        ...
+
+    def spread(self, positions: Positions, counts: Floats, weights: Sequence[float]) -> Floats:
+        """Each record's sum of counts, its own and, weighted by distance, its neighbours'."""
+        ...
+
+    def nearest(self, positions: Positions, weights: Sequence[float]) -> Floats:
+        """Each record's weight by its distance to the nearest of ``positions``."""
+        ...
+
+    def smoothed(self, values: Floats, weights: Sequence[float]) -> Floats:
+        """Each record's value and, weighted by distance, its neighbours'."""
+        ...
+
+    def named_in(self, words: Sequence[str]) -> tuple[tuple[str, ...], Positions] | None:
+        """The one speaker whom a query's terms name: the name's terms, and what they said."""
+        ...
 
 
 class Candidates(Protocol):
@@ -198,6 +248,22 @@ class Candidates(Protocol):
 
     def lexical(self, text: str, k: int) -> tuple[Positions, Floats]:
         """The k best allowed records by BM25, best first: positions and scores (all > 0)."""
+        ...
+
+    def counts(self, term: str) -> tuple[Positions, Floats]:
+        """Where a lexical term stands, and how often: in what was said, or as its date."""
+        ...
+
+    def lengths(self) -> Floats:
+        """How many lexical terms each of the n records has."""
+        ...
+
+    def cosines(self, vector: Floats) -> Floats:
+        """The n inner products with a unit vector; NaN for what is not embedded yet."""
+        ...
+
+    def context(self) -> Context:
+        """What stands around the records."""
         ...
 
     def matched(self, text: str, position: int) -> list[str]:

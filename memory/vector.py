@@ -21,11 +21,12 @@ from memory.base import StoredMemory
 from memory.cache import IndexCache
 from memory.clock import now, to_stamp
 from memory.database import new_id
-from memory.embeddings import Encoder, adapt, embedded
+from memory.embeddings import Encoder, adapt, embedded, trust
 from memory.errors import InvalidInput
 from memory.forgetting import Forgotten, Policy
 from memory.indexes.customer import CustomerIndex
 from memory.outdated import Outdated
+from memory.scoring import contextual
 from memory.types import (
     Add,
     Change,
@@ -62,7 +63,7 @@ class VectorMemory(StoredMemory):
     writer: Writer = Field(default=writers.verbatim)
     digest_writer: Writer | None = None  # of the digest only: one that asks a model
     update: Update = Field(default=updates.append)
-    retriever: Retriever = Field(default=retrieval.hybrid)
+    retriever: Retriever = Field(default=contextual)
     reader: Reader = Field(default=readers.as_text)
     hops: int = Field(default=1, ge=1)
     policy: Policy = Field(default=Policy())
@@ -108,7 +109,10 @@ class VectorMemory(StoredMemory):
             vector: of the query, from ``embedding``, if that was begun before.
         """
         budget = self.max_tokens if max_tokens is None else max_tokens
-        found = self.ranked(query, without=without, at=at, outdated=outdated, vector=vector)
+        limit = readers.most(budget)
+        found = self.ranked(
+            query, without=without, at=at, outdated=outdated, vector=vector, limit=limit
+        )
         return readers.fitting(found, budget, self.count_tokens)
 
     def ranked(
@@ -119,8 +123,12 @@ class VectorMemory(StoredMemory):
         at: datetime | None = None,
         outdated: bool = True,
         vector: Future[Floats] | None = None,
+        limit: int | None = None,
     ) -> list[Recalled]:
-        """All that the retriever finds for ``query``, best first; see ``recall``."""
+        """What the retriever finds for ``query``, best first; see ``recall``.
+
+        With ``limit`` no more than so many are used, and it may spare itself the others.
+        """
         if not query.strip():
             return []
         vector = vector or self.embedding(query)
@@ -129,7 +137,8 @@ class VectorMemory(StoredMemory):
             hidden = [(self.scope.session, message) for message in without]
             view = index.view(at, hidden, self.policy.since(at))
             missing = len(index.without_vector())
-            found = self._strategy(_Asked(query, vector, at), view)  # type: ignore[arg-type]
+            asked = _Asked(query, vector, at, trust(self.encoder, query), limit)  # type: ignore[arg-type]
+            found = self._strategy(asked, view)
             found = Outdated(index).explained(found, keep=outdated)
         vector.result()  # what is wrong with the model is said also if nobody wanted the vector
         if missing:

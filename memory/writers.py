@@ -21,6 +21,7 @@ def verbatim(messages: Sequence[Message]) -> list[Record]:
             role=message.role,
             at=message.at,
             terms=tuple(terms(message.text)),
+            speaker=message.speaker,
         )
         for message in messages
         if message.role in {"human", "ai"} and message.text.strip()

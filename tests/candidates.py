@@ -11,6 +11,7 @@ from memory import (
     Record,
     Retriever,
     attention,
+    contextual,
     dense,
     hops,
     hybrid,
@@ -27,6 +28,7 @@ WORDS = WordEncoder()
 STRATEGIES: dict[str, Retriever] = {
     "dense": dense,
     "lexical": lexical,
+    "contextual": contextual,
     "hybrid": hybrid,
     "recency_weighted": recency_weighted,
     "mmr": mmr,

@@ -12,6 +12,7 @@ import numpy as np
 
 from memory.clock import to_stamp
 from memory.indexes.base import Mask
+from memory.indexes.context import ContextIndex
 from memory.indexes.faiss import FaissIndex
 from memory.indexes.lexical import LexicalIndex, terms
 from memory.types import Add, Floats, Forget, Positions, Record, Update
@@ -35,6 +36,8 @@ class CustomerIndex:
         self.records: list[Record] = []
         self.dense = FaissIndex(dimension)
         self.lexical = LexicalIndex()
+        self.dates = LexicalIndex()
+        self.context = ContextIndex()
         self._position: dict[str, int] = {}
         self._by_message: dict[tuple[str, str], list[int]] = {}  # by (session, message)
         self._by_slot: dict[str, list[int]] = {}
@@ -63,6 +66,8 @@ class CustomerIndex:
             self._expires.append(_expires(record))
             self._said.append(_NEVER if record.protected else to_stamp(record.at))
             self.lexical.add([record.terms or terms(record.text)])
+            self.dates.add([terms(f"{record.at:%A} {record.at.day} {record.at:%B %Y}")])
+            self.context.add(record)
             # The postings hold the terms from here on.
             self.records.append(replace(record, terms=()))
 
@@ -170,6 +175,31 @@ class View:
     def lexical(self, text: str, k: int) -> tuple[Positions, Floats]:
         """The k best allowed records by BM25."""
         return self._index.lexical.search(self._terms_of(text), k, self._allowed)
+
+    def counts(self, term: str) -> tuple[Positions, Floats]:
+        """Where a term stands, and how often: in what was said, or as its date."""
+        said, dated = self._index.lexical.counts(term), self._index.dates.counts(term)
+        if not len(dated[0]):
+            return said
+        total = np.zeros(len(self), np.float32)
+        for positions, counts in (said, dated):
+            total[positions] += counts
+        found = np.flatnonzero(total)
+        return found, total[found]
+
+    def lengths(self) -> Floats:
+        """How many terms each record has."""
+        return self._index.lexical.lengths()
+
+    def cosines(self, vector: Floats) -> Floats:
+        """The inner products with a unit vector; NaN for what is not embedded yet."""
+        products = np.full(len(self), np.nan, np.float32)
+        products[: len(self._index.dense)] = self._index.dense.products(vector)
+        return products
+
+    def context(self) -> ContextIndex:
+        """What stands around the records."""
+        return self._index.context
 
     def matched(self, text: str, position: int) -> list[str]:
         """Which terms of ``text`` the record at a position has."""

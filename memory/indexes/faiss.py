@@ -48,6 +48,16 @@ class FaissIndex:
         found = positions[0] >= 0
         return positions[0][found], scores[0][found]
 
+    def products(self, query: Floats) -> Floats:
+        """The inner product of every vector with ``query``, by position."""
+        n = len(self)
+        if not n:
+            return np.empty(0, np.float32)
+        # A view of what the index holds: a search for all n would sort them, too.
+        vectors = faiss.rev_swig_ptr(self._index.get_xb(), n * self._index.d)
+        products: Floats = vectors.reshape(n, self._index.d) @ query
+        return products
+
     def vector(self, position: int) -> Floats:
         """The vector at a position."""
         vector: Floats = self._index.reconstruct(int(position))

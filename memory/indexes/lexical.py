@@ -40,6 +40,15 @@ _STOP = frozenset(
     "the their them then there they this to too up us ve was we were what when where which who "
     "why will with would you your".split()
 )
+# The same in Chinese: lone characters, and pairs that end one word and begin the next.
+_STOP_CHARACTERS = frozenset(
+    "的了是在我你他她它们这那个有和与就都而及着或一不也很吗呢吧啊呀嘛哪谁么什怎样几多少为把被给对从到来去上下之其"
+    "还又要会能可以想说请问叫啥儿哦嗯诶额哎人您咱"
+)
+_STOP_PAIRS = frozenset(
+    "什么 怎么 那个 这个 来着 我的 你的 他的 她的 是什 么样 怎样 我们 你们 他们 哪个 哪里 哪儿 "
+    "多少 几个 为什 名字 字叫 叫什 是哪 人是 的人 另外 请问 告诉 诉我 知道".split()
+)
 _local = threading.local()  # a stemmer holds state: one a thread
 
 
@@ -50,8 +59,9 @@ def terms(text: str) -> list[str]:
     for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).casefold()):
         if run := match["run"]:
             # Pairs find words of two and more characters; a lone character stands for itself.
-            found.extend(run[i : i + 2] for i in range(len(run) - 1))
-            found.extend(run)
+            pairs = (run[i : i + 2] for i in range(len(run) - 1))
+            found.extend(pair for pair in pairs if not _says_nothing(pair))
+            found.extend(c for c in run if c not in _STOP_CHARACTERS)
             continue
         word = match["word"]
         parts = _PART.findall(word)
@@ -62,6 +72,10 @@ def terms(text: str) -> list[str]:
         elif word not in _STOP:
             found.append(stem(word))
     return found
+
+
+def _says_nothing(pair: str) -> bool:
+    return pair in _STOP_PAIRS or (pair[0] in _STOP_CHARACTERS and pair[1] in _STOP_CHARACTERS)
 
 
 def _stemmer() -> Stemmer.Stemmer:
@@ -93,6 +107,17 @@ class LexicalIndex:
                 entry[0].append(position)
                 entry[1].append(count)
             self._lengths.append(len(item))
+
+    def counts(self, term: str) -> tuple[Positions, Floats]:
+        """The positions of a term, and how often it stands there."""
+        entry = self._postings.get(term)
+        if entry is None:
+            return nothing()
+        return np.array(entry[0], np.int64), np.array(entry[1], np.float32)
+
+    def lengths(self) -> Floats:
+        """How many terms each item has."""
+        return np.array(self._lengths, np.float32)
 
     def search(
         self, query: Sequence[str], k: int, allowed: Mask | None = None

@@ -1,0 +1,140 @@
+"""What stands around each record: the messages before and after it, and what kind it is.
+
+A message alone says too little: what "yes, on Tuesday" means stands in its neighbours. So terms
+and meaning are also looked for in the messages said just before and after, in one sitting.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from memory.indexes.lexical import terms
+from memory.types import Floats, Positions, Record
+
+REACH = 4  # neighbours on each side
+SITTING = timedelta(hours=1)  # what was said longer apart is no context
+
+_ASKED = re.compile(r"[?？]\W*$")
+_TIMED = re.compile(
+    r"\b(?:yesterday|today|tonight|tomorrow|ago|(?:last|next) \w|week|month|year"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    r"|january|february|march|april|june|july|august|september|october|november|december)",
+    re.IGNORECASE,
+)
+_CHARACTERS = 4.2  # of a token
+_OVERHEAD = 4  # tokens around a message
+
+
+class ContextIndex:
+    """Neighbours of the records of one customer, by position, and traits of each record.
+
+    Attributes:
+        asked: 1 where a record ends with a question, else 0.
+        timed: 1 where a word of time is named, else 0.
+        tokens: about how many tokens each takes in a prompt.
+    """
+
+    def __init__(self) -> None:
+        self._before: array[int] = array("q")  # position of the message before it, or -1
+        self._last: dict[str, tuple[int, datetime]] = {}  # of each session
+        self._speakers: dict[tuple[str, ...], array[int]] = {}  # positions by a name's terms
+        self._links: npt.NDArray[np.int64] | None = None
+        self.asked: array[float] = array("f")
+        self.timed: array[float] = array("f")
+        self.tokens: array[float] = array("f")
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        return len(self._before)
+
+    def add(self, record: Record) -> None:
+        """Append a record: what a message says follows on the message before it."""
+        position, before = len(self._before), -1
+        if record.slot is None and record.messages:
+            last = self._last.get(record.session)
+            if last is not None and abs(record.at - last[1]) <= SITTING:
+                before = last[0]
+            self._last[record.session] = position, record.at
+        self._before.append(before)
+        self._links = None
+        if record.speaker:
+            name = tuple(terms(record.speaker))
+            self._speakers.setdefault(name, array("q")).append(position)
+        self.asked.append(1.0 if _ASKED.search(record.text[-20:]) else 0.0)
+        self.timed.append(1.0 if _TIMED.search(record.text) else 0.0)
+        self.tokens.append(len(record.text) / _CHARACTERS + _OVERHEAD)
+
+    def spread(self, positions: Positions, counts: Floats, weights: Sequence[float]) -> Floats:
+        """Add up what stands at and around each record.
+
+        Args:
+            positions: where something stands, each position once.
+            counts: how often it stands there.
+            weights: of the record itself, of the ones next to it, of those next to them, ...
+
+        Returns:
+            n sums.
+        """
+        return self._carried(positions, counts, weights, largest=False)
+
+    def nearest(self, positions: Positions, weights: Sequence[float]) -> Floats:
+        """How near each record is to the nearest of ``positions``: n of the weights, or 0."""
+        return self._carried(positions, np.ones(len(positions), np.float32), weights, largest=True)
+
+    def smoothed(self, values: Floats, weights: Sequence[float]) -> Floats:
+        """Each record's value with its neighbours' (all n positions have one)."""
+        padded = np.append(values, np.float32(0))
+        links = self._linked()
+        total = weights[0] * values
+        for distance, weight in enumerate(weights[1:], 1):
+            total = total + weight * (padded[links[-distance]] + padded[links[distance]])
+        return total.astype(np.float32)
+
+    def named_in(self, words: Sequence[str]) -> tuple[tuple[str, ...], Positions] | None:
+        """The one speaker whom a query's terms name: the name's terms and what they said.
+
+        None if it names more than one, or there is only one who speaks.
+        """
+        found = [name for name in self._speakers if name and set(name) <= set(words)]
+        if len(found) != 1 or len(self._speakers) < 2:
+            return None
+        return found[0], np.array(self._speakers[found[0]], np.int64)
+
+    def _carried(
+        self, positions: Positions, counts: Floats, weights: Sequence[float], *, largest: bool
+    ) -> Floats:
+        links = self._linked()
+        out = np.zeros(len(self) + 1, np.float32)  # the last for neighbours that are not there
+        # The farthest first, so that where the largest is wanted the nearest is written last.
+        for distance in range(len(weights) - 1, -1, -1):
+            for offset in {distance, -distance}:
+                targets = links[offset][positions] if offset else positions
+                if largest:
+                    out[targets] = weights[distance]
+                else:
+                    out[targets] += weights[distance] * counts
+        return out[:-1]
+
+    def _linked(self) -> npt.NDArray[np.int64]:
+        """Row d has each record's neighbour d places after it, row -d before it; n for none."""
+        if self._links is None:
+            n = len(self)
+            before = np.array(self._before, np.int64)
+            before = np.append(np.where(before < 0, n, before), n)
+            after = np.full(n + 1, n, np.int64)
+            after[before[:-1]] = np.arange(n)
+            after[n] = n
+            links = np.empty((2 * REACH + 1, n), np.int64)
+            back = forth = np.arange(n)
+            links[0] = back
+            for distance in range(1, REACH + 1):
+                back, forth = before[back], after[forth]
+                links[-distance], links[distance] = back, forth
+            self._links = links
+        return self._links
