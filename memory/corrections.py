@@ -18,7 +18,9 @@ _LETTER = rf"[^\W_{UNSPACED}]"
 _WORD = re.compile(rf"[{UNSPACED}]|{_LETTER}+(?:['’.,:/-]{_LETTER}+)*")
 _CODE = re.compile(r"(?=.*\d)(?=.*[^\W\d_])")  # letters and digits: it names a thing
 _CUE = re.compile(
-    r"\b(?:not|instead of|rather than|actually|correction|i mean[t]?|sorry|no longer)\b"
+    # "not 12", "not on Main Street"; but not "has not come"
+    r"\bnot\s+(?:(?:an?|the|on|at|in|for|to|of|my|it|its|number)\s+){0,2}(?=\S*\d|(?-i:[A-Z]))"
+    r"|\b(?:instead of|rather than|actually|correction|i mean[t]?|sorry|no longer)\b"
     r"|不是|而是|更正|改成|改为|じゃなく|ではなく|訂正",
     re.IGNORECASE,
 )
@@ -35,6 +37,7 @@ class _Seen(NamedTuple):
     values: frozenset[str]
     identifiers: frozenset[str]
     frame: tuple[str, ...]
+    slots: tuple[str, ...]  # the values in their order
 
 
 def corrections(said: Sequence[tuple[str, str]]) -> dict[int, int]:
@@ -54,7 +57,7 @@ def corrections(said: Sequence[tuple[str, str]]) -> dict[int, int]:
         new = _looked_at(role, text)
         seen.append(new)
         old = framed.get((role, new.frame))
-        if old is not None and seen[old].values != new.values and _covers(new, seen[old]):
+        if old is not None and _one_changed(seen[old], new) and _covers(new, seen[old]):
             corrected[old] = place
         if new.values and len([word for word in new.frame if word]) >= _LEAST_FRAME:
             framed[role, new.frame] = place
@@ -70,17 +73,21 @@ def corrections(said: Sequence[tuple[str, str]]) -> dict[int, int]:
 def _looked_at(role: str, text: str) -> _Seen:
     frame: list[str] = []
     values: set[str] = set()
+    slots: list[str] = []
     identifiers = {fact for fact, much in facts(text).items() if much == 1}
     for match in _WORD.finditer(text):
         word = match[0]
         if any(c.isdigit() for c in word) or _named(word, text[: match.start()]):
             frame.append("")
+            slots.append(word.lower())
             values.update(terms(word))
             if _CODE.match(word):
                 identifiers.add(word.lower())
         else:
             frame.append(word.lower())
-    return _Seen(role, terms(text), frozenset(values), frozenset(identifiers), tuple(frame))
+    return _Seen(
+        role, terms(text), frozenset(values), frozenset(identifiers), tuple(frame), tuple(slots)
+    )
 
 
 def _named(word: str, before: str) -> bool:
@@ -103,6 +110,11 @@ def _put_right(
         and new.terms - seen[old].terms - _CUE_TERMS <= new.values
         and _covers(new, seen[old])
     ]
+
+
+def _one_changed(old: _Seen, new: _Seen) -> bool:
+    """With two changed it speaks of something else: parcel 4 to street 5, parcel 6 to street 7."""
+    return sum(a != b for a, b in zip(old.slots, new.slots, strict=True)) == 1
 
 
 def _covers(new: _Seen, old: _Seen) -> bool:
