@@ -46,7 +46,7 @@ def fitting(recalled: list[Recalled], budget: int, count_tokens: CountTokens) ->
 
 def most(budget: int) -> int:
     """More records than fit into a budget, with some to pass over."""
-    return 2 * (budget // _SHORTEST + _MISSES)
+    return budget // _SHORTEST + 2 * _MISSES
 
 
 def line(recalled: Recalled) -> str:

@@ -45,6 +45,7 @@ _TOP = 100  # a strategy is named in the reason when it ranks a record among its
 class _Term(NamedTuple):
     """A query's term: its weight in the customer's records, and where it stands how often."""
 
+    word: str
     idf: float
     positions: Positions
     counts: Floats
@@ -81,6 +82,7 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
     near_enough = embedded & (meant * query.trust >= FLOOR)
     bears = allowed & ((cover > 0) | (hop > 0) | near_enough)
     ranked = _best(np.where(bears, scores, -np.inf), k)
+    matched = _matched(ranked, found, len(candidates))
     ranks = {
         "words": _ranks(has, allowed),
         "context": _ranks(near + wide, allowed),
@@ -95,7 +97,7 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
                 continue
             reason = f"{name} #{rank[p]}"
             if name == "words":
-                reason += f" ({', '.join(candidates.matched(query.text, p)[:5])})"
+                reason += f" ({', '.join(matched[p][:5])})"
             elif name == "meaning":
                 reason += f" (cosine {meant[p]:.2f})"
             reasons.append(reason)
@@ -116,7 +118,8 @@ def _terms(candidates: Candidates, words: Sequence[str]) -> list[_Term]:
     for word in dict.fromkeys(words):
         positions, counts = candidates.counts(word)
         if df := len(positions):
-            found.append(_Term(math.log1p((n - df + 0.5) / (df + 0.5)), positions, counts))
+            idf = math.log1p((n - df + 0.5) / (df + 0.5))
+            found.append(_Term(word, idf, positions, counts))
     return found
 
 
@@ -127,10 +130,9 @@ def _bm25(candidates: Candidates, found: list[_Term], weights: Sequence[float]) 
     norm = K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
     scores = np.zeros(n, np.float32)
     for term in found:
-        counts = context.spread(term.positions, term.counts, weights)
-        at = np.flatnonzero(counts)
+        at, counts = context.spread(term.positions, term.counts, weights)
         idf = math.log1p((n - len(at) + 0.5) / (len(at) + 0.5))
-        scores[at] += idf * counts[at] * (K1 + 1) / (counts[at] + norm[at])
+        scores[at] += idf * counts * (K1 + 1) / (counts + norm[at])
     return scores
 
 
@@ -142,7 +144,8 @@ def _cover(candidates: Candidates, found: list[_Term], weights: Sequence[float])
         if len(weights) == 1:
             scores[term.positions] += term.idf
         else:
-            scores += term.idf * context.nearest(term.positions, weights)
+            at, nearness = context.nearest(term.positions, weights)
+            scores[at] += term.idf * nearness
     return scores / max(sum(term.idf for term in found), 1e-9)
 
 
@@ -173,6 +176,17 @@ def _hop(candidates: Candidates, scores: Floats, found: list[_Term], words: set[
         at, counts = term.positions, term.counts
         total[at] += share * term.idf * counts * (K1 + 1) / (counts + norm[at])
     return total / max(float(total.max()), 1e-9)
+
+
+def _matched(ranked: list[int], found: list[_Term], n: int) -> dict[int, list[str]]:
+    """Which of the terms each of the ranked records has."""
+    matched: dict[int, list[str]] = {p: [] for p in ranked}
+    for term in found:
+        has = np.zeros(n, np.bool_)
+        has[term.positions] = True
+        for place in np.flatnonzero(has[ranked]).tolist():
+            matched[ranked[place]].append(term.word)
+    return matched
 
 
 def _z(values: Floats) -> Floats:

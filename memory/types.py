@@ -210,12 +210,14 @@ class Context(Protocol):
         """About how many tokens a record takes in a prompt."""
         ...
 
-    def spread(self, positions: Positions, counts: Floats, weights: Sequence[float]) -> Floats:
-        """Each record's sum of counts, its own and, weighted by distance, its neighbours'."""
+    def spread(
+        self, positions: Positions, counts: Floats, weights: Sequence[float]
+    ) -> tuple[Positions, Floats]:
+        """Where counts stand at or near, and their sums there, weighted by distance."""
         ...
 
-    def nearest(self, positions: Positions, weights: Sequence[float]) -> Floats:
-        """Each record's weight by its distance to the nearest of ``positions``."""
+    def nearest(self, positions: Positions, weights: Sequence[float]) -> tuple[Positions, Floats]:
+        """What is near some of ``positions``, and the weight of the nearest for each."""
         ...
 
     def smoothed(self, values: Floats, weights: Sequence[float]) -> Floats:

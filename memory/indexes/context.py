@@ -45,6 +45,7 @@ class ContextIndex:
         self._last: dict[str, tuple[int, datetime]] = {}  # of each session
         self._speakers: dict[tuple[str, ...], array[int]] = {}  # positions by a name's terms
         self._links: npt.NDArray[np.int64] | None = None
+        self._sums = np.zeros(1, np.float32)  # zero between uses, its last for no neighbour
         self.asked: array[float] = array("f")
         self.timed: array[float] = array("f")
         self.tokens: array[float] = array("f")
@@ -70,8 +71,10 @@ class ContextIndex:
         self.timed.append(1.0 if _TIMED.search(record.text) else 0.0)
         self.tokens.append(len(record.text) / _CHARACTERS + _OVERHEAD)
 
-    def spread(self, positions: Positions, counts: Floats, weights: Sequence[float]) -> Floats:
-        """Add up what stands at and around each record.
+    def spread(
+        self, positions: Positions, counts: Floats, weights: Sequence[float]
+    ) -> tuple[Positions, Floats]:
+        """Add up what stands at and around records.
 
         Args:
             positions: where something stands, each position once.
@@ -79,12 +82,12 @@ class ContextIndex:
             weights: of the record itself, of the ones next to it, of those next to them, ...
 
         Returns:
-            n sums.
+            The positions that something stands at or near, and the sum at each.
         """
         return self._carried(positions, counts, weights, largest=False)
 
-    def nearest(self, positions: Positions, weights: Sequence[float]) -> Floats:
-        """How near each record is to the nearest of ``positions``: n of the weights, or 0."""
+    def nearest(self, positions: Positions, weights: Sequence[float]) -> tuple[Positions, Floats]:
+        """The positions near some of ``positions``, and the weight of the nearest for each."""
         return self._carried(positions, np.ones(len(positions), np.float32), weights, largest=True)
 
     def smoothed(self, values: Floats, weights: Sequence[float]) -> Floats:
@@ -108,18 +111,28 @@ class ContextIndex:
 
     def _carried(
         self, positions: Positions, counts: Floats, weights: Sequence[float], *, largest: bool
-    ) -> Floats:
-        links = self._linked()
-        out = np.zeros(len(self) + 1, np.float32)  # the last for neighbours that are not there
+    ) -> tuple[Positions, Floats]:
+        links, out, n = self._linked(), self._sums, len(self)
+        reached = []
         # The farthest first, so that where the largest is wanted the nearest is written last.
         for distance in range(len(weights) - 1, -1, -1):
             for offset in {distance, -distance}:
                 targets = links[offset][positions] if offset else positions
+                reached.append(targets)
                 if largest:
                     out[targets] = weights[distance]
                 else:
                     out[targets] += weights[distance] * counts
-        return out[:-1]
+        # Few terms stand in many records, and looking through all of them takes longest.
+        if len(positions) * len(reached) < n // 4:
+            at = np.unique(np.concatenate(reached))
+            at = at[at < n]
+        else:
+            at = np.flatnonzero(out[:n])
+        sums = out[at]
+        out[at] = 0
+        out[n] = 0
+        return at, sums
 
     def _linked(self) -> npt.NDArray[np.int64]:
         """Row d has each record's neighbour d places after it, row -d before it; n for none."""
@@ -137,4 +150,5 @@ class ContextIndex:
                 back, forth = before[back], after[forth]
                 links[-distance], links[distance] = back, forth
             self._links = links
+            self._sums = np.zeros(n + 1, np.float32)
         return self._links

@@ -6,7 +6,8 @@ import threading
 from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class CustomerIndex:
             self._expires.append(_expires(record))
             self._said.append(_NEVER if record.protected else to_stamp(record.at))
             self.lexical.add([record.terms or terms(record.text)])
-            self.dates.add([terms(f"{record.at:%A} {record.at.day} {record.at:%B %Y}")])
+            self.dates.add([_date_terms(record.at.date())])
             self.context.add(record)
             # The postings hold the terms from here on.
             self.records.append(replace(record, terms=()))
@@ -140,6 +141,12 @@ class CustomerIndex:
             for position in self._by_message.get(message, ()):
                 allowed[position] = False
         return View(self, allowed)
+
+
+@lru_cache(maxsize=4096)
+def _date_terms(day: date) -> list[str]:
+    """The terms that a day is asked for by."""
+    return terms(f"{day:%A} {day.day} {day:%B %Y}")
 
 
 def _expires(record: Record) -> int:
