@@ -84,9 +84,9 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
     ranked = _best(np.where(bears, scores, -np.inf), k)
     matched = _matched(ranked, found, len(candidates))
     ranks = {
-        "words": _ranks(has, allowed),
+        "lexical": _ranks(has, allowed),
         "context": _ranks(near + wide, allowed),
-        "meaning": _ranks(meant, allowed & near_enough),
+        "dense": _ranks(meant, allowed & near_enough),
         "second hop": _ranks(hop, allowed),
     }
 
@@ -96,9 +96,9 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
             if p not in rank:
                 continue
             reason = f"{name} #{rank[p]}"
-            if name == "words":
+            if name == "lexical":
                 reason += f" ({', '.join(matched[p][:5])})"
-            elif name == "meaning":
+            elif name == "dense":
                 reason += f" (cosine {meant[p]:.2f})"
             reasons.append(reason)
         if named is not None and p in said:

@@ -85,7 +85,7 @@ def test_a_second_hop_finds_what_the_first_find_names() -> None:
 def test_the_reason_names_what_found_it_and_its_rank() -> None:
     """Words, context and meaning, each with the rank that it gives."""
     best, *_ = contextual(query("late armchair"), talk(*FILLER, "the armchair is late"))
-    assert best.why.startswith("words #1 (late, armchair), context #1, meaning #1 (cosine 0.")
+    assert best.why.startswith("lexical #1 (late, armchair), context #1, dense #1 (cosine 0.")
 
 
 def test_a_date_that_is_asked_for_is_matched_with_when_it_was_said() -> None:
@@ -104,7 +104,7 @@ def test_function_words_of_chinese_find_nothing() -> None:
     said = ["我的同事叫陈梦瑶", "我的上司的生日是十月", "我的电话号码是什么来着"]
     found = contextual(query("我的上司的生日是什么"), talk(*said, apart=2 * SITTING))
     assert texts(found)[0] == "我的上司的生日是十月"
-    assert found[0].why.startswith("words #1 (上司")
+    assert found[0].why.startswith("lexical #1 (上司")
 
 
 def test_a_vector_is_trusted_as_far_as_the_model_knows_the_script() -> None:
@@ -123,7 +123,7 @@ def test_an_untrusted_vector_decides_nothing() -> None:
     misled = Query("armchair", WORDS.encode(["late order"])[0], NOW, trust=0.0)
     told = Query("armchair", WORDS.encode(["armchair"])[0], NOW, trust=0.0)
     assert texts(contextual(misled, view)) == texts(contextual(told, view))
-    assert "meaning" not in contextual(misled, view)[0].why
+    assert "dense" not in contextual(misled, view)[0].why
 
 
 # --- invariants --------------------------------------------------------------------------------

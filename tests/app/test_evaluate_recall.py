@@ -66,7 +66,7 @@ CONVERSATIONS = [
 QUESTIONS = [
     {"id": "q1", "conversation": "c1", "question": "Does the kettle leak at the spout?",
      "type": "single", "evidence": [1]},
-    {"id": "q2", "conversation": "c1", "question": "puddle, send another",
+    {"id": "q2", "conversation": "c1", "question": "See the puddle? Oh dear, send another",
      "type": "multi", "evidence": [3, 2]},
     {"id": "q3", "conversation": "c1", "question": "Is it blue?", "type": "adversarial",
      "evidence": [1]},
