@@ -72,7 +72,11 @@ def test_only_what_is_allowed_is_found_and_nothing_twice(
     assert found == strategy(query(" ".join(asked)), candidates), "asked again, found again"
 
 
-@pytest.mark.parametrize("name", [name for name in STRATEGIES if "hops" not in name])
+@pytest.mark.parametrize(
+    "name",
+    # A hop reads the first of equals, and context is the order in which things were said.
+    [name for name in STRATEGIES if "hops" not in name and name != "contextual"],
+)
 @given(said=SAID, asked=SAID, data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_the_order_of_insertion_does_not_change_what_is_found(

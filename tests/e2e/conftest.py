@@ -181,9 +181,14 @@ class Visit:
     def choose(self, customer: str) -> None:
         """Choose a customer, opening the drawer where there is one."""
         menu = self.page.get_by_role("button", name="Customer and sessions")
-        if menu.is_visible():
-            menu.click()
-        self.page.get_by_label("Customer", exact=True).fill(customer)
+        field = self.page.get_by_label("Customer", exact=True)
+        for _ in range(5):  # on a loaded machine the page may close it again while it starts
+            if field.is_visible():
+                break
+            if menu.is_visible():
+                menu.click()
+            self.page.wait_for_timeout(300)
+        field.fill(customer)
         self.page.keyboard.press("Enter")
         self.page.locator("#subtitle", has_text=customer).wait_for(state="attached")
         self.page.keyboard.press("Escape")
