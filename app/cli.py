@@ -202,7 +202,7 @@ def backup(
     database: Database = None,
 ) -> None:
     """Copy the SQLite database to FILE, also while the service runs."""
-    with _open(_settings(data_dir=data_dir, database=database)) as store:
+    with _open_existing(_settings(data_dir=data_dir, database=database)) as store:
         store.backup(file)
     typer.echo(f"Saved to {file}: to use it, give it as --database sqlite:///{file}")
 
@@ -230,7 +230,7 @@ def forget(
     if (customer is None) == (not everybody):
         msg = "whose memories? Say --customer NAME, or --all"
         raise InvalidInput(msg)
-    with _open(settings) as store:
+    with _open_existing(settings) as store:
         for line in forget_by(store, settings, policy, customer, dry_run=dry_run):
             typer.echo(line)
 
@@ -279,6 +279,19 @@ def _open(settings: Settings) -> Iterator[Any]:
     from memory import open_store
 
     with open_store(settings.database_url) as store:
+        yield store
+
+
+@contextmanager
+def _open_existing(settings: Settings) -> Iterator[Any]:
+    """Open what must be there already: a mistyped folder is not to be made and taken for it."""
+    from sqlalchemy.engine import make_url
+
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        msg = f"there is no database {url.database}: give the service's --data-dir or --database"
+        raise InvalidInput(msg)
+    with _open(settings) as store:
         yield store
 
 

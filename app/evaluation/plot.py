@@ -16,7 +16,7 @@ def check_plot(file: Path) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        msg = "--plot needs matplotlib: pip install 'langchain-memory-service[plot]'"
+        msg = "--plot needs matplotlib: pip install '.[plot]' here, or matplotlib"
         raise InvalidInput(msg) from error
     if file.suffix.lower() != ".png":
         msg = f"--plot writes a PNG: call it {file.with_suffix('.png').name}"

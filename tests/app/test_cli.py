@@ -192,6 +192,16 @@ def test_conversations_without_a_name_are_called_after_file_and_line(tmp_path: P
         assert {s.session: s.messages for s in sessions} == {"a.jsonl:2": 1, "b_?.jsonl:2": 1}
 
 
+@pytest.mark.parametrize("command", [["backup", "copy.db"], ["forget", "--all", "--keep", "1"]])
+def test_a_mistyped_data_folder_is_not_made(tmp_path: Path, command: list[str]) -> None:
+    """What reads a database that is not there says so, and makes neither it nor a copy."""
+    missing = tmp_path / "mistyped"
+    done = run(*command, data=missing)
+    assert done.returncode == 1
+    assert "there is no database" in done.stderr
+    assert not missing.exists()
+
+
 def test_backup_is_a_whole_database_and_never_overwrites(tmp_path: Path) -> None:
     """A copy that opens, with everything in it."""
     run("chat", data=tmp_path, stdin="remember the milk\n")
