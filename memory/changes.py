@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,11 +16,13 @@ from memory import customers
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import WHERE, Owner, key
 from memory.errors import InvalidInput
+from memory.forms import finder
 from memory.indexes.lexical import terms
+from memory.slots import FREE, SLOTS
 from memory.summaries import hide_message
 from memory.transcript import dump
 from memory.types import Add, Change, Forget, Record, Replace, Supersede
-from memory.withdrawals import holds, pattern, plain, withdraw
+from memory.withdrawals import holds, plain, withdraw
 
 RECORD_COLUMNS = (
     "seq, id, session, role, text, at, messages, terms, superseded_by, valid_to, expires_at, "
@@ -143,7 +146,8 @@ def correct(
         The record as it is now; None if there is none.
 
     Raises:
-        InvalidInput: it holds no longer, or it is no fact and cannot have a value.
+        InvalidInput: it holds no longer, it is no fact and cannot have a value, or the new text
+            of a fact does not say what its value is.
     """
     old = by_id(connection, owner, record_id)
     if old is None:
@@ -151,7 +155,7 @@ def correct(
     if old.superseded_by is not None:
         msg = f"this memory holds no longer: correct the one in its place, {old.superseded_by!r}"
         raise InvalidInput(msg)
-    said, value = _worded(old, given.get("text"), given.get("value"))
+    said, value = _worded(old, given.get("text"), given.get("value"), facts_in)
     pinned, expires_at = (given.get(name, getattr(old, name)) for name in ("pinned", "expires_at"))
     new = replace(old, text=said, value=value, pinned=pinned, expires_at=expires_at)
     if new == old:
@@ -175,27 +179,64 @@ def correct(
     return by_id(connection, owner, record_id)
 
 
-def _worded(old: Record, said: str | None, value: str | None) -> tuple[str, str | None]:
+def _worded(
+    old: Record,
+    said: str | None,
+    value: str | None,
+    facts_in: Callable[[Record], list[Record]],
+) -> tuple[str, str | None]:
     """The text and the value of a record of which one or both were given."""
     if old.slot is None:
         if value is not None:
             msg = "this memory is no fact and has no value: correct its text"
             raise InvalidInput(msg)
         return said or old.text, None
-    found = pattern(old.value).search(old.text) if old.value else None
-    before, after = (old.text[: found.start()], old.text[found.end() :]) if found else ("", "")
-    if said is None:
+    if said in (None, old.text):
         if value in (None, old.value):
             return old.text, old.value
-        name = old.slot.replace("_", " ").capitalize()
-        return (f"{before}{value}{after}" if found else f"{name}: {value}"), value
-    if value is not None:
-        return said, value
-    if old.value and holds(old.value, replace(old, text=said, value=None)):
-        return said, old.value
-    if found and said.startswith(before) and said.endswith(after):
-        return said, said[len(before) : len(said) - len(after)].strip() or said
-    return said, said
+        # Never patched into the old sentence: what else that says may be no longer so.
+        return f"{_label(old.slot)}: {value}", value
+    new = replace(old, text=said, value=None, at=now())
+    if value is None:
+        return said, _value_in(new, old, facts_in)
+    if old.slot not in FREE and not _says(new, value):
+        msg = f"the text does not say the value {value!r}: give both alike, or the value alone"
+        raise InvalidInput(msg)
+    return said, value
+
+
+def _value_in(new: Record, old: Record, facts_in: Callable[[Record], list[Record]]) -> str | None:
+    """The value of a fact of which only the text was given."""
+    found = dict.fromkeys(
+        fact.value
+        for role in (old.role, "human")  # a person writes what the customer would say
+        for fact in facts_in(replace(new, role=role))
+        if fact.slot == old.slot and fact.value is not None
+    )
+    if len(found) == 1:
+        return next(iter(found))
+    if old.value and _says(new, old.value):
+        return old.value
+    label = _label(new.slot)
+    if found:
+        msg = f"the text says more than one {label.lower()}: give the value too"
+        raise InvalidInput(msg)
+    named = re.match(rf"(?:{re.escape(label)}|{re.escape(new.slot or '')}):\s*(?=\S)", new.text)
+    if named:
+        return new.text[named.end() :].strip()
+    if new.slot in FREE:
+        return new.text
+    msg = f"the text says no {label.lower()} that can be found: give the value too"
+    raise InvalidInput(msg)
+
+
+def _says(record: Record, value: str) -> bool:
+    """Whether a record's text says a value, in whatever form."""
+    return holds(value, record) or bool(finder(record.slot, value)(record.text, record.at, False))
+
+
+def _label(slot: str | None) -> str:
+    return SLOTS.get(slot or "", (slot or "").replace("_", " ").capitalize())
 
 
 def _stands(connection: Connection, owner: Owner, change: Change) -> Record | None:

@@ -9,8 +9,10 @@ old, and the facts of other slots that were taken from it stay, with the new val
 had the old one.
 
 Which messages say the old: those that a fact was taken from, however they put it; the ones of
-the same turns that have its value; and in all the customer's sessions those that have a value
-that can mean nothing else (an order number, an address; not a first name or an amount).
+the same turns that have its value, and of the same session where the value is one that is
+written in more than one way (a phone number, a date, an amount; see ``memory.forms``); and in
+all the customer's sessions those that have a value that can mean nothing else (an order number,
+an address; not a first name or a round amount).
 """
 
 from __future__ import annotations
@@ -24,16 +26,18 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection, Row
 
 from memory import customers, sentences
+from memory.clock import from_stamp
 from memory.customers import WHERE, Owner, key
+from memory.forms import WRITTEN_OTHERWISE, Finder, finder
 from memory.indexes.lexical import terms
 from memory.summaries import hide_message
 from memory.types import Record
 
 _MESSAGES = text(
-    f"SELECT seq, session, id, turn, text FROM messages {WHERE} AND forgotten = 0 ORDER BY seq"
+    f"SELECT seq, session, id, turn, text, at FROM messages {WHERE} AND forgotten = 0 ORDER BY seq"
 )
 _RECORDS = text(
-    "SELECT seq, session, text, messages, slot, value, source FROM records "
+    "SELECT seq, session, text, messages, slot, value, source, at FROM records "
     f"{WHERE} AND superseded_by IS NULL AND id <> :id ORDER BY seq"
 )
 _REWRITE = text(
@@ -88,10 +92,20 @@ class _Withdrawn:
         if new is not None and old.slot is None:
             # A wording is corrected for the particulars in it: they are wrong wherever they are.
             said += sentences.facts(old.text)
-        wrong = [one for one in said if plain(one) and not (new and holds(one, new))]
-        self._says = _says(wrong)
-        self._says_surely = _says([one for one in wrong if _telling(old.slot, one)])
+        self._forms: Finder = finder(old.slot, old.value or "")
+        still = new is not None and bool(self._forms(new.text, new.at, False))
+        wrong = [
+            one
+            for one in said
+            if plain(one)
+            and not (new and holds(one, new))
+            and not (still and one == old.value)  # the same number, written otherwise
+        ]
+        self._words = _says(wrong)
+        sure = [one for one in wrong if _telling(old.slot, one)]
+        self._words_surely = _says(sure)
         self._value = old.value if old.value in wrong else None
+        self._sure = self._value in sure
         # Messages out of prompts, by (session, id): those the old was taken from, and all.
         self._sources: set[tuple[str, str]] = set()
         self._hidden: set[tuple[str, str]] = set()
@@ -106,17 +120,40 @@ class _Withdrawn:
             m
             for m in messages
             if m.id in old.messages
-            and ((taken and m.session == old.session) or quotes(m.text) or self._says(m.text))
+            and ((taken and m.session == old.session) or quotes(m.text) or self._says(m.text, m.at))
         ]
         turns = {m.turn for m in sources} - {None}
+        near = {m.session for m in sources} if old.slot in WRITTEN_OTHERWISE else set()
         others = [
             m
             for m in messages
-            if self._says_surely(m.text) or (m.turn in turns and self._says(m.text))
+            if self._says_surely(m.text, m.at)
+            or ((m.turn in turns or m.session in near) and self._says(m.text, m.at))
         ]
         self._sources = {(m.session, m.id) for m in sources}
         self._hidden = self._sources | {(m.session, m.id) for m in others}
         return list({m.seq: m for m in (*sources, *others)}.values())
+
+    def _says(self, said: str, at: int) -> bool:
+        return self._words(said) or bool(self._spans(said, at))
+
+    def _says_surely(self, said: str, at: int) -> bool:
+        return self._words_surely(said) or (self._sure and bool(self._spans(said, at, sure=True)))
+
+    def _spans(self, said: str, at: int, *, sure: bool = False) -> list[tuple[int, int]]:
+        """Where a text says the old value in another form."""
+        return self._forms(said, from_stamp(at), sure) if self._value is not None else []
+
+    def _put_right(self, said: str, at: int, corrected: str) -> str:
+        """A text with the new value where it has the old."""
+        spans = self._spans(said, at)
+        spans += [m.span() for m in pattern(self._value or "").finditer(said)]
+        end = len(said)
+        for start, stop in sorted(set(spans), reverse=True):
+            if stop <= end:
+                said = f"{said[:start]}{corrected}{said[stop:]}"
+                end = start
+        return said
 
     def left(self, row: Row[Any]) -> tuple[str, str | None] | None:
         """What is left of a record's text and value; None if nothing is."""
@@ -125,25 +162,26 @@ class _Withdrawn:
         taken = bool(said_in) and said_in <= self._sources
         if row.slot is None:
             says = self._says if said_in & self._hidden else self._says_surely
-            if says(row.text):
-                rest = " ".join(one for one in sentences.split(row.text) if not says(one))
+            if says(row.text, row.at):
+                kept = (one for one in sentences.split(row.text) if not says(one, row.at))
+                rest = " ".join(kept)
                 return (rest, row.value) if rest else None
             return None if taken else whole  # it says the old in words of its own
         if self._old.slot is None:
             value = row.value or row.text
             stays = not taken or (self._new is not None and holds(value, self._new))
-            return whole if stays and not self._says_surely(value) else None
+            return whole if stays and not self._says_surely(value, row.at) else None
         if self._value is None:
             return whole
         if row.slot == self._old.slot and plain(row.value or "") == plain(self._value):
             return None
-        if not self._says_surely(f"{row.text}\n{row.value or ''}"):
+        if not self._says_surely(f"{row.text}\n{row.value or ''}", row.at):
             return whole
         if self._new is None or self._new.value is None:
             return None
-        corrected, wrong = self._new.value, pattern(self._value)
-        value = row.value and wrong.sub(lambda _: corrected, row.value)
-        return wrong.sub(lambda _: corrected, row.text), value
+        corrected = self._new.value
+        value = row.value and self._put_right(row.value, row.at, corrected)
+        return self._put_right(row.text, row.at, corrected), value
 
 
 def holds(said: str, record: Record) -> bool:
@@ -157,6 +195,8 @@ def _telling(slot: str | None, said: str) -> bool:
     digits = sum(c.isdigit() for c in bare)
     if slot is not None and (slot.endswith("_number") or slot in {"email", "phone"}):
         return len(bare) >= 3
+    if slot == "amount" and len(bare) < _TELLING:
+        return digits >= 5  # a round one may well be the price of something else
     return digits >= 5 or (0 < digits < len(bare) >= 4) or len(bare) >= _TELLING
 
 

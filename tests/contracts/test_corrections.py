@@ -27,6 +27,7 @@ from memory import (
     open_store,
     verbatim,
 )
+from memory.fact_writer import facts as extracted
 from memory.types import Add, Change, Floats
 from memory.withdrawals import pattern, plain
 from memory.writers import record_id
@@ -57,6 +58,11 @@ def with_facts(messages: Sequence[Message]) -> list[Record]:
             if m.role == "human" and (found := pattern.search(m.text))
         ),
     ]  # fmt: skip
+
+
+def written_facts(messages: Sequence[Message]) -> list[Record]:
+    """Every message as it was said, and the facts in it."""
+    return [*verbatim(messages), *extracted(messages)]
 
 
 def newest_fact(new: Record, similar: list[Record]) -> list[Change]:
@@ -231,7 +237,106 @@ def test_a_name_takes_only_its_own_turn_along(store: MemoryStore, encoder: WordE
     memory.vector.correct(fact(store, "name").id, value="Mae")
     window = [text for _, text in said(store, "now")]
     assert window == ["When will it come?", "On the second of May."]
-    assert "name: Mae" in shown(memory, "What is my name?")
+    assert "Name: Mae" in shown(memory, "What is my name?")
+
+
+WRITTEN = {
+    "phone": ("我的电话是13800138000", "好的，您的电话是138 0013 8000。", "13911112222", "8000"),
+    "date": ("Please deliver on 3 May 2027.", "We come on May 3rd, 2027.", "2027-05-09", "2027"),
+    "amount": ("You charged me $129.99 for the lamp.", "You paid 129.99 dollars.", "99 USD", "129"),
+}
+
+
+@pytest.mark.parametrize("slot", WRITTEN)
+@pytest.mark.parametrize("way", ["value", "deletion"])
+def test_a_value_is_found_in_whatever_form_it_was_written(
+    store: MemoryStore, encoder: WordEncoder, slot: str, way: str
+) -> None:
+    """A telephone number, a date and an amount are stored in a form in which nobody says them:
+    the answer that repeats one goes too, here and in other sessions.
+    """
+    said_first, answer, value, old = WRITTEN[slot]
+    memory = conversation(store, encoder, EARLIER, writer=written_facts)
+    memory.save_context({"input": said_first}, {"output": answer})
+    memory.save_context({"input": "A lamp?"}, {"output": f"One lamp. {answer}"})
+    here = conversation(store, encoder, writer=written_facts)
+    here.save_context({"input": "Again?"}, {"output": answer})
+    memory.digest()
+    assert old in shown(memory, "What was said?")
+    record = fact(store, slot)
+    if way == "value":
+        memory.vector.correct(record.id, value=value)
+    else:
+        memory.vector.delete(record.id)
+    for one in (memory, here, conversation(store, encoder, Scope("ada", "new"))):
+        given = shown(one, "What was said of the lamp, 电话?").replace(value, "")
+        assert old not in given
+    assert "One lamp." in [r.text for r in store.records.newest(NOW.owner, 99)]
+
+
+def test_another_number_in_the_same_form_stays(store: MemoryStore, encoder: WordEncoder) -> None:
+    """A number that ends otherwise, a day that is meant elsewhere, and a round amount."""
+    memory = conversation(store, encoder, EARLIER, writer=written_facts)
+    memory.save_context(
+        {"input": "Call me on 415 555 2671. I paid 40 dollars."}, {"output": "Yes: (415) 555-2671."}
+    )
+    here = conversation(store, encoder, writer=written_facts)
+    others = ["Not 212 555 2671.", "Nor 415 555 26711.", "The lamp costs $40."]
+    for other in others:
+        here.save_context({"input": "And this?"}, {"output": other})
+    here.digest()
+    here.vector.delete(fact(store, "phone").id)
+    here.vector.delete(fact(store, "amount").id)
+    assert [text for _, text in said(store, "now") if text != "And this?"] == others
+    assert said(store, "earlier") == []
+
+
+@pytest.mark.parametrize(
+    ("slot", "said_first", "value", "text"),
+    [
+        ("amount", "You charged me $129.99 for the lamp.", "99 USD", "Amount: 99 USD"),
+        ("date", "Please deliver on 3 May 2027.", "2027-05-09", "Date: 2027-05-09"),
+        ("phone", "Call me on +1 415 555 2671.", "+1 415 555 9999", "Phone: +1 415 555 9999"),
+        ("phone", "Call me on +1 415 555 2671.", "13911112222", "Phone: 13911112222"),
+    ],
+)
+def test_a_corrected_fact_says_the_new_value_and_no_more(
+    store: MemoryStore, encoder: WordEncoder, slot: str, said_first: str, value: str, text: str
+) -> None:
+    """The value is shown as it was given, and the old sentence does not contradict it."""
+    memory = conversation(store, encoder, writer=written_facts)
+    memory.save_context({"input": said_first}, {"output": "Noted."})
+    memory.digest()
+    after = memory.vector.correct(fact(store, slot).id, value=value)
+    assert after is not None
+    assert (after.text, after.value) == (text, value)
+
+
+def test_the_value_of_a_new_text_is_found_or_asked_for(
+    store: MemoryStore, encoder: WordEncoder
+) -> None:
+    """A whole sentence is no telephone number, and a text that says another value than the one
+    given beside it is refused; then nothing has changed.
+    """
+    memory = conversation(store, encoder, writer=written_facts)
+    memory.save_context({"input": "Call me on +1 415 555 2671."}, {"output": "Noted."})
+    memory.digest()
+    record, before = fact(store, "phone"), rows(store)
+    for change, reason in (
+        ({"text": "Only in the morning."}, "no phone that can be found: give the value too"),
+        ({"text": "Phone: +1 415 555 9999", "value": "+14155558888"}, "does not say the value"),
+    ):
+        with pytest.raises(InvalidInput, match=re.escape(reason)):
+            memory.vector.correct(record.id, **change)
+        assert rows(store) == before
+    for change, value in (
+        ({"text": "Call him on +1 415 555 2671, mornings."}, "+14155552671"),
+        ({"text": "Call him on +1 415 555 9999, not on +1 415 555 2671."}, "+14155559999"),
+        ({"text": "Call 415 555 8888.", "value": "+14155558888"}, "+14155558888"),
+    ):
+        after = memory.vector.correct(record.id, **change)
+        assert after is not None
+        assert (after.text, after.value) == (change["text"], value)
 
 
 def test_a_longer_number_is_another(store: MemoryStore, encoder: WordEncoder) -> None:
@@ -253,7 +358,7 @@ def test_a_corrected_record_keeps_its_id_and_a_fact_its_history(
     store, before = memory.store, fact(memory.store)
     after = memory.vector.correct(before.id, value="B-2002")
     assert after is not None
-    assert (after.id, after.text, after.value) == (before.id, "order_number: B-2002", "B-2002")
+    assert (after.id, after.text, after.value) == (before.id, "Order number: B-2002", "B-2002")
     assert (after.source, after.messages) == ("person", before.messages)
     assert after.at > before.at
     assert store.records.get(NOW.owner, before.id) == after
