@@ -13,9 +13,11 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection, Row
 
 from memory import customers, sentences
+from memory.changes import RECORD_COLUMNS, by_id, record_from
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import WHERE, Owner, key
 from memory.forgetting import Policy
+from memory.outdated import Outdated
 from memory.slots import SLOTS
 from memory.store import MemoryStore
 from memory.summary import SummaryMemory
@@ -27,10 +29,13 @@ _EXCERPT = 200  # characters
 
 _SLOTS = text(f"SELECT DISTINCT slot FROM records {WHERE} AND slot IS NOT NULL")
 _FACTS = text(
-    "SELECT id, slot, value, text, at, valid_to, expires_at, source, pinned, role, session, "
-    f"messages FROM records {WHERE} AND slot = :slot AND superseded_by IS NULL "
+    f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND slot = :slot AND superseded_by IS NULL "
     "AND value IS NOT NULL AND (expires_at IS NULL OR expires_at > :now) "
     "AND (at > :since OR pinned = 1 OR source = 'person') ORDER BY at DESC, seq DESC LIMIT :most"
+)
+_SUPERSEDED = text(
+    f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND superseded_by IS NOT NULL "
+    "AND slot IS NOT NULL ORDER BY seq"
 )
 _REPLACED = text(
     f"SELECT superseded_by, value, text, valid_to FROM records {WHERE} "
@@ -115,7 +120,8 @@ class Card:
     """A customer at a glance.
 
     ``facts`` come in the order of their slots, the last said first, at most ``PER_SLOT`` of
-    each; ``more`` names the slots that have others. ``problem`` is the last one that is still open.
+    each; ``more`` names the slots that have others. What quotes a value that was corrected is left
+    out. ``problem`` is the last one that is still open.
     ``mood`` is None until there is a model for it.
     """
 
@@ -149,10 +155,15 @@ def card(
         values = key(owner, now=to_stamp(at), since=to_stamp(since) if since else -(2**62))
         rows: list[Row[Any]] = []
         more: list[str] = []
+        superseded = [record_from(row) for row in connection.execute(_SUPERSEDED, key(owner)).all()]
+        before = {record.id: record for record in superseded}
+        outdated = Outdated(
+            superseded, lambda name: before.get(name) or by_id(connection, owner, name)
+        )
         for slot in connection.execute(_SLOTS, key(owner)).scalars().all():
             # One more than is shown: to say that there are more.
             found = connection.execute(_FACTS, {**values, "slot": slot, "most": PER_SLOT + 1}).all()
-            rows += found[:PER_SLOT]
+            rows += [row for row in found[:PER_SLOT] if not outdated.by(record_from(row))]
             more += [slot] * (len(found) > PER_SLOT)
         facts = _facts(connection, owner, rows)
         sessions = connection.execute(_SESSIONS, key(owner)).all()

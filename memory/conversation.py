@@ -312,7 +312,7 @@ class _Folding(SummaryMemory):
 
 def _again(index: CustomerIndex, policy: Policy) -> Callable[[dict[str, Any]], list[Recalled]]:
     """Gives what was recalled for an earlier turn, as it was written then, less what is gone."""
-    at, outdated = now(), Outdated(index)
+    at, outdated = now(), Outdated(index.superseded_facts(), index.get)
 
     def records(rows: dict[str, Any]) -> list[Recalled]:
         known = ((index.get(row["id"]), row) for row in rows["records"])

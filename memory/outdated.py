@@ -1,33 +1,40 @@
 """What is recalled although it holds no longer, and what has taken its place.
 
 A superseded fact is not recalled at all. A message that says it, the customer's own or an answer
-that repeats it, still may be: it comes after everything that holds, with the reason, and stands
-in no prompt.
+that repeats it, still may be, and so may a fact of another slot that quotes it (a problem with
+the order of which the number was wrong): it comes after everything that holds, with the reason,
+and stands in no prompt.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from memory.indexes.customer import CustomerIndex
 from memory.slots import FREE, SLOTS
 from memory.types import Recalled, Record
 
 # A date or an amount that was corrected may well be meant elsewhere.
 _TELLING = frozenset(SLOTS) - FREE - {"date", "amount", "product", "name"}
+# In the speaker's words, in which values of other slots may stand.
+_QUOTING = FREE | {"date", "amount"}
 _LEAST = 4  # letters and digits of a value that can mean nothing else
 
 
 class Outdated:
-    """The facts of a customer that hold no longer."""
+    """The facts of a customer that hold no longer.
 
-    def __init__(self, index: CustomerIndex) -> None:
-        self._index = index
+    Args:
+        superseded: these facts.
+        get: gives a record of the customer's by its id.
+    """
+
+    def __init__(self, superseded: Sequence[Record], get: Callable[[str], Record | None]) -> None:
+        self._get = get
         # Of each fact that was superseded, the one that holds now.
         self._gone: list[tuple[Record, Record]] = []
         self._before: dict[str, list[Record]] = {}
-        for old in index.superseded_facts():
+        for old in superseded:
             if (now := self._latest(old)) is not None:
                 self._gone.append((old, now))
                 self._before.setdefault(now.id, []).append(old)
@@ -36,17 +43,17 @@ class Outdated:
         seen = {record.id}
         found: Record | None = record
         while found is not None and found.superseded_by is not None:
-            found = self._index.get(found.superseded_by)
+            found = self._get(found.superseded_by)
             if found is None or found.id in seen:
                 return None
             seen.add(found.id)
         return found
 
     def by(self, record: Record) -> Record | None:
-        """The fact that makes a message outdated: what now holds of something it says."""
-        if record.slot is not None or not self._gone:
+        """The fact that makes a record outdated: what now holds of something it says."""
+        if record.slot is not None and (record.slot not in _QUOTING or record.source == "person"):
             return None
-        for old, now in self._gone:
+        for old, now in self._gone if record.slot is None else ():
             if old.slot not in FREE and _shared(old, record) and not _shared(now, record):
                 return now
         for old, now in self._gone:
@@ -67,7 +74,7 @@ class Outdated:
         holds: list[Recalled] = []
         outdated: list[Recalled] = []
         for recalled in found:
-            record = self._index.get(recalled.id)
+            record = self._get(recalled.id)
             if record is None:
                 holds.append(recalled)
             elif now := self.by(record):

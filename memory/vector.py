@@ -139,7 +139,7 @@ class VectorMemory(StoredMemory):
             missing = len(index.without_vector())
             asked = _Asked(query, vector, at, trust(self.encoder, query), limit)  # type: ignore[arg-type]
             found = self._strategy(asked, view)
-            found = Outdated(index).explained(found, keep=outdated)
+            found = Outdated(index.superseded_facts(), index.get).explained(found, keep=outdated)
         vector.result()  # what is wrong with the model is said also if nobody wanted the vector
         if missing:
             partial_search = f"; {missing} newer records searched by words only"

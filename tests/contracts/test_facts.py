@@ -143,6 +143,36 @@ def test_what_is_recalled_says_what_it_replaced(make: Make) -> None:
         memory.digest()
 
 
+def test_a_fact_that_quotes_what_was_corrected_is_outdated(make: Make) -> None:
+    """A problem with the order of which the customer has corrected the number stands neither in
+    the prompt of a new session nor on the card, and is recalled last; another problem stays.
+    """
+    memory = make()
+    turn(memory, "My order number is 88123.")
+    turn(memory, "Order 88123 is missing a part.")
+    turn(memory, "The lamp is broken too.")
+    turn(memory, "Please call me about order 88123 on 3 May 2027.")
+    assert "88123" in str(memory.card())
+    turn(memory, "Sorry, my order number is 88124.")
+    for _ in range(2):
+        later = make(session="s2")
+        prompt = text_of(later.prompt("Which order is missing a part, and what is broken?"))
+        assert "88123" not in prompt
+        assert "88124" in prompt
+        assert "Problem: The lamp is broken too." in prompt
+        card = memory.card()
+        assert card is not None
+        assert card.problem is not None
+        assert card.problem.value == "The lamp is broken too."
+        assert [f.value for f in card.facts] == ["88124"]
+        found = later.recall("order 88123 is missing a part", 1000)
+        (last,) = [r for r in found if r.text == "Problem: Order 88123 is missing a part."]
+        assert last.why.endswith("outdated: order number is now 88124")
+        assert {"88123" in r.text for r in found[-3:]} == {True}
+        assert not any("88123" in r.text for r in found if "outdated" not in r.why)
+        memory.digest()
+
+
 def test_history_says_from_when_to_when(make: Make) -> None:
     """Each value that was held is there with the time from which and until which it was."""
     memory = make()
