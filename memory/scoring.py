@@ -82,6 +82,7 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
     near_enough = embedded & (meant * query.trust >= FLOOR)
     bears = allowed & ((cover > 0) | (hop > 0) | near_enough)
     ranked = _best(np.where(bears, scores, -np.inf), k)
+    cosines = dict(zip(ranked, meant[ranked].tolist(), strict=True))
     matched = _matched(ranked, found, len(candidates))
     ranks = {
         "lexical": _ranks(has, allowed),
@@ -99,7 +100,7 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
             if name == "lexical":
                 reason += f" ({', '.join(matched[p][:5])})"
             elif name == "dense":
-                reason += f" (cosine {meant[p]:.2f})"
+                reason += f" (cosine {cosines[p]:.2f})"
             reasons.append(reason)
         if named is not None and p in said:
             reasons.append(f"said by {candidates[p].speaker}")

@@ -113,22 +113,15 @@ class ContextIndex:
         self, positions: Positions, counts: Floats, weights: Sequence[float], *, largest: bool
     ) -> tuple[Positions, Floats]:
         links, out, n = self._linked(), self._sums, len(self)
-        reached = []
         # The farthest first, so that where the largest is wanted the nearest is written last.
         for distance in range(len(weights) - 1, -1, -1):
             for offset in {distance, -distance}:
                 targets = links[offset][positions] if offset else positions
-                reached.append(targets)
                 if largest:
                     out[targets] = weights[distance]
                 else:
                     out[targets] += weights[distance] * counts
-        # Few terms stand in many records, and looking through all of them takes longest.
-        if len(positions) * len(reached) < n // 4:
-            at = np.unique(np.concatenate(reached))
-            at = at[at < n]
-        else:
-            at = np.flatnonzero(out[:n])
+        at = np.flatnonzero(out[:n])  # sorting what was reached takes several times longer
         sums = out[at]
         out[at] = 0
         out[n] = 0
