@@ -20,7 +20,9 @@ Finder = Callable[[str, datetime, bool], Spans]
 
 WRITTEN_OTHERWISE = frozenset({"phone", "date", "amount"})
 _LEAST = 7  # digits of a telephone number without its area code
+_WHOLE = 10  # digits after which it is one, though another number stands right before it
 _PARTED = r"(?:\(0\)|[\s()./-]){0,3}"
+_HYPHEN = re.compile(r"(?<=\d)-(?=[A-Za-z])|(?<=[A-Za-z])-(?=\d)")  # "3-May-2027"
 _WEEK = timedelta(days=7)
 
 
@@ -40,11 +42,18 @@ def _phone(value: str) -> re.Pattern[str] | None:
     digits = re.sub(r"\D", "", value)
     if len(digits) < _LEAST:
         return None
+    forms = [rf"(?<!\d[ ()./-]){_ending(digits, _LEAST)}"]
+    if len(digits) >= _WHOLE:
+        forms.append(_ending(digits, _WHOLE))
+    return re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(forms)})(?![0-9A-Za-z])")
+
+
+def _ending(digits: str, least: int) -> str:
+    """A pattern of the last of some digits, at least so many, and of those before them."""
     found = ""
-    for digit in digits[:-_LEAST]:
+    for digit in digits[:-least]:
         found = f"(?:{found}{digit}{_PARTED})?"
-    found += _PARTED.join(digits[-_LEAST:])
-    return re.compile(rf"(?<![0-9A-Za-z])(?<!\d[ ()./-])[+(0]{{0,4}}{found}(?![0-9A-Za-z])")
+    return f"[+(0]{{0,4}}{found}{_PARTED.join(digits[-least:])}"
 
 
 def _matches(pattern: re.Pattern[str], text: str, _at: datetime, _sure: bool) -> Spans:
@@ -52,7 +61,7 @@ def _matches(pattern: re.Pattern[str], text: str, _at: datetime, _sure: bool) ->
 
 
 def _days(value: str, text: str, at: datetime, sure: bool) -> Spans:
-    text = narrow(text)
+    text = _HYPHEN.sub(" ", narrow(text))
 
     def read(said: datetime) -> set[tuple[int, int]]:
         return {
@@ -67,5 +76,18 @@ def _days(value: str, text: str, at: datetime, sure: bool) -> Spans:
     return sorted(found & read(at + _WEEK) if found and sure else found)
 
 
-def _amounts(value: str, text: str, _at: datetime, _sure: bool) -> Spans:
-    return [(m.start, m.end) for m in amounts(narrow(text)) if m.value == value]
+def _amounts(value: str, text: str, _at: datetime, sure: bool) -> Spans:
+    text = narrow(text)
+    figure, _, unit = value.partition(" ")
+    found = [(m.start, m.end) for m in amounts(text) if m.value == value]
+    before = re.compile(rf"(?<![A-Za-z]){re.escape(unit)}\s?(\d[\d.,]*)(?<!\D)", re.IGNORECASE)
+    found += [
+        m.span()
+        for m in before.finditer(text)
+        if any(read.value == value for read in amounts(f"{m[1]} {unit}"))
+    ]
+    if "." in figure and not sure:  # with cents, it needs no currency to be told
+        bare = rf"(?<![\d.,]){re.escape(figure)}(?!\d|[.,]\d)"
+        spans = (m.span() for m in re.finditer(bare, text))
+        found += [one for one in spans if not any(a < one[1] and one[0] < b for a, b in found)]
+    return found
