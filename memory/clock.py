@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -10,6 +10,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
+
+
+def end_of(day: date) -> datetime:
+    """The last second of a day, in UTC."""
+    return datetime.combine(day, time(23, 59, 59), UTC)
 
 
 def to_stamp(at: datetime) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time
 from functools import partial
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ from langchain_core.runnables import Runnable
 from pydantic import BaseModel, Field
 
 from memory import mentions
+from memory.clock import end_of
 from memory.dates import dates
 from memory.fact_writer import GIVEN_OUT, fact
 from memory.slots import FREE
@@ -108,7 +108,7 @@ def _checked(given: _Fact, said: Sequence[Message], region: str) -> Record | Non
     record = replace(fact(message, given.slot, form, given.quotation), source="model")
     days = dates(given.quotation, message.at.date(), day_first=region != "US")
     if given.slot == "promise" and days:
-        due = datetime.combine(days[-1].day, time(23, 59, 59), UTC)
+        due = end_of(days[-1].day)
         record = replace(record, valid_to=due)
     return record
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time
+from datetime import datetime
 from functools import lru_cache
 
 from memory import mentions as found_in
 from memory import statements
+from memory.clock import end_of
 from memory.cues import without_filler
 from memory.dates import dates
 from memory.indexes.lexical import terms
@@ -328,7 +329,7 @@ def _said_by_agent(message: Message, region: str) -> list[Record]:
             days = [d.day for d in dates(sentence, message.at.date(), day_first=region != "US")]
             record = fact(message, "promise", said, sentence)
             if days:
-                due = datetime.combine(days[-1], time(23, 59, 59), UTC)
+                due = end_of(days[-1])
                 text = f"{record.text} (due {days[-1].isoformat()})"
                 record = replace(record, text=text, terms=tuple(terms(text)), valid_to=due)
             found.append(record)

@@ -26,8 +26,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection, Row
 
 from memory import customers, sentences
-from memory.clock import from_stamp
+from memory.clock import end_of, from_stamp, to_stamp
 from memory.customers import WHERE, Owner, key
+from memory.dates import dates
 from memory.forms import WRITTEN_OTHERWISE, Finder, finder
 from memory.indexes.lexical import terms
 from memory.summaries import hide_message
@@ -37,11 +38,11 @@ _MESSAGES = text(
     f"SELECT seq, session, id, turn, text, at FROM messages {WHERE} AND forgotten = 0 ORDER BY seq"
 )
 _RECORDS = text(
-    "SELECT seq, session, text, messages, slot, value, source, at FROM records "
+    "SELECT seq, session, text, messages, slot, value, source, at, valid_to FROM records "
     f"{WHERE} AND superseded_by IS NULL AND id <> :id ORDER BY seq"
 )
 _REWRITE = text(
-    "UPDATE records SET seq = :seq, text = :text, terms = :terms, value = :value "
+    "UPDATE records SET seq = :seq, text = :text, terms = :terms, value = :value, valid_to = :due "
     f"{WHERE} AND seq = :old"
 )
 _DELETE = text(f"DELETE FROM records {WHERE} AND seq = :seq")
@@ -78,8 +79,9 @@ def withdraw(connection: Connection, owner: Owner, old: Record, new: Record | No
         seq, _ = customers.allocate(connection, owner, 1)  # a new number is embedded again
         connection.execute(
             _REWRITE,
-            key(owner, old=row.seq, seq=seq, text=said, terms=" ".join(terms(said)), value=value),
-        )
+            key(owner, old=row.seq, seq=seq, text=said, terms=" ".join(terms(said)), value=value,
+                due=withdrawn.due(row)),
+        )  # fmt: skip
 
 
 class _Withdrawn:
@@ -133,6 +135,14 @@ class _Withdrawn:
         self._sources = {(m.session, m.id) for m in sources}
         self._hidden = self._sources | {(m.session, m.id) for m in others}
         return list({m.seq: m for m in (*sources, *others)}.values())
+
+    def due(self, row: Row[Any]) -> int | None:
+        """Until when a record holds: a promise for a day that was wrong, until the right one."""
+        if row.valid_to is None or from_stamp(row.valid_to).date().isoformat() != self._value:
+            return row.valid_to
+        new = self._new
+        days = dates(new.value, new.at.date()) if new is not None and new.value else []
+        return to_stamp(end_of(days[0].day)) if days else None
 
     def _says(self, said: str, at: int) -> bool:
         return self._words(said) or bool(self._spans(said, at))

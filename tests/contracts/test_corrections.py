@@ -274,6 +274,21 @@ def test_a_value_is_found_in_whatever_form_it_was_written(
     assert "One lamp." in [r.text for r in store.records.newest(NOW.owner, 99)]
 
 
+def test_a_promise_for_a_corrected_day_is_due_on_the_new_one(
+    store: MemoryStore, encoder: WordEncoder
+) -> None:
+    """Its words and the day by which it is due, so that the card does not call it overdue."""
+    memory = conversation(store, encoder, writer=written_facts)
+    memory.save_context(
+        {"input": "Please deliver on 3 May 2027."}, {"output": "We will deliver on May 3rd, 2027."}
+    )
+    memory.digest()
+    memory.vector.correct(fact(store, "date").id, value="2027-05-09")
+    promise = fact(store, "promise")
+    assert promise.text == "Promise: We will deliver on 2027-05-09. (due 2027-05-09)"
+    assert promise.valid_to == datetime(2027, 5, 9, 23, 59, 59, tzinfo=UTC)
+
+
 def test_another_number_in_the_same_form_stays(store: MemoryStore, encoder: WordEncoder) -> None:
     """A number that ends otherwise, a day that is meant elsewhere, and a round amount."""
     memory = conversation(store, encoder, EARLIER, writer=written_facts)
