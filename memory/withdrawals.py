@@ -138,8 +138,9 @@ class _Withdrawn:
 
     def due(self, row: Row[Any]) -> int | None:
         """Until when a record holds: a promise for a day that was wrong, until the right one."""
-        if row.valid_to is None or from_stamp(row.valid_to).date().isoformat() != self._value:
-            return row.valid_to
+        until: int | None = row.valid_to
+        if until is None or from_stamp(until).date().isoformat() != self._value:
+            return until
         new = self._new
         days = dates(new.value, new.at.date()) if new is not None and new.value else []
         return to_stamp(end_of(days[0].day)) if days else None
