@@ -176,7 +176,8 @@ def test_the_old_is_in_no_later_prompt(
         memory.digest()
     assert "1001" not in " ".join(r.text for r in memory.recall("A-1001 1001 order lamp"))
     assert sum("1001" in text for _, text in said(memory.store, "now")) == 0
-    assert sum("1001" in str(row) for row in rows(memory.store)["messages"]) == 4
+    kept = [text for row in rows(memory.store)["messages"] for text in row if " " in str(text)]
+    assert sum("1001" in text for text in kept) == 4  # an id or a time may have it by chance
 
 
 @pytest.mark.parametrize("way", WAYS)
