@@ -90,6 +90,7 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
         "dense": _ranks(meant, allowed & near_enough),
         "second hop": _ranks(hop, allowed),
     }
+    said = set(named[1].tolist()) if named is not None else set()
 
     def why(p: int) -> str:
         reasons = []
@@ -102,11 +103,10 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
             elif name == "dense":
                 reason += f" (cosine {cosines[p]:.2f})"
             reasons.append(reason)
-        if named is not None and p in said:
+        if p in said:
             reasons.append(f"said by {candidates[p].speaker}")
         return ", ".join(reasons) or "in the part of the talk that bears on it"
 
-    said = set(named[1].tolist()) if named is not None else set()
     return [
         Recalled.of(candidates[p], 1 / (1 + math.exp(-scores[p])), why(p)) for p in ranked
     ]  # fmt: skip
@@ -128,13 +128,23 @@ def _bm25(candidates: Candidates, found: list[_Term], weights: Sequence[float]) 
     """BM25 of each record together with its neighbours, taken as one document."""
     n, context = len(candidates), candidates.context()
     lengths = context.smoothed(candidates.lengths(), weights)
-    norm = K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
+    norm = _norm(lengths)
     scores = np.zeros(n, np.float32)
     for term in found:
         at, counts = context.spread(term.positions, term.counts, weights)
         idf = math.log1p((n - len(at) + 0.5) / (len(at) + 0.5))
-        scores[at] += idf * counts * (K1 + 1) / (counts + norm[at])
+        scores[at] += idf * _saturated(counts, norm[at])
     return scores
+
+
+def _norm(lengths: Floats) -> Floats:
+    """What BM25 holds against long documents."""
+    return K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
+
+
+def _saturated(counts: Floats, norm: Floats) -> Floats:
+    """What BM25 makes of counts: each repetition adds less."""
+    return counts * (K1 + 1) / (counts + norm)
 
 
 def _cover(candidates: Candidates, found: list[_Term], weights: Sequence[float]) -> Floats:
@@ -156,7 +166,7 @@ def _hop(candidates: Candidates, scores: Floats, found: list[_Term], words: set[
     y⁽ᵏ⁺¹⁾ = f(y⁽ᵏ⁾, S(y⁽ᵏ⁾, R(M))) as in ``retrieval.hops``, with f the query's expansion by
     pseudo-relevance feedback (Lavrenko and Croft, 2001).
     """
-    read = [p for p in _best(scores, _READ) if found]
+    read = _best(scores, _READ) if found else []
     weight: dict[str, float] = {}
     for rank, p in enumerate(read, 1):
         for word in set(terms(candidates[p].text)) - words:
@@ -170,12 +180,10 @@ def _hop(candidates: Candidates, scores: Floats, found: list[_Term], words: set[
         ]
     weighed.sort(key=lambda each: (-each[0], each[1]))
     total = np.zeros(len(candidates), np.float32)
-    lengths = candidates.lengths()
-    norm = K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
+    norm = _norm(candidates.lengths())
     for importance, _, term in weighed[:_HOP_TERMS]:
         share = importance / weighed[0][0]
-        at, counts = term.positions, term.counts
-        total[at] += share * term.idf * counts * (K1 + 1) / (counts + norm[at])
+        total[term.positions] += share * term.idf * _saturated(term.counts, norm[term.positions])
     return total / max(float(total.max()), 1e-9)
 
 
