@@ -161,10 +161,16 @@ class StoredMemory(BaseMemory):
         return from_langchain(message, self.count_tokens, at)
 
     def _rendered(self, messages: Sequence[Message]) -> str | list[BaseMessage]:
-        found = [to_langchain(m) for m in messages]
         if self.return_messages:
-            return found
-        return get_buffer_string(found, self.human_prefix, self.ai_prefix)
+            return [to_langchain(m) for m in messages]
+        return "\n".join(self._line(m) for m in messages)
+
+    def _line(self, message: Message) -> str:
+        """A message as LangChain writes it into a text."""
+        prefix = {"human": self.human_prefix, "ai": self.ai_prefix}.get(message.role)
+        if message.data is None and prefix is not None:  # most are, and a turn waits for this
+            return f"{prefix}: {message.text}"
+        return get_buffer_string([to_langchain(message)], self.human_prefix, self.ai_prefix)
 
 
 def _listed(given: Any) -> bool:

@@ -228,7 +228,7 @@ class ConversationMemory(StoredMemory):
     # --- inside --------------------------------------------------------------------------
 
     def _parts(self, question: str, turn: Turn | None = None) -> _Parts:
-        # Begun first: it needs no rows, and takes longer than reading them.
+        # First, and in no transaction: it takes longer than reading the rows.
         vector = self.vector.embedding(question) if question.strip() else None
         self.vector.expire()
         with self.store.database.read():  # one transaction, one state of the rows

@@ -37,7 +37,7 @@ WEIGHTS = Weight(
 MAX_TOKENS = 256  # what the model was trained to read; the rest of a text is cut off
 
 _LATIN_ENDS = "\u0250"
-_BATCH_TOKENS = 1024  # more at once is no faster on one thread and takes more memory
+_BATCH_TOKENS = 1024  # more at once is no faster and takes more memory
 
 _logger = logging.getLogger(__name__)
 
@@ -73,8 +73,8 @@ class EmbeddedEmbeddings(Embeddings):
     """sentence-transformers/all-MiniLM-L6-v2 without a network, a GPU or PyTorch.
 
     In whole numbers of 8 bits: vectors are near sentence-transformers' own (a cosine of 0.995 on
-    average), and a text's vector is the same whatever is embedded beside it. One thread; safe to
-    share between threads. Raises WeightsMissing if the installed weights are gone or damaged.
+    average), and a text's vector is the same whatever is embedded beside it. Safe to share between
+    threads. Raises WeightsMissing if the installed weights are gone or damaged.
     """
 
     # Not the original's name alone: vectors made in floats are compared with floats'.
@@ -205,11 +205,14 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _session(weights: Path) -> Any:
-    """ONNX Runtime over the weights: one thread that sleeps when it has nothing to do."""
+    """ONNX Runtime over the weights: two threads that sleep when they have nothing to do."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    # Somebody waits for a question's vector; a third thread brings little, operators are short.
+    options.intra_op_num_threads = min(2, os.cpu_count() or 1)
+    options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.enable_mem_pattern = False  # every length would keep a plan of its own
+    # Where other work wants the cores, who spins waits for what cannot run.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", str(weights.parent)

@@ -10,11 +10,13 @@ up; the score that is given is the logistic function of the sum, between 0 and 1
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 
+from memory.indexes.base import Mask
 from memory.indexes.lexical import K1, B, terms
 from memory.types import Candidates, Floats, Positions, Query, Recalled
 
@@ -39,6 +41,7 @@ _W_HOP = 0.7  # has the terms of what was found first
 
 _READ = 2  # how many finds are read for the second hop
 _HOP_TERMS = 12
+_CELLS = 100_000  # terms times records that are looked at in one go; more would leave the cache
 _TOP = 100  # a strategy is named in the reason when it ranks a record among its first so many
 
 
@@ -62,79 +65,94 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
     if named is not None:  # the name stands in what the others say
         words = [word for word in words if word not in named[0]]
     found = _terms(candidates, words)
-    near, wide = (_bm25(candidates, found, weights) for weights in (_NEAR, _WIDE))
-    cover = _cover(candidates, found, _COVER)
-    has = _cover(candidates, found, (1.0,))
+    near, wide, cover, has = _in_words(candidates, found)
     scores = _W_NEAR * _z(near) + _W_WIDE * _z(wide) + _W_COVER * cover + _W_HAS * has
+    scores += _W_ASKED * np.asarray(context.asked) + _W_TIMED * np.asarray(context.timed)
+    scores += _W_TOKENS * np.log(np.asarray(context.tokens))
+    if named is not None:
+        scores[named[1]] += _W_SPEAKER
+    allowed = candidates.allowed()
     meant = candidates.cosines(query.vector)
     embedded = ~np.isnan(meant)
     # What is not embedded yet is taken for as near as most, or all that is would come first.
     meant[~embedded] = meant[embedded].mean() if embedded.any() else 0
     scores += _W_MEANT * query.trust * _z(context.smoothed(meant, _MEANT))
-    if named is not None:
-        scores[named[1]] += _W_SPEAKER
-    scores += _W_ASKED * np.asarray(context.asked) + _W_TIMED * np.asarray(context.timed)
-    scores += _W_TOKENS * np.log(np.asarray(context.tokens))
-    allowed = candidates.allowed()
     hop = _hop(candidates, np.where(allowed, scores, -np.inf), found, set(words))
     scores += _W_HOP * hop
     # What has neither a word nor a meaning of the query in or around it is no find.
     near_enough = embedded & (meant * query.trust >= FLOOR)
     bears = allowed & ((cover > 0) | (hop > 0) | near_enough)
     ranked = _best(np.where(bears, scores, -np.inf), k)
-    cosines = dict(zip(ranked, meant[ranked].tolist(), strict=True))
-    matched = _matched(ranked, found, len(candidates))
-    ranks = {
-        "lexical": _ranks(has, allowed),
-        "context": _ranks(near + wide, allowed),
-        "dense": _ranks(meant, allowed & near_enough),
-        "second hop": _ranks(hop, allowed),
-    }
-    said = set(named[1].tolist()) if named is not None else set()
+    reasons: list[list[str]] = [[] for _ in ranked]
 
-    def why(p: int) -> str:
-        reasons = []
-        for name, rank in ranks.items():
-            if p not in rank:
-                continue
-            reason = f"{name} #{rank[p]}"
-            if name == "lexical":
-                reason += f" ({', '.join(matched[p][:5])})"
-            elif name == "dense":
-                reason += f" (cosine {cosines[p]:.2f})"
-            reasons.append(reason)
-        if p in said:
-            reasons.append(f"said by {candidates[p].speaker}")
-        return ", ".join(reasons) or "in the part of the talk that bears on it"
+    def note(name: str, by: Floats, counted: Mask, details: Iterable[str] = repeat("")) -> None:
+        for said, rank, detail in zip(reasons, _ranks(by, counted, ranked), details, strict=False):
+            if rank <= _TOP:
+                said.append(f"{name} #{rank}{detail}")
 
+    note("lexical", has, allowed, (f" ({', '.join(t[:5])})" for t in _matched(ranked, found)))
+    note("context", near + wide, allowed)
+    note("dense", meant, allowed & near_enough, (f" (cosine {c:.2f})" for c in meant[ranked]))
+    note("second hop", hop, allowed)
+    if named is not None:
+        said_by = set(named[1].tolist())
+        for said, p in zip(reasons, ranked, strict=True):
+            said += [f"said by {candidates[p].speaker}"] if p in said_by else []
     return [
-        Recalled.of(candidates[p], 1 / (1 + math.exp(-scores[p])), why(p)) for p in ranked
-    ]  # fmt: skip
+        Recalled.of(
+            candidates[p],
+            1 / (1 + math.exp(-score)),
+            ", ".join(said) or "in the part of the talk that bears on it",
+        )
+        for p, score, said in zip(ranked, scores[ranked].tolist(), reasons, strict=True)
+    ]
 
 
 def _terms(candidates: Candidates, words: Sequence[str]) -> list[_Term]:
     """The distinct words that stand anywhere, with their places."""
-    n = len(candidates)
-    found = []
-    for word in dict.fromkeys(words):
-        positions, counts = candidates.counts(word)
-        if df := len(positions):
-            idf = math.log1p((n - df + 0.5) / (df + 0.5))
-            found.append(_Term(word, idf, positions, counts))
-    return found
+    places = [(word, *candidates.counts(word)) for word in dict.fromkeys(words)]
+    places = [each for each in places if len(each[1])]
+    idf = _idf(np.array([len(at) for _, at, _ in places], np.float32), len(candidates))
+    return [
+        _Term(word, weight, at, counts)
+        for (word, at, counts), weight in zip(places, idf.tolist(), strict=True)
+    ]
 
 
-def _bm25(candidates: Candidates, found: list[_Term], weights: Sequence[float]) -> Floats:
-    """BM25 of each record together with its neighbours, taken as one document."""
+def _in_words(candidates: Candidates, found: list[_Term]) -> tuple[Floats, Floats, Floats, Floats]:
+    """How the records and what stands around them answer a query's words.
+
+    Returns:
+        Of each record (n): BM25 of it with its neighbours, taken as one document; the same of
+        the wider part of the talk; what share of the terms, by idf, stands in or, less, near it;
+        and what share stands in it.
+    """
     n, context = len(candidates), candidates.context()
-    lengths = context.smoothed(candidates.lengths(), weights)
-    norm = _norm(lengths)
-    scores = np.zeros(n, np.float32)
-    for term in found:
-        at, counts = context.spread(term.positions, term.counts, weights)
-        idf = math.log1p((n - len(at) + 0.5) / (len(at) + 0.5))
-        scores[at] += idf * _saturated(counts, norm[at])
-    return scores
+    near, wide, cover, has = np.zeros((4, n), np.float32)
+    lengths = candidates.lengths()
+    around: list[tuple[Sequence[float], Floats, Floats]] = [
+        (weights, total, _norm(context.smoothed(lengths, weights)))
+        for weights, total in ((_NEAR, near), (_WIDE, wide))
+    ]
+    some = max(_CELLS // n, 1)
+    for few in (found[i : i + some] for i in range(0, len(found), some)):
+        spread = context.spread([(term.positions, term.counts) for term in few])
+        for weights, total, norm in around:
+            counts = spread.sums(weights)
+            df = np.count_nonzero(counts, axis=1)
+            total += _idf(df.astype(np.float32), n) @ _saturated(counts, norm)
+        idf = np.array([term.idf for term in few], np.float32)
+        cover += idf @ spread.nearest(_COVER)
+        for term in few:
+            has[term.positions] += term.idf
+    most = max(sum(term.idf for term in found), 1e-9)
+    return near, wide, cover / most, has / most
+
+
+def _idf(df: Floats, n: int) -> Floats:
+    """The weight of terms that stand in df of n records (Robertson and Spärck Jones), above 0."""
+    weight: Floats = np.log1p((n - df + 0.5) / (df + 0.5))
+    return weight
 
 
 def _norm(lengths: Floats) -> Floats:
@@ -145,19 +163,6 @@ def _norm(lengths: Floats) -> Floats:
 def _saturated(counts: Floats, norm: Floats) -> Floats:
     """What BM25 makes of counts: each repetition adds less."""
     return counts * (K1 + 1) / (counts + norm)
-
-
-def _cover(candidates: Candidates, found: list[_Term], weights: Sequence[float]) -> Floats:
-    """What share of the terms, by idf, stands in each record or, less, near it: 0 to 1."""
-    scores = np.zeros(len(candidates), np.float32)
-    context = candidates.context()
-    for term in found:
-        if len(weights) == 1:
-            scores[term.positions] += term.idf
-        else:
-            at, nearness = context.nearest(term.positions, weights)
-            scores[at] += term.idf * nearness
-    return scores / max(sum(term.idf for term in found), 1e-9)
 
 
 def _hop(candidates: Candidates, scores: Floats, found: list[_Term], words: set[str]) -> Floats:
@@ -171,36 +176,35 @@ def _hop(candidates: Candidates, scores: Floats, found: list[_Term], words: set[
     for rank, p in enumerate(read, 1):
         for word in set(terms(candidates[p].text)) - words:
             weight[word] = weight.get(word, 0.0) + 1 / rank
-    weighed: list[tuple[float, str, _Term]] = []
-    for word, importance in weight.items():
-        weighed += [
-            (importance * term.idf, word, term)
-            for term in _terms(candidates, [word])
-            if len(term.positions) > 1
-        ]
-    weighed.sort(key=lambda each: (-each[0], each[1]))
+    weighed = [
+        (weight[term.word] * term.idf, term)
+        for term in _terms(candidates, sorted(weight))
+        if len(term.positions) > 1
+    ]
+    weighed.sort(key=lambda each: -each[0])
     total = np.zeros(len(candidates), np.float32)
     norm = _norm(candidates.lengths())
-    for importance, _, term in weighed[:_HOP_TERMS]:
+    for importance, term in weighed[:_HOP_TERMS]:
         share = importance / weighed[0][0]
         total[term.positions] += share * term.idf * _saturated(term.counts, norm[term.positions])
     return total / max(float(total.max()), 1e-9)
 
 
-def _matched(ranked: list[int], found: list[_Term], n: int) -> dict[int, list[str]]:
+def _matched(ranked: list[int], found: list[_Term]) -> list[list[str]]:
     """Which of the terms each of the ranked records has."""
-    matched: dict[int, list[str]] = {p: [] for p in ranked}
+    matched: list[list[str]] = [[] for _ in ranked]
+    places = np.array(ranked, np.int64)
     for term in found:
-        has = np.zeros(n, np.bool_)
-        has[term.positions] = True
-        for place in np.flatnonzero(has[ranked]).tolist():
-            matched[ranked[place]].append(term.word)
+        at = np.minimum(np.searchsorted(term.positions, places), len(term.positions) - 1)
+        for place in np.flatnonzero(term.positions[at] == places).tolist():
+            matched[place].append(term.word)
     return matched
 
 
 def _z(values: Floats) -> Floats:
-    deviation = float(values.std())
-    return (values - values.mean()) / deviation if deviation > 0 else np.zeros_like(values)
+    values = values - values.mean()
+    deviation = math.sqrt(float(values @ values) / len(values))
+    return values / deviation if deviation > 0 else values
 
 
 def _best(scores: Floats, k: int) -> list[int]:
@@ -214,9 +218,12 @@ def _best(scores: Floats, k: int) -> list[int]:
     return positions
 
 
-def _ranks(scores: Floats, allowed: np.typing.NDArray[np.bool_]) -> dict[int, int]:
-    """Positions with the ranks 1, 2, ... that a positive score gives them, the first _TOP."""
-    return {
-        p: rank
-        for rank, p in enumerate(_best(np.where(allowed & (scores > 0), scores, -np.inf), _TOP), 1)
-    }
+def _ranks(scores: Floats, counted: Mask, ranked: list[int]) -> list[float]:
+    """The rank of each among the positive scores that count; infinite if it is not of them."""
+    by_rank = np.sort(scores[counted & (scores > 0)])
+    ranks = len(by_rank) + 1 - np.searchsorted(by_rank, scores[ranked], "right")
+    of_them = counted[ranked] & (scores[ranked] > 0)
+    return [
+        rank if is_one else math.inf
+        for rank, is_one in zip(ranks.tolist(), of_them.tolist(), strict=True)
+    ]

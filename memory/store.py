@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,7 +74,6 @@ class MemoryStore:
         self._closing = False
         self._lock = threading.Lock()
         self._background: ThreadPoolExecutor | None = None
-        self._aside: ThreadPoolExecutor | None = None
         self._waiting: dict[Any, Future[None]] = {}
         self.last_saved = threading.local()  # see StoredMemory.save_context
 
@@ -231,18 +228,6 @@ class MemoryStore:
                 if waiting is not None and waiting.running():
                     del self._waiting[name]
 
-    def aside(self, work: Callable[[], T]) -> Future[T]:
-        """Begin ``work`` in another thread, for who has something else to do before its result.
-
-        Not for what reads rows: a thread sees only the transaction that it began itself.
-        """
-        context = copy_context()
-        with self._lock:
-            self.database.check_open()
-            if self._aside is None:
-                self._aside = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="memory-aside")
-            return self._aside.submit(context.run, work)
-
     def wait(self, timeout: float | None = None) -> None:
         """Wait until everything in the background is done."""
         with self._lock:
@@ -260,10 +245,6 @@ class MemoryStore:
         if self._background is not None:
             self._background.shutdown(wait=True)
         self.database.close()
-        with self._lock:  # not before: a digest may have wanted it
-            aside, self._aside = self._aside, None
-        if aside is not None:
-            aside.shutdown(wait=True)
 
     def __enter__(self) -> MemoryStore:
         """Use it as a context manager: it is closed at the end."""

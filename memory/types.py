@@ -192,6 +192,18 @@ class Query:
     limit: int | None = None
 
 
+class Spread(Protocol):
+    """What m things count at and around each of n records."""
+
+    def sums(self, weights: Sequence[float]) -> Floats:
+        """(m, n): the counts at a record and around it, weighted by distance, added up."""
+        ...
+
+    def nearest(self, weights: Sequence[float]) -> Floats:
+        """(m, n): the weight of the nearest place of each thing; 0 if there is none near."""
+        ...
+
+
 class Context(Protocol):
     """What stands around each of n records, and what kind of message it is."""
 
@@ -210,14 +222,8 @@ class Context(Protocol):
         """About how many tokens a record takes in a prompt."""
         ...
 
-    def spread(
-        self, positions: Positions, counts: Floats, weights: Sequence[float]
-    ) -> tuple[Positions, Floats]:
-        """Where counts stand at or near, and their sums there, weighted by distance."""
-        ...
-
-    def nearest(self, positions: Positions, weights: Sequence[float]) -> tuple[Positions, Floats]:
-        """What is near some of ``positions``, and the weight of the nearest for each."""
+    def spread(self, places: Sequence[tuple[Positions, Floats]]) -> Spread:
+        """Where m things stand, and how often, carried to the neighbours."""
         ...
 
     def smoothed(self, values: Floats, weights: Sequence[float]) -> Floats:

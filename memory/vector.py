@@ -6,10 +6,9 @@ messages -> writer -> update -> rows;  rows -> retriever -> reader -> prompt
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -94,7 +93,7 @@ class VectorMemory(StoredMemory):
         without: Collection[str] = (),
         at: datetime | None = None,
         outdated: bool = True,
-        vector: Future[Floats] | None = None,
+        vector: Floats | None = None,
     ) -> list[Recalled]:
         """The records that bear on ``query``, best first, within a token budget.
 
@@ -106,7 +105,7 @@ class VectorMemory(StoredMemory):
                 prompt).
             at: when it is asked; now, if not given.
             outdated: also the messages that say what holds no longer, after all others.
-            vector: of the query, from ``embedding``, if that was begun before.
+            vector: (d,) of the query, from ``embedding``, if it was made before.
         """
         budget = self.max_tokens if max_tokens is None else max_tokens
         limit = readers.most(budget)
@@ -122,7 +121,7 @@ class VectorMemory(StoredMemory):
         without: Collection[str] = (),
         at: datetime | None = None,
         outdated: bool = True,
-        vector: Future[Floats] | None = None,
+        vector: Floats | None = None,
         limit: int | None = None,
     ) -> list[Recalled]:
         """What the retriever finds for ``query``, best first; see ``recall``.
@@ -131,24 +130,24 @@ class VectorMemory(StoredMemory):
         """
         if not query.strip():
             return []
-        vector = vector or self.embedding(query)
+        # Not under the index's lock: it takes longer than all the rest.
+        vector = self.embedding(query) if vector is None else vector
         at = at or now()
         with self._cache.reading(self.scope.owner) as index:
             hidden = [(self.scope.session, message) for message in without]
             view = index.view(at, hidden, self.policy.since(at))
             missing = len(index.without_vector())
-            asked = _Asked(query, vector, at, trust(self.encoder, query), limit)  # type: ignore[arg-type]
+            asked = Query(query, vector, at, trust(self.encoder, query), limit)
             found = self._strategy(asked, view)
             found = Outdated(index.superseded_facts(), index.get).explained(found, keep=outdated)
-        vector.result()  # what is wrong with the model is said also if nobody wanted the vector
         if missing:
             partial_search = f"; {missing} newer records searched by words only"
             found = [r.because(r.why + partial_search) for r in found]
         return found
 
-    def embedding(self, query: str) -> Future[Floats]:
-        """Begin to make the vector (d,) of a query, while rows are read and words are looked up."""
-        return self.store.aside(partial(self._cache.question, query))
+    def embedding(self, query: str) -> Floats:
+        """The vector (d,) of a query, as ``recall`` makes it where it is not given one."""
+        return self._cache.question(query)
 
     def index(self) -> AbstractContextManager[CustomerIndex]:
         """The customer's records, caught up with the rows, without embedding any."""
@@ -349,21 +348,3 @@ def _check(given: Mapping[str, Any]) -> None:
     if ends is not None and to_stamp(ends) <= to_stamp(now()):
         msg = f"expires_at is {ends.isoformat()}, which is past: give a later time, or delete it"
         raise InvalidInput(msg)
-
-
-_VECTOR: Any = Query.__dict__["vector"]  # where a query keeps it
-
-
-class _Asked(Query):
-    """A query whose vector is being made in another thread: whoever reads it waits for it.
-
-    A retriever that looks for words first does so meanwhile.
-    """
-
-    __slots__ = ()
-
-    def _vector(self) -> Floats:
-        vector: Floats | Future[Floats] = _VECTOR.__get__(self)
-        return vector.result() if isinstance(vector, Future) else vector
-
-    vector = property(_vector, _VECTOR.__set__)

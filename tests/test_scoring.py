@@ -213,7 +213,8 @@ def test_spreading_is_adding_up_over_the_neighbours_of_a_sitting(
     values = np.arange(n, dtype=np.float32)
     weights = [1.0, 0.7, 0.4, 0.2, 0.1][:reach]
     chains = neighbours(records)
-    spread, nearest, smoothed = np.zeros(n), np.zeros(n), np.zeros(n)
+    places = [(positions, counts), (positions[::2], counts[::2] * 3)]
+    sums, nearest, smoothed = np.zeros((2, n)), np.zeros((2, n)), np.zeros(n)
     for p in range(n):
         at = chains[p].index(p)
         for distance, weight in enumerate(weights):
@@ -221,15 +222,13 @@ def test_spreading_is_adding_up_over_the_neighbours_of_a_sitting(
                 if 0 <= q < len(chains[p]):
                     near = chains[p][q]
                     smoothed[p] += weight * values[near]
-                    for k, position in enumerate(positions):
-                        if position == near:
-                            spread[p] += weight * counts[k]
-                            nearest[p] = max(nearest[p], weight)
+                    for thing, (where_it_is, how_often) in enumerate(places):
+                        for position, count in zip(where_it_is, how_often, strict=True):
+                            if position == near:
+                                sums[thing, p] += weight * count
+                                nearest[thing, p] = max(nearest[thing, p], weight)
+    spread = index.spread(places)
     for _ in range(2):  # one use leaves nothing for the next
-        at, sums = index.spread(positions, counts, weights)
-        assert at.tolist() == np.flatnonzero(spread).tolist()
-        assert sums == pytest.approx(spread[at], abs=1e-4)
-        at, sums = index.nearest(positions, weights)
-        assert at.tolist() == np.flatnonzero(nearest).tolist()
-        assert sums == pytest.approx(nearest[at], abs=1e-6)
+        assert spread.sums(weights) == pytest.approx(sums, abs=1e-4)
+        assert spread.nearest(weights) == pytest.approx(nearest, abs=1e-6)
     assert index.smoothed(values, weights) == pytest.approx(smoothed, abs=1e-4)

@@ -31,6 +31,48 @@ _CHARACTERS = 4.2  # of a token
 _OVERHEAD = 4  # tokens around a message
 
 
+class Spread:
+    """Where each of m things stands, and how often, carried to the neighbours.
+
+    ``links`` (2 * REACH + 1, n): row d has each record's neighbour d places on, n for none.
+    """
+
+    def __init__(
+        self, places: Sequence[tuple[Positions, Floats]], links: npt.NDArray[np.int64]
+    ) -> None:
+        self._shape = len(places), links.shape[1] + 1  # the last column is of what has no place
+        sizes = [len(positions) for positions, _ in places]
+        rows = np.repeat(np.arange(len(places)) * self._shape[1], sizes)
+        # Where it stands and what stands d places on, as places in the flattened matrix.
+        self._keys = links[:, np.concatenate([positions for positions, _ in places])] + rows
+        self._counts = np.concatenate([counts for _, counts in places])
+
+    def sums(self, weights: Sequence[float]) -> Floats:
+        """The counts at each record and around it, added up: (m, n).
+
+        ``weights`` are of the record itself, of the ones next to it, of those next to them, ...
+        """
+        weighed = [weights[abs(distance)] * self._counts for distance in self._distances(weights)]
+        keys = self._keys[self._distances(weights)].ravel()
+        added = np.bincount(keys, np.concatenate(weighed), self._shape[0] * self._shape[1])
+        return self._matrix(added.astype(np.float32))
+
+    def nearest(self, weights: Sequence[float]) -> Floats:
+        """The weight of the nearest place of each thing, at each record: (m, n)."""
+        out = np.zeros(self._shape[0] * self._shape[1], np.float32)
+        # The farthest first: the nearest is written last.
+        for distance in reversed(self._distances(weights)):
+            out[self._keys[distance]] = weights[abs(distance)]
+        return self._matrix(out)
+
+    @staticmethod
+    def _distances(weights: Sequence[float]) -> list[int]:
+        return [0, *(sign * d for d in range(1, len(weights)) for sign in (1, -1))]
+
+    def _matrix(self, flat: Floats) -> Floats:
+        return flat.reshape(self._shape)[:, :-1]
+
+
 class ContextIndex:
     """Neighbours of the records of one customer, by position, and traits of each record.
 
@@ -45,7 +87,6 @@ class ContextIndex:
         self._last: dict[str, tuple[int, datetime]] = {}  # of each session
         self._speakers: dict[tuple[str, ...], array[int]] = {}  # positions by a name's terms
         self._links: npt.NDArray[np.int64] | None = None
-        self._sums = np.zeros(1, np.float32)  # zero between uses, its last for no neighbour
         self.asked: array[float] = array("f")
         self.timed: array[float] = array("f")
         self.tokens: array[float] = array("f")
@@ -71,24 +112,13 @@ class ContextIndex:
         self.timed.append(1.0 if _TIMED.search(record.text) else 0.0)
         self.tokens.append(len(record.text) / _CHARACTERS + _OVERHEAD)
 
-    def spread(
-        self, positions: Positions, counts: Floats, weights: Sequence[float]
-    ) -> tuple[Positions, Floats]:
-        """Add up what stands at and around records.
+    def spread(self, places: Sequence[tuple[Positions, Floats]]) -> Spread:
+        """What stands at and around records, for several things at once.
 
         Args:
-            positions: where something stands, each position once.
-            counts: how often it stands there.
-            weights: of the record itself, of the ones next to it, of those next to them, ...
-
-        Returns:
-            The positions that something stands at or near, and the sum at each.
+            places: where each thing stands, each position once, and how often it stands there.
         """
-        return self._carried(positions, counts, weights, largest=False)
-
-    def nearest(self, positions: Positions, weights: Sequence[float]) -> tuple[Positions, Floats]:
-        """The positions near some of ``positions``, and the weight of the nearest for each."""
-        return self._carried(positions, np.ones(len(positions), np.float32), weights, largest=True)
+        return Spread(places, self._linked())
 
     def smoothed(self, values: Floats, weights: Sequence[float]) -> Floats:
         """Each record's value with its neighbours' (all n positions have one)."""
@@ -109,24 +139,6 @@ class ContextIndex:
             return None
         return found[0], np.array(self._speakers[found[0]], np.int64)
 
-    def _carried(
-        self, positions: Positions, counts: Floats, weights: Sequence[float], *, largest: bool
-    ) -> tuple[Positions, Floats]:
-        links, out, n = self._linked(), self._sums, len(self)
-        # The farthest first, so that where the largest is wanted the nearest is written last.
-        for distance in range(len(weights) - 1, -1, -1):
-            for offset in {distance, -distance}:
-                targets = links[offset][positions] if offset else positions
-                if largest:
-                    out[targets] = weights[distance]
-                else:
-                    out[targets] += weights[distance] * counts
-        at = np.flatnonzero(out[:n])  # sorting what was reached takes several times longer
-        sums = out[at]
-        out[at] = 0
-        out[n] = 0
-        return at, sums
-
     def _linked(self) -> npt.NDArray[np.int64]:
         """Row d has each record's neighbour d places after it, row -d before it; n for none."""
         if self._links is None:
@@ -143,5 +155,4 @@ class ContextIndex:
                 back, forth = before[back], after[forth]
                 links[-distance], links[distance] = back, forth
             self._links = links
-            self._sums = np.zeros(n + 1, np.float32)
         return self._links

@@ -185,9 +185,10 @@ class View:
 
     def counts(self, term: str) -> tuple[Positions, Floats]:
         """Where a term stands, and how often: in what was said, or as its date."""
-        said, dated = self._index.lexical.counts(term), self._index.dates.counts(term)
-        if not len(dated[0]):
+        said = self._index.lexical.counts(term)
+        if term not in self._index.dates:
             return said
+        dated = self._index.dates.counts(term)
         total = np.zeros(len(self), np.float32)
         for positions, counts in (said, dated):
             total[positions] += counts

@@ -108,6 +108,10 @@ class LexicalIndex:
                 entry[1].append(count)
             self._lengths.append(len(item))
 
+    def __contains__(self, term: str) -> bool:
+        """Whether a term stands anywhere."""
+        return term in self._postings
+
     def counts(self, term: str) -> tuple[Positions, Floats]:
         """The positions of a term, and how often it stands there."""
         entry = self._postings.get(term)
