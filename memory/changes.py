@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import from_json
 from sqlalchemy import text
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
 from memory import customers
 from memory.clock import from_stamp, now, to_stamp
@@ -304,14 +304,14 @@ def by_id(connection: Connection, owner: Owner, record_id: str) -> Record | None
     return None if row is None else record_from(row)
 
 
-def record_from(row: Row[Any]) -> Record:
-    """A record from a row that has ``RECORD_COLUMNS``."""
+def record_from(row: Sequence[Any]) -> Record:
+    """A record from a row of ``RECORD_COLUMNS``."""
+    (seq, record_id, session, role, said, at, messages, found_by, superseded_by, valid_to,
+     expires_at, slot, value, source, pinned, speaker) = row  # fmt: skip
     return Record(
-        id=row.id, text=row.text, messages=tuple(json.loads(row.messages)), session=row.session,
-        role=row.role, at=from_stamp(row.at), seq=row.seq, terms=tuple(row.terms.split()),
-        superseded_by=row.superseded_by,
-        valid_to=from_stamp(row.valid_to) if row.valid_to is not None else None,
-        expires_at=from_stamp(row.expires_at) if row.expires_at is not None else None,
-        slot=row.slot, value=row.value, source=row.source, pinned=bool(row.pinned),
-        speaker=row.speaker,
+        id=record_id, text=said, messages=tuple(from_json(messages)), session=session, role=role,
+        at=from_stamp(at), seq=seq, terms=tuple(found_by.split()), superseded_by=superseded_by,
+        valid_to=None if valid_to is None else from_stamp(valid_to),
+        expires_at=None if expires_at is None else from_stamp(expires_at),
+        slot=slot, value=value, source=source, pinned=bool(pinned), speaker=speaker,
     )  # fmt: skip

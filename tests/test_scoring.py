@@ -206,7 +206,7 @@ def test_spreading_is_adding_up_over_the_neighbours_of_a_sitting(
         )  # fmt: skip
     index = ContextIndex()
     for record in records:
-        index.add(record)
+        index.add(record, ())
     n = len(records)
     positions = np.array([p for p in where if p < n], np.int64)
     counts = np.arange(1, len(positions) + 1, dtype=np.float32)

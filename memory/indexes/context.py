@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -21,11 +21,13 @@ REACH = 4  # neighbours on each side
 SITTING = timedelta(hours=1)  # what was said longer apart is no context
 
 _ASKED = re.compile(r"[?？]\W*$")
-_TIMED = re.compile(
-    r"\b(?:yesterday|today|tonight|tomorrow|ago|(?:last|next) \w|week|month|year"
-    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-    r"|january|february|march|april|june|july|august|september|october|november|december)",
-    re.IGNORECASE,
+# Terms that say a time: "last" and "next" mostly stand before one.
+_TIMED = frozenset(
+    terms(
+        "yesterday today tonight tomorrow ago last next week month year "
+        "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April "
+        "June July August September October November December"
+    )
 )
 _CHARACTERS = 4.2  # of a token
 _OVERHEAD = 4  # tokens around a message
@@ -95,8 +97,8 @@ class ContextIndex:
         """How many records there are."""
         return len(self._before)
 
-    def add(self, record: Record) -> None:
-        """Append a record: what a message says follows on the message before it."""
+    def add(self, record: Record, found_by: Collection[str]) -> None:
+        """Append a record, with its terms: what a message says follows on the one before it."""
         position, before = len(self._before), -1
         if record.slot is None and record.messages:
             last = self._last.get(record.session)
@@ -109,7 +111,7 @@ class ContextIndex:
             name = tuple(terms(record.speaker))
             self._speakers.setdefault(name, array("q")).append(position)
         self.asked.append(1.0 if _ASKED.search(record.text[-20:]) else 0.0)
-        self.timed.append(1.0 if _TIMED.search(record.text) else 0.0)
+        self.timed.append(0.0 if _TIMED.isdisjoint(found_by) else 1.0)
         self.tokens.append(len(record.text) / _CHARACTERS + _OVERHEAD)
 
     def spread(self, places: Sequence[tuple[Positions, Floats]]) -> Spread:

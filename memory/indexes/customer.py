@@ -66,9 +66,10 @@ class CustomerIndex:
                     self._gone.append(position)
             self._expires.append(_expires(record))
             self._said.append(_NEVER if record.protected else to_stamp(record.at))
-            self.lexical.add([record.terms or terms(record.text)])
+            found_by = record.terms or terms(record.text)
+            self.lexical.add([found_by])
             self.dates.add([_date_terms(record.at.date())])
-            self.context.add(record)
+            self.context.add(record, found_by)
             # The postings hold the terms from here on.
             self.records.append(replace(record, terms=()))
 

@@ -11,7 +11,6 @@ import threading
 import unicodedata
 from array import array
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -100,12 +99,15 @@ class LexicalIndex:
         """Append documents, each the terms of one."""
         for item in items:
             position = len(self._lengths)
-            for term, count in Counter(item).items():
+            for term in item:
                 entry = self._postings.get(term)
                 if entry is None:
-                    entry = self._postings[term] = (array("i"), array("f"))
-                entry[0].append(position)
-                entry[1].append(count)
+                    self._postings[term] = (array("i", (position,)), array("f", (1.0,)))
+                elif entry[0][-1] == position:
+                    entry[1][-1] += 1.0
+                else:
+                    entry[0].append(position)
+                    entry[1].append(1.0)
             self._lengths.append(len(item))
 
     def __contains__(self, term: str) -> bool:
