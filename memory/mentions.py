@@ -1,8 +1,8 @@
-"""Values that stand in a text: numbers of things, ways to reach somebody, amounts, places.
+"""Values that stand in a text: ways to reach somebody, amounts, places.
 
 Found by form and by what stands before them, in English and Chinese; whose they are, and whether
-they hold, is not decided here (see ``memory.fact_writer``). Telephone numbers are read by Google's
-libphonenumber, amounts by price-parser.
+they hold, is not decided here (see ``memory.assertions``). Numbers of things are in
+``memory.codes``. Telephone numbers are read by Google's libphonenumber, amounts by price-parser.
 """
 
 from __future__ import annotations
@@ -39,108 +39,6 @@ class Mention(NamedTuple):
 def narrow(text: str) -> str:
     """``text`` with full-width letters and digits made narrow; of the same length."""
     return text.translate(_FULL_WIDTH)
-
-
-# --- numbers of things -----------------------------------------------------------------------
-
-_CODE = (
-    r"(?<![A-Za-z0-9@.+_-])#?(?P<code>(?=[A-Za-z-]{0,12}\d)[A-Za-z0-9]{1,40}"
-    r"(?:[-_/][A-Za-z0-9]{1,20}){0,5})(?![A-Za-z0-9@%_]|-\d|[.:]\d|\.[A-Za-z]|\s?(?:[元块%€£$]"
-    r"|[ap]m\b))"
-)
-_NO_CODE = re.compile(
-    r"\d+(?:-?inch(?:es)?|st|nd|rd|th|am|pm|x|kg|g|cm|mm|m|km|gb|mb|tb|w|v|mah|k|d|h|hrs?|mins?"
-    r"|pcs|days?)"
-    r"|(?:19|20)\d\d-\d\d?-\d\d?|\d{1,2}/\d{1,2}(?:/\d{2,4})?",
-    re.IGNORECASE,
-)
-_EN_LABELS = {
-    "order_number": r"(?:orders?|purchase)",
-    "invoice_number": r"(?:invoices?|receipt)",
-    "tracking_number": r"(?:tracking|parcel|package|shipment|waybill|consignment)",
-    "ticket_number": r"(?:(?:support |service )?tickets?|cases?|references?|ref"
-    r"|confirmation|booking|reservation|claim|complaint|incident)",
-}
-_ZH_LABELS = {
-    "order_number": "订单|订货",
-    "invoice_number": "发票|账单",
-    "tracking_number": "快递|运单|物流|追踪|包裹",
-    "ticket_number": "工单|受理|报修|案件|预约|投诉|预订|服务单|确认",
-}
-_NUMBER_WORD = r"(?:numbers?|nos?\.?|nr\.?|ids?|codes?|references?|ref\.?|\#)"
-_LINK = (
-    r"(?P<link>(?:\s*(?:[:：#=,(\"“']|\b(?:is|was|are|were|it['’]?s|will\sbe|now|actually"
-    r"|should\sbe|called"
-    rf"|has\schanged\sto|(?:is|was)n['’]t|(?:is|was)\snot|not|please|{_NUMBER_WORD})(?![A-Za-z]))"
-    r"){0,4}\s*)"
-)
-_EN_NUMBERED = {
-    slot: re.compile(
-        rf"(?<![A-Za-z-])(?P<label>{label})(?P<word>\s?(?:{_NUMBER_WORD}(?![A-Za-z])))?{_LINK}{_CODE}",
-        re.IGNORECASE | re.ASCII,
-    )
-    for slot, label in _EN_LABELS.items()
-}
-_EN_CALLED = {
-    slot: re.compile(
-        rf"{_CODE}\s(?:is|was)(?:\snot|n['’]t|\sno\slonger)?\s(?:my|our|your|the)\s{label}"
-        rf"(?:\s{_NUMBER_WORD})?(?![A-Za-z])",
-        re.IGNORECASE | re.ASCII,
-    )
-    for slot, label in _EN_LABELS.items()
-}
-_ZH_NUMBERED = {
-    slot: re.compile(
-        rf"(?P<label>{label})(?P<word>单?(?:编号|号码|号|代码|码)?)(?:分别)?"
-        rf"(?P<link>(?:不是|应该是|[是为叫：:\s,，]){{0,3}}){_CODE}",
-        re.ASCII,
-    )
-    for slot, label in _ZH_LABELS.items()
-}
-_AND_CODE = re.compile(rf"\s*(?:,\s*and|，|,|、|和|与|及|跟|and|&|or)\s*{_CODE}", re.ASCII)
-_BARE = re.compile(_CODE, re.ASCII)
-_VERB = re.compile(r"\b(?:to|i|we|you|they|can|could|please|cannot)\s$", re.IGNORECASE)
-
-
-def _is_code(code: str, least: int) -> bool:
-    if _NO_CODE.fullmatch(code):
-        return False
-    letters = any(c.isalpha() for c in code)
-    return len(code) >= (2 if letters else least)
-
-
-def numbered(text: str) -> list[Mention]:
-    """Codes whose kind is said beside them: "order 4417-XZ", "订单号1001和1002"."""
-    found: dict[int, Mention] = {}
-    for patterns in (_EN_NUMBERED, _ZH_NUMBERED):
-        for slot, pattern in patterns.items():
-            for match in pattern.finditer(text):
-                named = bool(match["word"]) or match["label"][-1] in "s" or "#" in match["link"]
-                verb = match["label"].lower() == "order" and _VERB.search(text[: match.start()])
-                if verb and not match["word"]:
-                    continue
-                least = 3 if named else 4
-                while _is_code(match["code"], least):
-                    found.setdefault(match.start("code"), _code(slot, match))
-                    following = _AND_CODE.match(text, match.end())
-                    if following is None:
-                        break
-                    match = following
-    for slot, pattern in _EN_CALLED.items():
-        for match in pattern.finditer(text):
-            if _is_code(match["code"], 3):
-                found.setdefault(match.start("code"), _code(slot, match))
-    return [found[start] for start in sorted(found)]
-
-
-def codes(text: str) -> list[Mention]:
-    """Whatever could be the number of a thing; what kind of thing is not said."""
-    return [_code("", m, named=False) for m in _BARE.finditer(text) if _is_code(m["code"], 3)]
-
-
-def _code(slot: str, match: re.Match[str], *, named: bool = True) -> Mention:
-    start, end = match.span("code")
-    return Mention(slot, match["code"].upper(), start, end, match["code"], named)
 
 
 # --- ways to reach somebody ------------------------------------------------------------------
@@ -182,7 +80,7 @@ def phones(text: str, region: str, *, asked: bool = False) -> list[Mention]:
         chinese = bool(_ZH_MOBILE.fullmatch(said)) or bool(HAN.search(text))
         value = _e164(said, "CN" if chinese else region)
         formed = said[0] in "+(" or bool(_ZH_MOBILE.fullmatch(said)) or re.search(r"\d[ -]\d", said)
-        if value is None and cue:
+        if value is None and (cue or formed):
             value = "".join(c for c in said if c.isdigit())
         if value is not None and (cue or formed):
             found.append(Mention("phone", value, match.start(), match.end(), said, cue))
@@ -194,7 +92,9 @@ def _e164(said: str, region: str) -> str | None:
         read = phonenumbers.parse(said, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(read):
+    # Without a country code it may be a local part, or have the trunk prefix of another country.
+    whole = phonenumbers.is_valid_number if said[0] != "+" else phonenumbers.is_possible_number
+    if not whole(read):
         return None
     return str(phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.E164))
 
@@ -223,9 +123,9 @@ _ADDRESS = re.compile(
     r"|\d[A-Z]{2}\b)){0,8}"
 )
 _ZH_ADDRESS = re.compile(
-    rf"(?:(?!于|址|为|地址|住在|寄到|送到|发到|位于|在|是|到|：)[{_HAN}]){{2,12}}?"
-    rf"(?:省|市|自治区|区|县|镇|乡|路|街|大道|村|胡同)(?:[{_HAN}A-Za-z0-9()（）\-－#]"
-    rf"(?!也可以|就可以|可以吗|谢谢)){{0,50}}"
+    rf"(?:(?!于|址|为|(?<=[改换])成|地址|住在|寄到|送到|发到|位于|在|是|到|：)[{_HAN}]){{2,12}}?"
+    rf"(?:省|市|自治区|区|县|镇|乡|路|街|大道|村|胡同)"
+    rf"(?:(?!也可以|就可以|可以吗|谢谢|就行|就好|即可|[行好]吗)[{_HAN}A-Za-z0-9()（）\-－#]){{0,50}}"
 )
 _ZH_ROAD = re.compile(r"路|街|大道|巷|弄|村|镇|胡同|小区|大厦|广场|条")
 _ZH_HOUSE = re.compile(r"\d+[-\d]*\s?(?:号|弄|栋|幢|楼|室|单元|层)")

@@ -4,13 +4,15 @@ A slot's name is stored with the record. Where a slot holds one value, a newer o
 place of the older; where it holds many they stand side by side, and only a correction that is
 said to be one takes a value back.
 
-Values have a form that compares: codes in capitals, phone numbers as E.164, e-mail addresses in
-small letters, dates as ISO 8601, amounts as "12.50 EUR". What is free text is kept as it was
-said. The value of a record that takes something back without a new one ("not my e-mail any
-more", "it works now") is None.
+Values have a form that compares: codes in capitals (their marks and spaces do not count), phone
+numbers as E.164, e-mail addresses in small letters, dates as ISO 8601, amounts as "12.50 EUR".
+What is free text is kept as it was said. The value of a record that takes something back without
+a new one ("not my e-mail any more", "it works now") is None.
 """
 
 from __future__ import annotations
+
+import re
 
 ONE = {
     "name": "Name",
@@ -32,3 +34,43 @@ MANY = {
 }
 SLOTS = {**ONE, **MANY}  # each with its label in a record's text
 FREE = frozenset({"preference", "problem", "promise"})  # in the speaker's own words
+
+_MARKS = re.compile(r"[\W_]+")
+_TOKEN = re.compile(r"[a-z'’]+|\d+[a-z]?(?![a-z])|\w")
+_LOCAL = 7  # digits of a telephone number without its area code
+
+
+def plain_code(code: str) -> str:
+    """A code as it compares: 4417-XZ is 4417xz."""
+    return _MARKS.sub("", code).upper()
+
+
+def alike(slot: str, one: str, other: str) -> bool:
+    """Whether two values of a slot are the same, however they are written."""
+    if slot.endswith("_number"):
+        return plain_code(one) == plain_code(other)
+    if slot == "phone":
+        return _digits(one) == _digits(other)
+    return one == other
+
+
+def within(slot: str, poorer: str, fuller: str) -> bool:
+    """Whether a value says less of what another says.
+
+    So does a telephone number without its area code, an address without its town, and a first
+    name of a full one.
+    """
+    if slot == "phone":
+        part, whole = _digits(poorer), _digits(fuller)
+        return len(whole) > len(part) >= _LOCAL and whole.endswith(part)
+    if slot not in {"address", "name"}:
+        return False
+    part_of, tokens = (_TOKEN.findall(said.lower()) for said in (poorer, fuller))
+    starts = range(len(tokens) - len(part_of) + 1)
+    return len(part_of) < len(tokens) and any(
+        tokens[start : start + len(part_of)] == part_of for start in starts
+    )
+
+
+def _digits(phone: str) -> str:
+    return re.sub(r"\D", "", phone).lstrip("0")

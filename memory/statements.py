@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from memory.codes import codes
+
 _HAN = "\u4e00-\u9fff"
 
 # --- names -----------------------------------------------------------------------------------
@@ -42,7 +44,7 @@ _NO_NAME = frozenset(
 _SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶"
     "程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾"
-    "毛郝龚邵万钱严覃武戴莫孔向汤"
+    "毛郝龚邵万钱严覃武戴莫孔向汤章施殷童洪柳葛岳庞倪俞鲁柯翟詹耿祝柴"
 )
 _ZH_NAMED = re.compile(
     rf"(?:我叫|我的?(?:名字|姓名)[是叫：:]*|姓名[是：:]+)(?P<name>[{_HAN}·]{{2,12}})"
@@ -55,6 +57,20 @@ _ANSWER_NAME = re.compile(
     rf"|(?P<zh>[{_SURNAMES}][{_HAN}]{{1,3}})[。！]?$"
     r"|(?P<small>[a-z]{2,20}(?: [a-z]{2,20})?)[.!]?$"
 )
+
+_RENAMED = re.compile(
+    r"(?:^|[,:;–-]|\b(?i:is|it['’]s|be|spell?ed|spelt|written|called|wait|no|sorry|oops|actually"
+    r"|typo|meant?|to|but)\b)"
+    rf"[\s,:\"“']*(?P<name>{_FULL})[\"”']?(?:,? (?i:please|not\b.*|with\b.*|instead))?\s*[.!]*$"
+    rf"|(?:^|[是为叫作成，,：:\s])\s*(?P<zh>[{_SURNAMES}][{_HAN}]{{1,2}})[吧啊]?[。！!]?$"
+)
+
+
+def renamed(text: str) -> str | None:
+    """The name in a sentence that puts one right: "actually it's spelled John Smythe"."""
+    found = _RENAMED.search(text.strip())
+    said = (found["zh"] or found["name"]).rstrip(".") if found else ""
+    return said if said and said.split()[0].lower() not in _NO_NAME else None
 
 
 def name(text: str, *, asked: bool = False) -> str | None:
@@ -134,12 +150,14 @@ _TROUBLE = re.compile(
     r"|issue|trouble|fault|error|defect|complaint)s?\b|\berror (?:message|code)\b"
     r"|\bgot no (?:answer|reply|response|confirmation|refund)\b|\bwas (?:declined|rejected"
     r"|refused)\b|\b(?:is|are) missing\b"
+    r"|\b(?:neither|none)\b.*\b(?:arrived|come|came|works?|working)\b"
     r"|坏了|坏的|碎了|裂了|破了|破损|损坏|断了|漏水|漏[发液电]|故障|卡(?:住|顿|死)|死机|黑屏"
     r"|蓝屏|闪退|报错|少了|缺了|丢了|丢失"
-    r"|没有?(?:收到|到货|到账|发货|反应|声音|信号|人回复|人理)|还没(?:到|有到|收|发|送|退)"
+    r"|没有?(?:收到|到货|到账|发货|反应|声音|信号|人回复|人理)|没有?到(?:$|[，。！了,])|还没(?:到|有到|收|发|送|退)"
+    r"|(?:东西|商品|货物?|颜色|尺[寸码]|数量)(?:都)?(?:不对|错了)"
     r"|一直(?:没|不)|收不到|连不上|打不开|登不上|登录不了|用不了|充不(?:上|了)电|开不了机|查不到"
     r"|(?:无法|不能)(?:正常)?(?:登录|使用|打开|连接|开机|支付|付款|充电|启动|显示|下单)|多扣"
-    r"|重复扣|扣了两次|写错|发错|送错|寄错|不工作|不制冷|不加热|有问题|出问题|质量问题|异味",
+    r"|重复扣|扣了两次|(?<!别)(?<!不要)写错|发错|送错|寄错|不工作|不制冷|不加热|有问题|出问题|质量问题|异味",
     re.IGNORECASE,
 )
 _SOLVED = re.compile(
@@ -156,7 +174,27 @@ _SOLVED = re.compile(
     r"|行了)|问题(?:已经)?解决了?|搞定了|修好了|恢复正常",
     re.IGNORECASE,
 )
-_UNSOLVED = re.compile(rf"\b{_NOT}\b(?! mind)|n['’]t\b|\bif\b|[没未不]|如果", re.IGNORECASE)
+_CLAUSE = re.compile(
+    r"\s*(?:[,;，；。]\s*(?:but|only|and|while|yet)?|\b(?:but|while)\b|但是?|不过|可是)\s*"
+)
+_OVER = re.compile(
+    r"\b(?:came|arrived|got|received|works?|is (?:here|fine|fixed)|has come)\b"
+    r"|[收拿]?到了|好了|解决了",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(
+    r"\b(?:first|second|third|other|one|only|latter|former|rest)\b"
+    r"|第[一二三]|另|其[中他]|只有|[一两]个|剩",
+    re.IGNORECASE,
+)
+_OPEN = re.compile(
+    r"\b(?:did|has|have|was|were|is|are|does)(?: not|n['’]t)(?: yet)?[\s.!]*$|还?没有?[。！]?$",
+    re.IGNORECASE,
+)
+_UNSOLVED = re.compile(
+    rf"\b{_NOT}\b(?! mind)|n['’]t\b|\b(?:if|neither|nor|none|nothing)\b|[没未不]|如果",
+    re.IGNORECASE,
+)
 
 
 def troubles(text: str) -> bool:
@@ -177,6 +215,24 @@ def solved(text: str) -> bool:
     return (
         found is not None and not _ASKS.search(text) and not _UNSOLVED.search(text[: found.end()])
     )
+
+
+def half(text: str) -> str | None:
+    """The clause of a sentence that says what is still amiss, where another says what is not.
+
+    "The first one came, but AB-2000 is still missing."
+    """
+    if _ASKS.search(text):
+        return None
+    if not _SEVERAL.search(text) and len(codes(text)) < 2:
+        return None
+    clauses = [clause for clause in _CLAUSE.split(text) if clause]
+    amiss = [bool(_TROUBLE.search(c) or _OPEN.search(c)) for c in clauses]
+    over = [bool(_OVER.search(c) or _SOLVED.search(c)) and not _UNSOLVED.search(c) for c in clauses]
+    for clause, is_amiss, is_over in zip(clauses, amiss, over, strict=True):
+        if is_amiss and not is_over and any(over):
+            return clause
+    return None
 
 
 # --- promises --------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from memory import sentences
-from memory.slots import FREE, ONE
+from memory.codes import codes_in
+from memory.slots import FREE, ONE, alike, within
 from memory.types import Add, Change, Forget, Record, Replace, Supersede, Update
 
 SIMILAR = 0.9  # cosine; all-MiniLM-L6-v2 puts rewordings of one sentence above it
@@ -45,16 +46,15 @@ def supersede(new: Record, similar: list[Record]) -> list[Change]:
     """Keep what holds: a fact takes the place of older ones where its slot holds one value.
 
     Where a slot holds many, a fact takes back only what it ``corrects``. The same said again is
-    not stored twice. What a person has put right stays, whatever older messages say; a later
-    one takes its place only if the customer says that it has changed. What fills no slot is kept
-    beside the old.
+    not stored twice, nor is a poorer form of it. What a person has put right stays, whatever older
+    messages say; what the customer says later holds. What fills no slot is kept beside the old.
     """
     if new.slot is None:
         return [Add(new)]
     outdated = [old for old in _taken_back(new, similar) if _may_replace(old, new)]
     if new.value is None:
         return [Supersede(old.id, new) for old in outdated]
-    again = [old for old in similar if same(old, new)]
+    again = [old for old in similar if same(old, new) or _poorer(new, old)]
     if again:
         return [Supersede(old.id, again[-1]) for old in outdated if old not in again]
     if outdated:
@@ -74,25 +74,59 @@ def same(old: Record, new: Record) -> bool:
     if old.slot != new.slot or old.value is None or new.value is None:
         return old.slot is None and new.slot is None
     if old.slot not in FREE or old.value == new.value:
-        return old.value == new.value
+        return alike(old.slot or "", old.value, new.value)
     ours, theirs = sentences.terms(old.value), sentences.terms(new.value)
     return len(ours & theirs) >= _SAME_WORDS * max(len(ours | theirs), 1)
+
+
+def _poorer(new: Record, old: Record) -> bool:
+    """Whether a fact says less of what another does, and does not say that the other is wrong."""
+    if new.slot not in ONE or new.slot != old.slot or new.value is None or old.value is None:
+        return False
+    if new.corrects or (new.slot == "name" and new.corrects is not None):
+        return False
+    return within(new.slot, new.value, old.value)
 
 
 def _taken_back(new: Record, similar: list[Record]) -> list[Record]:
     """The facts that a new one takes the place of."""
     held = [old for old in similar if old.value is not None and not same(old, new)]
     if new.corrects:
-        named = [old for old in held if old.value in new.corrects]
+        named = [old for old in held if _names(new.corrects, old)]
         if named or new.value is None or new.slot not in ONE:
             return named
     if new.slot in ONE:
         # Two at once, "ring me on A or on B", are no correction.
         return [old for old in similar if old.value is None or _elsewhere(old, new)]
     if new.corrects == ():
+        held = [old for old in held if _elsewhere(old, new)]
         here = [old for old in held if old.session == new.session]
-        return (here or (held if new.value is None else []))[-1:]
+        here = here or (held if new.value is None else [])
+        return _meant(new, here) if new.slot in FREE else here[-1:]
     return []
+
+
+def _names(values: Iterable[str], old: Record) -> bool:
+    return any(alike(old.slot or "", old.value or "", value) for value in values)
+
+
+def _meant(new: Record, held: Sequence[Record]) -> list[Record]:
+    """Of troubles the one that is over, or partly: it shares most words; of equals the last.
+
+    One that has more numbers of things than are over is still open.
+    """
+    said = new.text.partition(": ")[2]
+    ours = codes_in(said)
+    best: list[Record] = []
+    most = 0 if new.value is None or not ours else 1
+    for old in held:
+        theirs = codes_in(old.value or "")
+        if ours and theirs and (not ours & theirs or (new.value is None and theirs - ours)):
+            continue
+        shared = len(sentences.terms(said) & sentences.terms(old.value or ""))
+        if shared >= most:
+            most, best = shared, [old]
+    return best
 
 
 def _elsewhere(old: Record, new: Record) -> bool:
@@ -101,7 +135,7 @@ def _elsewhere(old: Record, new: Record) -> bool:
 
 def _may_replace(old: Record, new: Record) -> bool:
     if old.source == "person":
-        return new.source == "person" or (new.at > old.at and new.corrects is not None)
+        return new.source == "person" or (new.at > old.at and new.role == "human")
     return new.at >= old.at
 
 
@@ -136,7 +170,7 @@ def settle(fresh: Sequence[Record], known: Iterable[Record], update: Update) -> 
 
 
 def _heard_before(new: Record, known: Iterable[Record]) -> bool:
-    """Whether it is known: to an agent who was given it, or as what a person has put right."""
+    """Whether it is known: to an agent who was given it, or as what a person put right since."""
     by_id = {old.id: old for old in known}
     for old in by_id.values():
         if new.source == "model" and new.slot in ONE and not _elsewhere(old, new):
@@ -146,7 +180,7 @@ def _heard_before(new: Record, known: Iterable[Record]) -> bool:
         if new.role == "ai":
             return True
         by = by_id.get(old.superseded_by or "")
-        if by is not None and by.source == "person" and new.corrects is None:
+        if by is not None and by.source == "person" and new.at <= by.at:
             return True
     return False
 
