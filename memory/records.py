@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,11 +21,12 @@ from memory.changes import (
     overruled,
     record_from,
 )
+from memory.clock import to_stamp
 from memory.customers import WHERE, Owner, State, key
 from memory.database import Database
 from memory.transcript import COLUMNS, message_from
 from memory.types import Add, Change, Floats, Message, Record, Update
-from memory.updates import settle
+from memory.updates import AGAIN, LATELY, settle
 
 _CONTEXT = 6  # messages before a batch, by which a writer understands it
 
@@ -33,7 +35,12 @@ _AFTER = text(
 )
 _OF_SLOTS = text(
     f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND slot IN :slots ORDER BY seq"
-).bindparams(sa.bindparam("slots", expanding=True))
+).bindparams(sa.bindparam("slots", type_=sa.String, expanding=True))
+# What may be said again in new records.
+_SAID_SINCE = text(
+    f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND slot IS NULL AND at >= :since "
+    f"AND session IN :sessions ORDER BY seq DESC LIMIT {LATELY}"
+).bindparams(sa.bindparam("sessions", expanding=True))
 _OF_SLOT = text(
     f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND seq < :before "
     "AND (slot = :slot OR :slot IS NULL) AND (superseded_by IS NULL OR :history = 1) "
@@ -193,11 +200,16 @@ class Records:
             if not _moved(connection, _WRITTEN, owner, upto, generation):
                 return False
             records = overruled(connection, owner, records)
-            slots = sorted({r.slot for r in records if r.slot is not None})
-            if update is None or not slots:
+            if update is None or not records:
                 insert(connection, owner, records)
                 return True
-            known = connection.execute(_OF_SLOTS, key(owner, slots=slots)).all()
+            slots = sorted({r.slot for r in records if r.slot is not None})
+            sessions = sorted({r.session for r in records})
+            since = to_stamp(min(r.at for r in records)) - AGAIN // timedelta(microseconds=1)
+            known = [
+                *connection.execute(_OF_SLOTS, key(owner, slots=slots)),
+                *connection.execute(_SAID_SINCE, key(owner, sessions=sessions, since=since)),
+            ]
             changes = settle(records, [record_from(row) for row in known], update)
             insert(connection, owner, [c.record for c in changes if isinstance(c, Add)])
             rest = [c for c in changes if not isinstance(c, Add)]

@@ -2,12 +2,14 @@
 
 ``similar`` holds the customer's current records nearest in meaning to the new one, the nearest
 first, each with a cosine of at least ``SIMILAR``. For a fact, which fills a slot, it holds the
-current facts of that slot instead, the oldest first: they need no vectors, so a fact is decided
-about when it is written. Bind other limits with ``functools.partial``.
+current facts of that slot instead, the oldest first, and for what is said again word for word
+what was said before: neither needs vectors, so they are decided about when they are written.
+Bind other limits with ``functools.partial``.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +20,9 @@ from memory.slots import FREE, ONE, alike, within
 from memory.types import Add, Change, Forget, Record, Replace, Supersede, Update
 
 SIMILAR = 0.9  # cosine; all-MiniLM-L6-v2 puts rewordings of one sentence above it
+AGAIN = timedelta(hours=1)
+LATELY = 200  # what was said before so many other records is not looked at
+_TELLING = 20  # bytes: so many letters in Latin script, seven characters of Chinese
 _SAME_WORDS = 0.6  # shared of all terms; one promise, said twice, has so many in common
 
 
@@ -50,7 +55,7 @@ def supersede(new: Record, similar: list[Record]) -> list[Change]:
     messages say; what the customer says later holds. What fills no slot is kept beside the old.
     """
     if new.slot is None:
-        return [Add(new)]
+        return [] if any(said_again(old, new) for old in similar) else [Add(new)]
     outdated = [old for old in _taken_back(new, similar) if _may_replace(old, new)]
     if new.value is None:
         return [Supersede(old.id, new) for old in outdated]
@@ -86,6 +91,29 @@ def _poorer(new: Record, old: Record) -> bool:
     if new.corrects or (new.slot == "name" and new.corrects is not None):
         return False
     return within(new.slot, new.value, old.value)
+
+
+def said_again(old: Record, new: Record) -> bool:
+    """Whether the same person says the same words again within an hour, in one session.
+
+    Later it is news (the parcel still has not come); and a short answer, "yes, please", means
+    something else each time. Marks, spaces and capitals make no difference.
+    """
+    return (
+        (old.session, old.role) == (new.session, new.role)
+        and abs(new.at - old.at) <= AGAIN
+        and len((said := _letters(new.text)).encode()) >= _TELLING
+        and said == _letters(old.text)
+    )
+
+
+def _kind(record: Record) -> tuple[str, ...]:
+    """What a record has in common with those that it may have something to do with."""
+    return (record.slot,) if record.slot is not None else (record.session, _letters(record.text))
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
 
 
 def _taken_back(new: Record, similar: list[Record]) -> list[Record]:
@@ -140,22 +168,29 @@ def _may_replace(old: Record, new: Record) -> bool:
 
 
 def settle(fresh: Sequence[Record], known: Iterable[Record], update: Update) -> list[Change]:
-    """What an update mechanism does about new records, those that fill slots decided at once.
+    """What an update mechanism does about new records that it can decide about at once.
 
     Args:
         fresh: oldest first.
-        known: the customer's records, superseded ones too, in the slots that ``fresh`` fills.
+        known: the customer's records, superseded ones too, in the slots that ``fresh`` fills; and
+            what was said in its sessions since an hour before it.
         update: the mechanism.
     """
-    held: dict[str, dict[str, Record]] = {}
+    held: dict[tuple[str, ...], dict[str, Record]] = {}
     for record in sorted(known, key=lambda r: (r.at, r.seq)):
-        held.setdefault(record.slot or "", {})[record.id] = record
+        held.setdefault(_kind(record), {})[record.id] = record
     changes: list[Change] = []
     for record in fresh:
+        slot = held.setdefault(_kind(record), {})
         if record.slot is None:
-            changes.append(Add(record))
+            before = [
+                old for old in slot.values() if old.id != record.id and said_again(old, record)
+            ]
+            made = update(record, before) if before else [Add(record)]
+            for change in made:
+                _follow(change, slot)
+            changes += made
             continue
-        slot = held.setdefault(record.slot, {})
         if record.superseded_by is not None:  # a person had put it right before it was written
             changes.append(Add(record))
             slot[record.id] = record

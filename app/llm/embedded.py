@@ -35,7 +35,7 @@ NAME = "SmolLM2-135M-Instruct"
 _BATCH = 128
 # Conversations that had to leave their slot are kept here, 23 kB a token, to be read back in
 # milliseconds; llama.cpp's own default is 8 GiB.
-_CACHE_MIB = 192
+_CACHE_MIB = 128
 
 _logger = logging.getLogger(__name__)
 _pulling = Lock()

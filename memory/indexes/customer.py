@@ -17,7 +17,7 @@ from memory.indexes.context import ContextIndex
 from memory.indexes.faiss import FaissIndex
 from memory.indexes.lexical import LexicalIndex, terms
 from memory.types import Add, Floats, Forget, Positions, Record, Update
-from memory.updates import settle, superseded
+from memory.updates import AGAIN, LATELY, settle, superseded
 
 _NEVER = 2**63 - 1
 
@@ -76,6 +76,12 @@ class CustomerIndex:
     def settle(self, fresh: Sequence[Record], update: Update) -> None:
         """Append records that no row has yet, with what they do to the facts that are there."""
         known = self.facts({r.slot for r in fresh if r.slot is not None})
+        sessions, first = {r.session for r in fresh}, min((r.at for r in fresh), default=None)
+        known += [
+            r
+            for r in self.records[-LATELY:]
+            if r.slot is None and r.session in sessions and first and first - r.at <= AGAIN
+        ]
         for change in settle(fresh, known, update):
             if isinstance(change, Forget):
                 continue
