@@ -16,6 +16,7 @@ Name = Annotated[
 ]
 Text = Annotated[str, AfterValidator(check_text)]
 Status = Literal["complete", "stopped", "failed", "running"]
+_ROLE = "who said it: human or ai; note: nobody, a person added it by hand"
 
 
 class _Request(BaseModel):
@@ -58,7 +59,7 @@ class RecalledItem(BaseModel):
     why: str = Field(examples=["lexical #1 (order, number), dense #2 (cosine 0.61)"])
     at: datetime
     messages: list[str] = Field(description="ids of the messages it comes from")
-    role: str
+    role: str = Field(description=_ROLE)
     session: str
 
     @classmethod
@@ -176,7 +177,7 @@ class MemoryItem(BaseModel):
     id: str
     text: str = Field(examples=["Order number: 4417-XZ"])
     at: datetime
-    role: str
+    role: str = Field(description=_ROLE)
     session: str = Field(description="where it was said; empty: added by hand")
     messages: list[str] = Field(description="ids of the messages it comes from")
     superseded_by: str | None = Field(description="the memory that holds in its place")

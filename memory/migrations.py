@@ -142,12 +142,20 @@ def m005_add_speaker(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE records ADD COLUMN speaker TEXT"))
 
 
+def m006_mark_notes(connection: Connection) -> None:
+    """What a person has added by hand was said by nobody: it had the agent's role."""
+    connection.execute(
+        text("UPDATE records SET role = 'note' WHERE source = 'person' AND messages = '[]'")
+    )
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
     m003_keep_what_is_being_said,
     m004_add_forgetting,
     m005_add_speaker,
+    m006_mark_notes,
 )
 
 

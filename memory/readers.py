@@ -12,7 +12,7 @@ from memory.types import CountTokens, Recalled
 
 _SHORTEST = 12  # tokens; hardly a line is shorter
 _MISSES = 4  # counting tokens takes time, and those after so many misses matter little
-_SPEAKER = {"human": "Customer", "ai": "Agent"}
+_LEAD = {"human": "Customer said", "ai": "Agent said", "note": "Note by staff"}
 
 
 def as_text(recalled: list[Recalled], budget: int, count_tokens: CountTokens) -> str:
@@ -55,5 +55,5 @@ def line(recalled: Recalled) -> str:
     In this order and these words a model of 135 million parameters answers from it; with the
     date first it takes the date for what was asked.
     """
-    speaker = _SPEAKER.get(recalled.role, recalled.role)
-    return f"- {speaker} said on {recalled.at:%Y-%m-%d}: {' '.join(recalled.text.split())}"
+    lead = _LEAD.get(recalled.role) or f"{recalled.role} said"
+    return f"- {lead} on {recalled.at:%Y-%m-%d}: {' '.join(recalled.text.split())}"

@@ -110,8 +110,8 @@ class Message:
 class Record:
     """One remembered thing: its text, where it comes from, and what became of it.
 
-    ``messages`` are the ids of its source messages and ``role`` who said it, ``speaker`` by name
-    if the message gave one. The ``id`` is
+    ``messages`` are the ids of its source messages and ``role`` who said it (``note``: nobody
+    did, a person added it by hand), ``speaker`` by name if the message gave one. The ``id`` is
     derived from what the record says and its sources, so that writing it twice is writing it
     once. ``terms`` are its lexical terms, kept so that old text is never tokenised again.
 

@@ -191,7 +191,7 @@ class VectorMemory(StoredMemory):
         return [made for made in self.writer([said]) if made.slot is not None]
 
     def remember(self, text: str, *, slot: str | None = None, **given: Any) -> Record:
-        """Add a record by hand; it is of no session.
+        """Add a record by hand: a note of the staff, of no session.
 
         Args:
             text: what is to be remembered.
@@ -203,8 +203,8 @@ class VectorMemory(StoredMemory):
             msg = "a fact has a slot and a value: give both, or neither for a plain memory"
             raise InvalidInput(msg)
         record = Record(
-            new_id(), text, (), "", "ai", now(), slot=slot, source="person", **given
-        )  # the agent's words, not the customer's
+            new_id(), text, (), "", "note", now(), slot=slot, source="person", **given
+        )  # nobody said it in a conversation
         self.store.records.apply(self.scope.owner, [Add(record)])
         return record
 

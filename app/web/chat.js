@@ -121,7 +121,7 @@ function explain(box, error, again) {
 // ---- a turn
 /* Fill in who said what, and when; return the element. */
 function say(element, role, text, at) {
-  const names = { human: customer, user: customer, system: "System" };
+  const names = { human: customer, user: customer, system: "System", note: "Note by staff" };
   part(element, "who").textContent = names[role] ?? "Assistant";
   part(element, "text").textContent = text;
   if (at) showTime(element.querySelector("time"), at);

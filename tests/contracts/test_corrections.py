@@ -430,13 +430,24 @@ def test_what_cannot_be_meant_is_refused(memory: ConversationMemory, change: Any
 
 
 def test_what_a_person_adds_is_recalled_everywhere(memory: ConversationMemory) -> None:
-    """A memory by hand, plain or a fact, is of no session and is there at once."""
+    """A memory by hand, plain or a fact, is of no session and is there at once, as a note: nobody
+    is said to have said it, not after a correction either.
+    """
     memory.vector.remember("Speak slowly with this customer.", pinned=True)
     memory.vector.remember("Prefers letters.", slot="preference", value="letters")
     assert "Speak slowly" in shown(memory, "How do I speak with this customer?")
+    assert re.search(
+        r"^- Note by staff on \d{4}-\d\d-\d\d: Speak slowly with this customer\.$",
+        shown(memory, "How do I speak with this customer?"), re.MULTILINE,
+    )  # fmt: skip
     memory.store.delete_session(EARLIER)
     assert "Prefers letters" in shown(memory, "What letters does the customer prefer?")
-    assert fact(memory.store, "preference").source == "person"
+    note = fact(memory.store, "preference")
+    assert (note.source, note.role) == ("person", "note")
+    memory.vector.correct(note.id, value="e-mail")
+    given = shown(memory, "What does the customer prefer?")
+    assert "Preference: e-mail" in given
+    assert "said" not in given.split("Preference: e-mail")[0].splitlines()[-1]
     for wrong in ({"slot": "name"}, {"value": "x"}, {"slot": "a\nb", "value": "x"}):
         with pytest.raises(InvalidInput):
             memory.vector.remember("Something.", **wrong)  # type: ignore[arg-type]

@@ -105,6 +105,28 @@ def test_an_older_schema_is_brought_up_to_date_with_its_rows(
     assert [r.text for r in found] == ["Order A-1"]
 
 
+def test_what_a_person_had_added_becomes_a_note(
+    url: str, encoder: WordEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was stored as the agent's words; what the agent did say, and corrections, stay theirs."""
+    engine = open_store_unchecked(url)
+    with monkeypatch.context() as older, engine.connect() as connection:
+        older.setattr("memory.migrations.MIGRATIONS", MIGRATIONS[:5])
+        with open_store(url) as store:
+            memory = vectors(store, encoder)
+            memory.save_context({"input": "Order A-1"}, {"output": "Order A-2"})
+            memory.remember("Order A-3")
+            memory.digest()
+            for record in store.records.newest(ADA.owner, 9):
+                memory.correct(record.id, text=f"{record.text}!")
+        connection.execute(sa.text("UPDATE records SET role = 'ai' WHERE role = 'note'"))
+        connection.commit()
+    with open_store(url) as store:
+        found = store.records.newest(ADA.owner, 9)
+    roles = {"Order A-1!": "human", "Order A-2!": "ai", "Order A-3!": "note"}
+    assert {r.text: r.role for r in found} == roles
+
+
 def open_store_unchecked(url: str) -> sa.Engine:
     """The database without our code."""
     return sa.create_engine(url, poolclass=sa.NullPool)
