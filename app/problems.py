@@ -10,7 +10,9 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Match
 
+from app.faults import fault
 from memory import (
     InvalidInput,
     SessionBusy,
@@ -22,6 +24,7 @@ from memory import (
 _logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+_SHOWN = 200  # characters of a path that is repeated
 
 
 class Problem(HTTPException):
@@ -97,8 +100,17 @@ async def _answer(_request: Request, error: Exception) -> JSONResponse:
     return respond(problem)
 
 
-async def _plain(_request: Request, error: Exception) -> JSONResponse:
+async def _plain(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)
+    path = request.url.path
+    if error.status_code == 405:
+        allowed = ", ".join(_methods(request))
+        detail = f"{path[:_SHOWN]} takes {allowed}, not {request.method[:_SHOWN]}."
+        title = "Method not allowed"
+        return respond(Problem(405, "method-not-allowed", title, detail, Allow=allowed))
+    if error.status_code == 404:
+        detail = f"There is nothing at {path[:_SHOWN]}: GET /openapi.json lists the routes."
+        return respond(Problem(404, "not-found", "Not found", detail))
     if error.status_code == 400:  # the framework's only one, and it does not say what to do
         detail = (
             "The body cannot be read: send JSON in UTF-8, not compressed, not nested deeply, and "
@@ -111,12 +123,21 @@ async def _plain(_request: Request, error: Exception) -> JSONResponse:
     return respond(problem)
 
 
+def _methods(request: Request) -> list[str]:
+    """What the path of a request takes; the framework's own answer names one route's only."""
+    return [
+        method
+        for method in ("GET", "POST", "PUT", "DELETE")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
+
+
 async def _validation(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = [
-        # Only place and message: what was sent is not repeated, it may be private or huge.
-        {"where": ".".join(str(part) for part in fault["loc"]), "what": fault["msg"]}
-        for fault in error.errors()[:10]
-    ]
-    detail = "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults)
-    return respond(Problem(422, "invalid-request", "Invalid request", detail), errors=faults)
+    faults = [fault(one) for one in error.errors()[:10]]
+    detail = "; ".join(f"{where}: {what}" for where, what in faults)
+    problem = Problem(422, "invalid-request", "Invalid request", detail)
+    return respond(problem, errors=[one._asdict() for one in faults])

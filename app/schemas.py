@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, field_validator
 
-from memory import NAME_LIMIT, Policy, Recalled, Record, check_name, check_text
+from memory import NAME_LIMIT, SLOTS, Policy, Recalled, Record, check_name, check_text
 
 Name = Annotated[
     str,
@@ -15,6 +15,22 @@ Name = Annotated[
     AfterValidator(lambda name: check_name("", name)),
 ]
 Text = Annotated[str, AfterValidator(check_text)]
+
+
+def _known(slot: str) -> str:
+    if slot not in SLOTS:
+        msg = f"there is no such slot: use one of {', '.join(SLOTS)}"
+        raise ValueError(msg)
+    return slot
+
+
+SlotName = Annotated[
+    str, AfterValidator(_known), Field(json_schema_extra={"enum": list(SLOTS)})
+]  # fmt: skip
+# In a body "yes", "5" and 1 are slips: nobody is to pin, forget or keep by them.
+Truth = Annotated[bool, Strict()]
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
 Status = Literal["complete", "stopped", "failed", "running"]
 _ROLE = "who said it: human or ai; note: nobody, a person added it by hand"
 
@@ -29,7 +45,7 @@ class ChatRequest(_Request):
     customer: Name
     session: Name = "default"
     message: Text = Field(min_length=1, examples=["Where is my order 4417-XZ?"])
-    stream: bool = False
+    stream: Truth = False
     idempotency_key: Name | None = Field(
         None, description="the same key with the same message never makes a second turn"
     )
@@ -47,7 +63,7 @@ class RecallRequest(_Request):
     """What to look for in a customer's memory."""
 
     query: Text = Field(min_length=1, examples=["which order was late?"])
-    max_tokens: int = Field(1000, ge=1, le=100_000)
+    max_tokens: Whole = Field(1000, ge=1, le=100_000)
 
 
 class RecalledItem(BaseModel):
@@ -206,7 +222,7 @@ class _Change(_Request):
     value: Text | None = Field(
         None, min_length=1, max_length=1000, description="of a fact", examples=["4418-XZ"]
     )
-    pinned: bool | None = Field(None, description="no policy forgets it")
+    pinned: Truth | None = Field(None, description="no policy forgets it")
     expires_at: datetime | None = Field(
         None, description="when it is forgotten; null: never", examples=["2027-01-31T00:00:00Z"]
     )
@@ -232,17 +248,17 @@ class NewMemory(_Change):
     """A memory that a person adds; with a slot and a value it is a fact."""
 
     text: Text = Field(min_length=1, max_length=32_768, examples=["Prefers to be called."])
-    slot: Name | None = Field(None, description="what a fact is about", examples=["preference"])
+    slot: SlotName | None = Field(None, description="what a fact is about", examples=["preference"])
 
 
 class PolicyItem(_Request):
     """How long and how much is remembered; what is left out sets no limit."""
 
-    max_age_days: float | None = Field(None, gt=0, le=36_500, examples=[365])
-    unrecalled_days: float | None = Field(
+    max_age_days: Number | None = Field(None, gt=0, le=36_500, examples=[365])
+    unrecalled_days: Number | None = Field(
         None, gt=0, le=36_500, description="since it was said or recalled", examples=[90]
     )
-    max_records: int | None = Field(None, ge=1, examples=[1000])
+    max_records: Whole | None = Field(None, ge=1, examples=[1000])
 
     def policy(self) -> Policy:
         """The policy."""
@@ -253,7 +269,7 @@ class ForgetRequest(_Request):
     """What is to be forgotten of a customer."""
 
     policy: PolicyItem | None = Field(None, description="null: the service's own")
-    dry_run: bool = Field(False, description="say what would go, and keep it", examples=[True])
+    dry_run: Truth = Field(False, description="say what would go, and keep it", examples=[True])
 
 
 class ForgottenItem(BaseModel):

@@ -18,14 +18,15 @@ from app.schemas import (
     MemoryItem,
     MemoryList,
     NewMemory,
+    SlotName,
 )
-from memory import SLOTS, InvalidInput, Scope
+from memory import InvalidInput, Scope
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["memories"])
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
-Slot = Annotated[str | None, Query(description=f"only facts of it: {', '.join(SLOTS)}")]
+Slot = Annotated[SlotName | None, Query(description="only the facts of this slot")]
 History = Annotated[bool, Query(description="also what has been superseded")]
 
 

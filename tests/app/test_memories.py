@@ -94,12 +94,12 @@ def test_a_memory_by_hand_is_recalled_corrected_and_shown(service: Running) -> N
         ({"pinned": None}, "leave it out"),
         ({"text": ""}, "at least 1"),
         ({"text": "  "}, "the text is empty"),
-        ({"text": 7}, "valid string"),
-        ({"pinned": "perhaps"}, "valid boolean"),
-        ({"expires_at": "yesterday"}, "valid datetime"),
+        ({"text": 7}, "send text, in quotes"),
+        ({"pinned": "perhaps"}, "send true or false"),
+        ({"expires_at": "yesterday"}, "send a time such as"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "past: give a later time"),
         ({"value": "x"}, "no fact"),
-        ({"colour": "red"}, "Extra inputs"),
+        ({"colour": "red"}, "not known here"),
     ],
 )
 def test_what_cannot_be_changed_is_refused(service: Running, body: Any, said: str) -> None:

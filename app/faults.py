@@ -1,0 +1,62 @@
+"""What is wrong with a request, in plain words: where it is, and what to send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+_OBJECT = "send a JSON object"
+_TIME = "send a time such as 2027-01-31T00:00:00Z"
+_WHOLE = "send a whole number"
+# By pydantic's name of the error. A body's own are without quotes there: "5" is no number.
+_SAID = {
+    "missing": "is missing: send it",
+    "extra_forbidden": "is not known here: leave it out; GET /openapi.json says what is taken",
+    "bool_type": "send true or false, without quotes",
+    "bool_parsing": "send true or false",
+    "int_type": f"{_WHOLE}, without quotes",
+    "int_from_float": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": "send a smaller number",
+    "float_type": "send a number, without quotes",
+    "float_parsing": "send a number",
+    "finite_number": "send a number that is finite",
+    "string_type": "send text, in quotes",
+    "string_unicode": "this is no Unicode text (half a character): take it out and send it again",
+    "string_too_short": "is empty: send at least {min_length} character",
+    "string_too_long": "is too long: give at most {max_length} characters",
+    "greater_than": "is too small: give more than {gt:g}",
+    "greater_than_equal": "is too small: give at least {ge}",
+    "less_than_equal": "is too large: give at most {le:g}",
+    "model_attributes_type": _OBJECT,
+    "model_type": _OBJECT,
+    "dict_type": _OBJECT,
+}
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with a request."""
+
+    where: str  # "body.pinned", "query.limit"
+    what: str
+
+
+def fault(error: Mapping[str, Any]) -> Fault:
+    """A fault of pydantic's; what was sent is not repeated, it may be private or huge."""
+    kind, place = error["type"], error["loc"]
+    if kind == "json_invalid":
+        said = f"is no JSON from character {place[1] + 1} on: look at its quotes, commas, brackets"
+        return Fault("body", said)
+    where = ".".join(str(part) for part in place)
+    if place == ("body",):
+        if kind == "missing":
+            return Fault(where, "is missing: send a JSON object")
+        if kind in {"model_attributes_type", "model_type", "dict_type"}:
+            said = f"{_OBJECT}, with the header Content-Type: application/json"
+            return Fault(where, said)
+    if kind.startswith("datetime"):
+        return Fault(where, _TIME)
+    said = _SAID.get(kind, "")
+    if said:
+        return Fault(where, said.format_map(error.get("ctx", {})))
+    return Fault(where, str(error["msg"]).removeprefix("Value error, "))

@@ -1,0 +1,158 @@
+"""What is wrong with a request is said in plain words, with what to send instead."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from memory import SLOTS
+from tests.app.conftest import Running
+
+ADA = "/v1/customers/ada"
+JARGON = re.compile(r"\b(?:Input|Field required|dictionary|extra|JSON decode|parse|items?)\b")
+
+
+def faults(answer: Any) -> dict[str, str]:
+    """Where, and what, of a 422; the detail has all of it, and no word of the library's."""
+    assert answer.status_code == 422, answer.text
+    document = answer.json()
+    found = {fault["where"]: fault["what"] for fault in document["errors"]}
+    assert document["detail"] == "; ".join(f"{where}: {what}" for where, what in found.items())
+    assert not JARGON.search(document["detail"])
+    return found
+
+
+@pytest.mark.parametrize("given", ["yes", "true", 1, 0, None])
+def test_true_and_false_have_no_other_names(service: Running, given: Any) -> None:
+    """A string or a number pins nothing, and makes no dry run of a real one or the other way
+    round: it is refused, and what is there stays.
+    """
+    service.chat("hello")
+    service.settle()
+    memories = service.client.get(f"{ADA}/memories").json()["memories"]
+    one = f"{ADA}/memories/{memories[0]['id']}"
+    fact = {"text": "x", "pinned": given}
+    forget = {"policy": {"max_records": 1}, "dry_run": given}
+    for method, path, body, place in (
+        ("PUT", one, {"pinned": given}, "body.pinned"),
+        ("POST", f"{ADA}/memories", fact, "body.pinned"),
+        ("POST", f"{ADA}/forget", forget, "body.dry_run"),
+        ("POST", "/v1/chat", {"customer": "ada", "message": "x", "stream": given}, "body.stream"),
+    ):
+        what = faults(service.client.request(method, path, json=body))[place]
+        assert what in ("send true or false, without quotes", "null is no change: leave it out")
+    assert service.client.get(f"{ADA}/memories").json()["memories"] == memories
+
+
+def test_a_number_in_quotes_is_none(service: Running) -> None:
+    """Neither is true, which counts as 1 elsewhere."""
+    service.chat("hello")
+    policy = {"max_records": True, "max_age_days": "7", "unrecalled_days": [1]}
+    found = faults(service.client.post(f"{ADA}/forget", json={"policy": policy}))
+    assert found == {
+        "body.policy.max_records": "send a whole number, without quotes",
+        "body.policy.max_age_days": "send a number, without quotes",
+        "body.policy.unrecalled_days": "send a number, without quotes",
+    }
+    path = f"{ADA}/recall"
+    assert faults(service.client.post(path, json={"query": "x", "max_tokens": "9"}))
+    assert service.client.post(path, json={"query": "x", "max_tokens": 9}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "what"),
+    [
+        (b"", "body", "is missing: send a JSON object"),
+        (b"{", "body", "is no JSON from character 2 on"),
+        (b'{"customer": "ada",}', "body", "is no JSON from character 20 on"),
+        (b"[]", "body", "with the header Content-Type: application/json"),
+        (b"3", "body", "with the header Content-Type: application/json"),
+        (b"{}", "body.customer", "is missing: send it"),
+        (b'{"customer": 1}', "body.customer", "send text, in quotes"),
+        (b'{"customer": ""}', "body.customer", "is empty: send at least 1 character"),
+        (b'{"customer": "' + b"x" * 201 + b'"}', "body.customer", "give at most 200 characters"),
+        (b'{"mesage": "x"}', "body.mesage", "is not known here: leave it out"),
+        (b'{"message": "\\ud83d"}', "body.message", "is no Unicode text"),
+        (b'{"message": "a\\u0000"}', "body.message", "NUL at character 1: take it out"),
+    ],
+)
+def test_a_body_that_cannot_be_taken_says_what_to_send(
+    service: Running, body: bytes, where: str, what: str
+) -> None:
+    """Where it is wrong, and what is to be there."""
+    headers = {"content-type": "application/json"}
+    answer = service.client.post("/v1/chat", content=body, headers=headers)
+    assert what in faults(answer)[where]
+
+
+def test_a_body_needs_its_header(service: Running) -> None:
+    """JSON that is sent as text is not read, and the answer says why."""
+    headers = {"content-type": "text/plain"}
+    body = b'{"customer": "ada", "message": "x"}'
+    answer = service.client.post("/v1/chat", content=body, headers=headers)
+    assert "Content-Type: application/json" in faults(answer)["body"]
+
+
+def test_a_part_and_a_parameter_say_what_to_send(service: Running) -> None:
+    """Within an object, and after the question mark."""
+    found = faults(service.client.post(f"{ADA}/forget", json={"policy": 3}))
+    assert found == {"body.policy": "send a JSON object"}
+    found = faults(service.client.post(f"{ADA}/forget", json={"policy": {"max_age_days": 0}}))
+    assert found == {"body.policy.max_age_days": "is too small: give more than 0"}
+    for ends in ("tomorrow", True, [], "2027-02-30T00:00:00Z"):
+        answer = service.client.post(f"{ADA}/memories", json={"text": "x", "expires_at": ends})
+        assert "2027-01-31T00:00:00Z" in faults(answer)["body.expires_at"], ends
+    params = {"limit": "x", "history": "perhaps", "before": "9" * 30}
+    found = faults(service.client.get(f"{ADA}/memories", params=params))
+    assert found["query.limit"] == "send a whole number"
+    assert found["query.history"] == "send true or false"
+    assert found["query.before"].startswith("is too large: give at most")
+    for limit, what in (("0", "give at least 1"), ("1001", "give at most 1000"), ("9" * 5000, "")):
+        found = faults(service.client.get(f"{ADA}/memories", params={"limit": limit}))
+        assert what in found["query.limit"]
+
+
+@pytest.mark.parametrize("slot", ["shoe_size", "Email", "", "order number"])
+def test_a_slot_that_is_not_known_is_refused_with_those_that_are(
+    service: Running, slot: str
+) -> None:
+    """A fact in it would be on no card under its name, and a slip of the pen finds nothing."""
+    body = {"text": "x", "slot": slot, "value": "44"}
+    added = faults(service.client.post(f"{ADA}/memories", json=body))["body.slot"]
+    asked = faults(service.client.get(f"{ADA}/memories", params={"slot": slot}))["query.slot"]
+    assert added == asked == f"there is no such slot: use one of {', '.join(SLOTS)}"
+    document = service.client.get("/openapi.json").json()
+    described = str(document["components"]["schemas"]["NewMemory"]["properties"]["slot"])
+    assert all(f"'{known}'" in described for known in SLOTS)
+
+
+def test_a_path_that_is_not_there_says_where_the_paths_are(service: Running) -> None:
+    """404 without the framework's two words."""
+    document = service.client.get("/v1/nothing").json()
+    assert document == {
+        "type": "urn:problem:not-found", "title": "Not found", "status": 404,
+        "detail": "There is nothing at /v1/nothing: GET /openapi.json lists the routes.",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", f"{ADA}/memories", "GET, POST"),
+        ("POST", f"{ADA}/memories/m1", "GET, PUT, DELETE"),
+        ("PATCH", f"{ADA}/sessions/s1", "GET, DELETE"),
+        ("GET", "/v1/chat", "POST"),
+        ("POST", "/", "GET"),
+    ],
+)
+def test_a_method_that_is_not_taken_says_which_are(
+    service: Running, method: str, path: str, allowed: str
+) -> None:
+    """All of them, in the detail and in the header that is there for it."""
+    answer = service.client.request(method, path)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == allowed
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == f"{path} takes {allowed}, not {method}."
