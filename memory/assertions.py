@@ -14,6 +14,7 @@ import re
 from memory.mentions import Mention
 
 _LOOKED_BACK = 80  # characters before a value
+_CONTACTS = frozenset({"email", "phone", "address"})
 
 # --- supposed --------------------------------------------------------------------------------
 
@@ -22,18 +23,21 @@ _KIND = (
     r"|package|tracking|shipment|booking|code|id)"
 )
 _EXAMPLE = re.compile(
-    r"\bfor (?:example|instance)\b|\be\.g\.|\bsuch as\b|\blooks? like\b|\bsomething like\b"
-    r"|\blike #?[A-Za-z]{0,4}-?\d|\b(?:or so|or something)\b"
+    r"\bfor (?:example|instance)\b|\be\.g\.|\bsuch as\b"
+    r"|\blooks? like\b(?! (?:my|the|your|it|that|you|we|i|order)\b)"
+    r"|\b(?:something )?like #?[A-Za-z]{0,4}-?\d"
     # Asked of the kind, not of the thing: "is 998877 a valid order number?"
-    rf"|\b(?:is|would|could|was)\b.*\ban?\b.*\b{_KIND}\b.*\?|\bvalid\b.*\?"
+    rf"|\b(?:is|was|would|could)\s(?:[\w-]+\s){{0,2}}\S*[\d@]\S*\s(?:be\s)?an?\s(?:[\w-]+\s){{0,2}}"
+    rf"{_KIND}\b.*\?|\bvalid\s(?:\w+\s)?{_KIND}\b.*\?"
     r"|比如|例如|譬如|什么样|类似|像[^，。]*(?:这样|那样|这种|一样)|格式",
     re.IGNORECASE,
 )
 _HYPOTHESIS = re.compile(
-    r"\bif (?:my|the|an?) [\w -]{1,30} (?:were|was)\b|\bsuppos(?:e|ing)\b|\bimagin(?:e|ing)\b"
-    r"|\bassum(?:e|ing) (?:that )?(?:my|the|an?|i|we|order)\b|\blet['’]?s (?:say|assume|pretend)\b"
-    r"|\bsay,? (?:my|an?|that) [\w -]{1,20} (?:is|was|were)\b|\bhypothetically\b"
-    r"|假如|假设|假使|比方|如果[^，。]{0,8}[单号][^，。]{0,4}是",
+    r"\bif (?:my|the|an?) [\w -]{1,30} (?:were|was)\b|(?<!\bi )\bsuppose\b"
+    r"|(?:^|[.,!?] ?)imagine (?:that )?(?:my (?!surprise|shock)|an?\b|if\b|i\b|order\b)"
+    r"|\blet['’]?s (?:say|assume|pretend|suppose)\b|\bhypothetically\b"
+    r"|\bsay,? (?:my|an?|that) [\w -]{1,20} (?:is|was|were)\b"
+    r"|假如|假设|假使|比方|(?:如果|万一|要是|倘若)[^，。]{0,8}[单号][^，。]{0,4}是",
     re.IGNORECASE,
 )
 
@@ -52,7 +56,7 @@ def supposed(sentence: str) -> bool:
 
 _NOT_BEFORE = re.compile(
     r"(?:\bnot|n['’]t|\binstead of|\brather than|\bno longer(?: at)?|不是|并非|不再是)\s*"
-    r"(?:(?:my|the|order|invoice|ticket|number|it['’]s|on|at|by|订单号?|#|[\"“'])\s*)*$",
+    r"(?:(?:my|the|order|invoice|ticket|number|it['’]s|on|at|订单号?|#|[\"“'])\s*)*$",
     re.IGNORECASE,
 )
 _NOT_AFTER = re.compile(
@@ -64,15 +68,21 @@ _NOT_AFTER = re.compile(
 )
 # What is not to be done with it, or is done no longer.
 _NOT_TO_BE = re.compile(
-    r"(?:\b(?:do not|don['’]?t|never|must not|stop|avoid)\s(?:ever\s|please\s)?"
+    r"(?:\b(?:do not|don['’]?t|never|must not)\s(?:ever\s|please\s)?"
     r"(?:send|ship|deliver|post|forward|call|ring|phone|text|contact|e-?mail|write|use|mail)"
-    r"(?:ing)?\b|(?:\bno longer|\bnot|n['’]t)\s(?:any ?more\s)?(?:live|living|reside|use|using)\b"
+    r"\b|(?:\bno longer|\bnot|n['’]t)\s(?:any ?more\s)?(?:live|living|reside|use|using)\b"
     r"|\b(?:moved|moving)\s(?:away\s|out\s)?(?:from|of)\b)[^,;.，。]{0,30}$"
-    r"|(?:不要|别|勿|不用|不必|不想|不能)(?:再)?[^，。！？,]{0,8}?(?:[送寄发打拨用]|联系)"
-    r"[^，。！？,\d]{0,6}$|不住(?:在)?$",
+    r"|(?:不要|(?<!特)别(?!人)|勿|不用|不必|不想)(?:再)?[^，。！？,]{0,8}?(?:[送寄发打拨用]|联系)"
+    r"[^，。！？,\d]{0,6}$|(?:不要|(?<!特)别|勿)再?[往给向]$|不住(?:在)?$",
     re.IGNORECASE,
 )
-_INSTEAD = re.compile(r"\b(?:but|to)\s+$", re.IGNORECASE)
+# What was so once.
+_ONCE = re.compile(
+    r"\b(?:used to (?:live|be|stay)|(?:old|previous|former|last)"
+    r" (?:e-?mail|phone|number|address))\b[^,;.]{0,20}$"
+    r"|(?:以前|之前|原来|原先|曾经|过去|旧)(?:的?(?:地址|电话|手机|邮箱|号码)|住)[^，。！？,]{0,4}$",
+    re.IGNORECASE,
+)
 # Only at some time or in some way not: then it is in use.
 _RESTRICTED = re.compile(
     r"^[^,;.，。]{0,24}\b(?:before|after|until|till|between|during|while|at|on|in the|unless"
@@ -87,6 +97,10 @@ def denied(sentence: str, mention: Mention) -> bool:
     """Whether a value is said not to hold, or not to be used."""
     before, after = _around(sentence, mention)
     if _NOT_BEFORE.search(before) or _NOT_AFTER.match(after):
+        return True
+    if mention.slot not in _CONTACTS:
+        return False
+    if _ONCE.search(before):
         return True
     found = _NOT_TO_BE.search(before)
     if found is None:
@@ -103,9 +117,10 @@ _PERSON = (
     r"|landlord|tenant|mate|buddy|assistant|secretary|somebody else|someone else|somebody|someone"
     r"|another (?:person|customer))"
 )
-_OWNER = (
-    rf"(?:{_PERSON}s?['’]s?|(?-i:(?!(?:It|That|What|Here|There|This|Who|Where|How|Let|He|She|Name"
-    r"|Today|Tomorrow|My|Phone|Email|Order|Everything|Which)\b)[A-Z][a-z]+)['’]s|his|her)"
+_OWNER = rf"(?:{_PERSON}s?['’]s?|his|her)"
+_NAMED_OWNER = (
+    r"(?-i:(?!(?:It|That|What|Here|There|This|Who|Where|How|Let|He|She|Name|Today|Tomorrow|My|Phone"
+    r"|Email|Order|Everything|Which)\b)[A-Z][a-z]+)['’]s"
 )
 # "mine" or "my" after the owner speaks of the speaker again
 _OWN_AGAIN = r"(?:(?!\b(?:mine|my|our|ours|i|but)\b)[^;.])"
@@ -119,20 +134,23 @@ _ANOTHERS_BEFORE = re.compile(
     rf"|\bof (?:my|a|our|the|an)\s(?:\w+\s)?{_PERSON}\b{_OWN_AGAIN}{{0,20}}$"
     rf"|\b(?:reach|call|ring|text|e-?mail|contact|write to)\s(?:my|our)\s(?:\w+\s)?{_PERSON}\b"
     rf"{_OWN_AGAIN}{{0,20}}$"
-    rf"|{_ZH_PERSON}(?:家|自己)?(?:的|(?=电话|手机|邮箱|地址|号码))[^，。！？,我]{{0,14}}$",
+    rf"|\b(?:my|our)\s(?:\w+\s)?{_PERSON}\s(?:can be reached|is reachable|lives|is)\s"
+    r"(?:at|on|in)\s$"
+    rf"|{_ZH_PERSON}(?:家|自己|(?!和|跟|我)\w{{1,3}}?)?(?:的|(?=电话|手机|邮箱|地址|号码))[^，。！？,我]{{0,14}}$",
     re.IGNORECASE,
 )
 _ANOTHERS_AFTER = re.compile(
     r"^[\s,\"”']*(?:(?:that|which|it|this)\s?)?(?:is|was|['’]s|belongs to|belonged to)\s"
     r"(?:actually\s|really\s)?"
-    rf"(?:(?:my|our|a|the)\s(?:\w+\s)?{_PERSON}(?:s?['’]s?)?\b(?!\s(?:who|told))|{_OWNER}(?=\W|$)"
-    r"|hers\b|theirs\b|(?:some(?:body|one) else|another)(?:['’]s)?\b)"
+    rf"(?:(?:my|our|a|the)\s(?:\w+\s)?{_PERSON}(?:s?['’]s?)?|{_OWNER}|{_NAMED_OWNER}|hers|theirs"
+    rf"|(?:some(?:body|one) else|another)(?:['’]s)?)(?=\s?(?:[.,;!]|$|and\b|not\b|but\b|{_KIND}\b))"
     rf"|^[\s，,]*[那这]?个?(?:就)?(?:是|属于)我?们?{_ZH_PERSON}(?:的|$|[，。！])",
     re.IGNORECASE,
 )
 # Of ways to reach somebody also: the shop's, or those that the customer has tried.
 _NOT_OWN = re.compile(
-    r"\b(?:your|yours|his|her|their|its)\b[^,;，。]{0,40}$"
+    rf"\b{_NAMED_OWNER}\s(?:[\w-]+\s){{0,2}}?{_KIND}\b{_OWN_AGAIN}{{0,40}}$"
+    r"|\b(?:your|yours|his|her|their|its)\b[^,;，。]{0,40}$"
     r"|\b(?:wrote|emailed|e-mailed|called|rang|phoned|dial+ed|tried|contacted|messaged)\b(?! me)"
     r"[^,;，。]{0,30}$|(?:你们|您们|贵司|客服|店铺|商家|他的|她的)[^，。]{0,20}$",
     re.IGNORECASE,
@@ -144,7 +162,8 @@ def anothers(sentence: str, mention: Mention) -> bool:
     before, after = _around(sentence, mention)
     if _ANOTHERS_BEFORE.search(before) or _ANOTHERS_AFTER.match(after):
         return True
-    return mention.slot in {"email", "phone", "address"} and bool(_NOT_OWN.search(before))
+    # "DHL's tracking number" is nobody else's.
+    return mention.slot in _CONTACTS and bool(_NOT_OWN.search(before))
 
 
 def _around(sentence: str, mention: Mention) -> tuple[str, str]:

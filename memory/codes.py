@@ -127,6 +127,13 @@ def shape(code: str) -> str | None:
     return re.sub(r"\d", "9", code) if code[:1].isalpha() and code[-1:].isdigit() else None
 
 
+def transposed(one: str, other: str) -> bool:
+    """Whether two codes have the same digits in another order: one is a slip of the other."""
+    one, other = plain_code(one), plain_code(other)
+    frames = (re.sub(r"\d", "9", code) for code in (one, other))
+    return one != other and sorted(one) == sorted(other) and len(set(frames)) == 1
+
+
 def _code(slot: str, match: re.Match[str], *, named: bool = True) -> Mention:
     start, end = match.span("code")
     text = match.string

@@ -89,7 +89,7 @@ def _said_by_customer(
     found: list[Record] = []
     restated = {sentence for _, sentence in said.denied}  # they say what was meant and no more
     for mention, sentence in said.holds:
-        corrects = _corrects(mention, sentence, said, changed=changed)
+        corrects = _corrects(mention, sentence, said, before, changed=changed)
         if corrects is not None and said.repairs:
             restated.add(sentence)
         found.append(fact(message, mention.slot, mention.value, sentence, corrects))
@@ -97,15 +97,21 @@ def _said_by_customer(
         if slot not in {mention.slot for mention, _ in said.holds}:
             gone = tuple(m.value for m in said.taken_back if m.slot == slot)
             found.append(fact(message, slot, None, ", ".join(gone), gone))
+    known = before.last("name")
     for sentence in sentences:
         name = statements.name(sentence, asked=before.asked == "name")
-        if name is None and said.repairs and said.expected == "name" and not said.holds:
+        repairs = said.repairs
+        if name is None and before.asked != "name" and not found:
             name = statements.renamed(sentence)
+            repairs = bool(name and known and statements.like(known, name))
+            if not repairs and not (said.repairs and said.expected == "name"):
+                continue
             restated.add(sentence)
+            repairs = True
         if name:
-            found.append(fact(message, "name", name, sentence, () if said.repairs else None))
-    before.wrong = not found and self_repair.strong(text)
-    before.said += [(r.slot, r.value) for r in found if r.slot and r.value]
+            found.append(fact(message, "name", name, sentence, () if repairs else None))
+    wrong = not found and self_repair.says_wrong(text)
+    before.told([(r.slot, r.value) for r in found if r.slot and r.value], wrong=wrong)
     for sentence in sentences:
         found += [fact(message, "product", p, sentence) for p in catalogue(sentence)]
         if not assertions.hypothetical(sentence):
@@ -114,14 +120,16 @@ def _said_by_customer(
 
 
 def _corrects(
-    mention: Mention, sentence: str, said: Values, *, changed: bool
+    mention: Mention, sentence: str, said: Values, before: Sitting, *, changed: bool
 ) -> tuple[str, ...] | None:
     """What a value takes back: those that are named, or the one said before."""
     named = tuple(m.value for m in said.taken_back if m.slot == mention.slot)
     if named:
         return named
-    stated = not mention.named or self_repair.stated(sentence[: mention.start])
-    return () if (said.repairs and stated) or (changed and mention.slot in ONE) else None
+    if said.repairs and (not mention.named or self_repair.stated(sentence[: mention.start])):
+        slip = before.slip(mention)
+        return (slip,) if slip else ()
+    return () if changed and mention.slot in ONE else None
 
 
 def _wished(message: Message, sentence: str, *, restated: bool) -> list[Record]:

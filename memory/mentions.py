@@ -113,7 +113,7 @@ _LITTLE = (
     r"|people|miles?|times?|items?|pieces?|hotels?|restaurants?|places?|options?)\b"
 )
 _ADDRESS = re.compile(
-    rf"(?<![\w#-])(?P<house>\d{{1,5}}[A-Za-z]?(?:\s?[-–/]\s?\d{{1,5}}[A-Za-z]?)?,?\s)"
+    rf"(?<![\w#-])(?P<house>(?:(?:Apt|Apartment|Suite|Unit|Flat)\.?\s#?\w{{1,5}},?\s)?\d{{1,5}}[A-Za-z]?(?:\s?[-–/]\s?\d{{1,5}}[A-Za-z]?)?,?\s)"
     # A street's name in small letters is short, and has no little words in it.
     rf"(?:(?:[A-Z][\w'’.-]*\s){{0,5}}?{_STREET}|(?:(?!{_LITTLE})[a-z][\w'’.-]*\s){{1,3}}?"
     r"(?:street|st\b\.?|road|rd\b\.?|avenue|ave\b\.?|lane|drive|boulevard|court|square|way"
@@ -122,10 +122,14 @@ _ADDRESS = re.compile(
     r"(?:,?\s(?:(?:Apt|Apartment|Suite|Unit|Flat|Floor|No)\.?\s#?\w+|[A-Z][\w'’-]*|\d[\w-]{2,9}"
     r"|\d[A-Z]{2}\b)){0,8}"
 )
+_ZH_AFTER = (  # what follows an address
+    "(?:也可以|就可以|可以吗|谢谢|就行|就好|即可|[行好]吗|[寄送发](?:[了吧就]|$)|的?地址|电话|门票|周边|没有"
+    "|就是)"
+)
 _ZH_ADDRESS = re.compile(
-    rf"(?:(?!于|址|为|(?<=[改换])成|地址|住在|寄到|送到|发到|位于|在|是|到|：)[{_HAN}]){{2,12}}?"
+    rf"(?:(?!于|址|为|(?<=[改换])成|地址|住在|发到|送|寄|往|位于|在|是|到|：)[{_HAN}]){{2,12}}?"
     rf"(?:省|市|自治区|区|县|镇|乡|路|街|大道|村|胡同)"
-    rf"(?:(?!也可以|就可以|可以吗|谢谢|就行|就好|即可|[行好]吗)[{_HAN}A-Za-z0-9()（）\-－#]){{0,50}}"
+    rf"(?:(?!{_ZH_AFTER})[{_HAN}A-Za-z0-9()（）\-－#]){{0,50}}"
 )
 _ZH_ROAD = re.compile(r"路|街|大道|巷|弄|村|镇|胡同|小区|大厦|广场|条")
 _ZH_HOUSE = re.compile(r"\d+[-\d]*\s?(?:号|弄|栋|幢|楼|室|单元|层)")

@@ -13,32 +13,40 @@ import re
 _WRONG_THING = re.compile(
     r"\b(?:received?|got|get|gets|sent (?:me|us)|deliver\w*|shipp?\w*|charged|shows?|has|have|came"
     r"|arrived|with|in|to|on|at) (?:me |us )?(?:the |a |an )?(?:\w+ )?wrong\b"
-    r"|\bwrong (?:item|size|colou?r|product|amount|article|model|thing|parcel|package|place|door"
+    r"|\bmistakes? (?:on|in|with) (?:the|my|your|this|our) (?:bill|invoice|order|receipt)\b"
+    r"|\bwrong (?:item|size|colou?r|product|amount|article|model|parcel|package|place|door"
     r"|order(?! (?:number|id|no\b|code)))",
     re.IGNORECASE,
 )
 # It says that something said was not right, ...
-_STRONG = re.compile(
-    r"\b(?:i (?:really )?meant?|typos?|mistake|mistyped|mis-?spel\w+|misread|mis-?spoke|misheard"
-    r"|wrong|correction|mix(?:ed)? (?:\w+ ){0,3}up|mixed|swapped|my bad|scrap|strike|should (?:be"
-    r"|have been|read)|has changed|let me (?:correct|rephrase)|(?:i )?stand corrected"
+_SAID_WRONG = re.compile(
+    r"\b(?:typos?|mistake|mistyped|mis-?spel\w+|misread|mis-?spoke|misheard|wrong|correction"
+    r"|i (?:\w+ )?(?:mixed|swapped|confused)|my bad|(?:scrap|strike|scratch) (?:that|it|this)"
     r"|(?:forget|ignore|disregard|delete) (?:that|it|this|(?:the|my) (?:last|previous|first|old"
-    r"|other|earlier)|what i)|spel(?:led|t))\b"
-    r"|\b(?:right|correct) (?:\w+ ){0,2}is\b|\bis (?:the )?(?:right|correct)\b"
+    r"|other|earlier)|what i))\b"
     r"|更正|纠正|笔误|口误|(?:^|[，。！,\s我才号码箱话址字名位哦啊呀好])[说写打弄记搞输填看念读发报]?错"
-    r"(?:字)?(?:了|[，。！：:]|$)|应该是|改成|换成|改为|正确的|作废|为准|算错|说反",
+    r"[字行位]?(?:了|[，。！：:]|$)|作废|算错|说反",
+    re.IGNORECASE,
+)
+# ... or what is right, ...
+_RIGHT = re.compile(
+    r"\b(?:i (?:really )?meant?|should (?:be|have been|read)|has changed|let me correct"
+    r"|(?:i )?stand corrected|spel(?:led|t)"
+    r"|(?:right|correct|current|actual|real|proper|valid|new) (?:\w+ ){0,2}is"
+    r"|is (?:the )?(?:right|correct))\b"
+    r"|应该是|改成|换成|改为|正确的|为准|才对|才是|对的是",
     re.IGNORECASE,
 )
 # ... or it may: a value has to follow at once.
 _WEAK = re.compile(
-    r"\b(?:sorry(?! (?:for|to|if)\b)|actually|oops|whoops|hang on|hold on|apologies)\b"
+    r"\b(?:sorry(?! (?:for|to|if)\b)|actually|oops|whoops|hang on|hold on|apologies|not it)\b"
     r"|(?:^|[,.!–-]\s?|\boh |\bno )wait\b|不好意思|(?:^|[，。！,\s啊哦])(?:不对|等等|抱歉)",
     re.IGNORECASE,
 )
 # A "no" puts right what the other has repeated, and answers what he asks.
 _NO = re.compile(r"^\s*(?:oh[,\s]+)?(?:no\b|nope\b|不[，,\s不]|不是[，,\s])", re.IGNORECASE)
 _ALSO = re.compile(
-    r"\b(?:also|too|as well|another|(?:my|a) (?:second|other)|both|in addition)\b|另外|还有"
+    r"\b(?:also|too(?! \w)|as well|another|(?:my|a) (?:second|other)|both|in addition)\b|另外|还有"
     r"|也(?!许)|以及",
     re.IGNORECASE,
 )
@@ -55,9 +63,9 @@ _STATED = re.compile(
 _CUES_ONLY = re.compile(r"^[\s,，.。!！:：–-]*$")
 
 
-def strong(text: str) -> bool:
+def says_wrong(text: str) -> bool:
     """Whether a text says that what was said before was wrong."""
-    return bool(_STRONG.search(_WRONG_THING.sub(" ", text))) and not _ALSO.search(text)
+    return bool(_SAID_WRONG.search(_WRONG_THING.sub(" ", text))) and not _ALSO.search(text)
 
 
 def cue(text: str, *, repeated: bool) -> bool:
@@ -71,7 +79,8 @@ def cue(text: str, *, repeated: bool) -> bool:
     if _ALSO.search(text):
         return False
     rest = _WRONG_THING.sub(" ", text)
-    return bool(_STRONG.search(rest) or _WEAK.search(rest) or (repeated and _NO.search(rest)))
+    cues = (_SAID_WRONG, _RIGHT, _WEAK, *([_NO] if repeated else ()))
+    return any(pattern.search(rest) for pattern in cues)
 
 
 def adds(text: str) -> bool:
@@ -91,6 +100,6 @@ def stated(before: str) -> bool:
 
 def without_cues(sentence: str) -> str:
     """A sentence with its cues blanked out, of the same length."""
-    for pattern in (_STRONG, _WEAK, _NO):
+    for pattern in (_SAID_WRONG, _RIGHT, _WEAK, _NO):
         sentence = pattern.sub(lambda m: " " * len(m[0]), sentence)
     return sentence

@@ -30,6 +30,7 @@ _BEFORE_SMALL = frozenset(
     "max hr hrs".split()
 )
 _INITIAL = re.compile(r"(?:^|\b[A-Z]\w*\.?\s|\.)[A-Z]$")
+_NUMBER = re.compile(r"\s*(?:[#№]|[A-Za-z-]{0,4}\d)")  # also "A1001"
 _LIST_NUMBER = re.compile(r"\s*\(?\d{1,3}")
 _WORD_BEFORE = 24  # characters looked at: longer than any abbreviation
 
@@ -63,7 +64,7 @@ def _ends(line: str, start: int, mark: re.Match[str]) -> bool:
     word = before.rsplit(maxsplit=1)[-1].lstrip("(\"'“‘[").lower() if before.strip() else ""
     if word in _BEFORE_ANYTHING or _INITIAL.search(before):
         return False
-    if word in _BEFORE_NUMBER and (following.isdigit() or following in tuple("#№")):
+    if word in _BEFORE_NUMBER and _NUMBER.match(line, mark.end()):
         return False
     if word in _BEFORE_SMALL and not following.isupper():
         return False

@@ -54,11 +54,26 @@ class Sitting:
         self.asks = questions.asks(text) and not self.asked and not repeated
         self.doubted = questions.doubts(text)
 
+    def told(self, values: Iterable[tuple[str, str]], *, wrong: bool) -> None:
+        """The customer has said these values, or only that something was wrong."""
+        self.said += values
+        self.wrong = wrong
+        self.asked, self.asks, self.doubted = None, False, False
+
     def kind(self, code: str) -> str | None:
         """The slot of a code that was said before, or of one like it."""
         known = {plain_code(value): slot for slot, value in self.said if slot in CODES}
         like = {codes.shape(value): slot for slot, value in self.said if slot in CODES}
         return known.get(plain_code(code)) or (like.get(codes.shape(code) or ""))
+
+    def slip(self, mention: Mention) -> str | None:
+        """The code said before of which one has the digits in another order."""
+        said = (v for s, v in reversed(self.said) if s in CODES and mention.slot in {"", s})
+        return next((value for value in said if codes.transposed(value, mention.value)), None)
+
+    def last(self, slot: str) -> str | None:
+        """The value of a slot that was said last."""
+        return next((value for kind, value in reversed(self.said) if kind == slot), None)
 
     def has(self, mention: Mention) -> bool:
         """Whether a value was said before."""
@@ -105,7 +120,9 @@ def values(
         # A doubted value is put right by another one alone.
         alone = [bool(before.asked) or not m.named for m, _ in found.holds] == [True]
         known = any(before.has(m) for m in found.anothers)
-        found.repairs = found.repairs or bool(found.denied) or known or (before.doubted and alone)
+        slips = any(before.slip(m) for m, _ in found.holds)
+        taken_back = bool(found.denied) or known or slips
+        found.repairs = found.repairs or taken_back or (before.doubted and alone)
     _understand(found, before)
     found.taken_back = [m for m, _ in found.denied]
     found.taken_back += [m for m in found.anothers if before.has(m)]

@@ -6,6 +6,7 @@ By rule, in English and Chinese.
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
 
 from memory.codes import codes
 
@@ -39,7 +40,7 @@ _NO_NAME = frozenset(
     "unacceptable terrible great awful amazing wonderful perfect urgent british english american "
     "chinese german french spanish already yes sure why what who how maybe later none nothing it "
     "oh ah ha haha uh um hmm yeah yep yup nope well actually old let some mr mrs ms miss dr prof "
-    "that this wait thanks thank hello hi hey please my".split()
+    "that this wait thanks thank hello hi hey please my i i'm i’m it's it’s".split()
 )
 _SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶"
@@ -60,17 +61,28 @@ _ANSWER_NAME = re.compile(
 
 _RENAMED = re.compile(
     r"(?:^|[,:;–-]|\b(?i:is|it['’]s|be|spell?ed|spelt|written|called|wait|no|sorry|oops|actually"
-    r"|typo|meant?|to|but)\b)"
-    rf"[\s,:\"“']*(?P<name>{_FULL})[\"”']?(?:,? (?i:please|not\b.*|with\b.*|instead))?\s*[.!]*$"
+    r"|typo|meant?)\b)"
+    rf"[\s,:\"“']*(?P<name>{_FULL})[\"”']?(?:,? (?i:please|not\b.*|with\b[^:]*|instead))?\s*[.!]*$"
     rf"|(?:^|[是为叫作成，,：:\s])\s*(?P<zh>[{_SURNAMES}][{_HAN}]{{1,2}})[吧啊]?[。！!]?$"
 )
+
+
+_SPELLED = 0.75  # of the letters in common: Jon Smith and John Smythe
 
 
 def renamed(text: str) -> str | None:
     """The name in a sentence that puts one right: "actually it's spelled John Smythe"."""
     found = _RENAMED.search(text.strip())
     said = (found["zh"] or found["name"]).rstrip(".") if found else ""
-    return said if said and said.split()[0].lower() not in _NO_NAME else None
+    return said if said and said.split()[0].lower().rstrip(".") not in _NO_NAME else None
+
+
+def like(one: str, other: str) -> bool:
+    """Whether two names are one, spelled in two ways."""
+    if not one.isascii():
+        return one != other and len(one) == len(other) and one[0] == other[0]
+    one, other = one.lower(), other.lower()
+    return one != other and SequenceMatcher(None, one, other).ratio() >= _SPELLED
 
 
 def name(text: str, *, asked: bool = False) -> str | None:
@@ -136,7 +148,7 @@ _TROUBLE = re.compile(
     r"|load|start|open|charg|heat|respond|fit|print|play|sync|boot|cool|arriv|come|show|ring"
     r"|deliver|go through|let me|accept|recogni)\w*"
     r"|\bnot working\b|\b(?:has|have|['’]s|['’]ve|had)(?: not|n['’]t| never|n['’]t ever"
-    r"| still not) (?:\w+ )?(?:arrived|come|been|received|got|gotten|shown|worked)\b"
+    r"| still not) (?:\w+ )?(?:arrived|come|been|received|got|gotten|shown|shipped|left|worked)\b"
     r"|\bnever (?:arrived|came|received|got|worked|delivered|showed)\b|\bstill (?:waiting|not"
     r"|haven['’]t|hasn['’]t|no)\b"
     r"|\b(?:i|we) (?:can['’]?t|can ?not|couldn['’]t|am unable to|['’]m unable to"
@@ -178,7 +190,7 @@ _CLAUSE = re.compile(
     r"\s*(?:[,;，；。]\s*(?:but|only|and|while|yet)?|\b(?:but|while)\b|但是?|不过|可是)\s*"
 )
 _OVER = re.compile(
-    r"\b(?:came|arrived|got|received|works?|is (?:here|fine|fixed)|has come)\b"
+    r"\b(?:came|arrived|turned up|showed up|got|received|works?|is (?:here|fine|fixed)|has come)\b"
     r"|[收拿]?到了|好了|解决了",
     re.IGNORECASE,
 )
