@@ -33,7 +33,8 @@ _EXAMPLE = re.compile(
     re.IGNORECASE,
 )
 _HYPOTHESIS = re.compile(
-    r"\bif (?:my|the|an?) [\w -]{1,30} (?:were|was)\b|(?<!\bi )\bsuppose\b"
+    r"\bif (?:my|the|an?) [\w -]{1,30} (?:were|was)\b"
+    r"|\bif (?:i|we) (?:had|gave) (?:you |an? |the )?order\b|(?<!\bi )\bsuppose\b"
     r"|(?:^|[.,!?] ?)imagine (?:that )?(?:my (?!surprise|shock)|an?\b|if\b|i\b|order\b)"
     r"|\blet['’]?s (?:say|assume|pretend|suppose)\b|\bhypothetically\b"
     r"|\bsay,? (?:my|an?|that) [\w -]{1,20} (?:is|was|were)\b"
@@ -56,7 +57,7 @@ def supposed(sentence: str) -> bool:
 
 _NOT_BEFORE = re.compile(
     r"(?:\bnot|n['’]t|\binstead of|\brather than|\bno longer(?: at)?|不是|并非|不再是)\s*"
-    r"(?:(?:my|the|order|invoice|ticket|number|it['’]s|on|at|订单号?|#|[\"“'])\s*)*$",
+    r"(?:(?:my|the|order|invoice|ticket|number|it['’]s|on|at|订单号?|[寄送发]到|在|住在?|#|[\"“'])\s*)*$",
     re.IGNORECASE,
 )
 _NOT_AFTER = re.compile(
@@ -134,8 +135,8 @@ _ANOTHERS_BEFORE = re.compile(
     rf"|\bof (?:my|a|our|the|an)\s(?:\w+\s)?{_PERSON}\b{_OWN_AGAIN}{{0,20}}$"
     rf"|\b(?:reach|call|ring|text|e-?mail|contact|write to)\s(?:my|our)\s(?:\w+\s)?{_PERSON}\b"
     rf"{_OWN_AGAIN}{{0,20}}$"
-    rf"|\b(?:my|our)\s(?:\w+\s)?{_PERSON}\s(?:can be reached|is reachable|lives|is)\s"
-    r"(?:at|on|in)\s$"
+    rf"|\b(?:my|our)\s(?:\w+\s)?{_PERSON}\s(?:can be reached|is reachable|lives|is|uses|has)\s"
+    r"(?:(?:at|on|in|under)\s)?$"
     rf"|{_ZH_PERSON}(?:家|自己|(?!和|跟|我)\w{{1,3}}?)?(?:的|(?=电话|手机|邮箱|地址|号码))[^，。！？,我]{{0,14}}$",
     re.IGNORECASE,
 )

@@ -11,7 +11,7 @@ from memory.mentions import Mention
 from memory.slots import plain_code
 
 _CODE = (
-    r"(?<![A-Za-z0-9@.+_-])#?(?P<code>(?=[A-Za-z-]{0,12}\d)[A-Za-z0-9]{1,40}"
+    r"(?<![A-Za-z0-9@.+_-])#?(?P<code>(?=[A-Za-z_-]{0,12}\d)[A-Za-z0-9]{1,40}"
     r"(?:[-_/][A-Za-z0-9]{1,20}){0,5})(?![A-Za-z0-9@%_]|-\d|[.:]\d|\.[A-Za-z]|\s?(?:[元块%€£$]"
     r"|[ap]m\b))"
 )

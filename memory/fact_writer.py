@@ -112,10 +112,12 @@ def _said_by_customer(
             found.append(fact(message, "name", name, sentence, () if repairs else None))
     wrong = not found and self_repair.says_wrong(text)
     before.told([(r.slot, r.value) for r in found if r.slot and r.value], wrong=wrong)
+    half = statements.half(sentences)
     for sentence in sentences:
         found += [fact(message, "product", p, sentence) for p in catalogue(sentence)]
         if not assertions.hypothetical(sentence):
-            found += _wished(message, sentence, restated=sentence in restated)
+            open_still = half[0] if half and half[1] == sentence else None
+            found += _wished(message, sentence, open_still, restated=sentence in restated)
     return list({record.id: record for record in found}.values())
 
 
@@ -132,18 +134,18 @@ def _corrects(
     return () if changed and mention.slot in ONE else None
 
 
-def _wished(message: Message, sentence: str, *, restated: bool) -> list[Record]:
+def _wished(message: Message, sentence: str, half: str | None, *, restated: bool) -> list[Record]:
     """How the customer would have things, and what is amiss or no longer."""
     found = []
     said = " ".join(without_filler(sentence).split())
     if not restated and statements.prefers(sentence):
         found.append(fact(message, "preference", said, sentence))
-    if half := statements.half(sentence):
+    if half:
         found.append(fact(message, "problem", half, sentence, ()))
     elif statements.solved(sentence):
         found.append(fact(message, "problem", None, said, ()))
-    elif not restated and statements.troubles(sentence):
-        found.append(fact(message, "problem", said, sentence))
+    elif not restated:
+        found += [fact(message, "problem", part, sentence) for part in statements.troubles(said)]
     return found
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from memory.slots import FREE, SLOTS
+from memory.slots import FREE, SLOTS, written
 from memory.types import Recalled, Record
 
 # A date or an amount that was corrected may well be meant elsewhere.
@@ -109,4 +109,6 @@ def _says(text: str, fact: Record) -> bool:
     if fact.slot == "phone":
         digits = re.sub(r"\D", "", value)
         return digits[-9:] in re.sub(r"[\s().-]", "", text)
-    return bool(re.search(rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])", text, re.I))
+    code = fact.slot is not None and fact.slot.endswith("_number")
+    said = written(value) if code else re.escape(value)
+    return bool(re.search(rf"(?<![A-Za-z0-9]){said}(?![A-Za-z0-9])", text, re.I))

@@ -21,7 +21,8 @@ _WRONG_THING = re.compile(
 # It says that something said was not right, ...
 _SAID_WRONG = re.compile(
     r"\b(?:typos?|mistake|mistyped|mis-?spel\w+|misread|mis-?spoke|misheard|wrong|correction"
-    r"|i (?:\w+ )?(?:mixed|swapped|confused)|my bad|(?:scrap|strike|scratch) (?:that|it|this)"
+    r"|please (?:ignore|disregard)|i (?:\w+ )?(?:mixed|swapped|confused)|my bad"
+    r"|(?:scrap|strike|scratch) (?:that|it|this)"
     r"|(?:forget|ignore|disregard|delete) (?:that|it|this|(?:the|my) (?:last|previous|first|old"
     r"|other|earlier)|what i))\b"
     r"|更正|纠正|笔误|口误|(?:^|[，。！,\s我才号码箱话址字名位哦啊呀好])[说写打弄记搞输填看念读发报]?错"
@@ -32,7 +33,7 @@ _SAID_WRONG = re.compile(
 _RIGHT = re.compile(
     r"\b(?:i (?:really )?meant?|should (?:be|have been|read)|has changed|let me correct"
     r"|(?:i )?stand corrected|spel(?:led|t)"
-    r"|(?:right|correct|current|actual|real|proper|valid|new) (?:\w+ ){0,2}is"
+    r"|(?:right|correct|current|actual|real|proper|valid|new) (?:\w+ ){0,2}(?:is|below|follows)"
     r"|is (?:the )?(?:right|correct))\b"
     r"|应该是|改成|换成|改为|正确的|为准|才对|才是|对的是",
     re.IGNORECASE,

@@ -45,6 +45,11 @@ def plain_code(code: str) -> str:
     return _MARKS.sub("", code).upper()
 
 
+def written(code: str) -> str:
+    """A pattern of a code, with or without marks and spaces where letters meet digits."""
+    return r"[\s_/-]*".join(re.findall(r"[^\W\d_]+|\d+", code))
+
+
 def alike(slot: str, one: str, other: str) -> bool:
     """Whether two values of a slot are the same, however they are written."""
     if slot.endswith("_number"):
@@ -61,15 +66,31 @@ def within(slot: str, poorer: str, fuller: str) -> bool:
     name of a full one.
     """
     if slot == "phone":
-        part, whole = _digits(poorer), _digits(fuller)
-        return len(whole) > len(part) >= _LOCAL and whole.endswith(part)
+        local, digits = _digits(poorer), _digits(fuller)
+        return len(digits) > len(local) >= _LOCAL and digits.endswith(local)
     if slot not in {"address", "name"}:
         return False
-    part_of, tokens = (_TOKEN.findall(said.lower()) for said in (poorer, fuller))
-    starts = range(len(tokens) - len(part_of) + 1)
-    return len(part_of) < len(tokens) and any(
-        tokens[start : start + len(part_of)] == part_of for start in starts
-    )
+    part, whole = (_TOKEN.findall(said.lower()) for said in (poorer, fuller))
+    if len(part) >= len(whole):
+        return False
+    return _stands(part, whole) >= 0 or (slot == "address" and _left_out(part, whole))
+
+
+def _stands(part: list[str], whole: list[str]) -> int:
+    """Where a run of words stands among others; -1 if nowhere."""
+    starts = range(len(whole) - len(part) + 1)
+    return next((start for start in starts if whole[start : start + len(part)] == part), -1)
+
+
+def _left_out(part: list[str], whole: list[str]) -> bool:
+    """Whether an address leaves out a place within: 北京中关村大街1号 has no 海淀区."""
+    for end in range(2, len(part) - 1):
+        head = _stands(part[:end], whole)
+        tail = _stands(part[end:], whole)
+        if 0 <= head and head + end < tail:
+            # A district, or a town after house and street.
+            return whole[tail - 1] in set("省市区县镇乡") or (end >= 3 and part[end - 1].isascii())
+    return False
 
 
 def _digits(phone: str) -> str:

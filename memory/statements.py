@@ -6,6 +6,7 @@ By rule, in English and Chinese.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from memory.codes import codes
@@ -62,7 +63,7 @@ _ANSWER_NAME = re.compile(
 _RENAMED = re.compile(
     r"(?:^|[,:;–-]|\b(?i:is|it['’]s|be|spell?ed|spelt|written|called|wait|no|sorry|oops|actually"
     r"|typo|meant?)\b)"
-    rf"[\s,:\"“']*(?P<name>{_FULL})[\"”']?(?:,? (?i:please|not\b.*|with\b[^:]*|instead))?\s*[.!]*$"
+    rf"[\s,:\"“']*(?P<name>{_FULL})[\"”']?(?:,? (?i:please|not\b.*|with\b[^:,]*|instead))?\s*[.!]*$"
     rf"|(?:^|[是为叫作成，,：:\s])\s*(?P<zh>[{_SURNAMES}][{_HAN}]{{1,2}})[吧啊]?[。！!]?$"
 )
 
@@ -172,6 +173,12 @@ _TROUBLE = re.compile(
     r"|重复扣|扣了两次|(?<!别)(?<!不要)写错|发错|送错|寄错|不工作|不制冷|不加热|有问题|出问题|质量问题|异味",
     re.IGNORECASE,
 )
+_UNREAL = re.compile(
+    r"\b(?:what|what happens) if\b|^if\b|^(?:can|could|do|does|is|are|did|will)\b.*\?\s*$"
+    r"|^如果|[吗]",
+    re.IGNORECASE,
+)
+_AND_THE = re.compile(r",?\s+and\s+(?=(?:the|my|our)\b)", re.IGNORECASE)
 _SOLVED = re.compile(
     r"\b(?:it|that|this|everything|all|which|\w+) (?:(?!else)\w+ )?works? (?:now|again|fine"
     r"|perfectly"
@@ -191,7 +198,7 @@ _CLAUSE = re.compile(
 )
 _OVER = re.compile(
     r"\b(?:came|arrived|turned up|showed up|got|received|works?|is (?:here|fine|fixed)|has come)\b"
-    r"|[收拿]?到了|好了|解决了",
+    r"|[收拿找]?到了|好了|解决了",
     re.IGNORECASE,
 )
 _SEVERAL = re.compile(
@@ -200,7 +207,8 @@ _SEVERAL = re.compile(
     re.IGNORECASE,
 )
 _OPEN = re.compile(
-    r"\b(?:did|has|have|was|were|is|are|does)(?: not|n['’]t)(?: yet)?[\s.!]*$|还?没有?[。！]?$",
+    r"\b(?:did|has|have|was|were|is|are|does)(?: not|n['’]t)(?: yet)?[\s.!]*$"
+    r"|还?没有?\w{0,3}[。！]?$",
     re.IGNORECASE,
 )
 _UNSOLVED = re.compile(
@@ -209,16 +217,12 @@ _UNSOLVED = re.compile(
 )
 
 
-def troubles(text: str) -> bool:
-    """Whether a sentence says that something is not as it should be."""
-    if re.search(
-        r"\b(?:what|what happens) if\b|^if\b|^(?:can|could|do|does|is|are|did|will)\b.*\?\s*$"
-        r"|^如果|[吗]",
-        text,
-        re.IGNORECASE,
-    ):
-        return False
-    return bool(_TROUBLE.search(text))
+def troubles(text: str) -> list[str]:
+    """What a sentence says is not as it should be: itself, or its parts if they are several."""
+    if not _TROUBLE.search(text) or _UNREAL.search(text):
+        return []
+    parts = _AND_THE.split(text)
+    return parts if len(parts) > 1 and all(map(_TROUBLE.search, parts)) else [text]
 
 
 def solved(text: str) -> bool:
@@ -229,22 +233,25 @@ def solved(text: str) -> bool:
     )
 
 
-def half(text: str) -> str | None:
-    """The clause of a sentence that says what is still amiss, where another says what is not.
+def half(sentences: Sequence[str]) -> tuple[str, str] | None:
+    """What is still amiss where something else is not: the clause, and its sentence.
 
     "The first one came, but AB-2000 is still missing."
     """
-    if _ASKS.search(text):
-        return None
-    if not _SEVERAL.search(text) and len(codes(text)) < 2:
-        return None
-    clauses = [clause for clause in _CLAUSE.split(text) if clause]
-    amiss = [bool(_TROUBLE.search(c) or _OPEN.search(c)) for c in clauses]
-    over = [bool(_OVER.search(c) or _SOLVED.search(c)) and not _UNSOLVED.search(c) for c in clauses]
-    for clause, is_amiss, is_over in zip(clauses, amiss, over, strict=True):
-        if is_amiss and not is_over and any(over):
-            return clause
-    return None
+    said = [s for s in sentences if not _ASKS.search(s)]
+    if len(codes(" ".join(said))) < 2:
+        said = [s for s in said if _SEVERAL.search(s)][:1]
+    clauses = [(clause, s) for s in said for clause in _CLAUSE.split(s) if clause]
+    amiss = [bool(_TROUBLE.search(c) or _OPEN.search(c)) for c, _ in clauses]
+    over = [
+        bool(_OVER.search(c) or _SOLVED.search(c)) and not _UNSOLVED.search(c) for c, _ in clauses
+    ]
+    found = (
+        c
+        for c, is_amiss, is_over in zip(clauses, amiss, over, strict=True)
+        if is_amiss and not is_over
+    )
+    return next(found, None) if any(over) else None
 
 
 # --- promises --------------------------------------------------------------------------------

@@ -143,6 +143,21 @@ def test_what_is_recalled_says_what_it_replaced(make: Make) -> None:
         memory.digest()
 
 
+def test_a_corrected_code_is_outdated_however_it_was_written(make: Make) -> None:
+    """A message that has the old order number without its hyphen is recalled no more than one
+    that has it as it was given.
+    """
+    memory = make()
+    turn(memory, "My order number is 4417-XZ")
+    turn(memory, "Is order 4417XZ on its way?", "Order 4417 XZ is on its way.")
+    turn(memory, "Sorry, the order number is 4418-XZ")
+    for _ in range(2):
+        prompt = recalled_in(text_of(make(session="s2").prompt("Where is my order 4418-XZ?")))
+        assert "4418-XZ" in prompt
+        assert "4417" not in prompt
+        memory.digest()
+
+
 def test_a_fact_that_quotes_what_was_corrected_is_outdated(make: Make) -> None:
     """A problem with the order of which the customer has corrected the number stands neither in
     the prompt of a new session nor on the card, and is recalled last; another problem stays.
