@@ -87,7 +87,7 @@ def _left_out(part: list[str], whole: list[str]) -> bool:
     for end in range(2, len(part) - 1):
         head = _stands(part[:end], whole)
         tail = _stands(part[end:], whole)
-        if 0 <= head and head + end < tail:
+        if head >= 0 and head + end < tail:
             # A district, or a town after house and street.
             return whole[tail - 1] in set("省市区县镇乡") or (end >= 3 and part[end - 1].isascii())
     return False
