@@ -65,8 +65,11 @@ def terms(text: str) -> list[str]:
         word = match["word"]
         parts = _PART.findall(word)
         if len(parts) > 1:
-            if any(c.isdigit() for c in word) or "@" in word:
+            numbered = any(c.isdigit() for c in word)
+            if numbered or "@" in word:
                 found.append(word)  # a code, an amount, an address: findable whole
+            if numbered and "@" not in word and any(c.isalpha() for c in word):
+                found.append(stem("".join(parts)))  # a code, also where it is written in one
             found.extend(stem(part) for part in parts if part not in _STOP)
         elif word not in _STOP:
             found.append(stem(word))

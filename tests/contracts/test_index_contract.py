@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from memory.indexes.base import Index
 from memory.indexes.faiss import FaissIndex
-from memory.indexes.lexical import LexicalIndex
+from memory.indexes.lexical import LexicalIndex, terms
 
 DIMENSION = 6
 
@@ -163,6 +163,17 @@ def test_of_equal_texts_the_newest_comes_first() -> None:
     index = LexicalIndex()
     index.add([["late", "order"]] * 5)
     assert index.search(["late"], 3)[0].tolist() == [4, 3, 2]
+
+
+@pytest.mark.parametrize("written", ["4417-XZ", "4417XZ", "4417-xz", "4417/XZ"])
+@pytest.mark.parametrize("asked", ["4417XZ", "4417-XZ", "4417xz"])
+def test_a_code_is_found_with_and_without_its_marks(written: str, asked: str) -> None:
+    """Among like codes it comes first; a date or an amount is not taken for one."""
+    index = LexicalIndex()
+    index.add([terms(f"order {code} is late") for code in (written, "4418-XZ", "4417-XY", "XZ-44")])
+    positions, _ = index.search(terms(f"where is {asked}?"), 4)
+    assert positions[0] == 0
+    assert not {"20240506", "1250"} & set(terms("2024-05-06 for 12.50"))
 
 
 def test_a_vector_comes_back_as_it_was_added() -> None:
