@@ -16,7 +16,7 @@ _CODE = (
     r"|[ap]m\b))"
 )
 _NO_CODE = re.compile(
-    r"\d+(?:-?inch(?:es)?|st|nd|rd|th|am|pm|x|kg|g|cm|mm|m|km|gb|mb|tb|w|v|mah|k|d|h|hrs?|mins?"
+    r"\d+(?:-(?:hour|minute|day|week|month|year)s?|-?inch(?:es)?|st|nd|rd|th|am|pm|x|kg|g|cm|mm|m|km|gb|mb|tb|w|v|mah|k|d|h|hrs?|mins?"
     r"|pcs|days?)"
     r"|(?:19|20)\d\d-\d\d?-\d\d?|\d{1,2}/\d{1,2}(?:/\d{2,4})?",
     re.IGNORECASE,
@@ -132,6 +132,14 @@ def transposed(one: str, other: str) -> bool:
     one, other = plain_code(one), plain_code(other)
     frames = (re.sub(r"\d", "9", code) for code in (one, other))
     return one != other and sorted(one) == sorted(other) and len(set(frames)) == 1
+
+
+def comparable(one: str, other: str) -> bool:
+    """Whether one code may have been meant for another: both are as long, and have letters."""
+    one, other = plain_code(one), plain_code(other)
+    lettered = [any(c.isalpha() for c in code) for code in (one, other)]
+    near = abs(len(one) - len(other)) <= 2 and lettered[0] == lettered[1]
+    return near or one in other or other in one
 
 
 def _code(slot: str, match: re.Match[str], *, named: bool = True) -> Mention:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from memory import assertions, self_repair, statements
+from memory import assertions, names, self_repair, statements
 from memory.clock import end_of
 from memory.codes import numbered
 from memory.cues import without_filler
@@ -99,15 +99,14 @@ def _said_by_customer(
             found.append(fact(message, slot, None, ", ".join(gone), gone))
     known = before.last("name")
     for sentence in sentences:
-        name = statements.name(sentence, asked=before.asked == "name")
+        name = names.name(sentence, asked=before.asked == "name")
         repairs = said.repairs
         if name is None and before.asked != "name" and not found:
-            name = statements.renamed(sentence)
-            repairs = bool(name and known and statements.like(known, name))
-            if not repairs and not (said.repairs and said.expected == "name"):
-                continue
-            restated.add(sentence)
+            meant = said.repairs and said.expected == "name"
+            name = names.renamed(sentence, known, corrects=meant)
             repairs = True
+            if name or meant:
+                restated.add(sentence)
         if name:
             found.append(fact(message, "name", name, sentence, () if repairs else None))
     wrong = not found and self_repair.says_wrong(text)

@@ -22,8 +22,12 @@ _ASKED = {
     "|手机|电话|联系方式",
     "address": r"\baddress|where (?:should|shall|do|can) .{0,30}(?:send|ship|deliver)|地址"
         r"|寄到哪|送到哪",
-    "name": r"(?<!company )(?<!user )(?<!product )\bname\b|who am i (?:speaking|talking)|称呼"
-        r"|姓名|贵姓|名字",
+    # Not a pet's, nor a hotel's.
+    "name": r"\b(?:your|my|the|full|first|last|family|customer|contact)"
+        r"(?: (?:full|first|last|own|good|correct))? name\b(?! of)|\bsurname"
+        r"|\b(?:what|which) name\b"
+        r"|\byour (?:first and last|first, last) name|who am i (?:speaking|talking)|称呼"
+    r"|姓名|贵姓|名字",
 }  # fmt: skip
 _KINDS = {slot: re.compile(pattern, re.IGNORECASE) for slot, pattern in _ASKED.items()}
 _DOUBTS = re.compile(

@@ -84,6 +84,11 @@ def cue(text: str, *, repeated: bool) -> bool:
     return any(pattern.search(rest) for pattern in cues)
 
 
+def firm(text: str) -> bool:
+    """Whether a text says that something was wrong, or what is right."""
+    return says_wrong(text) or bool(_RIGHT.search(text))
+
+
 def adds(text: str) -> bool:
     """Whether a text adds to what was said before: "also", "another"."""
     return bool(_ALSO.search(text))

@@ -21,12 +21,15 @@ CODES = ("order_number", "invoice_number", "tracking_number", "ticket_number")
 
 _OTHER_NUMBER = re.compile(
     r"(?:\b(?:serial|model|account|card|iban|customer|member(?:ship)?|part|flight|train|vin|imei"
-    r"|pin"
-    r"|version|sku|article|room|gate|sort|policy|contract|licen[cs]e|passport|zip|postal"
+    r"|pin|version|sku|article|room|gate|sort|policy|contract|licen[cs]e|passport|zip|postal"
     r"|post ?code)"
     r"(?: (?:number|no\.?|id|code))?(?: on the \w+)?|序列号|型号|卡号|账号|会员号|身份证号?|邮编"
     r"|航班|车次)"
     r"(?:\s*(?:[:：#]|\bis\b|\bwas\b|是|为))?\s*[A-Za-z]{0,6}[\d -]*\d[\w-]*",
+    re.IGNORECASE,
+)
+_ROOM = re.compile(
+    r"\b(?:suite|apartment|apt|unit|flat|house|floor)\.?(?: (?:number|no\.?))? #?\w{1,6}\b",
     re.IGNORECASE,
 )
 # What befalls orders: two codes of one form of which it is said are orders.
@@ -92,6 +95,7 @@ class Values:
     anothers: list[Mention] = field(default_factory=list)
     taken_back: list[Mention] = field(default_factory=list)  # denied, or another's after all
     repairs: bool = False
+    firmly: bool = False  # it says so, and does not only begin as if it did
     expected: str | None = None  # the slot of a value of which no kind is said
 
 
@@ -110,6 +114,7 @@ def values(
     adds = self_repair.adds(text)
     cue = before.wrong or self_repair.cue(text, repeated=not before.asks)
     found = Values(repairs=cue and not adds)
+    found.firmly = before.wrong or self_repair.firm(text)
     found.expected = before.asked
     if found.repairs and found.expected is None:
         found.expected = questions.kind(text) or (before.said[-1][0] if before.said else None)
@@ -121,8 +126,8 @@ def values(
         alone = [bool(before.asked) or not m.named for m, _ in found.holds] == [True]
         known = any(before.has(m) for m in found.anothers)
         slips = any(before.slip(m) for m, _ in found.holds)
-        taken_back = bool(found.denied) or known or slips
-        found.repairs = found.repairs or taken_back or (before.doubted and alone)
+        if found.denied or known or slips or (before.doubted and alone):
+            found.repairs = found.firmly = True
     _understand(found, before)
     found.taken_back = [m for m, _ in found.denied]
     found.taken_back += [m for m in found.anothers if before.has(m)]
@@ -156,6 +161,7 @@ def _mentions(sentence: str, at: datetime, found: Values, region: str) -> list[M
 
     take(codes.numbered(rest))
     take(found_in.addresses(rest))
+    rest = _ROOM.sub(lambda m: "\0" * len(m[0]), rest)
     said = self_repair.without_cues(rest) if found.repairs else rest
     days = dates(said, at.date(), day_first=region != "US")
     take(
@@ -179,20 +185,19 @@ def _understand(found: Values, before: Sitting) -> None:
         slot = next((m.slot for m, _ in found.holds if m.slot in CODES), None)
     if slot is None and before.asked in CODES:
         slot = before.asked
-    if slot is None and found.repairs:
-        named = found.expected if found.expected in CODES else None
-        slot = named or next((s for s, _ in reversed(before.said) if s in CODES), None)
     several = _several(found)
 
-    def known(mention: Mention) -> Mention:
-        kind = mention.slot or before.kind(mention.value) or several.get(mention.value)
-        return mention._replace(slot=kind or slot or "")
+    def known(mention: Mention, sentence: str) -> Mention:
+        kind = mention.slot or before.kind(mention.value) or several.get(mention.value) or slot
+        if kind is None and found.repairs:
+            kind = _repaired(mention, sentence, found, before)
+        return mention._replace(slot=kind or "")
 
-    found.denied = [(m, s) for m, s in ((known(m), s) for m, s in found.denied) if m.slot]
-    found.anothers = [m for m in map(known, found.anothers) if m.slot]
+    found.denied = [(m, s) for m, s in ((known(m, s), s) for m, s in found.denied) if m.slot]
+    found.anothers = [m for m in (known(m, "") for m in found.anothers) if m.slot]
     holds: list[tuple[Mention, str]] = []
     for mention, sentence in found.holds:
-        meant = known(mention)
+        meant = known(mention, sentence)
         if holds and holds[-1][1] == sentence:
             last = holds[-1][0]
             if self_repair.within(sentence[last.end : mention.start]):
@@ -202,6 +207,17 @@ def _understand(found: Values, before: Sitting) -> None:
         if meant.slot:
             holds.append((meant, sentence))
     found.holds = holds
+
+
+def _repaired(mention: Mention, sentence: str, found: Values, before: Sitting) -> str | None:
+    """The slot of a bare code that puts another right, if it has the form of one."""
+    if not found.firmly and not self_repair.stated(sentence[: mention.start]):
+        return None
+    wanted = (found.expected,) if found.expected in CODES else CODES
+    last = next(((slot, value) for slot, value in reversed(before.said) if slot in wanted), None)
+    if last is None:
+        return found.expected if found.expected in CODES else None
+    return last[0] if codes.comparable(last[1], mention.value) else None
 
 
 def _several(found: Values) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a sentence states about its speaker: a name, a preference, a trouble, a promise.
+"""What a sentence states: a preference, a trouble, a promise.
 
 By rule, in English and Chinese.
 """
@@ -7,109 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 
 from memory.codes import codes
-
-_HAN = "\u4e00-\u9fff"
-
-# --- names -----------------------------------------------------------------------------------
-
-_WORD = r"[A-Z][a-zA-Z'’-]+\.?"
-_FULL = rf"{_WORD}(?:\s(?:van|von|de|der|da|di|al|bin)\b)?(?:\s{_WORD}){{0,2}}"
-_NAMED = re.compile(
-    rf"\b(?i:my (?:full )?name['’]?s|my (?:full )?name is|name:)\s(?P<name>{_FULL})"
-)
-_NAMED_SMALL = re.compile(
-    r"\b(?:my (?:full )?name['’]?s|my (?:full )?name is"
-    r"|name:)\s(?P<name>[a-z][a-z'’-]+(?: [a-z][a-z'’-]+)?)"
-    r"\s*(?:[.,!?;]|$|and\b)",
-    re.IGNORECASE,
-)
-_PRESENTED = re.compile(
-    rf"(?:^|\b(?i:hi|hello|hey|good \w+|dear \w+)(?: there)?[,.!]?\s)(?i:this is|i['’]m|i am"
-    rf"|it['’]s)\s"
-    rf"(?P<name>{_WORD}(?:\s{_WORD}){{0,2}})(?=[.,!?;]|\s(?:here|from|speaking|calling|and)\b|$)"
-)
-_CALL_ME = re.compile(
-    rf"\b(?i:(?:you can|please) call me|i am called|i['’]m called)\s(?P<name>{_FULL})"
-)
-_NO_NAME = frozenset(
-    "not in on the a an no wrong incorrect misspelled spelled still very so just really also "
-    "sorry glad happy sure here calling looking trying having interested afraid back done good "
-    "fine ok okay new monday tuesday wednesday thursday friday saturday sunday ridiculous "
-    "unacceptable terrible great awful amazing wonderful perfect urgent british english american "
-    "chinese german french spanish already yes sure why what who how maybe later none nothing it "
-    "oh ah ha haha uh um hmm yeah yep yup nope well actually old let some mr mrs ms miss dr prof "
-    "that this wait thanks thank hello hi hey please my i i'm i’m it's it’s".split()
-)
-_SURNAMES = (
-    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶"
-    "程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾"
-    "毛郝龚邵万钱严覃武戴莫孔向汤章施殷童洪柳葛岳庞倪俞鲁柯翟詹耿祝柴"
-)
-_ZH_NAMED = re.compile(
-    rf"(?:我叫|我的?(?:名字|姓名)[是叫：:]*|姓名[是：:]+)(?P<name>[{_HAN}·]{{2,12}})"
-)
-_ZH_AM = re.compile(rf"我是(?P<name>[{_SURNAMES}][{_HAN}]{{1,2}})(?=[，。！,!\s]|$)")
-_ZH_SURNAME = re.compile(rf"(?:我姓|免贵姓)(?P<name>[{_HAN}])")
-_ANSWER_NAME = re.compile(
-    r"(?:(?i:yes|sure|it['’]?s|it is|of course|i['’]?m|i am)[\s,.!]+){0,3}"
-    rf"(?P<name>{_FULL})(?=\s*[.,!;:–-]|\s*$)"
-    rf"|(?P<zh>[{_SURNAMES}][{_HAN}]{{1,3}})[。！]?$"
-    r"|(?P<small>[a-z]{2,20}(?: [a-z]{2,20})?)[.!]?$"
-)
-
-_RENAMED = re.compile(
-    r"(?:^|[,:;–-]|\b(?i:is|it['’]s|be|spell?ed|spelt|written|called|wait|no|sorry|oops|actually"
-    r"|typo|meant?)\b)"
-    rf"[\s,:\"“']*(?P<name>{_FULL})[\"”']?(?:,? (?i:please|not\b.*|with\b[^:,]*|instead))?\s*[.!]*$"
-    rf"|(?:^|[是为叫作成，,：:\s])\s*(?P<zh>[{_SURNAMES}][{_HAN}]{{1,2}})[吧啊]?[。！!]?$"
-)
-
-
-_SPELLED = 0.75  # of the letters in common: Jon Smith and John Smythe
-
-
-def renamed(text: str) -> str | None:
-    """The name in a sentence that puts one right: "actually it's spelled John Smythe"."""
-    found = _RENAMED.search(text.strip())
-    said = (found["zh"] or found["name"]).rstrip(".") if found else ""
-    return said if said and said.split()[0].lower().rstrip(".") not in _NO_NAME else None
-
-
-def like(one: str, other: str) -> bool:
-    """Whether two names are one, spelled in two ways."""
-    if not one.isascii():
-        return one != other and len(one) == len(other) and one[0] == other[0]
-    one, other = one.lower(), other.lower()
-    return one != other and SequenceMatcher(None, one, other).ratio() >= _SPELLED
-
-
-def name(text: str, *, asked: bool = False) -> str | None:
-    """The name by which the speaker presents himself; alone if it was ``asked`` for."""
-    for pattern in (_NAMED, _CALL_ME, _PRESENTED, _NAMED_SMALL):
-        if found := pattern.search(text):
-            said = found["name"].rstrip(".")
-            words = said.split()
-            if words[0].lower() in _NO_NAME:
-                continue
-            if pattern is _NAMED_SMALL:
-                words = [w for w in words if w.lower() not in _NO_NAME]
-                return " ".join(w[0].upper() + w[1:] for w in words)
-            return said
-    if found := _ZH_NAMED.search(text):
-        said = found["name"]
-        if len(said) > 4 and "·" not in said:
-            said = said[:3] if said[0] in _SURNAMES else ""
-        return None if not said or said[0] in "什啥不" else said
-    if found := _ZH_AM.search(text) or _ZH_SURNAME.search(text):
-        return found["name"]
-    if asked and (found := _ANSWER_NAME.match(text.strip())):
-        said = (found["zh"] or found["name"] or found["small"].title()).rstrip(".")
-        return None if said.split()[0].lower().rstrip(".") in _NO_NAME else said
-    return None
-
 
 # --- preferences -----------------------------------------------------------------------------
 
@@ -212,7 +111,7 @@ _OPEN = re.compile(
     re.IGNORECASE,
 )
 _UNSOLVED = re.compile(
-    rf"\b{_NOT}\b(?! mind)|n['’]t\b|\b(?:if|neither|nor|none|nothing)\b|[没未不]|如果",
+    rf"\b{_NOT}\b(?! mind)|n['’]t\b|\b(?:if|neither|nor|none|nothing|hope|hoping)\b|[没未不]|如果",
     re.IGNORECASE,
 )
 
