@@ -26,7 +26,13 @@ _MEMORY = {
     "expires_at": None, "slot": "order_number", "value": "4417-XZ", "source": "message",
     "pinned": False,
 }  # fmt: skip
-_SESSION = {"session": "monday", "messages": 2, "created_at": _AT, "updated_at": _AT}
+_SESSION = {
+    "session": "monday",
+    "messages": 2,
+    "created_at": _AT,
+    "updated_at": _AT,
+    "rating": "good",
+}
 _PROBLEM = {
     "type": "urn:problem:no-such-session",
     "title": "No such session",
@@ -54,6 +60,7 @@ EXAMPLES: dict[str, Any] = {
     "SessionDetail": _SESSION | {
         "summary": {"text": "Customer: My order 4417-XZ is late.", "version": 1}
     },
+    "RatingRequest": {"rating": "good"},
     "MessageList": {
         "messages": [
             {"id": "5a2d7c90", "role": "human", "text": "My order number is 4417-XZ", "at": _AT,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, field_validator
 
 from memory import NAME_LIMIT, SLOTS, Policy, Recalled, Record, check_name, check_text
+from memory.transcript import Rating
 
 Name = Annotated[
     str,
@@ -57,6 +58,12 @@ class PromptRequest(_Request):
     customer: Name
     session: Name = "default"
     message: Text = Field(min_length=1, examples=["Where is my order?"])
+
+
+class RatingRequest(_Request):
+    """How well the agent did in a session."""
+
+    rating: Rating | None = Field(description="null: take it back", examples=["good"])
 
 
 class RecallRequest(_Request):
@@ -148,6 +155,7 @@ class SessionItem(BaseModel):
     messages: int
     created_at: datetime
     updated_at: datetime
+    rating: Rating | None = Field(description="how well the agent did; null: not rated")
 
 
 class SessionList(BaseModel):

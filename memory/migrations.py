@@ -149,6 +149,11 @@ def m006_mark_notes(connection: Connection) -> None:
     )
 
 
+def m007_add_rating(connection: Connection) -> None:
+    """How well the agent did in a session: 'good', 'bad', or not said."""
+    connection.execute(text("ALTER TABLE sessions ADD COLUMN rating TEXT"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -156,6 +161,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m004_add_forgetting,
     m005_add_speaker,
     m006_mark_notes,
+    m007_add_rating,
 )
 
 

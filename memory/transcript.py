@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import sqlalchemy as sa
 from sqlalchemy import text
@@ -20,6 +20,7 @@ from memory.errors import InvalidInput
 from memory.types import Message, Scope, check_name, check_text
 
 ROLES = frozenset({"human", "ai", "system", "tool", "function", "chat"})
+Rating = Literal["good", "bad"]
 COLUMNS = "seq, session, id, role, text, at, tokens, turn, data"
 
 _ADD = text(
@@ -46,8 +47,10 @@ _SAID = (
 )
 _WINDOW = text(f"{_SAID} AND m.seq > :after ORDER BY m.seq")
 _NEWEST = text(f"{_SAID} AND m.seq < :before ORDER BY m.seq DESC LIMIT :limit")
-_SESSION_COLUMNS = "session, messages, tokens, created, updated"
+_SESSION_COLUMNS = "session, messages, tokens, created, updated, rating"
 _SESSIONS = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} ORDER BY updated DESC, session")
+_RATED = text("SELECT tenant, customer, session, rating FROM sessions ORDER BY 1, 2, 3")
+_RATE = text(f"UPDATE sessions SET rating = :rating {WHERE} AND session = :session")
 _LAST_USED = text(
     "SELECT tenant, customer, session FROM sessions ORDER BY updated DESC, customer LIMIT :limit"
 )
@@ -66,13 +69,14 @@ class Said(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A session's name, how much was said in it, and when."""
+    """A session's name, how much was said in it, when, and how it was rated (or None)."""
 
     session: str
     messages: int
     tokens: int
     created_at: datetime
     updated_at: datetime
+    rating: Rating | None = None
 
 
 class Transcript:
@@ -132,6 +136,21 @@ class Transcript:
         with self._database.read() as connection:
             rows = connection.execute(_LAST_USED, {"limit": limit}).all()
         return [Scope(row.customer, row.session, row.tenant) for row in rows]
+
+    def rated(self) -> list[tuple[Scope, Rating | None]]:
+        """Every customer's sessions with their ratings."""
+        with self._database.read() as connection:
+            rows = connection.execute(_RATED).all()
+        return [(Scope(row.customer, row.session, row.tenant), row.rating) for row in rows]
+
+    def rate(self, scope: Scope, rating: Rating | None) -> bool:
+        """Say how well the agent did in a session, None to take it back; False if it is none."""
+        if rating is not None and rating not in get_args(Rating):
+            msg = f"{rating!r} is no rating: use {' or '.join(get_args(Rating))}"
+            raise InvalidInput(msg)
+        with self._database.write() as connection:
+            values = key(scope.owner, session=scope.session, rating=rating)
+            return connection.execute(_RATE, values).rowcount > 0
 
     def session(self, scope: Scope) -> Session | None:
         """One session, or None."""
@@ -214,5 +233,6 @@ def _said(row: Sequence[Any]) -> Said:
 
 def _session(row: Row[Any]) -> Session:
     return Session(
-        row.session, row.messages, row.tokens, from_stamp(row.created), from_stamp(row.updated)
-    )
+        row.session, row.messages, row.tokens, from_stamp(row.created), from_stamp(row.updated),
+        row.rating,
+    )  # fmt: skip

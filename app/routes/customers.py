@@ -12,6 +12,7 @@ from app.schemas import (
     Deleted,
     MessageItem,
     MessageList,
+    RatingRequest,
     RecalledItem,
     RecallRequest,
     RecallResponse,
@@ -35,7 +36,7 @@ def sessions(customer: CustomerDep, store: StoreDep) -> SessionList:
     return SessionList(
         sessions=[
             SessionItem(session=s.session, messages=s.messages, created_at=s.created_at,
-                        updated_at=s.updated_at)
+                        updated_at=s.updated_at, rating=s.rating)
             for s in found
         ]
     )  # fmt: skip
@@ -50,7 +51,7 @@ def session(scope: ScopeDep, store: StoreDep) -> SessionDetail:
     summary = store.summaries.latest(scope)
     return SessionDetail(
         session=found.session, messages=found.messages, created_at=found.created_at,
-        updated_at=found.updated_at,
+        updated_at=found.updated_at, rating=found.rating,
         summary=SummaryItem(text=summary.text, version=summary.version) if summary.text else None,
     )  # fmt: skip
 
@@ -80,6 +81,14 @@ def delete_session(scope: ScopeDep, store: StoreDep) -> Deleted:
     if not deleted:
         raise _no_session(scope)
     return Deleted(deleted=deleted)
+
+
+@router.put("/sessions/{session}/rating")
+def rate(scope: ScopeDep, body: RatingRequest, store: StoreDep) -> RatingRequest:
+    """Say how well the agent did: a model can be tuned on the sessions rated good."""
+    if not store.transcript.rate(scope, body.rating):
+        raise _no_session(scope)
+    return body
 
 
 @router.post("/recall")

@@ -170,3 +170,21 @@ def test_a_fact_and_what_it_replaced_can_be_asked_for(service: Running) -> None:
     assert before["valid_to"] == now["at"]
     assert known(slot="email", history="true") == []
     assert "4417-XZ" not in {m["value"] for m in known()}
+
+
+def test_a_session_is_rated_and_the_rating_taken_back(service: Running) -> None:
+    """The list and the session show it; another value and an unknown session are refused."""
+    service.chat("hello", session="monday")
+    path = "/v1/customers/ada/sessions/monday"
+    assert service.client.get(path).json()["rating"] is None
+    for rating in ("good", "bad", None):
+        answer = service.client.put(f"{path}/rating", json={"rating": rating})
+        assert answer.json() == {"rating": rating}
+        assert service.client.get(path).json()["rating"] == rating
+        (listed,) = service.client.get("/v1/customers/ada/sessions").json()["sessions"]
+        assert listed["rating"] == rating
+    for body in ({"rating": "great"}, {}, {"rating": 1}):
+        assert service.client.put(f"{path}/rating", json=body).status_code == 422
+    missing = "/v1/customers/ada/sessions/tuesday/rating"
+    assert service.client.put(missing, json={"rating": "good"}).status_code == 404
+    assert len(service.client.get("/v1/customers/ada/sessions").json()["sessions"]) == 1

@@ -109,6 +109,7 @@ def test_real_answers_are_as_described(service: Running) -> None:
         ("delete", f"{CUSTOMER}/memories/{{memory}}"): (one, None),
         ("get", SESSION): ("/v1/customers/ada/sessions/s1", None),
         ("get", f"{SESSION}/messages"): ("/v1/customers/ada/sessions/s1/messages", None),
+        ("put", f"{SESSION}/rating"): ("/v1/customers/ada/sessions/s1/rating", {"rating": "good"}),
         ("delete", SESSION): ("/v1/customers/ada/sessions/s1", None),
         ("delete", CUSTOMER): ("/v1/customers/ada", None),
     }

@@ -271,3 +271,18 @@ def test_the_newest_messages_come_in_pages(memory: BufferMemory, store: MemorySt
         pages = [*(s.message.text for s in page), *pages]
         before = page[0].message.seq
     assert pages == [str(n) for n in range(25)]
+
+
+def test_a_rating_is_kept_with_its_session_alone(store: MemoryStore) -> None:
+    """It outlasts what is said later, and goes with the session; another value is refused."""
+    for scope in (ADA, Scope("ada", "s2"), Scope("bob", "s1")):
+        BufferMemory(store=store, scope=scope).save_context({"input": "a"}, {"output": "b"})
+    assert store.transcript.rate(ADA, "good")
+    BufferMemory(store=store, scope=ADA).save_context({"input": "c"}, {"output": "d"})
+    ratings = dict(store.transcript.rated())
+    assert ratings == {ADA: "good", Scope("ada", "s2"): None, Scope("bob", "s1"): None}
+    with pytest.raises(InvalidInput, match="good or bad"):
+        store.transcript.rate(ADA, "great")  # type: ignore[arg-type]
+    assert not store.transcript.rate(Scope("ada", "s3"), "good")
+    store.delete_session(ADA)
+    assert ADA not in dict(store.transcript.rated())

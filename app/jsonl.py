@@ -1,0 +1,63 @@
+"""Lines of JSONL files, plain or gzipped, one at a time."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, cast
+
+from memory import InvalidInput
+
+MOST_BYTES = 4 * 2**20  # of a line, for what is read to be trained on
+
+
+def lines(file: Path, most: int = MOST_BYTES) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every line that is not blank, as (where it is, its object).
+
+    No more than a line is in memory at a time, and of a line no more than ``most`` bytes.
+
+    Raises:
+        InvalidInput: the file cannot be read, or a line is too long, not UTF-8, or no JSON
+            object; the message has file and number of the line, and what to do.
+    """
+    try:
+        with cast("IO[bytes]", gzip.open(file) if file.suffix == ".gz" else file.open("rb")) as raw:
+            number = 0
+            while line := raw.readline(most + 1):
+                number += 1
+                place = f"{file}, line {number}"
+                if len(line) > most:
+                    msg = (
+                        f"{place} is longer than {most:,} bytes: a line is one conversation, so "
+                        "write one JSON object a line (JSONL, not one JSON array), and cut it if "
+                        "it is that long"
+                    )
+                    raise InvalidInput(msg)
+                if number == 1:
+                    line = line.removeprefix(b"\xef\xbb\xbf")  # a byte order mark
+                if line.strip():
+                    yield place, _object(place, line)
+    except (OSError, EOFError, zlib.error) as error:
+        msg = f"{file} cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise InvalidInput(msg) from error
+
+
+def _object(place: str, line: bytes) -> dict[str, Any]:
+    try:
+        given = json.loads(line.decode())
+    except UnicodeDecodeError as error:
+        msg = f"{place} is not UTF-8 (byte {error.start}): convert the file first"
+        raise InvalidInput(msg) from error
+    except json.JSONDecodeError as error:
+        msg = f"{place} is not JSON ({error.msg} at character {error.pos + 1})"
+        raise InvalidInput(msg) from error
+    except (RecursionError, ValueError) as error:  # nested too deep, or a number of 5,000 digits
+        msg = f"{place} is not JSON that can be read ({error})"
+        raise InvalidInput(msg) from error
+    if not isinstance(given, dict):
+        msg = f"{place} is no JSON object: write one conversation in braces a line"
+        raise InvalidInput(msg)
+    return given

@@ -1,0 +1,201 @@
+"""Dialogues to learn from, from JSONL files in the forms in which people have them.
+
+One dialogue a line, plain or gzipped:
+
+- ``{"id": "d1", "turns": [{"role": "customer", "text": "..."}, {"role": "agent", ...}]}``;
+  ``messages`` for ``turns``, ``content`` for ``text``, and OpenAI's role names will do, so that
+  what ``memory-service import`` takes and OpenAI's chat files are read too (what the system
+  says in these is left out: the service has its own);
+- ShareGPT: ``{"conversations": [{"from": "human", "value": "..."}, {"from": "gpt", ...}]}``;
+- a question and its answer: ``{"text": "...", "response": "..."}``, also called ``instruction``,
+  ``question`` or ``prompt``, and ``answer`` or ``completion``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Literal
+
+from app.importing import KINDS
+from app.jsonl import MOST_BYTES, lines
+from app.training.placeholders import fill
+from memory import InvalidInput, MemoryStore, Scope, check_text
+
+Role = Literal["customer", "agent"]
+
+_OF_KIND: dict[str, Role | None] = {"human": "customer", "ai": "agent", "system": None}
+# The roles of memory-service import, and what others call them; None: nobody's turn.
+ROLES: dict[str, Role | None] = {
+    **{name: _OF_KIND[kind.model_fields["type"].default] for name, kind in KINDS.items()},
+    "gpt": "agent",
+    "developer": None,
+}
+_TURNS = ("turns", "messages", "conversations", "conversation")
+_QUESTIONS = ("text", "instruction", "question", "prompt")
+_ANSWERS = ("response", "answer", "completion")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one side said."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """A conversation of a customer and an agent, oldest turn first, and where it is from."""
+
+    id: str
+    turns: tuple[Said, ...]
+    source: str
+
+    def exchanges(self) -> list[tuple[str, str]]:
+        """Each question of the customer with the agent's answer, as the service has them.
+
+        What one side says in several turns is one message of as many lines. A greeting before
+        the first question, and a last question that nobody answered, are in none.
+        """
+        joined: list[Said] = []
+        for said in self.turns:
+            if joined and joined[-1].role == said.role:
+                joined[-1] = Said(said.role, f"{joined[-1].text}\n{said.text}")
+            elif joined or said.role == "customer":
+                joined.append(said)
+        return [(q.text, a.text) for q, a in zip(joined[::2], joined[1::2], strict=False)]
+
+
+def read_dialogues(files: Sequence[Path], most_bytes: int = MOST_BYTES) -> Iterator[Dialogue]:
+    """Every dialogue of the files, one at a time, with its placeholders filled.
+
+    A dialogue without an id is called by its words, so that it keeps its name when others are
+    added. One of which nothing is left without its placeholders is left out.
+
+    Raises:
+        InvalidInput: a file or a line cannot be used; the message says which, why and what to do.
+    """
+    for file in files:
+        for place, given in lines(file, most_bytes):
+            try:
+                dialogue = _dialogue(given, str(file))
+            except InvalidInput as error:
+                msg = f"{place}: {error}"
+                raise InvalidInput(msg) from error
+            if dialogue.exchanges():
+                yield dialogue
+
+
+def from_service(store: MemoryStore, *, rated_only: bool) -> Iterator[Dialogue]:
+    """The service's own sessions, one at a time; with ``rated_only`` those rated good.
+
+    Sessions rated bad, turns without a whole answer, and what was forgotten are left out.
+    """
+    for scope, rating in store.transcript.rated():
+        if rating == "bad" or (rated_only and rating != "good"):
+            continue
+        turns = tuple(_said_in(store, scope))
+        dialogue = Dialogue(f"{scope.customer}/{scope.session}", turns, "service")
+        if dialogue.exchanges():
+            yield dialogue
+
+
+def _said_in(store: MemoryStore, scope: Scope) -> Iterator[Said]:
+    for message, status, _ in store.transcript.window(scope):
+        role = _OF_KIND.get(message.role)
+        # Imported messages have no turn. Of one that came to nothing the question goes too.
+        if role is not None and message.text.strip() and status in (None, "complete"):
+            yield Said(role, message.text.strip())
+
+
+# --- lines ---------------------------------------------------------------------------------
+
+
+def _dialogue(given: dict[str, Any], source: str) -> Dialogue:
+    turns = list(_turns(given))
+    if not turns:
+        msg = "the dialogue is empty: give it turns, or leave the line out"
+        raise InvalidInput(msg)
+    for role in ("customer", "agent"):
+        if all(said.role != role for said in turns):
+            msg = (
+                f"the {role} says nothing in it: a dialogue to learn from needs both sides, a "
+                "question of the customer and an answer of the agent"
+            )
+            raise InvalidInput(msg)
+    name = _name(given) or _digest(turns)
+    texts = fill([s.text for s in turns], [s.role == "customer" for s in turns], name)
+    filled = (Said(said.role, text) for said, text in zip(turns, texts, strict=True) if text)
+    return Dialogue(name, tuple(filled), source)
+
+
+def _turns(given: dict[str, Any]) -> Iterator[Said]:
+    for key in _TURNS:
+        if key in given:
+            said = given[key]
+            if not isinstance(said, list):
+                msg = f'"{key}" is to be a list of {{"role", "text"}}'
+                raise InvalidInput(msg)
+            for number, one in enumerate(said, 1):
+                yield from _turn(one, number)
+            return
+    question = next((key for key in _QUESTIONS if key in given), None)
+    answer = next((key for key in _ANSWERS if key in given), None)
+    if question is None or answer is None:
+        msg = (
+            'it has neither "turns" (a list of {"role", "text"}), "messages" (OpenAI) nor '
+            '"conversations" (ShareGPT), nor "text" with "response"'
+        )
+        raise InvalidInput(msg)
+    for role, key in (("customer", question), ("agent", answer)):
+        yield from _turn({"role": role, "text": given[key]}, 1 if role == "customer" else 2)
+
+
+def _turn(given: Any, number: int) -> Iterator[Said]:
+    if not isinstance(given, dict):
+        msg = f'turn {number} is to be an object with "role" and "text"'
+        raise InvalidInput(msg)
+    named = given.get("role", given.get("from"))
+    if not isinstance(named, str) or named.lower() not in ROLES:
+        msg = (
+            f"turn {number} has the role {named!r}, which is not known: use customer or agent "
+            f"({', '.join(sorted(ROLES.keys() - {'customer', 'agent'}))} will do)"
+        )
+        raise InvalidInput(msg)
+    role = ROLES[named.lower()]
+    if role is None:
+        return
+    text = next((given[key] for key in ("text", "content", "value") if key in given), None)
+    if isinstance(text, list):  # OpenAI's content parts
+        text = "\n".join(
+            part["text"]
+            for part in text
+            if isinstance(part, dict) and isinstance(part.get("text"), str)
+        )
+    if not isinstance(text, str):
+        msg = f'turn {number} has no "text" that is a string'
+        raise InvalidInput(msg)
+    check_text(text)
+    if text.strip():
+        yield Said(role, text.strip())
+
+
+def _name(given: dict[str, Any]) -> str | None:
+    """The dialogue's own name; a session's is unique together with its customer."""
+    name = next((given[key] for key in ("id", "session") if given.get(key)), None)
+    if name is None:
+        return None
+    if not isinstance(name, (str, int)) or isinstance(name, bool):
+        msg = '"id" is to be a string'
+        raise InvalidInput(msg)
+    customer = given.get("customer")
+    return f"{customer}/{name}" if isinstance(customer, str) and "id" not in given else str(name)
+
+
+def _digest(turns: Sequence[Said]) -> str:
+    words = "\0".join(f"{said.role}:{said.text}" for said in turns)
+    return blake2b(re.sub(r"\s+", " ", words).encode(), digest_size=16).hexdigest()
