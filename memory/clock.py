@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,5 +27,4 @@ def to_stamp(at: datetime) -> int:
 
 def from_stamp(stamp: int) -> datetime:
     """The reverse of ``to_stamp``."""
-    seconds, micros = divmod(stamp, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+    return _EPOCH + timedelta(microseconds=stamp)

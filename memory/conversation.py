@@ -28,6 +28,7 @@ from memory.summaries import Summary
 from memory.summary import SummaryMemory
 from memory.transcript import Said
 from memory.types import (
+    Floats,
     Message,
     Reader,
     Recalled,
@@ -107,7 +108,8 @@ class ConversationMemory(StoredMemory):
 
     def load_memory_variables(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """``history``: summary, recalled records and recent messages, as text or as messages."""
-        parts = self._parts(self._question(inputs))
+        reader = readers.as_messages if self.return_messages else self.reader
+        parts = self._parts(self._question(inputs), explain=reader not in readers.UNEXPLAINED)
         recent = self._rendered([said.message for said in parts.window])
         if self.return_messages:
             assert isinstance(recent, list)
@@ -227,23 +229,38 @@ class ConversationMemory(StoredMemory):
 
     # --- inside --------------------------------------------------------------------------
 
-    def _parts(self, question: str, turn: Turn | None = None) -> _Parts:
+    def _parts(self, question: str, turn: Turn | None = None, *, explain: bool = True) -> _Parts:
         # First, and in no transaction: it takes longer than reading the rows.
         vector = self.vector.embedding(question) if question.strip() else None
+        # One transaction, one state of the rows.
+        with self.store.database.read(), self.vector.reading() as index:
+            if not index.expired(now()):
+                return self._read(index, question, turn, vector, explain)
         self.vector.expire()
-        with self.store.database.read():  # one transaction, one state of the rows
-            summary = self.summary.current()
-            window = [
-                said
-                for said in self.summary.window(summary)
-                if turn is None or said.message.turn != turn.id
-            ]
-            shown = {said.message.id for said in window}
-            if turn is not None:
-                shown.add(turn.question.id)
-            recalled = self.vector.recall(
-                question, self.recall_tokens, without=shown, outdated=False, vector=vector
-            )
+        with self.store.database.read(), self.vector.reading() as index:
+            return self._read(index, question, turn, vector, explain)
+
+    def _read(
+        self,
+        index: CustomerIndex,
+        question: str,
+        turn: Turn | None,
+        vector: Floats | None,
+        explain: bool,
+    ) -> _Parts:
+        summary = self.summary.current()
+        window = [
+            said
+            for said in self.summary.window(summary)
+            if turn is None or said.message.turn != turn.id
+        ]
+        shown = {said.message.id for said in window}
+        if turn is not None:
+            shown.add(turn.question.id)
+        recalled = self.vector.recall(
+            question, self.recall_tokens, without=shown, outdated=False, vector=vector,
+            index=index, explain=explain,
+        )  # fmt: skip
         return _Parts(summary.text, window, recalled)
 
     def _lay_out(self, question: str | None, parts: _Parts) -> Layout:

@@ -17,25 +17,35 @@ _LEAD = {"human": "Customer said", "ai": "Agent said", "note": "Note by staff"}
 
 def as_text(recalled: list[Recalled], budget: int, count_tokens: CountTokens) -> str:
     """One line a record, the best first, as many as fit into the budget."""
-    return "\n".join(line(r) for r in fitting(recalled, budget, count_tokens))
+    return "\n".join(said for _, said in _fitting(recalled, budget, count_tokens))
 
 
 def as_messages(
     recalled: list[Recalled], budget: int, count_tokens: CountTokens
 ) -> list[BaseMessage]:
     """One system message a record, in the order in which they were said."""
-    kept = fitting(recalled, budget, count_tokens)
-    return [SystemMessage(line(r)) for r in sorted(kept, key=lambda r: (r.at, r.id))]
+    kept = _fitting(recalled, budget, count_tokens)
+    return [SystemMessage(said) for _, said in sorted(kept, key=lambda k: (k[0].at, k[0].id))]
+
+
+UNEXPLAINED = (as_text, as_messages)  # say nothing of why a record was found
 
 
 def fitting(recalled: list[Recalled], budget: int, count_tokens: CountTokens) -> list[Recalled]:
     """The best records whose lines fit into the budget; a few that are too long are passed over."""
-    kept: list[Recalled] = []
+    return [r for r, _ in _fitting(recalled, budget, count_tokens)]
+
+
+def _fitting(
+    recalled: list[Recalled], budget: int, count_tokens: CountTokens
+) -> list[tuple[Recalled, str]]:
+    kept: list[tuple[Recalled, str]] = []
     misses = 0
     for r in recalled:
-        cost = count_tokens(line(r)) + 1  # the line break
+        said = line(r)
+        cost = count_tokens(said) + 1  # the line break
         if cost <= budget:
-            kept.append(r)
+            kept.append((r, said))
             budget -= cost
         else:
             misses += 1
@@ -56,4 +66,4 @@ def line(recalled: Recalled) -> str:
     date first it takes the date for what was asked.
     """
     lead = _LEAD.get(recalled.role) or f"{recalled.role} said"
-    return f"- {lead} on {recalled.at:%Y-%m-%d}: {' '.join(recalled.text.split())}"
+    return f"- {lead} on {recalled.at.date().isoformat()}: {' '.join(recalled.text.split())}"

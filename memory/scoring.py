@@ -10,14 +10,13 @@ up; the score that is given is the logistic function of the sum, between 0 and 1
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from memory.indexes.base import Mask
-from memory.indexes.lexical import K1, B, terms
+from memory.indexes.lexical import K1, terms
 from memory.types import Candidates, Floats, Positions, Query, Recalled
 
 FLOOR = 0.2  # a cosine below it says nothing
@@ -83,28 +82,20 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
     near_enough = embedded & (meant * query.trust >= FLOOR)
     bears = allowed & ((cover > 0) | (hop > 0) | near_enough)
     ranked = _best(np.where(bears, scores, -np.inf), k)
-    reasons: list[list[str]] = [[] for _ in ranked]
-
-    def note(name: str, by: Floats, counted: Mask, details: Iterable[str] = repeat("")) -> None:
-        for said, rank, detail in zip(reasons, _ranks(by, counted, ranked), details, strict=False):
-            if rank <= _TOP:
-                said.append(f"{name} #{rank}{detail}")
-
-    note("lexical", has, allowed, (f" ({', '.join(t[:5])})" for t in _matched(ranked, found)))
-    note("context", near + wide, allowed)
-    note("dense", meant, allowed & near_enough, (f" (cosine {c:.2f})" for c in meant[ranked]))
-    note("second hop", hop, allowed)
-    if named is not None:
-        said_by = set(named[1].tolist())
-        for said, p in zip(reasons, ranked, strict=True):
-            said += [f"said by {candidates[p].speaker}"] if p in said_by else []
+    reasons = [""] * len(ranked)
+    if query.explain:
+        # The strategies that found a record, and the details that they give.
+        by = {
+            "lexical": (has, allowed, _matched(ranked, found)),
+            "context": (near + wide, allowed, None),
+            "dense": (meant, allowed & near_enough, [f"cosine {c:.2f}" for c in meant[ranked]]),
+            "second hop": (hop, allowed, None),
+        }
+        said_by = None if named is None else (candidates[int(named[1][0])].speaker, named[1])
+        reasons = _reasons(ranked, by, said_by)
     return [
-        Recalled.of(
-            candidates[p],
-            1 / (1 + math.exp(-score)),
-            ", ".join(said) or "in the part of the talk that bears on it",
-        )
-        for p, score, said in zip(ranked, scores[ranked].tolist(), reasons, strict=True)
+        Recalled.of(candidates[p], 1 / (1 + math.exp(-score)), why)
+        for p, score, why in zip(ranked, scores[ranked].tolist(), reasons, strict=True)
     ]
 
 
@@ -129,9 +120,8 @@ def _in_words(candidates: Candidates, found: list[_Term]) -> tuple[Floats, Float
     """
     n, context = len(candidates), candidates.context()
     near, wide, cover, has = np.zeros((4, n), np.float32)
-    lengths = candidates.lengths()
     around: list[tuple[Sequence[float], Floats, Floats]] = [
-        (weights, total, _norm(context.smoothed(lengths, weights)))
+        (weights, total, candidates.norms(weights))
         for weights, total in ((_NEAR, near), (_WIDE, wide))
     ]
     some = max(_CELLS // n, 1)
@@ -155,11 +145,6 @@ def _idf(df: Floats, n: int) -> Floats:
     return weight
 
 
-def _norm(lengths: Floats) -> Floats:
-    """What BM25 holds against long documents."""
-    return K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
-
-
 def _saturated(counts: Floats, norm: Floats) -> Floats:
     """What BM25 makes of counts: each repetition adds less."""
     return counts * (K1 + 1) / (counts + norm)
@@ -176,29 +161,54 @@ def _hop(candidates: Candidates, scores: Floats, found: list[_Term], words: set[
     for rank, p in enumerate(read, 1):
         for word in set(terms(candidates[p].text)) - words:
             weight[word] = weight.get(word, 0.0) + 1 / rank
-    weighed = [
-        (weight[term.word] * term.idf, term)
-        for term in _terms(candidates, sorted(weight))
-        if len(term.positions) > 1
-    ]
-    weighed.sort(key=lambda each: -each[0])
+    repeated = [word for word in sorted(weight) if candidates.df(word) > 1]
+    found = _terms(candidates, repeated)
+    found.sort(key=lambda term: -weight[term.word] * term.idf)
     total = np.zeros(len(candidates), np.float32)
-    norm = _norm(candidates.lengths())
-    for importance, term in weighed[:_HOP_TERMS]:
-        share = importance / weighed[0][0]
-        total[term.positions] += share * term.idf * _saturated(term.counts, norm[term.positions])
+    if found := found[:_HOP_TERMS]:
+        shares = [weight[term.word] * term.idf**2 for term in found]
+        at = np.concatenate([term.positions for term in found])
+        counts = np.concatenate([term.counts for term in found])
+        counts = _saturated(counts, candidates.norms()[at])
+        counts *= np.repeat(shares, [len(term.positions) for term in found])
+        total += np.bincount(at, counts, len(total))
     return total / max(float(total.max()), 1e-9)
 
 
-def _matched(ranked: list[int], found: list[_Term]) -> list[list[str]]:
-    """Which of the terms each of the ranked records has."""
+def _reasons(
+    ranked: list[int],
+    by: dict[str, tuple[Floats, Mask, list[str] | None]],
+    said_by: tuple[str | None, Positions] | None,
+) -> list[str]:
+    """Why each of the ranked records was found.
+
+    Args:
+        ranked: positions.
+        by: what each strategy made of the n records, which of them it counts, and what it has
+            to say of each of the ranked.
+        said_by: the one speaker whom the query names, and where he speaks.
+    """
+    reasons: list[list[str]] = [[] for _ in ranked]
+    for name, (scores, counted, details) in by.items():
+        for place, rank in enumerate(_ranks(scores, counted, ranked)):
+            if rank <= _TOP:
+                detail = f" ({details[place]})" if details else ""
+                reasons[place].append(f"{name} #{rank}{detail}")
+    if said_by is not None:
+        for place in np.flatnonzero(np.isin(ranked, said_by[1])).tolist():
+            reasons[place].append(f"said by {said_by[0]}")
+    return [", ".join(said) or "in the part of the talk that bears on it" for said in reasons]
+
+
+def _matched(ranked: list[int], found: list[_Term]) -> list[str]:
+    """Which of the terms each of the ranked records has, the first five."""
     matched: list[list[str]] = [[] for _ in ranked]
     places = np.array(ranked, np.int64)
     for term in found:
         at = np.minimum(np.searchsorted(term.positions, places), len(term.positions) - 1)
         for place in np.flatnonzero(term.positions[at] == places).tolist():
             matched[place].append(term.word)
-    return matched
+    return [", ".join(words[:5]) for words in matched]
 
 
 def _z(values: Floats) -> Floats:

@@ -181,8 +181,8 @@ class Query:
     """What is looked for: its text, its unit vector (d floats), and the time it is asked.
 
     ``trust`` says how far the vector means something, from 0 (the embedding model does not know
-    the language) to 1. No more than the first ``limit`` finds are used, so a strategy may spare
-    itself the others.
+    the language) to 1. No more than the first ``limit`` finds are used, and unless ``explain``
+    is set nobody reads why they were found, so a strategy may spare itself the others and that.
     """
 
     text: str
@@ -190,6 +190,7 @@ class Query:
     now: datetime
     trust: float = 1.0
     limit: int | None = None
+    explain: bool = True
 
 
 class Spread(Protocol):
@@ -262,8 +263,12 @@ class Candidates(Protocol):
         """Where a lexical term stands, and how often: in what was said, or as its date."""
         ...
 
-    def lengths(self) -> Floats:
-        """How many lexical terms each of the n records has."""
+    def df(self, term: str) -> int:
+        """In how many records a lexical term stands; one that has it twice may count twice."""
+        ...
+
+    def norms(self, weights: Sequence[float] = (1.0,)) -> Floats:
+        """What BM25 holds against the length of each of the n records and its neighbours."""
         ...
 
     def cosines(self, vector: Floats) -> Floats:

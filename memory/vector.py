@@ -6,7 +6,7 @@ messages -> writer -> update -> rows;  rows -> retriever -> reader -> prompt
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -81,8 +81,9 @@ class VectorMemory(StoredMemory):
     def load_memory_variables(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """What bears on the input, as text or as messages."""
         question = self._question(inputs)
-        found = self.recall(question, outdated=False) if question.strip() else []
         reader = readers.as_messages if self.return_messages else self.reader
+        explain = reader not in readers.UNEXPLAINED
+        found = self.recall(question, outdated=False, explain=explain) if question.strip() else []
         return {self.memory_key: reader(found, self.max_tokens, self.count_tokens)}
 
     def recall(
@@ -94,6 +95,8 @@ class VectorMemory(StoredMemory):
         at: datetime | None = None,
         outdated: bool = True,
         vector: Floats | None = None,
+        index: CustomerIndex | None = None,
+        explain: bool = True,
     ) -> list[Recalled]:
         """The records that bear on ``query``, best first, within a token budget.
 
@@ -106,12 +109,15 @@ class VectorMemory(StoredMemory):
             at: when it is asked; now, if not given.
             outdated: also the messages that say what holds no longer, after all others.
             vector: (d,) of the query, from ``embedding``, if it was made before.
+            index: the customer's, where the caller reads it already.
+            explain: whether anybody reads why they were found.
         """
         budget = self.max_tokens if max_tokens is None else max_tokens
         limit = readers.most(budget)
         found = self.ranked(
-            query, without=without, at=at, outdated=outdated, vector=vector, limit=limit
-        )
+            query, without=without, at=at, outdated=outdated, vector=vector, index=index,
+            limit=limit, explain=explain,
+        )  # fmt: skip
         return readers.fitting(found, budget, self.count_tokens)
 
     def ranked(
@@ -122,7 +128,9 @@ class VectorMemory(StoredMemory):
         at: datetime | None = None,
         outdated: bool = True,
         vector: Floats | None = None,
+        index: CustomerIndex | None = None,
         limit: int | None = None,
+        explain: bool = True,
     ) -> list[Recalled]:
         """What the retriever finds for ``query``, best first; see ``recall``.
 
@@ -133,11 +141,11 @@ class VectorMemory(StoredMemory):
         # Not under the index's lock: it takes longer than all the rest.
         vector = self.embedding(query) if vector is None else vector
         at = at or now()
-        with self._cache.reading(self.scope.owner) as index:
+        with nullcontext(index) if index is not None else self.reading() as index:
             hidden = [(self.scope.session, message) for message in without]
             view = index.view(at, hidden, self.policy.since(at))
             missing = len(index.without_vector())
-            asked = Query(query, vector, at, trust(self.encoder, query), limit)
+            asked = Query(query, vector, at, trust(self.encoder, query), limit, explain)
             found = self._strategy(asked, view)
             found = Outdated(index.superseded_facts(), index.get).explained(found, keep=outdated)
         if missing:
@@ -148,6 +156,10 @@ class VectorMemory(StoredMemory):
     def embedding(self, query: str) -> Floats:
         """The vector (d,) of a query, as ``recall`` makes it where it is not given one."""
         return self._cache.question(query)
+
+    def reading(self) -> AbstractContextManager[CustomerIndex]:
+        """The customer's records, caught up with the rows, the newest of them embedded."""
+        return self._cache.reading(self.scope.owner)
 
     def index(self) -> AbstractContextManager[CustomerIndex]:
         """The customer's records, caught up with the rows, without embedding any."""

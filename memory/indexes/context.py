@@ -45,18 +45,20 @@ class Spread:
         self._shape = len(places), links.shape[1] + 1  # the last column is of what has no place
         sizes = [len(positions) for positions, _ in places]
         rows = np.repeat(np.arange(len(places)) * self._shape[1], sizes)
+        at = np.concatenate([positions for positions, _ in places])
         # Where it stands and what stands d places on, as places in the flattened matrix.
-        self._keys = links[:, np.concatenate([positions for positions, _ in places])] + rows
-        self._counts = np.concatenate([counts for _, counts in places])
+        self._keys = np.take(links, at, axis=1) + rows
+        self._counts = np.concatenate([counts for _, counts in places]).astype(np.float64)
 
     def sums(self, weights: Sequence[float]) -> Floats:
         """The counts at each record and around it, added up: (m, n).
 
         ``weights`` are of the record itself, of the ones next to it, of those next to them, ...
         """
-        weighed = [weights[abs(distance)] * self._counts for distance in self._distances(weights)]
-        keys = self._keys[self._distances(weights)].ravel()
-        added = np.bincount(keys, np.concatenate(weighed), self._shape[0] * self._shape[1])
+        distances = self._distances(weights)
+        weighed = np.outer([weights[abs(distance)] for distance in distances], self._counts)
+        keys = self._keys[distances]
+        added = np.bincount(keys.ravel(), weighed.ravel(), self._shape[0] * self._shape[1])
         return self._matrix(added.astype(np.float32))
 
     def nearest(self, weights: Sequence[float]) -> Floats:

@@ -15,7 +15,7 @@ from memory.clock import to_stamp
 from memory.indexes.base import Mask
 from memory.indexes.context import ContextIndex
 from memory.indexes.faiss import FaissIndex
-from memory.indexes.lexical import LexicalIndex, terms
+from memory.indexes.lexical import LexicalIndex, norm, terms
 from memory.types import Add, Floats, Forget, Positions, Record, Update
 from memory.updates import AGAIN, LATELY, settle, superseded
 
@@ -42,6 +42,7 @@ class CustomerIndex:
         self._position: dict[str, int] = {}
         self._by_message: dict[tuple[str, str], list[int]] = {}  # by (session, message)
         self._by_slot: dict[str, list[int]] = {}
+        self._norms: dict[tuple[float, ...], tuple[int, Floats]] = {}  # and of how many records
         self._gone: list[int] = []  # superseded facts
         self._expires: array[int] = array("q")  # microseconds; 0 for a superseded record
         self._said: array[int] = array("q")  # microseconds; _NEVER for what is never too old
@@ -118,6 +119,14 @@ class CustomerIndex:
         position = self._position.get(record_id)
         return None if position is None else self.records[position]
 
+    def norms(self, weights: tuple[float, ...]) -> Floats:
+        """What BM25 holds against the length of each record with its neighbours."""
+        n, found = self._norms.get(weights, (-1, None))
+        if n != len(self) or found is None:
+            found = norm(self.context.smoothed(self.lexical.lengths(), weights))
+            self._norms[weights] = len(self), found
+        return found
+
     def vector_of(self, record_id: str) -> Floats | None:
         """A record's vector by its id, if it has one."""
         position = self._position.get(record_id)
@@ -193,7 +202,7 @@ class View:
     def counts(self, term: str) -> tuple[Positions, Floats]:
         """Where a term stands, and how often: in what was said, or as its date."""
         said = self._index.lexical.counts(term)
-        if term not in self._index.dates:
+        if not self._index.dates.df(term):
             return said
         dated = self._index.dates.counts(term)
         total = np.zeros(len(self), np.float32)
@@ -202,9 +211,13 @@ class View:
         found = np.flatnonzero(total)
         return found, total[found]
 
-    def lengths(self) -> Floats:
-        """How many terms each record has."""
-        return self._index.lexical.lengths()
+    def df(self, term: str) -> int:
+        """In how many records a term stands; one that has it in two ways counts twice."""
+        return self._index.lexical.df(term) + self._index.dates.df(term)
+
+    def norms(self, weights: Sequence[float] = (1.0,)) -> Floats:
+        """What BM25 holds against the length of each record with its neighbours."""
+        return self._index.norms(tuple(weights))
 
     def cosines(self, vector: Floats) -> Floats:
         """The inner products with a unit vector; NaN for what is not embedded yet."""

@@ -113,9 +113,10 @@ class LexicalIndex:
                     entry[1].append(1.0)
             self._lengths.append(len(item))
 
-    def __contains__(self, term: str) -> bool:
-        """Whether a term stands anywhere."""
-        return term in self._postings
+    def df(self, term: str) -> int:
+        """In how many items a term stands."""
+        entry = self._postings.get(term)
+        return 0 if entry is None else len(entry[0])
 
     def counts(self, term: str) -> tuple[Positions, Floats]:
         """The positions of a term, and how often it stands there."""
@@ -136,8 +137,7 @@ class LexicalIndex:
         if n == 0 or k <= 0:
             return nothing()
         scores = np.zeros(n, np.float32)
-        lengths = np.array(self._lengths, dtype=np.float32)
-        norm = K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
+        norms = norm(self.lengths())
         for term in set(query):
             entry = self._postings.get(term)
             if entry is None:
@@ -145,7 +145,7 @@ class LexicalIndex:
             positions = np.array(entry[0], dtype=np.int64)
             counts = np.array(entry[1], dtype=np.float32)
             idf = np.log1p((n - len(positions) + 0.5) / (len(positions) + 0.5))
-            scores[positions] += idf * counts * (K1 + 1) / (counts + norm[positions])
+            scores[positions] += idf * counts * (K1 + 1) / (counts + norms[positions])
         if allowed is not None:
             scores[~allowed[:n]] = 0
         return best(scores, k)
@@ -160,6 +160,11 @@ class LexicalIndex:
                 if at < len(entry[0]) and entry[0][at] == position:
                     found.append(term)
         return found
+
+
+def norm(lengths: Floats) -> Floats:
+    """What BM25 holds against long documents."""
+    return K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
 
 
 def best(scores: Floats, k: int) -> tuple[Positions, Floats]:
