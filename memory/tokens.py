@@ -10,9 +10,11 @@ from __future__ import annotations
 import gzip
 import json
 import sys
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
@@ -52,20 +54,20 @@ def _loaded() -> Tokenizer:
         return _tokenizer
 
 
-def derive(gguf: Path) -> Tokenizer:
-    """The tokenizer that a SmolLM2 GGUF file describes in its metadata.
+def derive(fields: Mapping[str, Any]) -> Tokenizer:
+    """The tokenizer that a SmolLM2 GGUF file describes in its metadata (``GGUFReader.fields``).
 
     Byte-level BPE over text cut at every digit: llama.cpp's pre-tokenizer ``smollm``.
-    """
-    from gguf import GGUFReader
 
-    fields = GGUFReader(gguf).fields
+    Raises:
+        ValueError, KeyError: it is another, or none.
+    """
     tokens, types, merges, cut = (
         fields[f"tokenizer.ggml.{name}"].contents()
         for name in ("tokens", "token_type", "merges", "pre")
     )
     if cut != "smollm":
-        msg = f"{gguf} cuts text as {cut!r} does, which is not known here"
+        msg = f"it cuts text as {cut!r} does, which is not known here"
         raise ValueError(msg)
     control = 3  # llama.cpp's token type of <|im_start|> and the like
     tokenizer = Tokenizer(
@@ -93,7 +95,9 @@ def derive(gguf: Path) -> Tokenizer:
 
 def main(gguf: str, out: str) -> None:
     """Write a GGUF's tokenizer as gzipped tokenizer.json, the same bytes each time."""
-    description = json.loads(derive(Path(gguf)).to_str())
+    from gguf import GGUFReader
+
+    description = json.loads(derive(GGUFReader(gguf).fields).to_str())
     model = description["model"]
     model["merges"] = [" ".join(merge) for merge in model["merges"]]  # the shorter spelling
     text = json.dumps(description, ensure_ascii=False, separators=(",", ":"))

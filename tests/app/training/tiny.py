@@ -1,0 +1,77 @@
+"""A tiny language model with random weights and the embedded one's tokenizer."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gguf import GGUFReader, GGUFValueType, GGUFWriter
+
+from app.llm.embedded import model_path
+
+_EMBEDDED = model_path()  # before a test says that the models lie elsewhere
+
+HIDDEN, LAYERS, HEADS, KV_HEADS, INNER = 64, 2, 4, 2, 128
+
+
+@cache
+def _tokenizer() -> list[tuple[str, Any, GGUFValueType, GGUFValueType | None]]:
+    """What the embedded model's file says of its tokenizer."""
+    found = []
+    for field in GGUFReader(_EMBEDDED).fields.values():
+        if field.name.startswith("tokenizer."):
+            kind = field.types[0]
+            item = field.types[-1] if kind == GGUFValueType.ARRAY else None
+            found.append((field.name, field.contents(), kind, item))
+    return found
+
+
+def tiny_gguf(path: Path, seed: int) -> Path:
+    """Write a Llama of some 3 million weights, nearly all of them its vocabulary's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("gguf").setLevel(logging.WARNING)
+    writer = GGUFWriter(path, "llama")
+    writer.add_name("tiny")
+    writer.add_block_count(LAYERS)
+    writer.add_context_length(2048)
+    writer.add_embedding_length(HIDDEN)
+    writer.add_feed_forward_length(INNER)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(KV_HEADS)
+    writer.add_rope_dimension_count(HIDDEN // HEADS)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(49_152)
+    for name, value, kind, item in _tokenizer():
+        writer.add_key_value(name, value, kind, sub_type=item)
+    random = np.random.default_rng(seed)
+
+    def add(name: str, *shape: int) -> None:
+        numbers = random.normal(0, 0.5 / np.sqrt(shape[-1]), shape)
+        writer.add_tensor(f"{name}.weight", numbers.astype(np.float32))
+
+    def ones(name: str) -> None:
+        writer.add_tensor(f"{name}.weight", np.ones(HIDDEN, np.float32))
+
+    kv = HIDDEN // HEADS * KV_HEADS
+    add("token_embd", 49_152, HIDDEN)
+    ones("output_norm")
+    for layer in range(LAYERS):
+        block = f"blk.{layer}"
+        ones(f"{block}.attn_norm")
+        ones(f"{block}.ffn_norm")
+        add(f"{block}.attn_q", HIDDEN, HIDDEN)
+        add(f"{block}.attn_k", kv, HIDDEN)
+        add(f"{block}.attn_v", kv, HIDDEN)
+        add(f"{block}.attn_output", HIDDEN, HIDDEN)
+        add(f"{block}.ffn_gate", INNER, HIDDEN)
+        add(f"{block}.ffn_up", INNER, HIDDEN)
+        add(f"{block}.ffn_down", HIDDEN, INNER)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
