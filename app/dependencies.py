@@ -11,7 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from app.auth import Key
 from app.chains.support import SupportChain
 from app.llm import Model
-from app.problems import Problem
+from app.problems import Problem, no_such_customer
 from app.readiness import Readiness
 from app.settings import Settings
 from memory import MemoryStore, Scope, check_name
@@ -67,6 +67,12 @@ def named(kind: str, encoded: str) -> str:
         detail = f"The {kind} in the path is not UTF-8: percent-encode its UTF-8 bytes."
         raise Problem(422, "invalid-input", "Invalid input", detail) from None
     return check_name(kind, name)
+
+
+def check_known(store: MemoryStore, customer: str) -> None:
+    """Refuse one of whom nothing was ever stored; not a dependency, which comes before the body."""
+    if not store.records.state(Scope(customer=customer).owner).generation:
+        raise no_such_customer(customer)
 
 
 def _customer(customer: Annotated[str, Path(examples=["ada"])]) -> str:

@@ -27,6 +27,10 @@ MEDIA_TYPE = "application/problem+json"
 _SHOWN = 200  # characters of a path that is repeated
 
 
+# What a route says of 404 that can have no other.
+NO_CUSTOMER: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such customer."}}
+
+
 class Problem(HTTPException):
     """An error that a client can act on."""
 

@@ -260,7 +260,10 @@ class NewMemory(_Change):
 
 
 class PolicyItem(_Request):
-    """How long and how much is remembered; what is left out sets no limit."""
+    """How long and how much is remembered; what is left out sets no limit.
+
+    With no limit at all only what has expired goes.
+    """
 
     max_age_days: Number | None = Field(None, gt=0, le=36_500, examples=[365])
     unrecalled_days: Number | None = Field(
@@ -276,7 +279,9 @@ class PolicyItem(_Request):
 class ForgetRequest(_Request):
     """What is to be forgotten of a customer."""
 
-    policy: PolicyItem | None = Field(None, description="null: the service's own")
+    policy: PolicyItem | None = Field(
+        None, description="null: the service's own; without one only what has expired goes"
+    )
     dry_run: Truth = Field(False, description="say what would go, and keep it", examples=[True])
 
 

@@ -235,12 +235,15 @@ class VectorMemory(StoredMemory):
     def forget(self, policy: Policy | None = None, *, dry_run: bool = False) -> list[Forgotten]:
         """Forget what has expired or outlived a policy, the memory's own if none is given.
 
+        ``Policy()``, which sets no limit, takes what has expired and nothing else.
+
         Returns:
             What goes, with the reason of each; with ``dry_run`` it stays.
         """
         self.write()
         forgetting = self.store.forgetting
-        found = forgetting.outlived(self.scope.owner, policy or self.policy, now())
+        policy = self.policy if policy is None else policy
+        found = forgetting.outlived(self.scope.owner, policy, now())
         if found and not dry_run:
             forgetting.forget(self.scope.owner, found)
             self._scrub()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.dependencies import ChainDep, CustomerDep
-from app.problems import no_such_customer
+from app.problems import NO_CUSTOMER, no_such_customer
 from memory import Card, Scope
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
@@ -65,7 +65,7 @@ EXAMPLE = {
 }
 
 
-@router.get("/card", responses={404: {"description": "There is no such customer."}})
+@router.get("/card", responses=NO_CUSTOMER)
 def card(customer: CustomerDep, chain: ChainDep) -> Card:
     """Show the customer at a glance: facts, open problem, promises, last session, with sources.
 

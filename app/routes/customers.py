@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.dependencies import ChainDep, CustomerDep, ScopeDep, StoreDep
-from app.problems import Problem, no_such_customer
+from app.dependencies import ChainDep, CustomerDep, ScopeDep, StoreDep, check_known
+from app.problems import NO_CUSTOMER, Problem, no_such_customer
 from app.schemas import (
     Deleted,
     MessageItem,
@@ -29,9 +29,10 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
 
 
-@router.get("/sessions")
+@router.get("/sessions", responses=NO_CUSTOMER)
 def sessions(customer: CustomerDep, store: StoreDep) -> SessionList:
     """List the customer's sessions, the last used first."""
+    check_known(store, customer)
     found = store.transcript.sessions(Scope(customer=customer).owner)
     return SessionList(
         sessions=[
@@ -91,9 +92,12 @@ def rate(scope: ScopeDep, body: RatingRequest, store: StoreDep) -> RatingRequest
     return body
 
 
-@router.post("/recall")
-def recall(customer: CustomerDep, body: RecallRequest, chain: ChainDep) -> RecallResponse:
+@router.post("/recall", responses=NO_CUSTOMER)
+def recall(
+    customer: CustomerDep, body: RecallRequest, chain: ChainDep, store: StoreDep
+) -> RecallResponse:
     """Find what bears on a query in the customer's memory, best first."""
+    check_known(store, customer)
     found = chain.memory(Scope(customer=customer)).recall(body.query, body.max_tokens)
     return RecallResponse(recalled=[RecalledItem.of(r) for r in found])
 

@@ -6,9 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, status
 
-from app.conversation import policy_of
-from app.dependencies import ChainDep, CustomerDep, SettingsDep, StoreDep, named
-from app.problems import Problem, no_such_customer
+from app.dependencies import ChainDep, CustomerDep, StoreDep, check_known, named
+from app.problems import NO_CUSTOMER, Problem
 from app.schemas import (
     Deleted,
     ForgetRequest,
@@ -20,7 +19,7 @@ from app.schemas import (
     NewMemory,
     SlotName,
 )
-from memory import InvalidInput, Scope
+from memory import Scope
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["memories"])
 
@@ -37,7 +36,7 @@ def _memory_id(memory: Annotated[str, Path(description="the `id` of a memory")])
 MemoryDep = Annotated[str, Depends(_memory_id)]
 
 
-@router.get("/memories")
+@router.get("/memories", responses=NO_CUSTOMER)
 def memories(
     customer: CustomerDep,
     store: StoreDep,
@@ -47,6 +46,7 @@ def memories(
     history: History = False,
 ) -> MemoryList:
     """The records of the customer's external memory, newest first."""
+    check_known(store, customer)
     owner = Scope(customer=customer).owner
     found = store.records.newest(owner, limit + 1, before, slot=slot, history=history)
     page = found[:limit]
@@ -96,20 +96,17 @@ def delete_memory(customer: CustomerDep, memory: MemoryDep, chain: ChainDep) -> 
     return Deleted(deleted={"records": 1})
 
 
-@router.post("/forget", responses={404: {"description": "There is no such customer."}})
+@router.post("/forget", responses=NO_CUSTOMER)
 def forget(
-    customer: CustomerDep, body: ForgetRequest, chain: ChainDep, store: StoreDep,
-    settings: SettingsDep,
-) -> ForgetResponse:  # fmt: skip
-    """Forget by policy, the service's own if none is given; `dry_run` only says what would go."""
-    scope = Scope(customer=customer)
-    policy = policy_of(settings) if body.policy is None else body.policy.policy()
-    if not policy:
-        msg = "there is no policy: give max_age_days, unrecalled_days or max_records in `policy`"
-        raise InvalidInput(msg)
-    if store.records.state(scope.owner).generation == 0:
-        raise no_such_customer(customer)
-    found = chain.memory(scope).forget(policy, dry_run=body.dry_run)
+    customer: CustomerDep, body: ForgetRequest, chain: ChainDep, store: StoreDep
+) -> ForgetResponse:
+    """Forget by policy, the service's own if none is given; `dry_run` only says what would go.
+
+    What has expired goes whatever the policy; where the service has none either, nothing else.
+    """
+    check_known(store, customer)
+    policy = None if body.policy is None else body.policy.policy()
+    found = chain.memory(Scope(customer=customer)).forget(policy, dry_run=body.dry_run)
     return ForgetResponse(
         dry_run=body.dry_run,
         forgotten=[ForgottenItem(id=f.id, text=f.text, at=f.at, reason=f.reason) for f in found],

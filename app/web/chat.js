@@ -77,7 +77,11 @@ async function call(method, path, body, signal) {
 const read = async (path) => (await call("GET", path)).json();
 const customerPath = () => `/v1/customers/${encodeURIComponent(customer)}`;
 const sessionsPath = () => `${customerPath()}/sessions`;
-const readSessions = () => read(sessionsPath());
+const readSessions = () =>
+  read(sessionsPath()).catch((error) => {
+    if (error.status !== 404) throw error;
+    return { sessions: [] }; // nothing was ever said by this customer
+  });
 const sessionPath = (name) => `${sessionsPath()}/${encodeURIComponent(name)}`;
 
 /* The server-sent events of a response, as [name, data]; comments are passed over. */

@@ -104,9 +104,46 @@ def test_an_erased_customer_is_gone_and_others_are_not(service: Running) -> None
     service.chat("good day", customer="bob")
     service.settle()
     assert service.client.delete("/v1/customers/ada").json()["deleted"]["messages"] == 2
-    assert service.client.get("/v1/customers/ada/sessions").json() == {"sessions": []}
+    assert service.client.get("/v1/customers/ada/sessions").status_code == 404
     assert len(service.client.get("/v1/customers/bob/memories").json()["memories"]) == 2
     assert service.client.delete("/v1/customers/ada").status_code == 404
+
+
+ROUTES: list[tuple[str, str, Any]] = [
+    ("GET", "sessions", None), ("GET", "memories", None), ("GET", "card", None),
+    ("POST", "recall", {"query": "order"}), ("POST", "forget", {"dry_run": True}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "what", "body"), ROUTES)
+def test_a_customer_is_there_or_is_not(service: Running, method: str, what: str, body: Any) -> None:
+    """One of whom nothing was ever stored is 404 wherever one is asked for; one of whom nothing
+    is left, since each session was deleted, is there and empty; an erased one is 404 again.
+    """
+
+    def asked() -> Any:
+        return service.client.request(method, f"/v1/customers/ada/{what}", json=body)
+
+    def nobody() -> bool:
+        answer = asked()
+        document = answer.json()
+        return (answer.status_code, document.get("type"), document.get("detail")) == (
+            404, "urn:problem:no-such-customer", "There is no customer 'ada'.",
+        )  # fmt: skip
+
+    assert nobody()
+    question = {"customer": "ada", "message": "Hello?"}
+    assert service.client.post("/v1/prompt", json=question).status_code == 200
+    assert nobody(), "a prompt is laid out for anybody, and stores nothing"
+    service.chat("My order is late")
+    assert asked().status_code == 200
+    service.settle()
+    service.client.delete("/v1/customers/ada/sessions/s1").raise_for_status()
+    left = asked()
+    assert left.status_code == 200
+    assert not any(value for value in left.json().values() if isinstance(value, list))
+    service.client.delete("/v1/customers/ada").raise_for_status()
+    assert nobody()
 
 
 def test_health_says_whether_it_can_answer(service: Running) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -120,7 +121,7 @@ def test_a_fact_by_hand_has_slot_and_value(service: Running) -> None:
         {"text": "x", "slot": "", "value": "y"}, {"slot": "name", "value": "Bo"},
     ):  # fmt: skip
         assert service.client.post(MEMORIES, json=body).status_code == 422, body
-    assert service.client.get(MEMORIES).json()["memories"] == []
+    assert service.client.get(MEMORIES).status_code == 404, "nobody came of it"
 
 
 def test_pins_and_expiry_take_nothing_along(service: Running) -> None:
@@ -154,10 +155,27 @@ def test_forgetting_by_policy_tries_first(service: Running) -> None:
     assert [(m["text"], m["role"]) for m in left] == [("message 2", "ai"), ("message 0", "human")]
 
 
-def test_forgetting_needs_a_policy_and_a_customer(service: Running) -> None:
+def test_without_a_policy_only_what_has_expired_goes(service: Running) -> None:
+    """No policy, one without a limit and none in the settings: the dry run names it, the run takes
+    it, and what has not expired stays.
+    """
+    path = "/v1/customers/ada/forget"
+    service.chat("hello")
+    for n, body in enumerate(({}, {"policy": None}, {"policy": {}})):
+        ends = (datetime.now(UTC) + timedelta(seconds=0.3)).isoformat()
+        service.client.post(MEMORIES, json={"text": f"note {n}", "expires_at": ends})
+        assert service.client.post(path, json={**body, "dry_run": True}).json()["forgotten"] == []
+        time.sleep(0.31)
+        planned = service.client.post(path, json={**body, "dry_run": True}).json()["forgotten"]
+        assert [(f["text"], f["reason"]) for f in planned] == [(f"note {n}", "expired")]
+        assert service.client.post(path, json=body).json()["forgotten"] == planned
+    left = service.client.get(MEMORIES).json()["memories"]
+    assert [m["text"] for m in left] == ["hello", "hello"]
+
+
+def test_forgetting_needs_a_limit_above_zero_and_a_customer(service: Running) -> None:
     """Neither everything nor nobody is forgotten by mistake."""
     path = "/v1/customers/ada/forget"
-    assert "no policy" in service.client.post(path, json={}).json()["detail"]
     for policy in ({"max_age_days": 0}, {"max_records": 0}, {"max_age": 3}):
         assert service.client.post(path, json={"policy": policy}).status_code == 422
     assert service.client.post(path, json={"policy": {"max_records": 1}}).status_code == 404
@@ -170,6 +188,8 @@ def test_the_settings_policy_is_applied(run_service: Any) -> None:
         service.chat(f"message {n}")
         service.settle()
     assert len(service.client.get(MEMORIES).json()["memories"]) > 2, "looked at once a day only"
+    unlimited = service.client.post("/v1/customers/ada/forget", json={"policy": {}}).json()
+    assert unlimited["forgotten"] == []
     done = service.client.post("/v1/customers/ada/forget", json={}).json()
     assert done["forgotten"]
     assert len(service.client.get(MEMORIES).json()["memories"]) == 2
