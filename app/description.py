@@ -80,6 +80,10 @@ EXAMPLES: dict[str, Any] = {
         ],
     },
     "Card": card.EXAMPLE,
+    "DeletedMemory": {
+        "deleted": {"records": 2}, "memories": ["9c1f04b1", "9c1f04b1.17"],
+        "shortened": ["77aa0e6d"], "messages": 2,
+    },
     "Deleted": {"deleted": {"messages": 2, "records": 2, "vectors": 2, "sessions": 1}},
     "Health": {"status": "ok", "model": "SmolLM2-135M-Instruct"},
     "Problem": _PROBLEM,

@@ -204,7 +204,9 @@ class MemoryItem(BaseModel):
     role: str = Field(description=_ROLE)
     session: str = Field(description="where it was said; empty: added by hand")
     messages: list[str] = Field(description="ids of the messages it comes from")
-    superseded_by: str | None = Field(description="the memory that holds in its place")
+    superseded_by: str | None = Field(
+        description="the memory that took its place; it may have been deleted since"
+    )
     valid_to: datetime | None = Field(description="it held until then, or is promised by then")
     expires_at: datetime | None
     slot: str | None = Field(description="what a fact is about; null: no fact")
@@ -305,6 +307,17 @@ class Deleted(BaseModel):
     """How many rows of each table were deleted."""
 
     deleted: dict[str, int]
+
+
+class DeletedMemory(Deleted):
+    """What went with a memory that was deleted."""
+
+    memories: list[str] = Field(
+        description="ids of the memories that went: this one, what it said before it was "
+        "corrected, and others that said the same"
+    )
+    shortened: list[str] = Field(description="ids of memories that keep what else they say")
+    messages: int = Field(description="how many messages leave prompts; the transcript keeps them")
 
 
 class Health(BaseModel):

@@ -51,6 +51,7 @@ from memory.types import (
 )
 from memory.updates import append, forget, replace_similar, supersede
 from memory.vector import VectorMemory
+from memory.withdrawals import Withdrawal
 from memory.writers import joined, verbatim
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "Update",
     "VectorMemory",
     "WeightsMissing",
+    "Withdrawal",
     "Writer",
     "append",
     "as_messages",

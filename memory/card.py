@@ -22,7 +22,7 @@ from memory.slots import SLOTS
 from memory.store import MemoryStore
 from memory.summary import SummaryMemory
 from memory.types import CountTokens, Scope
-from memory.withdrawals import pattern
+from memory.withdrawals import pattern, plain
 
 PER_SLOT = 5  # facts shown of a slot, the last said; a person reads no more at a glance
 _EXCERPT = 200  # characters
@@ -211,9 +211,11 @@ def _facts(connection: Connection, owner: Owner, rows: Sequence[Any]) -> list[Fa
         for message in connection.execute(_SOURCES, key(owner, session=session, ids=ids)).all()
     }
     ids = [row.id for row in rows]
+    values = {row.id: plain(row.value) for row in rows}
     before = {
         row.superseded_by: Replaced(row.value, row.text, from_stamp(row.valid_to))
         for row in connection.execute(_REPLACED, key(owner, ids=ids)).all()
+        if plain(row.value) != values[row.superseded_by]
     }
 
     def source(row: Any) -> Source:

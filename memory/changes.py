@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,13 +15,12 @@ from memory import customers
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import WHERE, Owner, key
 from memory.errors import InvalidInput
-from memory.forms import finder
 from memory.indexes.lexical import terms
-from memory.slots import FREE, SLOTS
+from memory.rewording import reworded
 from memory.summaries import hide_message
 from memory.transcript import dump
 from memory.types import Add, Change, Forget, Record, Replace, Supersede
-from memory.withdrawals import holds, plain, withdraw
+from memory.withdrawals import Withdrawal, plain, withdraw
 
 RECORD_COLUMNS = (
     "seq, id, session, role, text, at, messages, terms, superseded_by, valid_to, expires_at, "
@@ -43,7 +41,19 @@ _BY_ID = text(f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND id = :id")
 _DELETE = text(f"DELETE FROM records {WHERE} AND seq = :seq")
 _DELETE_VECTOR = text(f"DELETE FROM vectors {WHERE} AND seq = :seq")
 _SUPERSEDE = text(f"UPDATE records SET superseded_by = :by, valid_to = :at {WHERE} AND id = :id")
-_BEFORE = text(f"SELECT id FROM records {WHERE} AND superseded_by = :id")
+_HISTORY = text(
+    f"SELECT id, superseded_by, slot, value FROM records {WHERE} AND superseded_by IS NOT NULL "
+    "AND (superseded_by = :id OR slot = :slot) ORDER BY seq"
+)
+_FOLLOW = text(f"UPDATE records SET superseded_by = :by {WHERE} AND superseded_by = :id")
+_OF_SLOT = text(
+    f"SELECT id, value, pinned FROM records {WHERE} AND slot = :slot AND superseded_by IS NULL "
+    "AND id <> :id"
+)
+_MERGE = text(
+    f"UPDATE records SET superseded_by = :by, valid_to = :at, pinned = 0 {WHERE} AND id = :id"
+)
+_PIN = text(f"UPDATE records SET pinned = 1 {WHERE} AND id = :id")
 _RETIRE = text(
     "UPDATE records SET id = :history, superseded_by = :id, valid_to = :at, pinned = 0 "
     f"{WHERE} AND id = :id"
@@ -81,13 +91,18 @@ def insert(connection: Connection, owner: Owner, records: Sequence[Record]) -> N
 
 def apply(
     connection: Connection, owner: Owner, changes: Sequence[Change], *, corrected: bool
-) -> None:
+) -> list[Withdrawal]:
     """Make changes; ``corrected`` says that a person asked for them.
 
     What a person takes away or corrects leaves prompts wherever it stands (``withdraw``). An
     update mechanism takes along only the messages that quote what it forgets or supersedes, and
     against what a person made it does not prevail with what was said before.
+
+    Returns:
+        What each change that a person asked for took along, if it takes anything along.
     """
+    along: list[Withdrawal] = []
+    moved = any(not isinstance(change, Add) for change in changes)
     for change in changes:
         if not corrected and (standing := _stands(connection, owner, change)) is not None:
             if not isinstance(change, Forget):
@@ -97,11 +112,14 @@ def apply(
             case Add(record):
                 if by_id(connection, owner, record.id) is None:
                     insert(connection, owner, [record])
+                    moved |= corrected and _merge(connection, owner, record)
             case Forget(record_id):
                 gone = drop(connection, owner, record_id, hide=not corrected)
                 if corrected and gone is not None:
-                    _drop_history(connection, owner, record_id)
-                    withdraw(connection, owner, gone, None)
+                    before = _drop_history(connection, owner, gone)
+                    taken = withdraw(connection, owner, gone, None)
+                    ids = [gone.id, *before, *taken.records]
+                    along.append(taken._replace(records=ids))
             case Replace(old, record):
                 gone = drop(connection, owner, old)
                 if gone is not None:
@@ -110,7 +128,7 @@ def apply(
                     record = replace(record, messages=sources, pinned=pinned)
                 insert(connection, owner, [record])
                 if corrected and gone is not None:
-                    withdraw(connection, owner, gone, record)
+                    along.append(withdraw(connection, owner, gone, record))
             case Supersede(old, record):
                 insert(connection, owner, [record])
                 gone = by_id(connection, owner, old)
@@ -120,12 +138,13 @@ def apply(
                 if gone is None:
                     continue
                 if corrected:
-                    withdraw(connection, owner, gone, record)
+                    along.append(withdraw(connection, owner, gone, record))
                 elif not fact:
                     # A customer who corrects himself has said both, and the conversation shows it.
                     _hide_quotes(connection, owner, gone)
-    if any(not isinstance(change, Add) for change in changes):
+    if moved:
         customers.move_generation(connection, owner)
+    return along
 
 
 def correct(
@@ -139,8 +158,9 @@ def correct(
 
     Other words make it the person's own, said now under the same id: a record made again from
     the same messages does not come back beside it, and an earlier turn for which it was recalled
-    shows the new. The fact that it replaces is kept as history, and the facts in a plain record's
-    new words (``facts_in``) are the person's too. Pins and times take nothing along.
+    shows the new. The fact that it replaces is kept as history, and so is another that said the
+    new value already: there is one that says it. The facts in a plain record's new words
+    (``facts_in``) are the person's too. Pins and times take nothing along.
 
     Returns:
         The record as it is now; None if there is none.
@@ -155,7 +175,7 @@ def correct(
     if old.superseded_by is not None:
         msg = f"this memory holds no longer: correct the one in its place, {old.superseded_by!r}"
         raise InvalidInput(msg)
-    said, value = _worded(old, given.get("text"), given.get("value"), facts_in)
+    said, value = reworded(old, given.get("text"), given.get("value"), facts_in)
     pinned, expires_at = (given.get(name, getattr(old, name)) for name in ("pinned", "expires_at"))
     new = replace(old, text=said, value=value, pinned=pinned, expires_at=expires_at)
     if new == old:
@@ -173,70 +193,12 @@ def correct(
             drop(connection, owner, old.id)
         insert(connection, owner, [new])
         withdraw(connection, owner, old, new)
+        if value != old.value:
+            _merge(connection, owner, new)
         if old.slot is None:
             insert(connection, owner, [replace(r, source="person") for r in facts_in(new)])
     customers.move_generation(connection, owner)
     return by_id(connection, owner, record_id)
-
-
-def _worded(
-    old: Record,
-    said: str | None,
-    value: str | None,
-    facts_in: Callable[[Record], list[Record]],
-) -> tuple[str, str | None]:
-    """The text and the value of a record of which one or both were given."""
-    if old.slot is None:
-        if value is not None:
-            msg = "this memory is no fact and has no value: correct its text"
-            raise InvalidInput(msg)
-        return said or old.text, None
-    if said in (None, old.text):
-        if value in (None, old.value):
-            return old.text, old.value
-        # Never patched into the old sentence: what else that says may be no longer so.
-        return f"{_label(old.slot)}: {value}", value
-    new = replace(old, text=said, value=None, at=now())
-    if value is None:
-        return said, _value_in(new, old, facts_in)
-    if old.slot not in FREE and not _says(new, value):
-        msg = f"the text does not say the value {value!r}: give both alike, or the value alone"
-        raise InvalidInput(msg)
-    return said, value
-
-
-def _value_in(new: Record, old: Record, facts_in: Callable[[Record], list[Record]]) -> str | None:
-    """The value of a fact of which only the text was given."""
-    found = dict.fromkeys(
-        fact.value
-        for role in (old.role, "human")  # a person writes what the customer would say
-        for fact in facts_in(replace(new, role=role))
-        if fact.slot == old.slot and fact.value is not None
-    )
-    if len(found) == 1:
-        return next(iter(found))
-    if old.value and _says(new, old.value):
-        return old.value
-    label = _label(new.slot)
-    if found:
-        msg = f"the text says more than one {label.lower()}: give the value too"
-        raise InvalidInput(msg)
-    named = re.match(rf"(?:{re.escape(label)}|{re.escape(new.slot or '')}):\s*(?=\S)", new.text)
-    if named:
-        return new.text[named.end() :].strip()
-    if new.slot in FREE:
-        return new.text
-    msg = f"the text says no {label.lower()} that can be found: give the value too"
-    raise InvalidInput(msg)
-
-
-def _says(record: Record, value: str) -> bool:
-    """Whether a record's text says a value, in whatever form."""
-    return holds(value, record) or bool(finder(record.slot, value)(record.text, record.at, False))
-
-
-def _label(slot: str | None) -> str:
-    return SLOTS.get(slot or "", (slot or "").replace("_", " ").capitalize())
 
 
 def _stands(connection: Connection, owner: Owner, change: Change) -> Record | None:
@@ -283,11 +245,37 @@ def drop(
     return record
 
 
-def _drop_history(connection: Connection, owner: Owner, record_id: str) -> None:
-    """Delete what a record has superseded, and what that had."""
-    for (before,) in connection.execute(_BEFORE, key(owner, id=record_id)).all():
-        drop(connection, owner, before)
-        _drop_history(connection, owner, before)
+def _merge(connection: Connection, owner: Owner, record: Record) -> bool:
+    """Make other current facts that say the same history of a person's; whether there were any."""
+    if record.value is None:
+        return False
+    found = connection.execute(_OF_SLOT, key(owner, slot=record.slot, id=record.id)).all()
+    same = [row for row in found if plain(row.value or "") == plain(record.value)]
+    for row in same:
+        merged = key(owner, id=row.id, by=record.id, at=to_stamp(record.at))
+        connection.execute(_MERGE, merged)
+    if any(row.pinned for row in same):
+        connection.execute(_PIN, key(owner, id=record.id))
+    return bool(same)
+
+
+def _drop_history(connection: Connection, owner: Owner, gone: Record) -> list[str]:
+    """Delete what a deleted record said before it was corrected, and history that says the same.
+
+    Another fact, of which it had taken the place, stays: as history, it holds no longer.
+    """
+    found = connection.execute(_HISTORY, key(owner, id=gone.id, slot=gone.slot)).all()
+    ids = []
+    for row in found:
+        own = row.superseded_by == gone.id and row.id.startswith(f"{gone.id}.")
+        said = plain(row.value or "")
+        if own or (row.slot == gone.slot and said and said == plain(gone.value or "")):
+            drop(connection, owner, row.id)
+            ids.append(row.id)
+            connection.execute(_FOLLOW, key(owner, id=row.id, by=row.superseded_by))
+    if gone.superseded_by is not None:
+        connection.execute(_FOLLOW, key(owner, id=gone.id, by=gone.superseded_by))
+    return ids
 
 
 def _hide_quotes(connection: Connection, owner: Owner, record: Record) -> None:

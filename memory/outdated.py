@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from memory.slots import FREE, SLOTS, written
 from memory.types import Recalled, Record
+from memory.withdrawals import plain
 
 # A date or an amount that was corrected may well be meant elsewhere.
 _TELLING = frozenset(SLOTS) - FREE - {"date", "amount", "product", "name"}
@@ -35,7 +37,9 @@ class Outdated:
         self._gone: list[tuple[Record, Record]] = []
         self._before: dict[str, list[Record]] = {}
         for old in superseded:
-            if (now := self._latest(old)) is not None:
+            now = self._latest(old)
+            # Of two that said the same one is history: nothing that it says is outdated.
+            if now is not None and plain(now.value or "") != plain(old.value or ""):
                 self._gone.append((old, now))
                 self._before.setdefault(now.id, []).append(old)
 
@@ -43,8 +47,11 @@ class Outdated:
         seen = {record.id}
         found: Record | None = record
         while found is not None and found.superseded_by is not None:
-            found = self._get(found.superseded_by)
-            if found is None or found.id in seen:
+            by = found.superseded_by
+            found = self._get(by)
+            if found is None:  # forgotten since: the old does not hold again for that
+                return replace(record, id=by, value=None, messages=(), superseded_by=None)
+            if found.id in seen:
                 return None
             seen.add(found.id)
         return found
@@ -59,7 +66,6 @@ class Outdated:
         for old, now in self._gone:
             if (
                 old.slot in _TELLING
-                and old.value != now.value
                 and not _shared(now, record)
                 and _says(record.text, old)
                 and not _says(record.text, now)
@@ -89,7 +95,6 @@ class Outdated:
         return "".join(
             f"; replaces {old.value} of {old.at:%Y-%m-%d}"
             for old in self._before.get(record.id, ())
-            if old.value != record.value
         )
 
 

@@ -27,6 +27,7 @@ from memory.database import Database
 from memory.transcript import COLUMNS, message_from
 from memory.types import Add, Change, Floats, Message, Record, Update
 from memory.updates import AGAIN, LATELY, settle
+from memory.withdrawals import Withdrawal
 
 _CONTEXT = 6  # messages before a batch, by which a writer understands it
 
@@ -240,12 +241,16 @@ class Records:
             apply(connection, owner, changes, corrected=False)
         return True
 
-    def apply(self, owner: Owner, changes: Iterable[Change]) -> None:
-        """Make changes that a person asked for; the next prompt is laid out without the old."""
+    def apply(self, owner: Owner, changes: Iterable[Change]) -> list[Withdrawal]:
+        """Make changes that a person asked for; the next prompt is laid out without the old.
+
+        Returns:
+            What each took along (see ``changes.apply``).
+        """
         with self._database.write() as connection:
             # Held from before the look: a digest about to commit is waited for, and undone too.
             customers.lock(connection, owner)
-            apply(connection, owner, list(changes), corrected=True)
+            return apply(connection, owner, list(changes), corrected=True)
 
     def correct(
         self,

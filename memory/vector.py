@@ -42,6 +42,7 @@ from memory.types import (
     check_name,
     check_text,
 )
+from memory.withdrawals import Withdrawal
 
 _DIGEST_BATCH = 64  # records embedded and stored at a time
 _WRITE_BATCH = 512  # messages turned into records at a time
@@ -209,6 +210,9 @@ class VectorMemory(StoredMemory):
             text: what is to be remembered.
             slot: what it is about, if it is a fact; then it has a ``value``.
             given: ``value``, ``pinned``, ``expires_at``.
+
+        Returns:
+            The record. Another current fact that says the same becomes history.
         """
         _check({"text": text, "slot": slot, **given})
         if (slot is None) != (given.get("value") is None):
@@ -218,19 +222,23 @@ class VectorMemory(StoredMemory):
             new_id(), text, (), "", "note", now(), slot=slot, source="person", **given
         )  # nobody said it in a conversation
         self.store.records.apply(self.scope.owner, [Add(record)])
-        return record
+        return self.store.records.get(self.scope.owner, record.id) or record
 
-    def delete(self, record_id: str) -> bool:
-        """Delete a record as a person says; False if there is none.
+    def delete(self, record_id: str) -> Withdrawal | None:
+        """Delete a record as a person says, with what it said before it was corrected.
 
-        What else says the same leaves prompts with it (see ``memory.withdrawals``).
+        What else says the same leaves prompts with it (see ``memory.withdrawals``). Another fact,
+        of which it had taken the place, stays history.
+
+        Returns:
+            What went with it; None if there is no such record.
         """
         self.write()
-        if self.store.records.get(self.scope.owner, record_id) is None:
-            return False
-        self.store.records.apply(self.scope.owner, [Forget(record_id)])
+        taken = self.store.records.apply(self.scope.owner, [Forget(record_id)])
+        if not taken:
+            return None
         self._scrub()
-        return True
+        return taken[0]
 
     def forget(self, policy: Policy | None = None, *, dry_run: bool = False) -> list[Forgotten]:
         """Forget what has expired or outlived a policy, the memory's own if none is given.

@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection, Row
@@ -38,7 +38,7 @@ _MESSAGES = text(
     f"SELECT seq, session, id, turn, text, at FROM messages {WHERE} AND forgotten = 0 ORDER BY seq"
 )
 _RECORDS = text(
-    "SELECT seq, session, text, messages, slot, value, source, at, valid_to FROM records "
+    "SELECT seq, id, session, text, messages, slot, value, source, at, valid_to FROM records "
     f"{WHERE} AND superseded_by IS NULL AND id <> :id ORDER BY seq"
 )
 _REWRITE = text(
@@ -59,14 +59,28 @@ def plain(said: str) -> str:
     return _MARKS.sub("", said.lower())
 
 
-def withdraw(connection: Connection, owner: Owner, old: Record, new: Record | None) -> None:
+class Withdrawal(NamedTuple):
+    """What a person's deletion or correction took along.
+
+    ``records`` are the ids of the records that are gone, ``shortened`` of those that keep what
+    else they say, and ``messages`` is how many messages leave prompts (the transcript keeps them).
+    """
+
+    records: list[str]
+    shortened: list[str]
+    messages: int
+
+
+def withdraw(connection: Connection, owner: Owner, old: Record, new: Record | None) -> Withdrawal:
     """Take what ``old`` said, and ``new`` does not say, out of every prompt to come.
 
     ``old`` is no current record any more; ``new`` is None when it was deleted.
     """
     withdrawn = _Withdrawn(old, new)
-    for message in withdrawn.find(connection.execute(_MESSAGES, key(owner)).all()):
+    hidden = withdrawn.find(connection.execute(_MESSAGES, key(owner)).all())
+    for message in hidden:
         hide_message(connection, owner, message.session, message.seq)
+    along = Withdrawal([], [], len(hidden))
     for row in connection.execute(_RECORDS, key(owner, id=new.id if new else "")).all():
         left = withdrawn.left(row)
         if row.source == "person" or left == (row.text, row.value):
@@ -74,14 +88,17 @@ def withdraw(connection: Connection, owner: Owner, old: Record, new: Record | No
         connection.execute(_DELETE_VECTOR, key(owner, seq=row.seq))
         if left is None:
             connection.execute(_DELETE, key(owner, seq=row.seq))
+            along.records.append(row.id)
             continue
         said, value = left
+        along.shortened.append(row.id)
         seq, _ = customers.allocate(connection, owner, 1)  # a new number is embedded again
         connection.execute(
             _REWRITE,
             key(owner, old=row.seq, seq=seq, text=said, terms=" ".join(terms(said)), value=value,
                 due=withdrawn.due(row)),
         )  # fmt: skip
+    return along
 
 
 class _Withdrawn:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, status
 from app.dependencies import ChainDep, CustomerDep, StoreDep, check_known, named
 from app.problems import NO_CUSTOMER, Problem
 from app.schemas import (
-    Deleted,
+    DeletedMemory,
     ForgetRequest,
     ForgetResponse,
     ForgottenItem,
@@ -89,11 +89,19 @@ def change_memory(
 
 
 @router.delete("/memories/{memory}")
-def delete_memory(customer: CustomerDep, memory: MemoryDep, chain: ChainDep) -> Deleted:
-    """Forget a memory, with all that says the same: no later prompt shows it."""
-    if not chain.memory(Scope(customer=customer)).vector.delete(memory):
+def delete_memory(customer: CustomerDep, memory: MemoryDep, chain: ChainDep) -> DeletedMemory:
+    """Forget a memory, with all that says the same: no later prompt shows it.
+
+    What it said before it was corrected goes too; a memory of its own that it had taken the
+    place of stays history. The answer names what went.
+    """
+    taken = chain.memory(Scope(customer=customer)).vector.delete(memory)
+    if taken is None:
         raise _no_memory(customer, memory)
-    return Deleted(deleted={"records": 1})
+    return DeletedMemory(
+        deleted={"records": len(taken.records)}, memories=taken.records,
+        shortened=taken.shortened, messages=taken.messages,
+    )  # fmt: skip
 
 
 @router.post("/forget", responses=NO_CUSTOMER)

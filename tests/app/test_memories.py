@@ -52,8 +52,14 @@ def test_a_correction_is_in_the_very_next_prompt(service: Running) -> None:
 def test_a_deleted_memory_is_in_no_prompt(service: Running) -> None:
     """Once; the second time there is no such memory."""
     service.chat("My order number is 4417-XZ", session="monday")
-    path = f"{MEMORIES}/{_settled(service, 'My order number is 4417-XZ')}"
-    assert service.client.delete(path).json() == {"deleted": {"records": 1}}
+    said = _settled(service, "My order number is 4417-XZ")
+    path = f"{MEMORIES}/{said}"
+    before = {m["id"] for m in service.client.get(MEMORIES).json()["memories"]}
+    taken = service.client.delete(path).json()
+    left = {m["id"] for m in service.client.get(MEMORIES).json()["memories"]}
+    assert (set(taken["memories"]), taken["memories"][0]) == (before - left, said)
+    assert taken["deleted"] == {"records": len(before - left)} == {"records": 3}
+    assert (taken["shortened"], taken["messages"]) == ([], 2)
     assert "4417" not in prompt(service)
     for method in ("DELETE", "GET"):
         answer = service.client.request(method, path)
@@ -85,6 +91,46 @@ def test_a_memory_by_hand_is_recalled_corrected_and_shown(service: Running) -> N
     assert fact["replaced"]["value"] == "4417-XZ"
     assert (card["mood"], card["sessions"], card["last_session"]) == (None, 0, None)
     assert service.client.get("/v1/customers/nobody/card").status_code == 404
+
+
+def test_a_row_of_history_is_read_and_deleted_by_its_id(service: Running) -> None:
+    """Each value that a fact has had is one memory, with an address."""
+    body = {"text": "Order number: 4417-XZ", "slot": "order_number", "value": "4417-XZ"}
+    path = f"{MEMORIES}/{service.client.post(MEMORIES, json=body).json()['id']}"
+    for value in ("5518-XZ", "6619-XZ"):
+        service.client.put(path, json={"value": value}).raise_for_status()
+
+    def listed() -> list[dict[str, Any]]:
+        found = service.client.get(MEMORIES, params={"history": "true"}).json()["memories"]
+        return list(found)
+
+    now, *before = listed()
+    assert [m["value"] for m in (now, *before)] == ["6619-XZ", "5518-XZ", "4417-XZ"]
+    for memory in before:
+        one = f"{MEMORIES}/{memory['id']}"
+        assert service.client.get(one).json() == memory
+        refused = service.client.put(one, json={"value": "7"})
+        assert (refused.status_code, now["id"] in refused.json()["detail"]) == (422, True)
+        assert service.client.delete(one).json()["memories"] == [memory["id"]]
+        assert service.client.get(one).status_code == 404
+    assert listed() == [now]
+
+
+def test_a_value_that_another_fact_has_makes_one_of_them(service: Running) -> None:
+    """By PUT and by POST; the other is in the history."""
+    order = {"slot": "order_number"}
+    facts = [
+        service.client.post(MEMORIES, json={**order, "text": value, "value": value}).json()
+        for value in ("4417-XZ", "5518-XZ", "5518-XZ")
+    ]
+    current = service.client.get(MEMORIES, params=order).json()["memories"]
+    assert [m["id"] for m in current] == [facts[2]["id"], facts[0]["id"]]
+    path = f"{MEMORIES}/{facts[0]['id']}"
+    assert service.client.put(path, json={"value": "5518-XZ"}).status_code == 200
+    (one,) = service.client.get(MEMORIES, params=order).json()["memories"]
+    assert (one["id"], one["value"]) == (facts[0]["id"], "5518-XZ")
+    kept = service.client.get(MEMORIES, params={**order, "history": "true"}).json()["memories"]
+    assert {m["id"] for m in kept} > {fact["id"] for fact in facts}
 
 
 @pytest.mark.parametrize(

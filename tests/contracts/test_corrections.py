@@ -391,6 +391,129 @@ def test_a_corrected_record_keeps_its_id_and_a_fact_its_history(
     assert memory.vector.correct(before.id, value="B-2002") is None
 
 
+def two_orders(store: MemoryStore, encoder: WordEncoder) -> ConversationMemory:
+    """Two orders of one customer, the second with a pin."""
+    memory = conversation(store, encoder)
+    memory.save_context({"input": "My order number is A-1001."}, {"output": "Noted."})
+    memory.save_context({"input": "And my order B-2002 has no lamp."}, {"output": "I see."})
+    memory.digest()
+    second = next(r for r in facts(store) if r.value == "b-2002")
+    memory.vector.correct(second.id, pinned=True)
+    return memory
+
+
+@pytest.mark.parametrize("way", ["correct", "text", "add"])
+def test_two_facts_that_say_the_same_become_one(
+    store: MemoryStore, encoder: WordEncoder, way: str
+) -> None:
+    """A value that another current fact has already: that one is history, with its pin taken on,
+    and what it was taken from is outdated by nothing. Deleting the one takes the other along.
+    """
+    memory = two_orders(store, encoder)
+    first, second = sorted(facts(store), key=lambda r: r.at)
+    if way == "add":
+        memory.vector.remember("order_number: B-2002", slot="order_number", value="B-2002")
+    else:
+        given = {"value": "B-2002"} if way == "correct" else {"text": "order_number: B-2002"}
+        memory.vector.correct(first.id, **given)
+    for _ in range(2):
+        (one,) = (r for r in facts(store) if r.value == "B-2002")
+        assert (one.source, one.pinned) == ("person", True)
+        assert len(facts(store)) == (2 if way == "add" else 1)
+        was = store.records.get(NOW.owner, second.id)
+        assert was is not None
+        assert (was.superseded_by, was.value, was.pinned) == (one.id, "b-2002", False)
+        assert was.messages == second.messages
+        found = {r.text: r.why for r in memory.recall("order B-2002 lamp")}
+        assert "outdated" not in found["And my order B-2002 has no lamp."]
+        assert shown(memory, "What lamp?").lower().count("b-2002") >= 2
+        card = memory.card()
+        assert card is not None
+        (on_it,) = (f for f in card.facts if f.value == "B-2002")
+        before = on_it.replaced and on_it.replaced.value
+        assert before == (None if way == "add" else "a-1001")
+        memory.digest()
+    taken = memory.vector.delete(one.id)
+    assert taken is not None
+    assert second.id in taken.records
+    assert store.records.get(NOW.owner, second.id) is None
+    assert "2002" not in shown(memory, "What lamp?")
+
+
+def test_a_deletion_takes_what_says_the_same_and_names_it(
+    store: MemoryStore, encoder: WordEncoder
+) -> None:
+    """The fact, what it said before it was corrected, what quotes it. Another fact, of which it
+    had taken the place, stays as history, and what said that one does not hold again.
+    """
+    memory = conversation(store, encoder, update=newest_fact)
+    memory.save_context({"input": "My order number is A-1001."}, {"output": "Noted."})
+    memory.save_context({"input": "My order number is B-2002. No lamp."}, {"output": "B-2002?"})
+    memory.save_context({"input": "B-2002 is late!"}, {"output": "I see."})
+    memory.digest()
+    assert "A-1001" not in str(memory.recall("order A-1001", 500)[0])
+    order, before = fact(store), history(store)[-1]
+    memory.vector.correct(order.id, value="C-3003")
+    memory.vector.correct(order.id, value="D-4004")
+    memory.save_context({"input": "Is D-4004 late? It is green."}, {"output": "No."})
+    memory.digest()
+    everything = {r.id: r for r in store.records.newest(NOW.owner, 99, history=True)}
+    taken = memory.vector.delete(order.id)
+    assert taken is not None
+    left = {r.id: r for r in store.records.newest(NOW.owner, 99, history=True)}
+    assert set(taken.records) == everything.keys() - left.keys()
+    assert [everything[name].value for name in taken.records if everything[name].slot] == [
+        "D-4004", "b-2002", "C-3003", "D-4004 is late",
+    ]  # fmt: skip
+    assert taken.messages == 1
+    assert [everything[name].text for name in taken.shortened] == ["Is D-4004 late? It is green."]
+    assert [left[name].text for name in taken.shortened] == ["It is green."]
+    assert left[before.id] == everything[before.id], "another fact's row, not one letter changed"
+    assert left[before.id].value == "a-1001"
+    for _ in range(2):
+        given = shown(memory)
+        assert not [value for value in ("D-4004", "C-3003", "2002") if value in given]
+        recalled = shown(conversation(store, encoder, Scope("ada", "new"), update=newest_fact))
+        assert "A-1001" not in recalled, "it was taken back, and that stays so"
+        memory.digest()
+    assert memory.vector.delete(before.id) is not None
+    assert history(store) == []
+
+
+def test_each_row_of_history_has_an_id_of_its_own(memory: ConversationMemory) -> None:
+    """By it each is read and deleted, and the others stay; one that held between two others
+    leaves them their order.
+    """
+    store, order = memory.store, fact(memory.store)
+    for value in ("B-2002", "C-3003", "D-4004"):
+        memory.vector.correct(order.id, value=value)
+    held = history(store)
+    assert [r.value for r in held] == ["C-3003", "B-2002", "a-1001"]
+    assert len({r.id for r in held} | {order.id}) == 4
+    assert [store.records.get(NOW.owner, r.id) for r in held] == held
+    assert memory.vector.delete(held[1].id) == ([held[1].id], [], 0)
+    assert history(store) == [held[0], held[2]]
+    assert fact(store).value == "D-4004"
+
+
+def test_what_held_between_leaves_the_others_their_order(
+    store: MemoryStore, encoder: WordEncoder
+) -> None:
+    """Deleted, a fact that had replaced one and was replaced itself leaves the first replaced by
+    the last.
+    """
+    memory = conversation(store, encoder, update=newest_fact)
+    for value in ("A-1001", "B-2002", "C-3003"):
+        memory.save_context({"input": f"My order number is {value}."}, {"output": "Noted."})
+    memory.digest()
+    between, first = history(store)
+    assert first.superseded_by == between.id
+    assert memory.vector.delete(between.id)
+    (left,) = history(store)
+    assert (left.id, left.superseded_by) == (first.id, fact(store).id)
+    assert fact(store).value == "c-3003"
+
+
 def test_pins_and_times_take_nothing_along(memory: ConversationMemory) -> None:
     """Pinning, and setting or taking back an expiry, leave every prompt as it was."""
     before, shown_before = rows(memory.store)["messages"], shown(memory)
