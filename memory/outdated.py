@@ -73,6 +73,10 @@ class Outdated:
                 return now
         return None
 
+    def replaces(self, fact: Record) -> bool:
+        """Whether a fact has taken another's place, or a person has put it right."""
+        return fact.source == "person" or fact.id in self._before
+
     def explained(self, found: Sequence[Recalled], *, keep: bool = True) -> list[Recalled]:
         """What was recalled, with what each replaces; what is outdated last, or left out."""
         if not self._gone:

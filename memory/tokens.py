@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 from collections.abc import Mapping
 from importlib.resources import files
@@ -18,8 +19,15 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+# What the tokenizer's model sees of ASCII text: GPT-2's pattern, between the digits.
+_PIECES = re.compile(r"'(?:[stmd]|re|ve|ll)| ?[A-Za-z]+| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+", re.ASCII)
+_DIGIT = re.compile(r"[0-9]")
+
 _lock = Lock()
-_known: dict[int, int] = {}  # by the hash of the text: nothing that was said is kept here
+# Counts by the hashes of texts, and of the pieces that they are made of: nothing that was said
+# is kept here.
+_known: dict[int, int] = {}
+_pieces: dict[int, int] = {}
 _MOST_KNOWN = 8192
 _tokenizer: Tokenizer | None = None
 
@@ -32,7 +40,25 @@ def count_tokens(text: str) -> int:
         if len(_known) >= _MOST_KNOWN:
             _known.clear()
         # What is recalled is counted several times in a turn, and again in later ones.
-        count = _known[key] = _count(text)
+        count = _known[key] = _by_pieces(text) if text.isascii() else _count(text)
+    return count
+
+
+def _by_pieces(text: str) -> int:
+    """The same as ``_count``, several times faster where words have been met before."""
+    if "<|" in text:  # may be a token of its own
+        return _count(text)
+    between = _DIGIT.split(text)
+    count = len(between) - 1  # each digit is a token
+    for part in between:
+        for piece in _PIECES.findall(part):
+            key = hash(piece)
+            tokens = _pieces.get(key)
+            if tokens is None:
+                if len(_pieces) >= _MOST_KNOWN:
+                    _pieces.clear()
+                tokens = _pieces[key] = _count(piece)
+            count += tokens
     return count
 
 

@@ -102,17 +102,18 @@ def said_again(old: Record, new: Record) -> bool:
     return (
         (old.session, old.role) == (new.session, new.role)
         and abs(new.at - old.at) <= AGAIN
-        and len((said := _letters(new.text)).encode()) >= _TELLING
-        and said == _letters(old.text)
+        and len((said := letters(new.text)).encode()) >= _TELLING
+        and said == letters(old.text)
     )
 
 
 def _kind(record: Record) -> tuple[str, ...]:
     """What a record has in common with those that it may have something to do with."""
-    return (record.slot,) if record.slot is not None else (record.session, _letters(record.text))
+    return (record.slot,) if record.slot is not None else (record.session, letters(record.text))
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
+    """A text's letters and digits alone, in small letters."""
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
 
 

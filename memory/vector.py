@@ -20,6 +20,7 @@ from memory.base import StoredMemory
 from memory.cache import IndexCache
 from memory.clock import now, to_stamp
 from memory.database import new_id
+from memory.echoes import without_echoes
 from memory.embeddings import Encoder, adapt, embedded, trust
 from memory.errors import InvalidInput
 from memory.forgetting import Forgotten, Policy
@@ -148,7 +149,9 @@ class VectorMemory(StoredMemory):
             missing = len(index.without_vector())
             asked = Query(query, vector, at, trust(self.encoder, query), limit, explain)
             found = self._strategy(asked, view)
-            found = Outdated(index.superseded_facts(), index.get).explained(found, keep=outdated)
+            no_longer = Outdated(index.superseded_facts(), index.get)
+            found = without_echoes(found, index.get, no_longer)
+            found = no_longer.explained(found, keep=outdated)
         if missing:
             partial_search = f"; {missing} newer records searched by words only"
             found = [r.because(r.why + partial_search) for r in found]

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from langchain_openai import ChatOpenAI
 
 from app.llm import open_llm
 from app.llm.embedded import model_path
+from memory import tokens
 from memory.tokens import count_tokens, main
 
 TEXTS = [
@@ -93,3 +96,21 @@ def test_counting_a_message_takes_less_than_a_tenth_of_a_millisecond() -> None:
         count_tokens(text)
         fastest = min(fastest, time.perf_counter() - began)
     assert fastest < 100e-6
+
+
+ascii_text = st.text(st.characters(max_codepoint=127), max_size=60)
+pieces = st.lists(
+    st.sampled_from(
+        ["don't", " we'll", "'S", "  ", "\n", "\t", " \n ", "a", " AB-1000", "12.50", "it's ", "!?",
+         "<|", "<|im_start|>", "|>", "_x", "\x1c", "\x0b", "\x00", "user@example.org", " 5 "]
+    ),
+    max_size=12,
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.one_of(ascii_text, pieces))
+def test_counting_by_pieces_is_counting(text: str) -> None:
+    """Whatever the ASCII text, pieces known or not, it is the tokenizer's own count."""
+    assert tokens._by_pieces(text) == tokens._count(text)
+    assert tokens._by_pieces(text) == tokens._count(text)

@@ -174,7 +174,7 @@ def test_a_fact_that_quotes_what_was_corrected_is_outdated(make: Make) -> None:
         prompt = text_of(later.prompt("Which order is missing a part, and what is broken?"))
         assert "88123" not in prompt
         assert "88124" in prompt
-        assert "Problem: The lamp is broken too." in prompt
+        assert "The lamp is broken too." in prompt
         card = memory.card()
         assert card is not None
         assert card.problem is not None
