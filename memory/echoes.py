@@ -56,8 +56,6 @@ def _stands_in(text: str, fact: Record) -> bool:
     """Whether a message has a fact's value as it stands there."""
     if fact.value is None or fact.valid_to is not None:  # what is over, and when something is due
         return False
-    if fact.pinned or fact.expires_at is not None:  # a person has had it in hand
-        return False
     if fact.slot == "date":
         day = fact.value.rpartition("-")[2].lstrip("0")
         return bool(re.search(rf"(?<!\d)0?{re.escape(day)}(?!\d)", text))

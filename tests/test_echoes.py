@@ -64,8 +64,6 @@ def test_what_a_fact_adds_keeps_it() -> None:
     assert ids(phone, message(1, "Ring me on 030 1234567")) == [phone.id, "v1"]
     promise = fact(1, "promise", "We will ring you", valid_to=AT)
     assert ids(promise, message(1, "We will ring you")) == [promise.id, "v1"]
-    pinned = fact(1, "order_number", "AB-1000", pinned=True)
-    assert ids(pinned, message(1, "Order AB-1000")) == [pinned.id, "v1"]
     amount = fact(1, "amount", "12.50 EUR")
     assert ids(amount, message(1, "It was €12.50")) == ["v1"]
 

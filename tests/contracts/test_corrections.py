@@ -530,11 +530,20 @@ def test_pins_and_times_take_nothing_along(memory: ConversationMemory) -> None:
 
 def test_an_expiry_by_hand_ends_it(memory: ConversationMemory) -> None:
     """When the time has come the record is not recalled, with nobody sweeping."""
-    ends = datetime.now(UTC) + timedelta(seconds=0.3)
-    memory.vector.correct(fact(memory.store).id, expires_at=ends)
-    assert "order_number" in [r.text.split(":")[0] for r in memory.recall("order_number")]
+    ended = fact(memory.store)
+
+    def in_sight() -> bool:
+        with memory.vector.index() as index:
+            return index.get(ended.id) is not None and bool(
+                index.view(datetime.now(UTC)).allowed()[index.position(ended.id)]
+            )
+
+    memory.vector.correct(ended.id, expires_at=datetime.now(UTC) + timedelta(seconds=0.3))
+    assert in_sight()
     time.sleep(0.31)
-    assert "order_number" not in [r.text.split(":")[0] for r in memory.recall("order_number")]
+    assert not in_sight()
+    memory.prompt("order_number")
+    assert memory.store.records.get(NOW.owner, ended.id) is None
 
 
 @pytest.mark.parametrize(
