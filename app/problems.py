@@ -19,6 +19,7 @@ from memory import (
     StoreError,
     StoreUnavailable,
     TurnConflict,
+    TurnPassed,
 )
 
 _logger = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ def problem_of(error: BaseException) -> Problem:
             return Problem(409, "session-busy", "Session busy", str(error), Retry_After=wait)
         case TurnConflict():
             return Problem(409, "key-conflict", "Idempotency key used before", str(error))
+        case TurnPassed():
+            return Problem(409, "turn-passed", "Conversation has gone on", str(error))
         case InvalidInput():
             return Problem(422, "invalid-input", "Invalid input", str(error))
         case StoreUnavailable():
@@ -81,7 +84,8 @@ def problem_of(error: BaseException) -> Problem:
 
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem document."""
-    for kind in (InvalidInput, SessionBusy, TurnConflict, StoreError, Exception, Problem):
+    kinds = (InvalidInput, SessionBusy, TurnConflict, TurnPassed, StoreError, Exception, Problem)
+    for kind in kinds:
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(StarletteHTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _validation)

@@ -48,7 +48,9 @@ class ChatRequest(_Request):
     message: Text = Field(min_length=1, examples=["Where is my order 4417-XZ?"])
     stream: Truth = False
     idempotency_key: Name | None = Field(
-        None, description="the same key with the same message never makes a second turn"
+        None,
+        description="the same key with the same message never makes a second turn: an answered "
+        "one comes again, one that broke off is answered, unless the session has gone on since",
     )
 
 

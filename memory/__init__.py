@@ -14,6 +14,7 @@ from memory.errors import (
     StoreError,
     StoreUnavailable,
     TurnConflict,
+    TurnPassed,
     WeightsMissing,
 )
 from memory.fact_model import facts_by_model
@@ -91,6 +92,7 @@ __all__ = [
     "Supersede",
     "Turn",
     "TurnConflict",
+    "TurnPassed",
     "Update",
     "VectorMemory",
     "WeightsMissing",

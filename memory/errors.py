@@ -9,7 +9,8 @@ MemoryServiceError
 ├── EmbeddingMismatch              the store was embedded by another model
 ├── WeightsMissing                 model weights are not on this machine, or damaged
 ├── SessionBusy                    another turn of this session is being answered
-└── TurnConflict                   an idempotency key was used for another message
+├── TurnConflict                   an idempotency key was used for another message
+└── TurnPassed                     a broken turn's session has gone on: it is not answered any more
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ class SessionBusy(MemoryServiceError):
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after  # seconds
+
+
+class TurnPassed(MemoryServiceError):
+    """A turn that broke off cannot be answered any more: its session has gone on."""
 
 
 class TurnConflict(MemoryServiceError):

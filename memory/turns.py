@@ -21,7 +21,7 @@ from memory import customers
 from memory.clock import now, to_stamp
 from memory.customers import WHERE, Owner, key
 from memory.database import Database, new_id, run
-from memory.errors import SessionBusy, TurnConflict
+from memory.errors import SessionBusy, TurnConflict, TurnPassed
 from memory.summaries import hide_message
 from memory.transcript import COLUMNS, dump, insert_messages, message_from
 from memory.types import Message, Scope, Turn, check_name, check_text
@@ -39,6 +39,10 @@ _TURN = (
 _BY_KEY = text(f"{_TURN} AND key = :key")
 _BY_ID = text(f"{_TURN} AND id = :id")
 _RERUN = text(f"UPDATE turns SET status = 'running', answer = NULL {WHERE} AND id = :id")
+_LATER = text(
+    f"SELECT 1 FROM messages {WHERE} AND session = :session AND seq > :question "
+    "AND (turn IS NULL OR turn <> :id) LIMIT 1"
+)
 _CUT_OFF = text(f"UPDATE turns SET status = :status, answer = :answer {WHERE} AND id = :id")
 _DEAD = text(
     "SELECT tenant, customer, session FROM sessions "
@@ -98,11 +102,13 @@ class Turns:
         """Commit a customer's message and hold its session until ``finish``.
 
         With an idempotency key that was used before, for the same message, the turn it named
-        comes back: ``complete`` as it is, any other as ``running`` again.
+        comes back: ``complete`` as it is, any other as ``running`` again, as long as nothing else
+        was said in the session since: an answer stands after its question, or not at all.
 
         Raises:
             SessionBusy: another turn of this session, or this very one, is being answered.
             TurnConflict: the key came with another message before.
+            TurnPassed: the turn it named broke off, and the session has gone on.
         """
         check_text(question.text)
         if idempotency_key is not None:
@@ -114,6 +120,8 @@ class Turns:
             known = _by_key(connection, scope.owner, idempotency_key, body)
             if known is not None and known.status == "complete":
                 return known
+            if known is not None:
+                _check_last(connection, scope, known)
             if _take_over(connection, scope):
                 # A dead turn's answer has its number now, and the question comes after it.
                 first, _ = customers.allocate(connection, scope.owner, 1)
@@ -252,6 +260,17 @@ def _by_key(
         )
         raise TurnConflict(msg)
     return _turn(connection, owner, row)
+
+
+def _check_last(connection: Connection, scope: Scope, turn: Turn) -> None:
+    """Raise TurnPassed if something else was said in the session after a turn."""
+    after = key(scope.owner, session=scope.session, question=turn.question.seq, id=turn.id)
+    if connection.execute(_LATER, after).first() is not None:
+        msg = (
+            "this message was stored, but its answer broke off, and the conversation has gone on "
+            "since: to have it answered now, send it again with a new idempotency key"
+        )
+        raise TurnPassed(msg)
 
 
 def _rerun(connection: Connection, owner: Owner, turn: Turn) -> Turn:

@@ -110,8 +110,8 @@ class SupportChain:
         When the consumer goes away the model is stopped, and what was said so far is kept.
 
         Raises:
-            SessionBusy, TurnConflict, InvalidInput, StoreError: before the turn has begun;
-                then nothing was stored.
+            SessionBusy, TurnConflict, TurnPassed, InvalidInput, StoreError: before the turn has
+                begun; then nothing was stored.
         """
         memory = self.memory(scope)
         await run_sync(memory.check, text)

@@ -59,8 +59,8 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
             }
         },
     },
-    409: {"description": "Another turn of the session is under way, or the idempotency key was "
-          "used for another message."},
+    409: {"description": "Another turn of the session is under way, the idempotency key was used "
+          "for another message, or its turn broke off and the session has gone on since."},
     410: {"description": "The session was deleted while its turn was answered."},
     502: {"description": "The model failed or answered nothing; the message is kept."},
     504: {"description": "The model did not answer in time; the message is kept."},

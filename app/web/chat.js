@@ -57,8 +57,8 @@ function takeKey() {
 const draft = (place, value) => kept("sessionStorage", `draft ${place}`, value);
 
 // ---- calls
-const problem = (title, detail = "", status = 0) =>
-  Object.assign(new Error(title), { detail, status });
+const problem = (title, detail = "", status = 0, type = "") =>
+  Object.assign(new Error(title), { detail, status, type });
 
 async function call(method, path, body, signal) {
   const headers = { Authorization: `Bearer ${key}`, "Content-Type": "application/json" };
@@ -69,9 +69,10 @@ async function call(method, path, body, signal) {
   if (response.ok) return response;
   if (response.status === 401) askForKey("This key was not accepted.");
   const said = await response.json().catch(() => ({}));
-  const { title = `Error ${response.status}`, detail = "" } = said;
+  const { title = `Error ${response.status}`, detail = "", type } = said;
   const wait = response.headers.get("Retry-After");
-  throw problem(title, wait ? `${detail} Try again in ${wait}\u00a0s.` : detail, response.status);
+  const told = wait ? `${detail} Try again in ${wait}\u00a0s.` : detail;
+  throw problem(title, told, response.status, type);
 }
 
 const read = async (path) => (await call("GET", path)).json();
@@ -286,13 +287,22 @@ async function ask(turn) {
   const failed = await answer(turn, stopping.signal).catch((error) => error);
   const stopped = failed && stopping.signal.aborted;
   if (stopped) following(() => turn.settle("stopped"));
-  else if (failed) following(() => turn.fail(failed, () => ask(turn)));
+  else if (failed) following(() => turn.fail(failed, () => askAgain(turn)));
   else byId("announcer").textContent = `Assistant: ${turn.reply}`;
   if (!turn.stored && place === here()) field.value ||= turn.text;
   live.delete(place);
   show(stopped ? "Stopped. What was said so far is kept." : "");
   if (place === here()) look(turn);
   if (turn.stored) refreshSessions();
+}
+
+/* Where the answer will stand: after what was said meanwhile. */
+function askAgain(turn) {
+  if (turn.element.nextElementSibling) {
+    byId("turns").append(turn.element);
+    field.focus(); // what is moved loses it
+  }
+  ask(turn);
 }
 
 /* What the model is about to be given. Asked for before the turn, since the turn changes it. */
@@ -302,9 +312,16 @@ async function layOut({ customer, session, text }, signal) {
 
 async function answer(turn, signal) {
   turn.given ??= await layOut(turn, signal).catch(() => null); // a chat must not fail for it
-  const { customer, session, text: message, key: idempotency_key } = turn;
-  const body = { customer, session, message, stream: true, idempotency_key };
-  const response = await call("POST", "/v1/chat", body, signal);
+  const { customer, session, text: message } = turn;
+  const send = () => {
+    const body = { customer, session, message, stream: true, idempotency_key: turn.key };
+    return call("POST", "/v1/chat", body, signal);
+  };
+  const response = await send().catch((error) => {
+    if (error.type !== "urn:problem:turn-passed") throw error;
+    turn.element.dataset.key = turn.key = newKey(); // it is a message of its own, said now
+    return send();
+  });
   turn.stored = true;
   draft(placeOf(turn), null);
   refreshSessions();

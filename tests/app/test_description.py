@@ -159,7 +159,9 @@ def test_a_model_that_fails_is_as_described(
 def test_turns_in_each_others_way_are_as_described(
     run_service: Callable[..., Running], double: OpenAIDouble
 ) -> None:
-    """Busy, deleted meanwhile, and a key that was used for something else."""
+    """Busy, deleted meanwhile, a key that was used for something else, and a turn that broke off
+    before others.
+    """
     service = run_service(llm=double.url, busy_wait=0)
     double.reply, double.delay = "one two three four five six", 0.4
     document = described(service)
@@ -174,8 +176,15 @@ def test_turns_in_each_others_way_are_as_described(
     double.delay = 0
     service.chat("one", idempotency_key="k")
     conflict = service.chat("two", idempotency_key="k")
-    assert [a.status_code for a in (busy, *answers, conflict)] == [409, 410, 409]
-    for answer in (busy, *answers, conflict):
+    double.mode = "empty"
+    service.chat("three", idempotency_key="k3")
+    double.mode = "ok"
+    service.chat("four")
+    passed = service.chat("three", idempotency_key="k3")
+    assert passed.json()["type"] == "urn:problem:turn-passed"
+    assert "new idempotency key" in passed.json()["detail"]
+    assert [a.status_code for a in (busy, *answers, conflict, passed)] == [409, 410, 409, 409]
+    for answer in (busy, *answers, conflict, passed):
         check(document, "post", "/v1/chat", answer)
 
 

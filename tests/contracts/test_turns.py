@@ -8,6 +8,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from memory import (
     ConversationMemory,
@@ -17,6 +18,7 @@ from memory import (
     SessionBusy,
     Turn,
     TurnConflict,
+    TurnPassed,
     open_store,
 )
 from memory.turns import LEASE_SECONDS
@@ -318,16 +320,70 @@ def test_a_broken_turn_is_asked_again(
 def test_a_dead_turn_is_asked_again(
     memory: ConversationMemory, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A retry after the process died runs the stored message; later turns change nothing there."""
+    """A retry after the process died runs the stored message; what is said in other sessions
+    changes nothing there.
+    """
     with monkeypatch.context() as patch:
         patch.setattr("memory.turns.LEASE_SECONDS", 0.0)
         dead = memory.start("one", "k1")
-    other = memory.start("two")
-    memory.finish(other, "second", "complete")
+        memory.renew(dead, "fir")
+    conversation(store, memory.embeddings, Scope("ada", "s2")).start("two")  # type: ignore[arg-type]
     again = memory.start("one", "k1")
     assert (again.id, again.status) == (dead.id, "running")
     assert memory.finish(again, "first", "complete") is not None
-    assert len(said(store)) == 4
+    assert prompt(memory)[:2] == [("human", "one"), ("ai", "first")]
+
+
+LATER = {
+    "answered": lambda m: m.finish(m.start("two"), "second", "complete"),
+    "failed": lambda m: m.finish(m.start("two"), "", "failed"),
+    "under way": lambda m: m.start("two"),
+    "imported": lambda m: m.add_messages([HumanMessage("two")]),
+    "saved": lambda m: m.save_context({"input": "two"}, {"output": "second"}),
+}
+
+
+@pytest.mark.parametrize("later", LATER)
+@pytest.mark.parametrize("so_far", ["", "On its"])
+def test_a_dead_turn_is_not_answered_out_of_order(
+    memory: ConversationMemory, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, later: str,
+    so_far: str,
+) -> None:  # fmt: skip
+    """After anything else was said in its session a retry is told so, however often it comes; it
+    changes nothing, and the same message with a new key is answered, at the end.
+    """
+    with monkeypatch.context() as patch:
+        patch.setattr("memory.turns.LEASE_SECONDS", 0.0)
+        dead = memory.start("one", "k1")
+        memory.renew(dead, so_far)
+        LATER[later](memory)
+    before = said(store)
+    for _ in range(2):
+        with pytest.raises(TurnPassed, match="send it again with a new idempotency key"):
+            memory.start("one", "k1")
+        assert said(store) == before
+    memory.finish(memory.start("one", "k2"), "first", "complete")
+    spoken = said(store)
+    assert spoken[-2:] == [("human", "one"), ("ai", "first")]
+    assert [text for _, text in spoken].count("one") == 2
+    found = store.turns.get(ADA, dead.id)
+    assert found is not None
+    assert found.status == ("stopped" if so_far else "failed")
+    assert found.answer is None or found.answer.text == so_far
+
+
+def test_a_broken_turn_is_not_answered_out_of_order(
+    memory: ConversationMemory, store: MemoryStore
+) -> None:
+    """The same for one that its process has ended as failed or stopped; an answered one comes
+    again as ever.
+    """
+    memory.finish(memory.start("one", "k1"), "On its", "stopped")
+    done = memory.finish(memory.start("two", "k2"), "second", "complete", usage={"n": 1})
+    memory.start("three", "k3")
+    with pytest.raises(TurnPassed):
+        memory.start("one", "k1")
+    assert memory.start("two", "k2") == done
 
 
 def test_a_key_used_for_another_message_is_a_conflict(

@@ -285,6 +285,34 @@ def test_a_failed_answer_is_asked_for_again_under_its_key(
     ]
 
 
+def test_a_failed_answer_comes_after_what_was_said_meanwhile(
+    visit: OpenVisit, model: Model, api: httpx.Client
+) -> None:
+    """Asked for again when the conversation has gone on, the message is said again, at the end,
+    on the page as in what is stored.
+    """
+    one = visit()
+    page = one.open("belated")
+    model.broken = True
+    one.say("Where is my parcel?", status="failed")
+    model.broken = False
+    one.say("Is the shop open?")
+    first, model.reply = model.reply, "It is on its way."
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".turn [data-part=answer] .text").last).to_have_text(model.reply)
+    expect(page.get_by_label("Message", exact=True)).to_be_focused()
+    shown = page.locator(".turn [data-part=question] .text")
+    expect(shown).to_have_text(["Is the shop open?", "Where is my parcel?"])
+    expect(page.locator(".turn [role=alert]:visible")).to_have_count(0)
+    said = stored(
+        api, "belated", page.evaluate("JSON.parse(sessionStorage['memory.place']).session")
+    )
+    assert [message["text"].strip() for message in said] == [
+        "Where is my parcel?", "Is the shop open?", first,
+        "Where is my parcel?", model.reply,
+    ]  # fmt: skip
+
+
 def test_a_message_that_was_not_sent_stays_in_the_field(
     visit: OpenVisit, model: Model, api: httpx.Client
 ) -> None:
