@@ -21,6 +21,7 @@ from memory.outdated import Outdated
 from memory.slots import SLOTS
 from memory.store import MemoryStore
 from memory.summary import SummaryMemory
+from memory.transcript import dump
 from memory.types import CountTokens, Scope
 from memory.withdrawals import pattern, plain
 
@@ -42,9 +43,13 @@ _REPLACED = text(
     "AND superseded_by IN :ids AND value IS NOT NULL ORDER BY valid_to"
 ).bindparams(sa.bindparam("ids", expanding=True))
 _SOURCES = text(
-    f"SELECT id, session, role, text, at FROM messages {WHERE} AND session = :session "
-    "AND id IN :ids AND forgotten = 0"
+    f"SELECT id, session, role, text, at, forgotten FROM messages {WHERE} AND session = :session "
+    "AND id IN :ids"
 ).bindparams(sa.bindparam("ids", expanding=True))
+_LEFT = text(
+    f"SELECT messages, text FROM records {WHERE} AND session = :session AND slot IS NULL "
+    "AND superseded_by IS NULL AND messages IN :messages"
+).bindparams(sa.bindparam("messages", expanding=True))
 _SESSIONS = text(
     f"SELECT session, at AS last FROM messages {WHERE} AND seq IN "
     f"(SELECT max(seq) FROM messages {WHERE} GROUP BY session) ORDER BY at DESC, seq DESC"
@@ -53,7 +58,11 @@ _SESSIONS = text(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a fact comes from: a message that a prompt may still show, or a person."""
+    """Where a fact comes from: a message, or a person.
+
+    Of a message that has left prompts, because of what else it said, only what is still
+    remembered is quoted.
+    """
 
     made_by: str  # "message", "model" or "person"
     message: str | None = None
@@ -210,6 +219,15 @@ def _facts(connection: Connection, owner: Owner, rows: Sequence[Any]) -> list[Fa
         if ids
         for message in connection.execute(_SOURCES, key(owner, session=session, ids=ids)).all()
     }
+    left = {
+        (session, *json.loads(row.messages)): row.text
+        for session in {m.session for m in messages.values() if m.forgotten}
+        for row in connection.execute(
+            _LEFT,
+            key(owner, session=session,
+                messages=[dump([m.id]) for m in messages.values() if m.session == session]),
+        ).all()
+    }  # fmt: skip
     ids = [row.id for row in rows]
     values = {row.id: plain(row.value) for row in rows}
     before = {
@@ -222,9 +240,15 @@ def _facts(connection: Connection, owner: Owner, rows: Sequence[Any]) -> list[Fa
         for name in said_in[row.id] if row.source != "person" else ():
             message = messages.get((row.session, name))
             if message is not None:
+                said = message.text
+                excerpt = (
+                    _sentence(left.get((message.session, message.id), ""), row.value)
+                    if message.forgotten
+                    else _sentence(said, row.value) or _cut(said.strip())
+                )
                 return Source(
                     row.source, message.id, message.session, message.role, from_stamp(message.at),
-                    _excerpt(message.text, row.value),
+                    excerpt,
                 )  # fmt: skip
         return Source(row.source)
 
@@ -239,8 +263,11 @@ def _facts(connection: Connection, owner: Owner, rows: Sequence[Any]) -> list[Fa
     ]  # fmt: skip
 
 
-def _excerpt(said: str, value: str) -> str:
-    """The sentence with the value, or the beginning."""
+def _sentence(said: str, value: str) -> str | None:
+    """The sentence with the value, if there is one."""
     found = pattern(value)
-    sentence = next((one for one in sentences.split(said) if found.search(one)), said.strip())
-    return sentence if len(sentence) <= _EXCERPT else f"{sentence[:_EXCERPT].rstrip()}…"
+    return next((_cut(one) for one in sentences.split(said) if found.search(one)), None)
+
+
+def _cut(said: str) -> str:
+    return said if len(said) <= _EXCERPT else f"{said[:_EXCERPT].rstrip()}…"

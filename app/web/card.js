@@ -8,10 +8,11 @@ const moment = (at, form = SHORT) => new Date(at).toLocaleString([], form);
 
 /* Wire the panel up.
  *
- * where() is the customer's path, call() asks the service, explain() shows what went wrong, and
- * changed() is told when something was taken out of the conversation.
+ * where() is the customer's path, call() asks the service, explain() shows what went wrong,
+ * changed() is told when something was taken out of the conversation, and nameOf() is how a
+ * session's name is shown.
  */
-export function wireCard({ where, call, explain, changed }) {
+export function wireCard({ where, call, explain, changed, nameOf }) {
   const panel = byId("glance");
   let opened = 0; // moves with every look: an answer to an earlier one is dropped
   let returning = null; // what had the focus before a dialog
@@ -40,7 +41,7 @@ export function wireCard({ where, call, explain, changed }) {
     put("facts", facts.map((fact) => item(fact)));
     byId("glance-more").textContent = more.length ? `Older ones are not shown: ${names(more)}.` : "";
     byId("glance-summary").textContent = last?.summary ?? "";
-    byId("glance-session").textContent = last ? `${last.session} · ${moment(last.last_message_at)}` : "";
+    byId("glance-session").textContent = last ? `${nameOf(last.session)} · ${moment(last.last_message_at)}` : "";
     byId("glance-parts").hidden = false;
   }
 
@@ -78,9 +79,10 @@ export function wireCard({ where, call, explain, changed }) {
 
   function sourceOf({ source, since }) {
     if (source.made_by === "person") return `By a person · ${moment(since)}`;
-    if (!source.excerpt) return moment(since);
+    if (!source.message) return moment(since);
     const who = source.role === "human" ? "Customer" : "Agent";
-    return `${who}: “${source.excerpt}” · ${source.session} · ${moment(source.at)}`;
+    const said = source.excerpt ? `${who}: “${source.excerpt}”` : who;
+    return `${said} · ${nameOf(source.session)} · ${moment(source.at)}`;
   }
 
   async function change(fact, body, said) {

@@ -9,6 +9,9 @@ import { wireCard } from "/web/card.js";
 const PAGE = 50; // messages read at a time
 const RECENT = 5; // customers offered for a quick choice
 const SHORT = { dateStyle: "medium", timeStyle: "short" };
+const DAY = { dateStyle: "medium" };
+const CLOCK = { hour: "2-digit", minute: "2-digit" };
+const NAMED = /^(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)( \(\d+\))?$/; // see newSession
 const NEAR_END = 80; // pixels from the end within which the view follows a growing answer
 
 const byId = (id) => document.getElementById(id);
@@ -134,6 +137,25 @@ function say(element, role, text, at) {
   return element;
 }
 
+/* A session that was named by its time, as people write it; to the second if another one's
+ * minute is the same. */
+function nameOf(name) {
+  const [, minute, seconds, again = ""] = name.match(NAMED) ?? [];
+  const at = new Date(`${minute?.replace(" ", "T")}${seconds}`);
+  if (Number.isNaN(at.valueOf())) return name;
+  const others = [session, ...sessions.map((one) => one.session)].filter((one) => one !== name);
+  const shared = others.some((one) => one?.startsWith(minute));
+  return at.toLocaleString([], shared ? { ...SHORT, timeStyle: "medium" } : SHORT) + again;
+}
+
+/* As short as it can be said: today the time, this year without the year, else the day alone. */
+function briefly(at) {
+  const [then, today] = [new Date(at), new Date()];
+  if (then.toDateString() === today.toDateString()) return then.toLocaleTimeString([], CLOCK);
+  if (then.getFullYear() !== today.getFullYear()) return then.toLocaleDateString([], DAY);
+  return then.toLocaleString([], { day: "numeric", month: "short", ...CLOCK });
+}
+
 function showTime(element, at) {
   element.dateTime = at;
   element.textContent = new Date(at).toLocaleString([], SHORT);
@@ -223,7 +245,8 @@ function openSession(name) {
   visit += 1;
   session = name;
   kept("sessionStorage", "place", { customer, session });
-  byId("title").textContent = session;
+  byId("title").textContent = nameOf(session);
+  byId("title").title = session;
   byId("subtitle").textContent = customer;
   byId("turns").replaceChildren();
   byId("side").hidePopover();
@@ -370,12 +393,16 @@ function listSessions() {
 function sessionItem({ session: name, messages, updated_at: at }) {
   const item = stamp("session-template");
   const [open, remove] = item.querySelectorAll("button");
-  part(item, "name").textContent = open.title = name;
+  part(item, "name").textContent = nameOf(name);
+  open.title = name;
   part(item, "count").textContent = messages === 1 ? "1 message" : `${messages} messages`;
-  if (at) showTime(item.querySelector("time"), at);
+  if (at) {
+    const time = item.querySelector("time");
+    Object.assign(time, { dateTime: at, textContent: briefly(at) });
+  }
   if (name === session) open.setAttribute("aria-current", "true");
   open.onclick = () => openSession(name);
-  remove.setAttribute("aria-label", `Delete session ${name}`);
+  remove.setAttribute("aria-label", `Delete session ${nameOf(name)}`);
   remove.hidden = !at;
   remove.onclick = () => askToDelete(name);
   return item;
@@ -383,7 +410,7 @@ function sessionItem({ session: name, messages, updated_at: at }) {
 
 function askToDelete(name) {
   const dialog = byId("delete");
-  byId("delete-name").textContent = name;
+  byId("delete-name").textContent = nameOf(name);
   dialog.onclose = () => dialog.returnValue === "delete" && deleteSession(name);
   dialog.returnValue = "";
   dialog.showModal();
@@ -514,7 +541,7 @@ function reread() {
   load(readMessages, showLatest);
 }
 
-wireCard({ where: customerPath, call, explain, changed: reread });
+wireCard({ where: customerPath, call, explain, changed: reread, nameOf });
 takeKey();
 watchService();
 start();

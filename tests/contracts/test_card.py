@@ -104,6 +104,35 @@ def test_a_corrected_fact_says_what_it_replaced(store: MemoryStore, encoder: Wor
     assert shown(memory).facts == []
 
 
+def test_other_facts_keep_their_source_after_a_correction(
+    store: MemoryStore, encoder: WordEncoder
+) -> None:
+    """The message that said the old value has left prompts: a fact that was taken from it still
+    says which it was, and quotes the sentence if that is still remembered.
+    """
+    memory = conversation(store, encoder)
+    memory.add_messages(
+        [HumanMessage("My name is Bo. My order number is A-1001. B-7 is late.", id="m1"),
+         HumanMessage("My name is Al, order C-3003.", id="m2")],
+    )  # fmt: skip
+    memory.digest()
+    order = next(r for r in store.records.newest(NOW.owner, 9) if r.value == "a-1001")
+    memory.vector.correct(order.id, value="B-2002")
+    other = next(r for r in store.records.newest(NOW.owner, 9) if r.value == "c-3003")
+    memory.vector.correct(other.id, value="D-4004")
+    card = shown(memory)
+    assert card.problem is not None
+    found = {f.value: f.source for f in (*card.facts, card.problem)}
+    assert found["bo"].excerpt == "My name is Bo."
+    assert found["b-7 is late"].excerpt == "B-7 is late."
+    assert found["al"].excerpt is None, "its sentence said the old number"
+    for value, message in (("bo", "m1"), ("b-7 is late", "m1"), ("al", "m2")):
+        source = found[value]
+        assert (source.message, source.session, source.role) == (message, "now", "human")
+        assert source.at is not None
+    assert "1001" not in str([f.source for f in (*card.facts, card.problem)])
+
+
 def test_it_shows_the_last_facts_of_a_slot_and_says_that_there_are_more(
     store: MemoryStore, encoder: WordEncoder
 ) -> None:

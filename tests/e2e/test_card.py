@@ -113,6 +113,47 @@ def test_a_fact_is_pinned_and_forgotten(visit: OpenVisit, api: httpx.Client) -> 
     assert api.get(path).status_code == 404
 
 
+def test_what_came_of_a_button_is_in_sight(visit: OpenVisit, api: httpx.Client) -> None:
+    """On a phone, however far down the fact stands; and so is what went wrong."""
+    one = visit(width=390, height=844, has_touch=True)
+    page = one.open("far down")
+    for n in range(4):
+        add(api, "far down", "product", f"lamp {n}")
+    last = add(api, "far down", "preference", "letters")
+    look(page)
+    button = page.get_by_role("button", name="Pin: Preference letters")
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#glance-status")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#glance-about")).not_to_be_in_viewport()
+    api.delete(f"/v1/customers/far%20down/memories/{last}").raise_for_status()
+    button.click()
+    expect(page.locator("#glance-trouble")).to_be_in_viewport(ratio=1)
+
+
+def test_the_card_covers_neither_conversation_nor_panel(
+    visit: OpenVisit, api: httpx.Client
+) -> None:
+    """Where there is room for three columns it takes the place of the sessions while it is open."""
+    one = visit(width=1280, height=800)
+    page = one.open("beside")
+    add(api, "beside", "name", "Bo")
+    one.say("Hello")
+
+    def edges(name: str) -> tuple[float, float]:
+        box = page.locator(name).bounding_box()
+        assert box is not None
+        return box["x"], box["x"] + box["width"]
+
+    before = edges("main")
+    look(page)
+    page.wait_for_timeout(300)  # it slides in
+    assert edges("#glance")[1] <= edges("main")[0] < edges("main")[1] <= edges("#given")[0]
+    assert edges("#given")[1] == 1280
+    page.keyboard.press("Escape")
+    assert edges("main") == before
+
+
 def test_what_goes_wrong_is_said(visit: OpenVisit, api: httpx.Client) -> None:
     """A fact that is gone meanwhile, a service that is away; and nobody's card is empty."""
     one = visit()

@@ -164,13 +164,13 @@ def test_a_reload_shows_the_history(visit: OpenVisit) -> None:
     page = one.open("grace")
     one.say("First question")
     one.say("Second question")
-    session = page.locator("#title").text_content()
+    session = page.locator("#title").get_attribute("title")
     page.reload()
     expect(page.locator("[data-part=question] .text")).to_have_text(
         ["First question", "Second question"]
     )
     expect(page.locator("[data-part=answer] .text")).to_have_count(2)
-    expect(page.locator("#title")).to_have_text(session or "")
+    expect(page.locator("#title")).to_have_attribute("title", session or "")
     page.get_by_role("button", name="New").click()
     expect(page.locator(".turn")).to_have_count(0)
     expect(page.get_by_text("Nothing said yet in this session")).to_be_visible()
@@ -252,7 +252,7 @@ def test_stop_keeps_what_was_said(visit: OpenVisit, model: Model, api: httpx.Cli
         expect(page.get_by_role("button", name="Send")).to_be_visible()
         assert 0 < len(answers.nth(number).text_content() or "") < len(LONG.strip())
         page.wait_for_timeout(500)
-    said = stored(api, "stopper", page.locator("#title").text_content() or "")
+    said = stored(api, "stopper", page.locator("#title").get_attribute("title") or "")
     assert [message["status"] for message in said if message["role"] == "ai"] == ["stopped"] * 2
     page.reload()
     expect(page.locator("[data-part=mark]")).to_have_text(["stopped", "stopped"])
@@ -279,7 +279,7 @@ def test_a_failed_answer_is_asked_for_again_under_its_key(
     expect(page.get_by_label("Message", exact=True)).to_be_focused()
     assert len(keys) == 2
     assert len(set(keys)) == 1
-    said = stored(api, "unlucky", page.locator("#title").text_content() or "")
+    said = stored(api, "unlucky", page.locator("#title").get_attribute("title") or "")
     assert [message["text"] for message in said if message["role"] == "human"] == [
         "Where is my parcel?"
     ]
@@ -333,7 +333,7 @@ def test_a_message_that_was_not_sent_stays_in_the_field(
     expect(field).to_have_value("")
     assert len(keys) == 2
     assert len(set(keys)) == 1
-    assert len(stored(api, "offline", page.locator("#title").text_content() or "")) == 2
+    assert len(stored(api, "offline", page.locator("#title").get_attribute("title") or "")) == 2
 
 
 def test_an_answer_goes_on_while_another_session_is_shown(visit: OpenVisit, model: Model) -> None:
@@ -344,11 +344,11 @@ def test_an_answer_goes_on_while_another_session_is_shown(visit: OpenVisit, mode
     page.get_by_label("Message", exact=True).fill("Count, please.")
     page.keyboard.press("Enter")
     expect(page.locator("[data-part=answer] .text")).to_contain_text("one two")
-    first = page.locator("#title").text_content() or ""
+    first = page.locator("#title").get_attribute("title") or ""
     page.get_by_role("button", name="New").click()
     expect(page.locator(".turn")).to_have_count(0)
     expect(page.get_by_role("button", name="Send")).to_be_visible()
-    page.locator("#sessions").get_by_text(first, exact=True).click()
+    page.locator("#sessions").get_by_title(first, exact=True).click()
     expect(page.locator("[data-status=answering]")).to_have_count(1)
     expect(page.locator("[data-part=answer] .text")).to_contain_text(LONG.strip(), timeout=15_000)
     expect(page.locator(".turn")).to_have_count(1)
@@ -393,6 +393,58 @@ def test_a_session_is_deleted_after_a_question(visit: OpenVisit, api: httpx.Clie
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.locator(".turn")).to_have_count(0)
     assert api.get("/v1/customers/leaver/sessions").json()["sessions"] == []
+
+
+WHEN = {
+    "minutes": ("2026-03-06T21:00:00Z", "09:05"),
+    "days": ("2026-03-09T01:00:00Z", "6 Mar, 09:05"),
+    "years": ("2027-01-01T00:00:00Z", "6 Mar 2026"),
+}
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("later", WHEN)
+def test_sessions_have_names_and_times_for_people(
+    visit: OpenVisit, api: httpx.Client, width: int, later: str
+) -> None:
+    """A session that was named by its time is shown so, whole, as is when it was used last: today,
+    this year and earlier; any other name is shown as it is. The name in the service stays.
+    """
+    customer = f"named {width} {later}"
+    names = ["2025-12-24 18:44:10", "2026-03-06 09:05:00", "2026-03-06 09:05:00 (2)",
+             "2026-03-06 09:05:07", "2026-13-06 09:05:00", "lamp"]  # fmt: skip
+    for name in reversed(names):
+        body = {"customer": customer, "session": name, "message": "hello"}
+        api.post("/v1/chat", json=body).raise_for_status()
+    one = visit(width=width, height=844, timezone_id="UTC")
+    page = one.page
+    listed = api.get(f"/v1/customers/{quote(customer)}/sessions").json()
+    for session in listed["sessions"]:
+        session.update(updated_at="2026-03-06T09:05:00Z", messages=1234)
+    page.route(f"**/{quote(customer)}/sessions", lambda route: route.fulfill(json=listed))
+    page.clock.set_fixed_time(WHEN[later][0])
+    one.open(customer)
+    if width < 820:
+        page.get_by_role("button", name="Customer and sessions").click()
+    shown = page.locator("#sessions [data-part=name]")
+    expect(shown).to_have_text(
+        [
+            "24 Dec 2025, 18:44",
+            "6 Mar 2026, 09:05:00",
+            "6 Mar 2026, 09:05:00 (2)",
+            "6 Mar 2026, 09:05:07",
+            "2026-13-06 09:05:00",
+            "lamp",
+        ]
+    )
+    expect(page.locator("#sessions time")).to_have_text([WHEN[later][1]] * len(names))
+    cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+    assert page.locator("#sessions .session > *").evaluate_all(cut) == 0
+    expect(page.locator("#title")).to_have_text("24 Dec 2025, 18:44")
+    assert page.locator("#title").get_attribute("title") == names[0]
+    brand = page.locator(".brand").bounding_box()
+    assert brand is not None
+    assert brand["height"] < 30, "its words stand in one line"
 
 
 def test_everything_goes_by_keyboard(visit: OpenVisit) -> None:
