@@ -76,7 +76,8 @@ EXAMPLES: dict[str, Any] = {
     "ForgetResponse": {
         "dry_run": True,
         "forgotten": [
-            {"id": "9c1f04b1", "text": "Order number: 4417-XZ", "at": _AT, "reason": "age"}
+            {"kind": "memory", "id": "9c1f04b1", "text": "Order number: 4417-XZ", "at": _AT,
+             "reason": "age"}
         ],
     },
     "Card": card.EXAMPLE,

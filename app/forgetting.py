@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from app.conversation import conversation_memory, policy_of
 from app.embeddings import open_embeddings
 from app.settings import Settings
-from memory import InvalidInput, MemoryStore, Policy, Scope
+from memory import Forgotten, InvalidInput, MemoryStore, Policy, Scope
 
 _SPAN = re.compile(r"(\d{1,6})\s?([hdw]?)")
 _UNITS = {"h": "hours", "d": "days", "": "days", "w": "weeks"}
@@ -48,21 +48,28 @@ def forget_by(
         msg = f"there is no customer {customer!r}"
         raise InvalidInput(msg)
     encoder = open_embeddings(settings.embeddings)
-    total = 0
+    total: list[Forgotten] = []
     for tenant, name in owners:
         scope = Scope(tenant=tenant, customer=name)
         memory = conversation_memory(store, scope, settings, encoder)
         found = memory.forget(policy, dry_run=dry_run)
-        total += len(found)
+        total += found
         if found:
             counted = Counter(one.reason for one in found)
             reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(counted.items()))
-            yield f"{name}: {len(found)} memories ({reasons})"
+            yield f"{name}: {_counted(found)} ({reasons})"
         for one in found[:_SHOWN] if dry_run else ():
             yield f"  {one.at:%Y-%m-%d} {one.reason}: {' '.join(one.text.split())[:80]}"
         if dry_run and len(found) > _SHOWN:
             yield f"  and {len(found) - _SHOWN} more"
-    yield f"{total} memories of {len(owners)} customers {'would go' if dry_run else 'are gone'}."
+    gone = "would go" if dry_run else "are gone"
+    yield f"{_counted(total)} of {len(owners)} customers {gone}."
+
+
+def _counted(found: Sequence[Forgotten]) -> str:
+    messages = sum(one.kind == "message" for one in found)
+    besides = f" and {messages} messages" if messages else ""
+    return f"{len(found) - messages} memories{besides}"
 
 
 def _span(option: str, given: str | None) -> timedelta | None:

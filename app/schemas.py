@@ -290,8 +290,11 @@ class ForgetRequest(_Request):
 
 
 class ForgottenItem(BaseModel):
-    """A memory that goes, and why."""
+    """A memory that goes, or a message of which none was left, and why."""
 
+    kind: Literal["memory", "message"] = Field(
+        description="message: one that is too old and of which no memory was left"
+    )
     id: str
     text: str
     at: datetime

@@ -5,7 +5,8 @@ turns, which say what was recalled for each; a record that never was counts from
 said.
 
 What has outlived its own time (``expires_at``) or the policy's age is to be seen nowhere any
-more: the messages that quote it leave prompts too. What goes because nobody asked for it, or
+more: the messages that quote it leave prompts too, and so do those that are too old and of which
+no record is left. What goes because nobody asked for it, or
 because there is too much, leaves recall only; the conversation it was said in stays whole.
 """
 
@@ -15,11 +16,11 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from memory import customers
 from memory.clock import from_stamp, now, to_stamp
@@ -33,7 +34,8 @@ EVERY = timedelta(days=1)  # how often a digest looks what a policy has outlived
 _AT_ONCE = 500  # records forgotten in one transaction: others wait for it
 
 _RECORDS = text(
-    f"SELECT id, text, at, expires_at, pinned, source FROM records {WHERE} ORDER BY seq"
+    f"SELECT id, text, at, expires_at, pinned, source, session, messages FROM records {WHERE} "
+    "ORDER BY seq"
 )
 _RECALLED = text(f"SELECT at, recalled FROM turns {WHERE} AND recalled IS NOT NULL")
 _FOUND = text(
@@ -42,8 +44,12 @@ _FOUND = text(
 _DELETE = text(f"DELETE FROM records {WHERE} AND seq = :seq")
 _DELETE_VECTOR = text(f"DELETE FROM vectors {WHERE} AND seq = :seq")
 _QUOTED = text(
-    f"SELECT session, seq, id, text FROM messages {WHERE} AND forgotten = 0 AND id IN :ids"
+    f"SELECT session, seq, id, text, at FROM messages {WHERE} AND forgotten = 0 AND id IN :ids"
 ).bindparams(sa.bindparam("ids", expanding=True))
+_OLD = text(
+    f"SELECT session, id, text, at FROM messages {WHERE} AND forgotten = 0 AND at <= :since "
+    "ORDER BY seq"
+)
 _CLAIM = text(f"UPDATE customers SET swept = :now {WHERE} AND swept <= :before")
 
 Reason = Literal["expired", "age", "unrecalled", "count"]
@@ -112,12 +118,13 @@ class Kept(NamedTuple):
 
 
 class Forgotten(NamedTuple):
-    """A record that goes, and why."""
+    """A record that goes, or a message of which no record was left, and why."""
 
     id: str
     text: str
     at: datetime
     reason: Reason
+    kind: Literal["memory", "message"] = "memory"
 
 
 def outlived(policy: Policy, kept: Iterable[Kept], at: datetime) -> list[Forgotten]:
@@ -158,12 +165,15 @@ class Forgetting:
         self._database = database
 
     def outlived(self, owner: Owner, policy: Policy, at: datetime) -> list[Forgotten]:
-        """What a customer's records have to lose by a policy; nothing is changed."""
+        """What a customer has to lose by a policy; nothing is changed."""
+        since = policy.since(at)
         with self._database.read() as connection:
-            return outlived(policy, _kept(connection, owner), at)
+            rows = connection.execute(_RECORDS, key(owner)).all()
+            found = outlived(policy, _kept(connection, owner, rows), at)
+            return found if since is None else found + _unrecorded(connection, owner, rows, since)
 
     def forget(self, owner: Owner, found: Sequence[Forgotten]) -> None:
-        """Forget records; not those that a person has pinned or corrected meanwhile."""
+        """Forget what was found; not records that a person has pinned or corrected meanwhile."""
         for start in range(0, len(found), _AT_ONCE):
             with self._database.write() as connection:
                 if customers.lock(connection, owner) is None:
@@ -180,29 +190,47 @@ class Forgetting:
 
 
 def _forget(connection: Connection, owner: Owner, found: Sequence[Forgotten]) -> None:
-    reasons = {one.id: one.reason for one in found}
-    rows = [
+    reasons = {one.id: one.reason for one in found if one.kind == "memory"}
+    rows = connection.execute(_FOUND, key(owner, ids=list(reasons))).all() if reasons else []
+    gone = [
         row
-        for row in connection.execute(_FOUND, key(owner, ids=list(reasons))).all()
+        for row in rows
         if reasons[row.id] == "expired" or not (row.pinned or row.source == "person")
     ]
-    for row in rows:
+    for row in gone:
         run(connection, _DELETE, key(owner, seq=row.seq))
         run(connection, _DELETE_VECTOR, key(owner, seq=row.seq))
     quoted = {
         (message, row.text)
-        for row in rows
+        for row in gone
         if reasons[row.id] in {"expired", "age"}
         for message in json.loads(row.messages)
     }
-    if quoted:
-        said = connection.execute(_QUOTED, key(owner, ids=[message for message, _ in quoted])).all()
+    left = {(one.id, one.text, one.at) for one in found if one.kind == "message"}
+    if ids := [name for name, *_ in (*quoted, *left)]:
+        said = connection.execute(_QUOTED, key(owner, ids=ids)).all()
         hide_messages(
-            connection, owner, [(m.session, m.seq) for m in said if (m.id, m.text) in quoted]
-        )
+            connection, owner,
+            [(m.session, m.seq) for m in said
+             if (m.id, m.text) in quoted or (m.id, m.text, from_stamp(m.at)) in left],
+        )  # fmt: skip
 
 
-def _kept(connection: Connection, owner: Owner) -> list[Kept]:
+def _unrecorded(
+    connection: Connection, owner: Owner, records: Sequence[Row[Any]], since: datetime
+) -> list[Forgotten]:
+    """The messages that are too old and that no record quotes: it went by the count, say."""
+    quoted = {
+        (row.session, message, row.text) for row in records for message in json.loads(row.messages)
+    }
+    return [
+        Forgotten(row.id, row.text, from_stamp(row.at), "age", "message")
+        for row in connection.execute(_OLD, key(owner, since=to_stamp(since)))
+        if (row.session, row.id, row.text) not in quoted
+    ]
+
+
+def _kept(connection: Connection, owner: Owner, records: Sequence[Row[Any]]) -> list[Kept]:
     recalled: dict[str, int] = {}
     for at, rows in connection.execute(_RECALLED, key(owner)):
         for row in json.loads(rows)["records"]:
@@ -214,5 +242,5 @@ def _kept(connection: Connection, owner: Owner) -> list[Kept]:
             bool(row.pinned) or row.source == "person",
             from_stamp(row.expires_at) if row.expires_at is not None else None,
         )
-        for row in connection.execute(_RECORDS, key(owner))
+        for row in records
     ]  # fmt: skip

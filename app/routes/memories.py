@@ -117,7 +117,7 @@ def forget(
     found = chain.memory(Scope(customer=customer)).forget(policy, dry_run=body.dry_run)
     return ForgetResponse(
         dry_run=body.dry_run,
-        forgotten=[ForgottenItem(id=f.id, text=f.text, at=f.at, reason=f.reason) for f in found],
+        forgotten=[ForgottenItem.model_validate(f._asdict()) for f in found],
     )
 
 

@@ -127,6 +127,36 @@ def test_age_takes_the_messages_along_and_the_count_does_not(
     assert len(rows(store)["messages"]) == 4, "the transcript keeps them"
 
 
+def test_age_takes_messages_of_which_no_record_is_left(
+    store: MemoryStore, encoder: WordEncoder
+) -> None:
+    """The count had taken the records of all messages: those that are too old still leave, and
+    the dry run names them; the younger ones, and one that is pinned, stay.
+    """
+    told(store, encoder).digest()
+    memory = conversation(store, encoder, EARLIER)
+    pinned = next(
+        r for r in store.records.newest(NOW.owner, 9) if r.text == "My order number is A-1001."
+    )
+    memory.vector.correct(pinned.id, pinned=True)
+    memory.forget(Policy(max_records=1))
+    assert texts(store) == ["My order number is A-1001."]
+    assert len(said(store, "earlier")) == 4
+    before = rows(store)
+    planned = memory.forget(YEAR, dry_run=True)
+    assert [(f.text, f.reason, f.kind) for f in planned] == [("A-1001, I see.", "age", "message")]
+    assert rows(store) == before
+    assert memory.forget(YEAR) == planned
+    assert [t for _, t in said(store, "earlier")] == [
+        "My order number is A-1001.", "The lamp is cracked.", "Which lamp?",
+    ]  # fmt: skip
+    assert memory.forget(YEAR) == []
+    memory.vector.correct(pinned.id, pinned=False)
+    assert [(f.text, f.kind) for f in memory.forget(YEAR)] == [(pinned.text, "memory")]
+    assert [t for _, t in said(store, "earlier")] == ["The lamp is cracked.", "Which lamp?"]
+    assert len(rows(store)["messages"]) == 4, "the transcript keeps them"
+
+
 def test_what_was_recalled_lately_stays(store: MemoryStore, encoder: WordEncoder) -> None:
     """The turns say what was recalled and when; it counts from the last time."""
     told(store, encoder).digest()
