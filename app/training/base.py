@@ -46,8 +46,8 @@ class Base:
 
         return AutoTokenizer.from_pretrained(self.folder)
 
-    def model(self, adapter: Path | None = None) -> Any:
-        """The model, with an adapter's weights if one is given: bf16 on CUDA, else float32."""
+    def model(self) -> Any:
+        """The model: bf16 on CUDA, else float32."""
         import torch
         from transformers import AutoModelForCausalLM
 
@@ -55,10 +55,6 @@ class Base:
         model = AutoModelForCausalLM.from_pretrained(
             self.folder, dtype=torch.bfloat16 if cuda else torch.float32
         )
-        if adapter is not None:
-            from peft import PeftModel
-
-            model = PeftModel.from_pretrained(model, adapter)
         return model.to("cuda" if cuda else "cpu").eval()
 
 
