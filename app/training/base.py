@@ -9,7 +9,9 @@ import hashlib
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +48,8 @@ class Base:
 
         return AutoTokenizer.from_pretrained(self.folder)
 
-    def model(self) -> Any:
-        """The model: bf16 on CUDA, else float32."""
+    def model(self, adapter: Path | None = None) -> Any:
+        """The model, with an adapter's weights if one is given: bf16 on CUDA, else float32."""
         import torch
         from transformers import AutoModelForCausalLM
 
@@ -55,7 +57,20 @@ class Base:
         model = AutoModelForCausalLM.from_pretrained(
             self.folder, dtype=torch.bfloat16 if cuda else torch.float32
         )
+        if adapter is not None:
+            from peft import PeftModel
+
+            with as_peft_asks():
+                model = PeftModel.from_pretrained(model, adapter)
         return model.to("cuda" if cuda else "cpu").eval()
+
+
+@contextmanager
+def as_peft_asks() -> Iterator[None]:
+    """Nobody is told that peft asks transformers by names that are about to be replaced."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*gradient_checkpointing", FutureWarning)
+        yield
 
 
 def open_base(name: str | None = None) -> Base:

@@ -75,3 +75,24 @@ def tiny_gguf(path: Path, seed: int) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def tiny_adapter(path: Path, seed: int, hidden: int = HIDDEN) -> Path:
+    """Write a LoRA adapter, far from nothing, for the layers' outputs of the tiny model."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("gguf").setLevel(logging.WARNING)
+    writer = GGUFWriter(path, "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 4.0)
+    random = np.random.default_rng(seed)
+    for layer in range(LAYERS):
+        for name, inner in (("attn_output", hidden), ("ffn_down", INNER)):
+            for part, shape in (("a", (4, inner)), ("b", (hidden, 4))):
+                numbers = random.normal(0, 0.5, shape).astype(np.float32)
+                writer.add_tensor(f"blk.{layer}.{name}.weight.lora_{part}", numbers)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path

@@ -1,0 +1,379 @@
+"""Tuning a base model on sequences: LoRA by default, AdaLoRA, or the weights themselves.
+
+trl's SFTTrainer does it: it takes token ids with labels as they are, and computes the loss on the
+taught tokens without building the logits of all of them, which on a small model are most of the
+memory and a fifth of the arithmetic. bf16 and gradient checkpointing, on by default there, are
+for CUDA only: on a CPU they make it many times slower.
+
+What is written lies in one folder: ``run.json`` (what is trained, and how), ``checkpoints/``,
+``logs/`` (TensorBoard) and, at the end, ``adapter/`` (or ``model/`` after full tuning) and
+``losses.json``. Killed at any moment and resumed, it goes on from the last whole checkpoint and
+ends with the same losses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Sequence as Sized
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from datasets import Dataset
+from peft import AdaLoraConfig, LoraConfig
+from safetensors.torch import save_file
+from transformers import (
+    AutoModelForCausalLM,
+    EarlyStoppingCallback,
+    PrinterCallback,
+)
+from trl import SFTConfig, SFTTrainer
+
+from app.training.base import Base, as_peft_asks
+from app.training.buckets import Buckets
+from app.training.callbacks import WHOLE, Allocate, OnLoss, Progress, Whole
+from app.training.llama import MATRICES
+from memory import InvalidInput
+from memory.weights import written
+
+_KEPT = 3  # checkpoints
+IGNORED = -100  # the label of what is not taught, as torch's cross entropy has it
+_TARGETS = [name.rpartition(".")[2] for name in MATRICES.values()]
+
+
+class Sequence(Protocol):
+    """Token ids, and for each its label: itself where it is taught, else ``IGNORED``."""
+
+    @property
+    def ids(self) -> list[int]:
+        """The tokens."""
+
+    @property
+    def labels(self) -> list[int]:
+        """As many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a model is tuned. A step is one update of the weights, from ``batch`` sequences."""
+
+    method: Literal["lora", "adalora", "full"] = "lora"
+    rank: int = 8  # of all attention and MLP matrices: 5 MB for the embedded model
+    alpha: int = 16
+    dropout: float = 0.05
+    top_layers: int | None = None  # only the uppermost so many
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01  # AdamW's
+    epochs: float = 1.0
+    steps: int | None = None  # at most so many, whatever the epochs say
+    batch: int = 8
+    check: int = (
+        20  # steps from one measurement of the validation loss, and checkpoint, to the next
+    )
+    patience: int = 3  # measurements without a better one, after which it ends
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came of a training.
+
+    ``folder`` is a peft adapter, or a whole model after full tuning; None if the time was up
+    before the end, so that it is to be resumed. ``losses`` are the measurements in their order,
+    each with its ``step`` and ``loss`` or ``eval_loss`` (nats a token). ``tokens`` were read.
+    """
+
+    folder: Path | None
+    losses: list[dict[str, float]]
+    best_loss: float | None
+    steps: int
+    seconds: float
+    tokens: int
+
+
+def train(
+    sequences_train: Sized[Sequence],
+    sequences_dev: Sized[Sequence],
+    base: Base,
+    out: Path,
+    options: Options,
+    *,
+    resume: bool = False,
+    minutes: float | None = None,
+    on_loss: OnLoss | None = None,
+) -> Trained:
+    """Tune ``base`` on sequences.
+
+    Args:
+        sequences_train: what is taught.
+        sequences_dev: what the validation loss is measured on.
+        base: the model.
+        out: the folder of this training; it must be new or empty unless it is resumed.
+        options: how.
+        resume: go on from the last whole checkpoint in ``out``.
+        minutes: after so many, keep a checkpoint and end, to be resumed.
+        on_loss: called with each validation loss and its step; True ends the training.
+
+    Raises:
+        InvalidInput: nothing is taught, ``out`` has another training, or the disk is full.
+    """
+    for name, given in (("train", sequences_train), ("dev", sequences_dev)):
+        if not any(label != IGNORED for one in given for label in one.labels[1:]):
+            msg = f"the {name} part has no answer to learn from: give more dialogues"
+            raise InvalidInput(msg)
+    try:
+        with as_peft_asks():
+            return _train(
+                sequences_train, sequences_dev, base, out, options, resume, minutes, on_loss
+            )
+    except OSError as error:
+        msg = f"cannot write to {out}: {error}. Free some space and run it again with --resume"
+        raise InvalidInput(msg) from error
+
+
+# --- inside --------------------------------------------------------------------------------
+
+
+def _train(
+    sequences_train: Sized[Sequence],
+    sequences_dev: Sized[Sequence],
+    base: Base,
+    out: Path,
+    options: Options,
+    resume: bool,
+    minutes: float | None,
+    on_loss: OnLoss | None,
+) -> Trained:
+    checkpoint = _begin(out, _run(sequences_train, sequences_dev, base, options), resume)
+    trainer, progress = _trainer(
+        sequences_train, sequences_dev, base, out, options, minutes, on_loss
+    )
+    began = time.monotonic()
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    finally:
+        progress.close()
+    folder = None if progress.cut else _save(trainer, out, base, options)
+    state = trainer.state
+    losses = [
+        {key: one[key] for key in ("step", "loss", "eval_loss", "learning_rate") if key in one}
+        for one in state.log_history
+        if "loss" in one or "eval_loss" in one
+    ]
+    if folder is not None and trainer.is_world_process_zero():
+        with written(out / "losses.json") as part:
+            part.write_text(json.dumps(losses, indent=1))
+    tokens = sum(len(one.ids) for one in sequences_train) * (state.epoch or 0)
+    seconds = time.monotonic() - began
+    return Trained(folder, losses, state.best_metric, state.global_step, seconds, round(tokens))
+
+
+def _run(
+    train: Sized[Sequence], dev: Sized[Sequence], base: Base, options: Options
+) -> dict[str, Any]:
+    """What a training is; one that is resumed must be the same."""
+    digest = hashlib.sha256()
+    for one in (*train, *dev):
+        digest.update(np.array([len(one.ids), *one.ids, *one.labels], np.int64).tobytes())
+    return {
+        "base": {"name": base.name, "sha256": base.sha256},
+        "options": asdict(options),
+        "sequences": {"train": len(train), "dev": len(dev), "sha256": digest.hexdigest()},
+    }
+
+
+def _begin(out: Path, run: dict[str, Any], resume: bool) -> Path | None:
+    """Note what is trained in ``out``; the checkpoint to go on from, if there is one."""
+    note = out / "run.json"
+    if not resume and out.exists() and any(out.iterdir()):
+        msg = f"{out} is not empty: go on with --resume, or give another --out"
+        raise InvalidInput(msg)
+    if resume and note.exists():
+        before = json.loads(note.read_text())
+        if differing := [key for key in run if before.get(key) != run[key]]:
+            msg = (
+                f"{out} has a training with other {' and '.join(differing)}: resume with what it "
+                "began with, or give another --out"
+            )
+            raise InvalidInput(msg)
+    out.mkdir(parents=True, exist_ok=True)
+    with written(note) as part:
+        part.write_text(json.dumps(run, indent=1))
+    whole = []
+    for folder in out.glob("checkpoints/checkpoint-*"):
+        if (folder / WHOLE).exists():
+            whole.append((int(folder.name.rpartition("-")[2]), folder))
+        else:
+            shutil.rmtree(folder)  # cut off while it was written
+    return max(whole)[1] if whole else None
+
+
+def _trainer(
+    train: Sized[Sequence],
+    dev: Sized[Sequence],
+    base: Base,
+    out: Path,
+    options: Options,
+    minutes: float | None,
+    on_loss: OnLoss | None,
+) -> tuple[Any, Progress]:
+    cuda = torch.cuda.is_available()
+    devices = max(1, int(os.environ.get("WORLD_SIZE", 1)))
+    # On a CPU two at a time are as fast as eight, in a quarter of the memory.
+    together = math.gcd(options.batch, 8 if cuda else 2)
+    full = options.method == "full"
+    steps = options.steps or -1
+    if steps > 0:
+        steps = min(steps, math.ceil(options.epochs * math.ceil(len(train) / options.batch)))
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / "logs")
+    arguments = SFTConfig(
+        output_dir=str(out / "checkpoints"),
+        per_device_train_batch_size=together,
+        per_device_eval_batch_size=together,
+        gradient_accumulation_steps=max(1, options.batch // (together * devices)),
+        num_train_epochs=options.epochs,
+        max_steps=steps,
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        lr_scheduler_type="cosine",
+        warmup_steps=0.05,
+        seed=options.seed,
+        data_seed=options.seed,
+        bf16=cuda,
+        activation_checkpointing=cuda,  # "gradient checkpointing" until transformers 5
+        use_cpu=not cuda,
+        dataloader_pin_memory=cuda,
+        logging_steps=1,
+        eval_strategy="steps",
+        eval_steps=options.check,
+        save_strategy="steps",
+        save_steps=options.check,
+        save_total_limit=_KEPT,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        restore_callback_states_from_checkpoint=True,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        disable_tqdm=True,
+        report_to=["tensorboard"],
+    )
+    model = AutoModelForCausalLM.from_pretrained(
+        base.folder, dtype=torch.bfloat16 if cuda and not full else torch.float32
+    )
+    tokenizer = base.tokenizer()
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    progress = Progress(minutes, on_loss)
+    callbacks: list[Any] = [progress, Whole()]
+    if options.patience:
+        callbacks.append(EarlyStoppingCallback(options.patience))
+    if options.method == "adalora":
+        callbacks.insert(0, Allocate())
+    trainer = SFTTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=_dataset(train),
+        eval_dataset=_dataset(dev),
+        processing_class=tokenizer,
+        peft_config=None if full else _adapter(model, len(train), options),
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(PrinterCallback)  # the bar shows the same
+    trainer._get_train_sampler = lambda *_: Buckets(
+        [len(one.ids) for one in train], options.batch, options.seed
+    )
+    if full and options.top_layers is not None:
+        for name, weight in model.named_parameters():
+            weight.requires_grad = any(f".layers.{i}." in name for i in _top(model, options) or ())
+    return trainer, progress
+
+
+def _dataset(given: Sized[Sequence]) -> Any:
+    return Dataset.from_dict(
+        {"input_ids": [one.ids for one in given], "labels": [one.labels for one in given]}
+    )
+
+
+def _top(model: Any, options: Options) -> list[int] | None:
+    """The layers that are tuned; None is all of them."""
+    if options.top_layers is None:
+        return None
+    layers: int = model.config.num_hidden_layers
+    return list(range(max(0, layers - options.top_layers), layers))
+
+
+def _adapter(model: Any, sequences: int, options: Options) -> Any:
+    names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    shape: dict[str, Any] = {
+        # In a model whose matrices have other names: all of them.
+        "target_modules": _TARGETS if names.issuperset(_TARGETS) else "all-linear",
+        "lora_alpha": options.alpha,
+        "lora_dropout": options.dropout,
+        "layers_to_transform": _top(model, options),
+        "task_type": "CAUSAL_LM",
+    }
+    if options.method == "lora":
+        return LoraConfig(r=options.rank, **shape)
+    total = math.ceil(options.epochs * math.ceil(sequences / options.batch))
+    total = max(4, min(total, options.steps or total))
+    # The ranks are cut from half as many again, between a tenth and seven tenths of the steps.
+    return AdaLoraConfig(
+        init_r=math.ceil(options.rank * 1.5), target_r=options.rank, total_step=total,
+        tinit=max(1, total // 10), tfinal=max(1, total * 3 // 10), deltaT=max(1, total // 50),
+        **shape,
+    )  # fmt: skip
+
+
+def _save(trainer: Any, out: Path, base: Base, options: Options) -> Path:
+    """Write the tuned weights; they are there whole or not at all."""
+    name = "model" if options.method == "full" else "adapter"
+    part = out / f".{name}"
+    if trainer.is_world_process_zero():
+        shutil.rmtree(part, ignore_errors=True)
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        if options.method == "full":
+            model.save_pretrained(part)
+            trainer.processing_class.save_pretrained(part)
+        else:
+            _save_lora(model, part, base, options)
+        shutil.rmtree(out / name, ignore_errors=True)
+        part.rename(out / name)
+    return out / name
+
+
+def _save_lora(model: Any, to: Path, base: Base, options: Options) -> None:
+    """Write an adapter as LoRA in float16: half the size, and nothing lost by it.
+
+    AdaLoRA's B(A * E) is LoRA's BA once E is multiplied into A.
+    """
+    to.mkdir()
+    weights: dict[str, torch.Tensor] = {}
+    for name, module in model.named_modules():
+        if not hasattr(module, "lora_A") or "default" not in module.lora_A:
+            continue
+        above, below = module.lora_A["default"], module.lora_B["default"]
+        if options.method == "adalora":
+            scale = module.scaling["default"] / (float(module.ranknum["default"]) + 1e-5)
+            pair = (above * module.lora_E["default"] * scale, below)
+        else:
+            pair = (above.weight, below.weight)
+        for letter, numbers in zip("AB", pair, strict=True):
+            weights[f"{name}.lora_{letter}.weight"] = numbers.detach().cpu().half().contiguous()
+    config = model.peft_config["default"]
+    if options.method == "adalora":
+        rank = config.init_r
+        config = LoraConfig(
+            r=rank, lora_alpha=rank, lora_dropout=options.dropout, task_type="CAUSAL_LM",
+            target_modules=config.target_modules, layers_to_transform=config.layers_to_transform,
+        )  # fmt: skip
+    config.base_model_name_or_path = base.name  # not where it lies on this machine
+    config.inference_mode = True
+    config.save_pretrained(to)
+    save_file(weights, to / "adapter_model.safetensors", {"format": "pt"})
