@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from app.evaluation.cli import app as evaluate_app
 from app.settings import Settings, mistyped
+from app.training import cli as tuning
 from memory import InvalidInput, MemoryServiceError, Scope
 
 app = typer.Typer(
@@ -24,11 +25,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-model_app = typer.Typer(help="The embedded language model.", no_args_is_help=True)
+model_app = typer.Typer(help="The embedded model, and what is tuned.", no_args_is_help=True)
 key_app = typer.Typer(help="The service's key.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 app.add_typer(key_app, name="key")
 app.add_typer(evaluate_app, name="evaluate")
+model_app.command("list")(tuning.list_)
+model_app.command()(tuning.promote)
+model_app.command()(tuning.rollback)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.")]
 Database = Annotated[str | None, typer.Option(help="sqlite:///file.db or postgresql+psycopg://...")]

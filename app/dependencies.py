@@ -13,6 +13,7 @@ from app.chains.support import SupportChain
 from app.llm import Model
 from app.problems import Problem, no_such_customer
 from app.readiness import Readiness
+from app.serving import Serving
 from app.settings import Settings
 from memory import MemoryStore, Scope, check_name
 
@@ -44,6 +45,11 @@ def _settings(request: Request) -> Settings:
     return settings
 
 
+def _serving(request: Request) -> Serving:
+    serving: Serving = request.app.state.serving
+    return serving
+
+
 def authorize(
     request: Request,
     given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
@@ -57,6 +63,17 @@ def authorize(
             "`memory-service key reset` makes a new key."
         )
         raise Problem(401, "unauthorized", "Unauthorized", detail, WWW_Authenticate="Bearer")
+
+
+def administer(
+    request: Request,
+    given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> None:
+    """Refuse whoever may not change what the service answers with.
+
+    There is one key, and who has it may; a role of its own is to be asked for here.
+    """
+    authorize(request, given)
 
 
 def named(kind: str, encoded: str) -> str:
@@ -90,6 +107,7 @@ StoreDep = Annotated[MemoryStore, Depends(_store)]
 ModelDep = Annotated[Model, Depends(_model)]
 ReadinessDep = Annotated[Readiness, Depends(_readiness)]
 ChainDep = Annotated[SupportChain, Depends(_chain)]
+ServingDep = Annotated[Serving, Depends(_serving)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 CustomerDep = Annotated[str, Depends(_customer)]
 ScopeDep = Annotated[Scope, Depends(_scope)]

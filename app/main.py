@@ -18,14 +18,16 @@ from app import problems
 from app.auth import Key
 from app.body import BodyLimit
 from app.chains.support import SupportChain
-from app.dependencies import authorize
+from app.dependencies import administer, authorize
 from app.description import describe
 from app.embeddings import ENGLISH, open_embeddings
 from app.language import advice
 from app.llm import open_llm
 from app.readiness import Readiness
-from app.routes import card, chat, customers, health, memories, page, prompt
+from app.routes import card, chat, customers, health, memories, models, page, prompt
+from app.serving import Serving, adapter_of
 from app.settings import Settings
+from app.training.registry import Registry
 from memory import InvalidInput, MemoryStore, open_store
 
 _logger = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings()
     store = open_store(settings.database_url)
+    registry = Registry(settings.data_dir / "models")
     try:
         encoder = open_embeddings(settings.embeddings)
         # Refused now, not at the first turn, if the vectors are another model's.
@@ -56,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             context=settings.context_tokens,
             max_tokens=settings.reply_tokens,
             temperature=settings.temperature,
+            adapter=adapter_of(registry),
         )
     except BaseException:
         store.close()
@@ -76,8 +80,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         if settings.embeddings in ENGLISH:
             store.in_background("language", partial(_advise, store))
         settling = asyncio.create_task(app.state.chain.settle())
+        following = asyncio.create_task(app.state.serving.follow())
         yield
         settling.cancel()
+        following.cancel()
         await app.state.chain.ended()
         model.close()
         store.close()
@@ -93,6 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.store = store
     app.state.model = model
+    app.state.serving = Serving(registry, model)
     app.state.readiness = Readiness(store, model)
     app.state.chain = SupportChain(store, model, settings, encoder)
     app.state.key = Key(store, settings.api_key.get_secret_value() if settings.api_key else None)
@@ -101,6 +108,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(page.router)
     for router in (chat.router, prompt.router, customers.router, memories.router, card.router):
         app.include_router(router, dependencies=[Depends(authorize)])
+    app.include_router(models.router, dependencies=[Depends(administer)])
     app.add_api_route(
         "/openapi.json", _openapi(app), include_in_schema=False, dependencies=[Depends(authorize)]
     )

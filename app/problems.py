@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 
 from app.faults import fault
+from app.llm import UnusableModel
+from app.training.registry import NoSuchAdapter, Refused
 from memory import (
     InvalidInput,
     SessionBusy,
@@ -70,6 +72,10 @@ def problem_of(error: BaseException) -> Problem:
             return Problem(409, "key-conflict", "Idempotency key used before", str(error))
         case TurnPassed():
             return Problem(409, "turn-passed", "Conversation has gone on", str(error))
+        case NoSuchAdapter():
+            return Problem(404, "no-such-model", "No such model", str(error))
+        case Refused() | UnusableModel():
+            return Problem(409, "model-refused", "Model refused", str(error))
         case InvalidInput():
             return Problem(422, "invalid-input", "Invalid input", str(error))
         case StoreUnavailable():
@@ -84,8 +90,8 @@ def problem_of(error: BaseException) -> Problem:
 
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem document."""
-    kinds = (InvalidInput, SessionBusy, TurnConflict, TurnPassed, StoreError, Exception, Problem)
-    for kind in kinds:
+    ours = (InvalidInput, UnusableModel, SessionBusy, TurnConflict, TurnPassed, StoreError)
+    for kind in (*ours, Exception, Problem):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(StarletteHTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _validation)

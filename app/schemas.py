@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, field_validator
 
+from app.training.registry import Card as AdapterCard
 from memory import NAME_LIMIT, SLOTS, Policy, Recalled, Record, check_name, check_text
 from memory.transcript import Rating
 
@@ -330,3 +332,45 @@ class Health(BaseModel):
 
     status: Literal["ok"]
     model: str | None = Field(None, description="the model that answers; only if it was tried")
+
+
+class ModelFigures(BaseModel):
+    """How well a model answers on the part of the data that was kept apart."""
+
+    perplexity: float = Field(description="of the agents' answers; better when lower")
+    rouge_l: float = Field(description="of written answers, 0 to 1; better when higher")
+
+
+class TunedModel(BaseModel):
+    """A tuned adapter."""
+
+    id: str
+    date: datetime
+    base: str = Field(description="the model that it is of")
+    base_sha256: str
+    data: list[str] = Field(description="the names of the files that it learnt from")
+    figures: ModelFigures
+    compared: dict[str, ModelFigures] = Field(description="others on the same part")
+    in_service: bool
+
+    @classmethod
+    def of(cls, card: AdapterCard, *, in_service: bool) -> TunedModel:
+        """As it is shown."""
+        return cls(
+            id=card.id,
+            date=datetime.fromisoformat(card.date),
+            base=card.base["name"],
+            base_sha256=card.base["sha256"],
+            data=[str(one["name"]) for one in card.data],
+            figures=ModelFigures(**asdict(card.figures)),
+            compared={name: ModelFigures(**asdict(one)) for name, one in card.compared.items()},
+            in_service=in_service,
+        )
+
+
+class TunedModels(BaseModel):
+    """The adapters of this machine."""
+
+    in_service: str | None = Field(description="the one that answers; null is the base")
+    base: str | None = Field(description="sha256 of the served base; null if it takes no adapters")
+    models: list[TunedModel]

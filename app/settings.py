@@ -39,7 +39,10 @@ class Settings(BaseSettings):
         min_length=1,
         description="the key that clients send; made at the first start if not given",
     )
-    llm: str = Field("embedded:", description="embedded:, http(s)://host/v1#model, or fake:echo")
+    llm: str = Field(
+        "embedded:",
+        description="embedded:, http(s)://host/v1#model, huggingface:BASE#ADAPTER, or fake:echo",
+    )
     llm_api_key: SecretStr | None = Field(None, description="key of an http(s) model server")
     llm_timeout: float = Field(
         60.0, gt=0, description="seconds a model may be silent before a turn has failed"

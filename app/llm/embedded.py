@@ -18,6 +18,7 @@ from langchain_core.messages import BaseMessage
 from app.llm.gguf import to_q8_0
 from app.llm.model import Choices, UnusableModel
 from app.llm.openai import OpenAIModel
+from app.llm.relay import Relay
 from app.llm.room import Room, RoomChat
 from memory import WeightsMissing
 from memory.weights import Weight, models_dir, sha256, written
@@ -80,6 +81,24 @@ def _fault(path: Path) -> str | None:
     return None if sha256(path) == expected else f"the embedded model at {path} is damaged"
 
 
+def base_of(url: str) -> str:
+    """The sha256 by which adapters know the model at an address.
+
+    Raises:
+        UnusableModel: it takes no adapters from the registry.
+        WeightsMissing: there is no such file.
+    """
+    scheme, _, chosen = url.partition(":")
+    if scheme.lower() != "embedded":
+        msg = f"the model at {url} takes no adapters while it is served: only the embedded one does"
+        raise UnusableModel(msg)
+    path = Path(chosen).expanduser()
+    if chosen and not path.is_file():
+        msg = f"{path} is no file"
+        raise WeightsMissing(msg)
+    return sha256(path) if chosen else WEIGHTS.sha256
+
+
 class EmbeddedModel(OpenAIModel):
     """llama.cpp's server on a random port of 127.0.0.1, with a random key.
 
@@ -95,18 +114,21 @@ class EmbeddedModel(OpenAIModel):
             UnusableModel: it cannot be loaded.
         """
         began = time.perf_counter()
+        self._adapting = Lock()
         chosen = url.partition(":")[2]
         path = Path(chosen).expanduser() if chosen else model_path()
         fault = _fault(path) if not chosen else None if path.is_file() else f"{path} is no file"
         if fault:
             raise WeightsMissing(fault if chosen else f"{fault}: run `memory-service model pull`")
+        self.base = base_of(url)
         key = secrets.token_urlsafe(24)
-        self._server: Any = _server(path, choices, key)
+        self._open = partial(_server, path, choices, key)
+        self._relay = Relay(self._open(choices.adapter(self.base)))
         name = path.stem.removesuffix(".Q8_0")
         super().__init__(
-            f"{self._server.listening_address}/v1#{name}",
+            f"{self._relay.address}/v1#{name}",
             replace(choices, api_key=key),
-            environment=False,  # no proxy between a process and itself
+            relay=self._relay,
             chat=partial(RoomChat, room=Room(choices.context)),
         )
         _logger.info("%s is ready after %.2f s", name, time.perf_counter() - began)
@@ -120,18 +142,31 @@ class EmbeddedModel(OpenAIModel):
         except Exception:  # a turn that finds its prefix cold is slower, and nothing else
             _logger.warning("could not warm the prompt's beginning", exc_info=True)
 
+    def adapt(self, adapter: Path | None) -> None:
+        """Answer with an adapter's GGUF file from now on, None being the base.
+
+        Another server is started for it. What the one before has begun it ends, and then it is
+        closed. Conversations are read again by the new one: what an old one has read of them
+        means nothing with other weights.
+
+        Raises:
+            UnusableModel: llama.cpp cannot load it; then the server stays.
+        """
+        with self._adapting:
+            self._relay.replace(self._open(adapter))
+
     def check(self) -> str | None:
         """What keeps the server from answering, or None."""
-        return "the embedded model is closed" if self._server is None else super().check()
+        return super().check() if self._relay.open else "the embedded model is closed"
 
     def close(self) -> None:
         """Stop the server; its threads and its memory are gone when this returns."""
         super().close()
-        self._server = None
+        self._relay.close()
 
 
-def _server(path: Path, choices: Choices, key: str) -> Any:
-    """llama.cpp's server with a model loaded; it stops when it is forgotten."""
+def _server(path: Path, choices: Choices, key: str, adapter: Path | None) -> Any:
+    """llama.cpp's server with a model and its adapter loaded; it stops when it is forgotten."""
     # Read when libgomp is loaded. By default a thread that waits for the other spins for
     # milliseconds, and on a busy machine the answers slow down tenfold.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
@@ -158,13 +193,16 @@ def _server(path: Path, choices: Choices, key: str) -> Any:
     params.n_batch = params.n_ubatch = _BATCH
     params.cache_ram_mib = _CACHE_MIB
     params.warmup = False
+    if adapter is not None:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
     # Writing waits for memory, reading for arithmetic: more threads help the second only.
     params.cpuparams.n_threads = max(1, threads // 2)
     params.cpuparams_batch.n_threads = threads
     try:
         return xllamacpp.Server(params)
     except Exception as error:
-        msg = f"llama.cpp cannot load {path}: {error}"
+        what = path if adapter is None else f"{path} with the adapter {adapter}"
+        msg = f"llama.cpp cannot load {what}: {error}"
         raise UnusableModel(msg) from error
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -26,13 +27,18 @@ class Choices:
     threads: int | None  # for reading prompts; None: one for each core
     context: int  # tokens
     slots: int  # answers at a time
+    # Of a base, by its sha256: the GGUF file of the adapter that it is to be served with.
+    adapter: Callable[[str], Path | None] = lambda _: None
 
 
 class Model:
     """A language model that is open: LangChain's chat model and what surrounds it.
 
-    ``context`` is how many tokens a prompt and its answer may have together.
+    ``context`` is how many tokens a prompt and its answer may have together. ``base`` is the
+    sha256 of the model whose adapters it takes, None if it takes none.
     """
+
+    base: str | None = None
 
     def __init__(self, chat: BaseChatModel, name: str, context: int) -> None:
         self.chat = chat
@@ -41,6 +47,18 @@ class Model:
 
     def warm(self, messages: Sequence[BaseMessage]) -> None:
         """Let the model read the beginning of a prompt before it is needed; never fails."""
+
+    def adapt(self, adapter: Path | None) -> None:  # noqa: ARG002 - for those that do
+        """Answer with an adapter from now on, None being the base; what is under way goes on.
+
+        Raises:
+            UnusableModel: it takes no adapters, or not this one; then it goes on as it was.
+        """
+        msg = (
+            f"the model {self.name} takes no adapters while it is served: the embedded one does; "
+            "for another start the service with --llm huggingface:BASE#ADAPTER, or vLLM"
+        )
+        raise UnusableModel(msg)
 
     def check(self) -> str | None:
         """What keeps the model from answering, or None."""

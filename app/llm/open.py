@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 from app.llm.model import Choices, Model, UnusableModel
 
@@ -13,6 +14,7 @@ _DRIVERS = {
     "embedded": "app.llm.embedded:EmbeddedModel",
     "http": "app.llm.openai:OpenAIModel",
     "https": "app.llm.openai:OpenAIModel",
+    "huggingface": "app.llm.huggingface:HuggingFaceModel",
     "fake": "app.llm.echo:open_fake",
 }
 
@@ -27,12 +29,14 @@ def open_llm(
     threads: int | None = None,
     context: int = 8192,
     slots: int = 4,
+    adapter: Callable[[str], Path | None] = lambda _: None,
 ) -> Model:
     """Open the model at an address.
 
     ``embedded:`` (or ``embedded:FILE.gguf``) runs in this process; ``http(s)://host/v1#model``
-    speaks the OpenAI protocol (without ``#model`` the server's only one); ``fake:echo`` is no
-    model and repeats the message.
+    speaks the OpenAI protocol (without ``#model`` the server's only one); ``huggingface:BASE`` or
+    ``huggingface:BASE#ADAPTER`` runs in this process on torch; ``fake:echo`` is no model and
+    repeats the message.
 
     Args:
         url: the address.
@@ -44,6 +48,8 @@ def open_llm(
         context: tokens of a prompt and its answer together; the embedded server shares as many
             among all its conversations.
         slots: how many answers the embedded server gives at a time.
+        adapter: of the base that is served, by its sha256, the adapter's GGUF file; embedded
+            only.
 
     Raises:
         UnusableModel: the address is none of these, or what is there cannot be used.
@@ -54,9 +60,12 @@ def open_llm(
     if driver is None:
         msg = (
             f"{url!r} is no address of a language model: use embedded:,"
-            " http(s)://host/v1#model or fake:echo"
+            " http(s)://host/v1#model, huggingface:BASE#ADAPTER or fake:echo"
         )
         raise UnusableModel(msg)
     module, _, name = driver.partition(":")
     opened: Callable[[str, Choices], Model] = getattr(import_module(module), name)
-    return opened(url, Choices(api_key, timeout, max_tokens, temperature, threads, context, slots))
+    return opened(
+        url,
+        Choices(api_key, timeout, max_tokens, temperature, threads, context, slots, adapter),
+    )

@@ -10,6 +10,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from app.llm.model import Choices, Model, UnusableModel
+from app.llm.relay import AsyncRelayTransport, Relay, RelayTransport
 
 _CHECK_SECONDS = 5.0
 
@@ -27,7 +28,7 @@ class OpenAIModel(Model):
         choices: Choices,
         *,
         name: str | None = None,
-        environment: bool = True,
+        relay: Relay | None = None,
         chat: Callable[..., BaseChatModel] = ChatOpenAI,
     ) -> None:
         """Open the model.
@@ -36,7 +37,8 @@ class OpenAIModel(Model):
             url: where the API is, with the model's name in its fragment.
             choices: how the model is opened.
             name: what the model is to be called; by default what the server calls it.
-            environment: whether proxies are taken from the environment.
+            relay: what sends the requests, where the server may be replaced; then no proxy is
+                taken from the environment.
             chat: what speaks to the server: ChatOpenAI, or what takes the same arguments.
 
         Raises:
@@ -46,11 +48,15 @@ class OpenAIModel(Model):
         # What the server does not ask for it ignores, and the client insists on some key.
         key = choices.api_key or "none"
         headers = {"Authorization": f"Bearer {key}"}
-        self._client = httpx.Client(headers=headers, timeout=choices.timeout, trust_env=environment)
         # One connection for each answer: none outlives the event loop that opened it.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(
+            headers=headers, timeout=choices.timeout, trust_env=relay is None,
+            transport=RelayTransport(relay, trust_env=False) if relay else None,
+        )  # fmt: skip
         self._async_client = httpx.AsyncClient(
-            headers=headers, timeout=choices.timeout, trust_env=environment,
-            limits=httpx.Limits(max_keepalive_connections=0),
+            headers=headers, timeout=choices.timeout, trust_env=relay is None, limits=limits,
+            transport=AsyncRelayTransport(relay, trust_env=False, limits=limits) if relay else None,
         )  # fmt: skip
         try:
             model = model or self._only_model()

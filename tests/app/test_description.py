@@ -110,11 +110,21 @@ def test_real_answers_are_as_described(service: Running) -> None:
         ("get", SESSION): ("/v1/customers/ada/sessions/s1", None),
         ("get", f"{SESSION}/messages"): ("/v1/customers/ada/sessions/s1/messages", None),
         ("put", f"{SESSION}/rating"): ("/v1/customers/ada/sessions/s1/rating", {"rating": "good"}),
+        ("get", "/v1/admin/models"): ("/v1/admin/models", None),
         ("delete", SESSION): ("/v1/customers/ada/sessions/s1", None),
         ("delete", CUSTOMER): ("/v1/customers/ada", None),
     }
     described_ones = {(m, p) for p, operations in document["paths"].items() for m in operations}
-    assert described_ones == {*asked, ("post", f"{CUSTOMER}/memories")}, "a route is not asked here"
+    refused = {
+        ("post", "/v1/admin/models/{model}/promote"): ("/v1/admin/models/x/promote", 409),
+        ("post", "/v1/admin/models/rollback"): ("/v1/admin/models/rollback", 409),
+    }
+    others = {("post", f"{CUSTOMER}/memories"), *refused}
+    assert described_ones == {*asked, *others}, "a route is not asked here"
+    for (method, path), (url, status) in refused.items():
+        answer = service.client.request(method, url)
+        assert answer.status_code == status
+        check(document, method, path, answer)
     for (method, path), (url, body) in asked.items():
         answer = service.client.request(method, url, json=body)
         assert answer.status_code == 200, url

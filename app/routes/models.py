@@ -1,0 +1,49 @@
+"""/v1/admin/models: the tuned adapters, and which of them answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from app.dependencies import ServingDep
+from app.schemas import TunedModel, TunedModels
+from app.serving import Serving
+
+router = APIRouter(prefix="/v1/admin/models", tags=["models"])
+
+_CONFLICT: dict[int | str, dict[str, Any]] = {
+    409: {"description": "It is not put into service; what was stays."}
+}
+
+
+@router.get("")
+def models(serving: ServingDep) -> TunedModels:
+    """Every adapter with where it is from and what it can do."""
+    return _shown(serving)
+
+
+@router.post("/{model}/promote", responses={**_CONFLICT, 404: {"description": "No such adapter."}})
+def promote(model: str, serving: ServingDep) -> TunedModels:
+    """Answer with an adapter from now on, if it beats the one in service on the held-out part.
+
+    Answers under way end as they began.
+    """
+    serving.promote(model)
+    return _shown(serving)
+
+
+@router.post("/rollback", responses=_CONFLICT)
+def rollback(serving: ServingDep) -> TunedModels:
+    """Answer again with what was in service before the last promotion."""
+    serving.rollback()
+    return _shown(serving)
+
+
+def _shown(serving: Serving) -> TunedModels:
+    now = serving.in_service()
+    return TunedModels(
+        in_service=now,
+        base=serving.base,
+        models=[TunedModel.of(card, in_service=card.id == now) for card in serving.cards()],
+    )

@@ -1,0 +1,255 @@
+"""The registry: what is refused, what is promoted, and that nothing is ever half done."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.training.registry import Figures, Refused, Registry
+from memory import InvalidInput
+from tests.app.training.cards import BASE_SHA, card, files
+
+ROOT = Path(__file__).parents[3]
+GOOD, BETTER, WORSE = Figures(10.0, 0.2), Figures(8.0, 0.3), Figures(30.0, 0.05)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    """A registry with three adapters."""
+    made = Registry(tmp_path / "models")
+    for name, figures in (("good", GOOD), ("better", BETTER), ("worse", WORSE)):
+        made.add(files(tmp_path / name, name), card(name, figures))
+    return made
+
+
+def test_what_is_added_is_listed_with_its_checksums(registry: Registry) -> None:
+    """Every card comes back as it was given, with the sha256 of every file."""
+    assert [one.id for one in registry.cards()] == ["better", "good", "worse"]
+    found = registry.card("good")
+    assert set(found.weights) == {"adapter_model.safetensors", "adapter.gguf"}
+    assert (found.figures, found.compared["base"]) == (GOOD, Figures(20.0, 0.1))
+    assert registry.whole("good") == registry.folder / "good"
+    assert registry.in_service() is None
+
+
+def test_the_gate_lets_the_better_through_and_back(registry: Registry) -> None:
+    """Worse than the base stays out; each promotion can be taken back, down to the base."""
+    with pytest.raises(Refused, match="does not beat the base"):
+        registry.promote("worse", BASE_SHA)
+    assert registry.in_service() is None
+    registry.promote("good", BASE_SHA)
+    registry.promote("better", BASE_SHA)
+    with pytest.raises(Refused, match="does not beat the adapter in service, better"):
+        registry.promote("good", BASE_SHA)
+    with pytest.raises(Refused, match="in service already"):
+        registry.promote("better", BASE_SHA)
+    assert registry.in_service() == "better"
+    assert registry.rollback() == "good"
+    assert registry.rollback() is None
+    with pytest.raises(Refused, match="nothing to go back to"):
+        registry.rollback()
+
+
+@pytest.mark.parametrize(
+    "figures", [Figures(19.0, 0.1), Figures(20.0, 0.2), Figures(19.0, 0.05), Figures(25.0, 0.9)]
+)
+def test_better_in_one_only_is_not_better(
+    registry: Registry, tmp_path: Path, figures: Figures
+) -> None:
+    """It takes both, perplexity and ROUGE-L."""
+    registry.add(files(tmp_path / "x"), card("half", figures))
+    with pytest.raises(Refused, match="does not beat"):
+        registry.promote("half", BASE_SHA)
+
+
+def test_what_was_never_compared_is_not_promoted(registry: Registry, tmp_path: Path) -> None:
+    """Figures on another held-out part say nothing about the one in service."""
+    registry.promote("good", BASE_SHA)
+    other = card("other", Figures(1.0, 0.9), held_out="f" * 64)
+    registry.add(files(tmp_path / "x"), other)
+    with pytest.raises(Refused, match="--resume"):
+        registry.promote("other", BASE_SHA)
+    beside = {"good": Figures(2.0, 0.8)}
+    registry.add(
+        files(tmp_path / "y"), card("beside", Figures(1, 0.9), held_out="f" * 64, compared=beside)
+    )
+    registry.promote("beside", BASE_SHA)
+    assert registry.in_service() == "beside"
+
+
+def test_weights_that_are_not_the_cards_are_refused(registry: Registry) -> None:
+    """A flipped byte, a file that is gone, a card of another: never into service."""
+    path = registry.folder / "good" / "adapter.gguf"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + b"!")
+    with pytest.raises(Refused, match=r"adapter\.gguf is not what its card says"):
+        registry.promote("good", BASE_SHA)
+    path.unlink()
+    with pytest.raises(Refused, match="not what its card says"):
+        registry.promote("good", BASE_SHA)
+    path.write_bytes(whole)
+    registry.promote("good", BASE_SHA)
+    stolen = registry.folder / "better" / "card.json"
+    stolen.write_text((registry.folder / "good" / "card.json").read_text())
+    with pytest.raises(Refused, match="another's"):
+        registry.promote("better", BASE_SHA)
+    stolen.write_text("{")
+    with pytest.raises(Refused, match="cannot be read"):
+        registry.promote("better", BASE_SHA)
+    assert [one.id for one in registry.cards()] == ["good", "worse"]
+
+
+def test_a_rollback_to_a_damaged_adapter_is_refused(registry: Registry) -> None:
+    """What is in service stays."""
+    registry.promote("good", BASE_SHA)
+    registry.promote("better", BASE_SHA)
+    (registry.folder / "good" / "adapter.gguf").write_text("other")
+    with pytest.raises(Refused, match="not what its card says"):
+        registry.rollback()
+    assert registry.in_service() == "better"
+
+
+def test_an_adapter_for_another_base_is_refused(registry: Registry) -> None:
+    """Whatever its figures."""
+    with pytest.raises(Refused, match="another base"):
+        registry.promote("good", "c" * 64)
+    assert registry.in_service() is None
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../models/good", "absent", "good/"])
+def test_there_is_no_such_adapter(registry: Registry, name: str) -> None:
+    """A name is no path."""
+    with pytest.raises(Refused, match="there is no adapter"):
+        registry.promote(name, BASE_SHA)
+
+
+def test_a_damaged_state_says_so(registry: Registry) -> None:
+    """It is not taken for the base."""
+    registry.promote("good", BASE_SHA)
+    (registry.folder / "state.json").write_text('{"in_service": "go')
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        registry.in_service()
+
+
+_FULL = """
+import resource, sys
+from pathlib import Path
+from app.training.registry import Figures, Registry
+from tests.app.training.cards import BASE_SHA, card, files
+registry = Registry(Path(sys.argv[1]))
+given = files(Path(sys.argv[2]))
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+try:
+    if sys.argv[4] == "add":
+        registry.add(given, card("new", Figures(1, 0.9)))
+    else:
+        registry.promote("better", BASE_SHA)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "most"), [("add", 0), ("add", 100), ("add", 2_900), ("promote", 4)]
+)
+def test_a_full_disk_leaves_everything_as_it_was(
+    registry: Registry, tmp_path: Path, what: str, most: int
+) -> None:
+    """The error says what to do, no file is half there, and what was in service still is."""
+    registry.promote("good", BASE_SHA)
+    before = {p: p.read_bytes() for p in registry.folder.rglob("*") if p.is_file()}
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL, str(registry.folder), str(tmp_path / "f"), str(most), what],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "InvalidInput" in done.stdout, done.stdout + done.stderr
+    assert "free some space" in done.stdout
+    after = {p: p.read_bytes() for p in registry.folder.rglob("*") if p.is_file()}
+    assert after == before
+    assert registry.in_service() == "good"
+
+
+_KILLED = """
+import os, sys
+from pathlib import Path
+from app.training import registry as module
+from tests.app.training.cards import BASE_SHA, card, files
+calls = 0
+def counted(function):
+    def run(*given, **more):
+        global calls
+        calls += 1
+        if calls > int(sys.argv[3]):
+            os.kill(os.getpid(), 9)
+        return function(*given, **more)
+    return run
+registry = module.Registry(Path(sys.argv[1]))
+given = files(Path(sys.argv[2]))
+for name in ("fsync", "fdopen", "open", "close"):
+    setattr(os, name, counted(getattr(os, name)))
+for name in ("rename", "replace", "mkdir", "chmod", "unlink"):
+    setattr(Path, name, counted(getattr(Path, name)))
+registry.add(given, card("new", module.Figures(1, 0.9)))
+registry.promote("new", BASE_SHA)
+"""
+
+
+@pytest.mark.parametrize("after", range(0, 44, 6))
+def test_a_kill_at_any_moment_leaves_it_before_or_after(tmp_path: Path, after: int) -> None:
+    """Whatever call it dies in: a listed adapter is whole, and one in service is listed."""
+    registry = Registry(tmp_path / "models")
+    registry.add(files(tmp_path / "good"), card("good", GOOD))
+    registry.promote("good", BASE_SHA)
+    subprocess.run(
+        [sys.executable, "-c", _KILLED, str(registry.folder), str(tmp_path / "f"), str(after)],
+        cwd=ROOT, capture_output=True, check=False,
+    )  # fmt: skip
+    listed = [one.id for one in registry.cards()]
+    assert listed in (["good"], ["good", "new"])
+    for name in listed:
+        registry.whole(name)
+    assert registry.in_service() in listed
+    if "new" not in listed:
+        registry.add(files(tmp_path / "new"), card("new", BETTER))
+    if registry.in_service() == "good":
+        registry.promote("new", BASE_SHA)
+    assert registry.rollback() == "good"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["promote", "rollback"]), st.integers(0, 4)), max_size=12)
+)
+def test_whatever_is_done_the_history_holds(steps: list[tuple[str, int]]) -> None:
+    """What is in service is always better than all before it, and rollbacks undo promotions."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        registry = Registry(Path(folder, "models"))
+        for k in range(5):
+            registry.add(files(Path(folder, "f")), card(str(k), Figures(19.0 - k, 0.11 + k / 100)))
+        expected: list[Any] = [None]
+        for step, k in steps:
+            try:
+                if step == "promote":
+                    registry.promote(str(k), BASE_SHA)
+                    assert expected[-1] is None or k > int(expected[-1])
+                    expected.append(str(k))
+                else:
+                    registry.rollback()
+                    expected.pop()
+            except Refused:
+                assert len(expected) == 1 or step == "promote"
+            assert registry.in_service() == expected[-1]
+        state = registry.folder / "state.json"
+        assert not state.exists() or json.loads(state.read_text())["before"] == expected[:-1]
+        assert os.listdir(folder).count("models") == 1  # noqa: PTH208
