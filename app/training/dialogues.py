@@ -67,7 +67,9 @@ class Dialogue:
                 joined[-1] = Said(said.role, f"{joined[-1].text}\n{said.text}")
             elif joined or said.role == "customer":
                 joined.append(said)
-        return [(q.text, a.text) for q, a in zip(joined[::2], joined[1::2], strict=False)]
+        # Stripped: a space at an edge would melt into what the chat template writes there.
+        texts = [turn.text.strip() for turn in joined]
+        return list(zip(texts[::2], texts[1::2], strict=False))
 
 
 def read_dialogues(files: Sequence[Path], most_bytes: int = MOST_BYTES) -> Iterator[Dialogue]:

@@ -62,8 +62,9 @@ def test_a_dialogue_keeps_its_name_when_others_are_added(tmp_path: Path) -> None
 def test_exchanges_are_what_the_service_would_have_seen() -> None:
     """Turns of one side in a row are one message; a greeting and an unanswered end are none."""
     turns = [
-        ("agent", "Hello!"), ("customer", "Hi."), ("customer", "Are you there?"), ("agent", "Yes."),
-        ("agent", "How can I help?"), ("customer", "Wait."),
+        ("agent", "Hello!"), ("customer", " Hi."), ("customer", "Are you there?"),
+        ("agent", "Yes."),
+        ("agent", "How can I help? "), ("customer", "Wait."),
     ]  # fmt: skip
     dialogue = Dialogue("d", tuple(Said(role, text) for role, text in turns), "")  # type: ignore[arg-type]
     assert dialogue.exchanges() == [("Hi.\nAre you there?", "Yes.\nHow can I help?")]
