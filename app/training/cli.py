@@ -1,16 +1,132 @@
-"""``memory-service model``: the tuned adapters."""
+"""``memory-service finetune`` and ``memory-service model``: tuning on your own dialogues."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from app.settings import Settings
+from memory import InvalidInput
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.")]
 Llm = Annotated[str | None, typer.Option(help="The model that is served.")]
+
+
+class Method(StrEnum):
+    """What is tuned."""
+
+    LORA = "lora"
+    ADALORA = "adalora"
+    FULL = "full"
+
+
+class Own(StrEnum):
+    """Which of the service's own sessions are learnt."""
+
+    GOOD = "good"
+    ALL = "all"
+
+
+def finetune(
+    data: Annotated[
+        list[Path] | None, typer.Option(help="JSONL, one dialogue a line; may be repeated.")
+    ] = None,
+    from_service: Annotated[
+        Own | None, typer.Option(help="The service's own sessions too: those rated good, or all.")
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(help="A Hugging Face name or folder, or a GGUF file; else the embedded one."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of this training; else in the data folder.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in it.")] = False,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so many, to be resumed.")
+    ] = None,
+    method: Annotated[Method, typer.Option(help="What is tuned.")] = Method.LORA,
+    rank: Annotated[int | None, typer.Option(min=1, help="Of LoRA's matrices.")] = None,
+    top_layers: Annotated[
+        int | None, typer.Option(min=1, help="Tune only the uppermost so many layers.")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="At its highest.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0, help="AdamW's.")] = None,
+    dropout: Annotated[float | None, typer.Option(min=0, max=0.9, help="LoRA's.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="How often all of it is read.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Sequences a step.")] = None,
+    check: Annotated[
+        int | None, typer.Option(min=1, help="Steps from one checkpoint to the next.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=0, help="Checkpoints without a better loss until it ends.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of split, order and weights.")] = None,
+    search: Annotated[
+        int, typer.Option(min=0, help="Try so many choices of hyperparameters first.")
+    ] = 0,
+    search_minutes: Annotated[
+        float | None, typer.Option(min=0, help="But no longer than this.")
+    ] = None,
+    examples: Annotated[
+        int, typer.Option(min=1, help="Answers that are written to be compared.")
+    ] = 48,
+    licence: Annotated[str, typer.Option(help="Of the data, for the card.")] = "not stated",
+    data_dir: DataDir = None,
+    database: Annotated[str | None, typer.Option(help="With --from-service: whose.")] = None,
+) -> None:
+    """Tune a model on dialogues; it is kept with its figures, and served when it is promoted."""
+    settings = _settings(data_dir=data_dir, database=database)
+    if not data and from_service is None:
+        msg = "what is to be learnt? Give --data FILE, or --from-service good"
+        raise InvalidInput(msg)
+    from app.training.dialogues import from_service as own
+    from app.training.dialogues import read_dialogues
+    from memory import open_store
+
+    # Read before torch is loaded: what is wrong with the data is told at once.
+    files = data or []
+    dialogues = list(read_dialogues(files))
+    if from_service is not None:
+        with open_store(settings.database_url) as store:
+            dialogues += own(store, rated_only=from_service is Own.GOOD)
+    try:
+        from app.training.finetune import Work
+        from app.training.finetune import finetune as run
+        from app.training.lora import Options
+    except ImportError as error:
+        msg = f"{error.name} is not installed: pip install 'langchain-memory-service[train]'"
+        raise InvalidInput(msg) from error
+
+    given: dict[str, Any] = {
+        "rank": rank, "top_layers": top_layers, "learning_rate": learning_rate,
+        "weight_decay": weight_decay, "dropout": dropout, "epochs": epochs, "steps": steps,
+        "batch": batch, "check": check, "patience": patience, "seed": seed,
+    }  # fmt: skip
+    chosen = {name: one for name, one in given.items() if one is not None}
+    options = replace(Options(method=method.value), **chosen)
+    if rank is not None:
+        options = replace(options, alpha=2 * rank)
+    work = Work(
+        files, base, out or settings.data_dir / "training", options, resume, minutes,
+        search, search_minutes, examples, licence,
+    )  # fmt: skip
+    card = run(work, dialogues, _registry(settings), settings)
+    if card is None:
+        typer.echo(f"The time is up: go on with the same command and --resume ({work.out}).")
+        return
+    typer.echo(f"{card.id}: {card.figures} on what was held out")
+    for name, figures in card.compared.items():
+        typer.echo(f"  {name}: {figures}")
+    if options.method == "full":
+        typer.echo(f"Serve it with --llm huggingface:{work.out / 'model'}")
+    else:
+        typer.echo(f"Put it into service with: memory-service model promote {card.id}")
 
 
 def list_(data_dir: DataDir = None) -> None:

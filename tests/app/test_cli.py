@@ -16,13 +16,13 @@ import httpx
 import pytest
 
 
-def run(*args: str, data: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(*args: str, data: Path, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """Run ``memory-service`` with a data folder."""
     environment = {**os.environ, "MEMORY_SERVICE_DATA_DIR": str(data), "COLUMNS": "200"}
     environment["MEMORY_SERVICE_LLM"] = "fake:echo"
     return subprocess.run(
         [sys.executable, "-m", "app", *args],
-        env=environment, input=stdin, capture_output=True, text=True, timeout=60, check=False,
+        env=environment, input=stdin, capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
 
 

@@ -49,15 +49,15 @@ def tiny_gguf(path: Path, seed: int) -> Path:
         writer.add_key_value(name, value, kind, sub_type=item)
     random = np.random.default_rng(seed)
 
-    def add(name: str, *shape: int) -> None:
-        numbers = random.normal(0, 0.5 / np.sqrt(shape[-1]), shape)
+    def add(name: str, *shape: int, scale: float = 0.5) -> None:
+        numbers = random.normal(0, scale / np.sqrt(shape[-1]), shape)
         writer.add_tensor(f"{name}.weight", numbers.astype(np.float32))
 
     def ones(name: str) -> None:
         writer.add_tensor(f"{name}.weight", np.ones(HIDDEN, np.float32))
 
     kv = HIDDEN // HEADS * KV_HEADS
-    add("token_embd", 49_152, HIDDEN)
+    add("token_embd", 49_152, HIDDEN, scale=2.0)  # enough to be sure of a word
     ones("output_norm")
     for layer in range(LAYERS):
         block = f"blk.{layer}"

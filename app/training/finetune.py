@@ -1,0 +1,191 @@
+"""From dialogues to an adapter with its card: split, redact, train, measure, keep."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import subprocess
+from collections import Counter
+from collections.abc import Iterable
+from collections.abc import Sequence as Sized
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.settings import Settings
+from app.training.base import Base, open_base
+from app.training.dialogues import Dialogue
+from app.training.export import to_gguf
+from app.training.lora import Options, Trained, train
+from app.training.measure import measure
+from app.training.play import Exchange, play
+from app.training.redaction import redact
+from app.training.registry import BASE, GGUF, Card, Figures, Registry, new_id
+from app.training.search import search
+from app.training.sequences import Sequence, sequences
+from app.training.splits import split
+from memory import Encoder, InvalidInput
+from memory.weights import sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a finetuning is to do."""
+
+    files: Sized[Path]
+    base: str | None
+    out: Path
+    options: Options
+    resume: bool = False
+    minutes: float | None = None
+    trials: int = 0
+    search_minutes: float | None = None
+    examples: int = 48  # answers that are written to be compared
+    licence: str = "not stated"  # of the data
+
+
+def finetune(
+    work: Work,
+    dialogues: Iterable[Dialogue],
+    registry: Registry,
+    settings: Settings,
+    encoder: Encoder | None = None,
+) -> Card | None:
+    """Tune a model and keep it in the registry with its figures; it is not promoted.
+
+    Args:
+        work: what is to be done.
+        dialogues: what is learnt, not yet redacted.
+        registry: where it is kept.
+        settings: the service's, which lay out the prompts.
+        encoder: the settings' one if not given.
+
+    Returns:
+        Its card; None if the time was up before the training was finished.
+
+    Raises:
+        InvalidInput: the data, the base or the folder cannot be used.
+    """
+    if not work.resume and work.out.exists() and any(work.out.iterdir()):
+        msg = f"{work.out} is not empty: go on with --resume, or give another --out"
+        raise InvalidInput(msg)
+    parts = split(dialogues, work.options.seed)
+    given = {"train": parts.train, "dev": parts.dev, "test": parts.test}
+    for name, part in given.items():
+        if not part:
+            msg = f"the {name} part would be empty: give more dialogues (some thirty, at least)"
+            raise InvalidInput(msg)
+    seed = _redaction_seed(work.out)
+    redacted = [[redact(one, seed) for one in part] for part in given.values()]
+    base = open_base(work.base)
+    tokenizer = base.tokenizer()
+    made = [list(sequences(part, tokenizer, settings, encoder=encoder)) for part in redacted]
+    options = work.options
+    if work.trials:
+        options = search(
+            made[0], made[1], base, work.out, options,
+            trials=work.trials, minutes=work.search_minutes,
+        )  # fmt: skip
+    trained = train(made[0], made[1], base, work.out, options, resume=True, minutes=work.minutes)
+    if trained.folder is None:
+        return None
+    exchanges = _spread(redacted[2], work.examples, settings, encoder)
+    figures = measure(base, trained.folder, made[2], exchanges)
+    compared = {BASE: measure(base, None, made[2], exchanges)}
+    now = registry.in_service()
+    if now is not None and registry.card(now).base["sha256"] == base.sha256:
+        compared[now] = measure(base, registry.whole(now), made[2], exchanges)
+    if options.method == "full":
+        # A whole model is no adapter: it stays where it is, to be served by its folder.
+        return _card(work, base, parts, made, options, trained, figures, compared)
+    files = [trained.folder / "adapter_model.safetensors", trained.folder / "adapter_config.json"]
+    if json.loads((base.folder / "config.json").read_text())["model_type"] == "llama":
+        files.append(to_gguf(trained.folder, base.folder, work.out / GGUF))
+    return registry.add(files, _card(work, base, parts, made, options, trained, figures, compared))
+
+
+def _redaction_seed(out: Path) -> str:
+    """A secret that stays with the training, so that resumed it has the same stand-ins."""
+    path = out / "redaction-seed"
+    if not path.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        path.touch(0o600)
+        path.write_text(secrets.token_hex(16))
+    return path.read_text()
+
+
+def _spread(
+    part: Sized[Dialogue], most: int, settings: Settings, encoder: Encoder | None
+) -> list[Exchange]:
+    """At most so many exchanges, from all over the part."""
+    found = [one for _, many in play(part, settings, encoder=encoder) for one in many]
+    step = max(1, len(found) // most)
+    return found[::step][:most]
+
+
+def _card(
+    work: Work, base: Base, parts: Any, made: list[list[Sequence]], options: Options,
+    trained: Trained, figures: Figures, compared: dict[str, Figures],
+) -> Card:  # fmt: skip
+    assert trained.folder is not None
+    now = datetime.now(UTC)
+    weights = next(trained.folder.glob("*.safetensors"))
+    counts: dict[str, int] = {"duplicates": parts.duplicates}
+    sources: Counter[str] = Counter()
+    for name, part, some in zip(("train", "dev", "test"), parts, made, strict=False):
+        counts[f"{name}_dialogues"] = len(part)
+        counts[f"{name}_sequences"] = len(some)
+        counts[f"{name}_tokens"] = sum(len(one.ids) for one in some)
+        sources.update(one.source for one in part)
+    data = [
+        {
+            "name": file.name,
+            "sha256": sha256(file),
+            "dialogues": sources[str(file)],
+            "licence": work.licence,
+        }
+        for file in work.files
+    ]
+    if sources["service"]:
+        data.append({"name": "the service's own sessions", "dialogues": sources["service"]})
+    return Card(
+        id=new_id(now, weights),
+        date=now.isoformat(timespec="seconds"),
+        base={"name": base.name, "sha256": base.sha256},
+        data=data,
+        counts=counts,
+        held_out=_digest(made[2]),
+        options=asdict(options),
+        figures=figures,
+        compared=compared,
+        training={
+            "steps": trained.steps,
+            "tokens": trained.tokens,
+            "best_loss": trained.best_loss,
+        },
+        commit=_commit(),
+    )
+
+
+def _digest(some: Sized[Sequence]) -> str:
+    digest = hashlib.sha256()
+    for one in some:
+        digest.update(json.dumps([one.ids, one.labels]).encode())
+    return digest.hexdigest()
+
+
+def _commit() -> str | None:
+    """The commit of this program, where it runs from a repository of its own."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603 - our own words
+            ["git", "-C", str(root), "rev-parse", "HEAD"],  # noqa: S607 - the user's own git
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

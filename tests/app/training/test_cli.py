@@ -1,0 +1,56 @@
+"""``memory-service finetune``: what cannot be done is told in a line, and leaves nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.training.registry import Registry
+from tests.app.test_cli import run
+from tests.app.training.test_loop import written
+
+_SIDE = {"turns": [{"role": "customer", "text": "Where is it?"}]}
+_ROLE = {"turns": [{"role": "customer", "text": "Where?"}, {"role": "oracle", "text": "Here."}]}
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("{", "line 61"),
+        ('{"turns": []}', "line 61: the dialogue is empty"),
+        (json.dumps(_SIDE), "line 61: the agent says nothing"),
+        (json.dumps(_ROLE), "line 61: turn 2 has the role 'oracle'"),
+        ('{"x": "' + "y" * 5_000_000 + '"}', "line 61 is longer"),
+    ],
+    ids=["json", "empty", "side", "role", "long"],
+)
+def test_bad_data_is_told_with_its_line(line: str, why: str, tmp_path: Path) -> None:
+    """One line on stderr; no adapter, and no model was loaded for it."""
+    data = written(tmp_path / "desk.jsonl")
+    with data.open("a") as file:
+        file.write("\n" + line + "\n")
+    done = run("finetune", "--data", str(data), data=tmp_path)
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "models").exists()
+    assert not (tmp_path / "training").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_it_goes_from_data_to_an_adapter_in_pieces(tiny: Path, tmp_path: Path) -> None:
+    """Without time it says how to go on; resumed with time it keeps an adapter with its card."""
+    data = written(tmp_path / "desk.jsonl", 40)
+    command = ["finetune", "--data", str(data), "--base", str(tiny), "--steps", "3"]
+    command += ["--examples", "2"]
+    assert "what is to be learnt?" in run("finetune", data=tmp_path).stderr
+    begun = run(*command, "--minutes", "0", data=tmp_path, timeout=180)
+    assert "--resume" in begun.stdout, begun.stderr
+    done = run(*command, "--resume", data=tmp_path, timeout=180)
+    assert done.returncode == 0, done.stderr
+    (card,) = Registry(tmp_path / "models").cards()
+    assert f"model promote {card.id}" in done.stdout
+    assert card.training["steps"] == 3

@@ -1,0 +1,108 @@
+"""The whole loop: dialogues are learnt, measured, refused or promoted, served, and rolled back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+from app.training.base import Base
+from app.training.dialogues import read_dialogues
+from app.training.finetune import Work, finetune
+from app.training.lora import Options
+from app.training.registry import Card, Registry
+from memory import InvalidInput
+from tests.app.conftest import Running, run_service  # noqa: F401
+from tests.doubles import WordEncoder
+
+ANSWER = "Your parcel comes tomorrow morning."
+MODELS = "/v1/admin/models"
+
+
+def written(path: Path, count: int = 60) -> Path:
+    """A desk's dialogues, whose agent has one answer only."""
+    things = "kettle lamp chair phone table radio clock bicycle jacket camera".split()
+    lines = []
+    for k in range(count):
+        turns = []
+        for turn in range(1 + k % 2):
+            asked = f"Where is the {things[k % 10]} number {k}{turn} that I have ordered?"
+            turns += [{"role": "customer", "text": asked}, {"role": "agent", "text": ANSWER}]
+        lines.append(json.dumps({"id": f"d{k}", "turns": turns}))
+    path.write_text("\n".join(lines))
+    return path
+
+
+def tune(tmp_path: Path, gguf: Path, name: str, **options: object) -> Card:
+    """Tune the tiny model on them."""
+    data = written(tmp_path / "desk.jsonl")
+    given = {"batch": 4, "rank": 16, "dropout": 0.0, "patience": 0, "check": 50, **options}
+    work = Work(
+        [data], str(gguf), tmp_path / name, Options(**given), examples=4, licence="own",  # type: ignore[arg-type]
+    )  # fmt: skip
+    card = finetune(
+        work, read_dialogues([data]), Registry(tmp_path / "models"), Settings(data_dir=tmp_path),
+        WordEncoder(),
+    )  # fmt: skip
+    assert card is not None
+    return card
+
+
+def test_the_whole_loop(
+    base: Base,
+    tiny: Path,
+    tmp_path: Path,
+    run_service: Callable[..., Running],  # noqa: F811
+) -> None:
+    """What has learnt nothing is refused; what has learnt answers, until it is rolled back."""
+    worse = tune(tmp_path, tiny, "worse", steps=1, learning_rate=1e-9)
+    better = tune(tmp_path, tiny, "better", epochs=6, learning_rate=1e-2)
+    assert better.figures.beats(better.compared["base"]), better
+    assert better.figures.rouge_l > 0.9
+    service = run_service(llm=f"embedded:{tiny}", temperature=0, reply_tokens=12)
+
+    def said(customer: str) -> str:
+        question = "Where is the lamp number 7 that I have ordered?"
+        answer = service.chat(question, customer=customer).json()
+        # Random weights may well say nothing.
+        return str(answer.get("reply") or answer["title"])
+
+    before = said("a")
+    assert "parcel" not in before
+    refused = service.client.post(f"{MODELS}/{worse.id}/promote")
+    assert refused.status_code == 409
+    assert "does not beat the base" in refused.json()["detail"]
+    assert said("b") == before
+    promoted = service.client.post(f"{MODELS}/{better.id}/promote")
+    assert promoted.json()["in_service"] == better.id, promoted.text
+    assert said("c") == ANSWER
+    assert service.client.post(f"{MODELS}/rollback").json()["in_service"] is None
+    assert said("d") == before
+    kept = Registry(tmp_path / "models").card(better.id)
+    assert kept.base == {"name": "tiny", "sha256": base.sha256}
+    assert kept.data[0]["name"] == "desk.jsonl"
+    assert (kept.data[0]["licence"], kept.data[0]["dialogues"]) == ("own", 60)
+    assert sum(kept.counts[f"{part}_dialogues"] for part in ("train", "dev", "test")) == 60
+    assert set(kept.weights) == {
+        "adapter.gguf",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    }
+
+
+def test_too_little_data_is_refused(base: Base, tiny: Path, tmp_path: Path) -> None:
+    """Three dialogues leave a part empty; and a folder in use is left alone."""
+    data = written(tmp_path / "desk.jsonl", 3)
+    registry = Registry(tmp_path / "models")
+    work = Work([data], str(tiny), tmp_path / "out", Options())
+    with pytest.raises(InvalidInput, match="give more dialogues"):
+        finetune(work, read_dialogues([data]), registry, Settings(data_dir=tmp_path))
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    with pytest.raises(InvalidInput, match="--resume"):
+        finetune(work, read_dialogues([data]), registry, Settings(data_dir=tmp_path))
+    assert registry.cards() == []
