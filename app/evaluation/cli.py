@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 app = typer.Typer(help="How well it works on your own data.", no_args_is_help=True)
 
 
+class Part(StrEnum):
+    """Which of a file's dialogues are measured on."""
+
+    ALL = "all"
+    TEST = "test"
+
+
 class Count(StrEnum):
     """How the tokens of a budget are counted."""
 
@@ -79,6 +86,83 @@ def recall(
     typer.echo(json.dumps(made, indent=2, ensure_ascii=False) if as_json else report.table(made))
     if plot is not None:
         plotting.plot(measured, budgets, seed, plot)
+
+
+@app.command()
+def reply(
+    data: Annotated[Path, typer.Option(help="JSONL, one dialogue a line (or .gz).")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="An address as --llm takes it, or a tuned adapter; may be repeated."),
+    ] = None,
+    train: Annotated[
+        Path | None, typer.Option(help="Dialogues whose answers the nearest answer is taken from.")
+    ] = None,
+    part: Annotated[
+        Part | None,
+        typer.Option(
+            help="Of the data: all, or what finetune keeps apart (where an adapter has learnt it)."
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="A random sample of so many dialogues.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of split, sample and intervals.")] = 0,
+    perplexity: Annotated[bool, typer.Option(help="Take it where torch has the model.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write examples, a page to look at.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the adapters.")] = None,
+) -> None:
+    """How like the agents' own a model's answers are, with memory in the prompt and without."""
+    from app.embeddings import open_embeddings
+
+    try:
+        from app.evaluation import replies
+        from app.evaluation.candidates import Candidate, NearestAnswer, open_candidate
+        from app.evaluation.examples import write_page
+    except ImportError as error:
+        msg = f"{error.name} is not installed: pip install 'langchain-memory-service[train]'"
+        raise InvalidInput(msg) from error
+    from app.training.dialogues import read_dialogues
+    from app.training.splits import sample, split
+
+    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
+    candidates: list[Candidate] = [open_candidate(one, settings) for one in model or ["embedded:"]]
+    if part is None:
+        part = Part.TEST if learnt(data, [one.name for one in candidates], settings) else Part.ALL
+    dialogues = list(read_dialogues([data]))
+    answers = [] if train is None else list(read_dialogues([train]))
+    if part is Part.TEST:
+        parts = split(dialogues, seed)
+        dialogues, answers = parts.test, answers or parts.train
+    if not dialogues:
+        msg = f"{data} has no dialogue to measure on in the part {part.value}: give more"
+        raise InvalidInput(msg)
+    dialogues = sample(dialogues, limit, seed)
+    encoder = open_embeddings(settings.embeddings)
+    if answers:
+        candidates.append(NearestAnswer(answers, encoder))
+    asked, answered = replies.measure(
+        candidates, dialogues, settings, encoder, perplexity=perplexity, seed=seed
+    )
+    made = replies.report(
+        answered, data=data.name, part=part.value, dialogues=len(dialogues), seed=seed
+    )
+    typer.echo(json.dumps(made, indent=2, ensure_ascii=False) if as_json else replies.table(made))
+    if html is not None:
+        write_page(html, replies.table(made), asked, answered)
+
+
+def learnt(data: Path, names: list[str], settings: Settings) -> bool:
+    """Whether an adapter of these names was tuned on this very file."""
+    from app.training.registry import Registry
+    from memory.weights import sha256
+
+    cards = [c for c in Registry(settings.data_dir / "models").cards() if c.id in names]
+    if not cards or not data.is_file():
+        return False
+    checksum = sha256(data)
+    return any(one.get("sha256") == checksum for card in cards for one in card.data)
 
 
 def _systems(

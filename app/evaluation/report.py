@@ -71,7 +71,7 @@ def table(made: dict[str, Any]) -> str:
         for kind, found in system["types"].items():
             rows.append([system["system"], kind, f"{found['questions']:,}"])
             rows[-1] += [_shown(found["figures"].get(name)) for name in names]
-    lines += ["", *_aligned(rows), "", "± is half of the 95% bootstrap interval over questions"]
+    lines += ["", *aligned(rows), "", "± is half of the 95% bootstrap interval over questions"]
     for system in made["systems"]:
         times = system["recall_ms"]
         lines.append(
@@ -95,7 +95,8 @@ def _shown(figure: dict[str, float] | None) -> str:
     return f"{figure['mean']:.3f} ±{(figure['high'] - figure['low']) / 2:.3f}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of a table as lines, the first two columns at the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -76,7 +76,17 @@ def finetune(
     examples: Annotated[
         int, typer.Option(min=1, help="Answers that are written to be compared.")
     ] = 48,
-    licence: Annotated[str, typer.Option(help="Of the data, for the card.")] = "not stated",
+    returning: Annotated[
+        int,
+        typer.Option(min=0, help="Made-up customers who come back, to learn to read memory from."),
+    ] = 100,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="A random sample of so many dialogues of each file.")
+    ] = None,
+    licence: Annotated[
+        list[str] | None,
+        typer.Option(help="Of the data, for the card: one, or one for each --data."),
+    ] = None,
     data_dir: DataDir = None,
     database: Annotated[str | None, typer.Option(help="With --from-service: whose.")] = None,
 ) -> None:
@@ -85,13 +95,21 @@ def finetune(
     if not data and from_service is None:
         msg = "what is to be learnt? Give --data FILE, or --from-service good"
         raise InvalidInput(msg)
+    from app.training.dialogues import Dialogue, read_dialogues
     from app.training.dialogues import from_service as own
-    from app.training.dialogues import read_dialogues
+    from app.training.splits import sample
     from memory import open_store
 
-    # Read before torch is loaded: what is wrong with the data is told at once.
     files = data or []
-    dialogues = list(read_dialogues(files))
+    licences = licence or []
+    if len(licences) > 1 and len(licences) != len(files):
+        msg = f"there are {len(licences)} --licence for {len(files)} --data: give one, or one each"
+        raise InvalidInput(msg)
+    licences = licences * len(files) if len(licences) == 1 else licences
+    # Read before torch is loaded: what is wrong with the data is told at once.
+    dialogues: list[Dialogue] = []
+    for file in files:
+        dialogues += sample(list(read_dialogues([file])), limit, seed or 0)
     if from_service is not None:
         with open_store(settings.database_url) as store:
             dialogues += own(store, rated_only=from_service is Own.GOOD)
@@ -114,7 +132,7 @@ def finetune(
         options = replace(options, alpha=2 * rank)
     work = Work(
         files, base, out or settings.data_dir / "training", options, resume, minutes,
-        search, search_minutes, examples, licence,
+        search, search_minutes, examples, returning, licences,
     )  # fmt: skip
     card = run(work, dialogues, _registry(settings), settings)
     if card is None:

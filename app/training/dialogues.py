@@ -6,6 +6,7 @@ One dialogue a line, plain or gzipped:
   ``messages`` for ``turns``, ``content`` for ``text``, and OpenAI's role names will do, so that
   what ``memory-service import`` takes and OpenAI's chat files are read too (what the system
   says in these is left out: the service has its own);
+- a customer who comes back: ``{"id": "c1", "sessions": [{"turns": [...]}, {"turns": [...]}]}``;
 - ShareGPT: ``{"conversations": [{"from": "human", "value": "..."}, {"from": "gpt", ...}]}``;
 - a question and its answer: ``{"text": "...", "response": "..."}``, also called ``instruction``,
   ``question`` or ``prompt``, and ``answer`` or ``completion``.
@@ -14,7 +15,7 @@ One dialogue a line, plain or gzipped:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -49,27 +50,41 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """A conversation of a customer and an agent, oldest turn first, and where it is from."""
+    """What a customer and an agent said, oldest turn first, and where it is from.
+
+    ``begins`` are the places of the turns with which a session begins: what was said in the
+    customer's earlier sessions is in the later ones remembered, and no more.
+    """
 
     id: str
     turns: tuple[Said, ...]
     source: str
+    begins: tuple[int, ...] = (0,)
 
-    def exchanges(self) -> list[tuple[str, str]]:
-        """Each question of the customer with the agent's answer, as the service has them.
+    def sessions(self) -> list[list[tuple[str, str]]]:
+        """The questions of each session with the agent's answers, as the service has them.
 
         What one side says in several turns is one message of as many lines. A greeting before
         the first question, and a last question that nobody answered, are in none.
         """
-        joined: list[Said] = []
-        for said in self.turns:
-            if joined and joined[-1].role == said.role:
-                joined[-1] = Said(said.role, f"{joined[-1].text}\n{said.text}")
-            elif joined or said.role == "customer":
-                joined.append(said)
-        # Stripped: a space at an edge would melt into what the chat template writes there.
-        texts = [turn.text.strip() for turn in joined]
-        return list(zip(texts[::2], texts[1::2], strict=False))
+        ends = [*self.begins[1:], len(self.turns)]
+        return [_exchanges(self.turns[a:b]) for a, b in zip(self.begins, ends, strict=True)]
+
+    def exchanges(self) -> list[tuple[str, str]]:
+        """The questions and answers of all sessions."""
+        return [one for session in self.sessions() for one in session]
+
+
+def _exchanges(turns: Sequence[Said]) -> list[tuple[str, str]]:
+    joined: list[Said] = []
+    for said in turns:
+        if joined and joined[-1].role == said.role:
+            joined[-1] = Said(said.role, f"{joined[-1].text}\n{said.text}")
+        elif joined or said.role == "customer":
+            joined.append(said)
+    # Stripped: a space at an edge would melt into what the chat template writes there.
+    texts = [turn.text.strip() for turn in joined]
+    return list(zip(texts[::2], texts[1::2], strict=False))
 
 
 def read_dialogues(files: Sequence[Path], most_bytes: int = MOST_BYTES) -> Iterator[Dialogue]:
@@ -118,7 +133,8 @@ def _said_in(store: MemoryStore, scope: Scope) -> Iterator[Said]:
 
 
 def _dialogue(given: dict[str, Any], source: str) -> Dialogue:
-    turns = list(_turns(given))
+    sessions = _sessions(given)
+    turns = [said for session in sessions for said in session]
     if not turns:
         msg = "the dialogue is empty: give it turns, or leave the line out"
         raise InvalidInput(msg)
@@ -131,8 +147,36 @@ def _dialogue(given: dict[str, Any], source: str) -> Dialogue:
             raise InvalidInput(msg)
     name = _name(given) or _digest(turns)
     texts = fill([s.text for s in turns], [s.role == "customer" for s in turns], name)
-    filled = (Said(said.role, text) for said, text in zip(turns, texts, strict=True) if text)
-    return Dialogue(name, tuple(filled), source)
+    left = iter(texts)
+    filled = [[Said(said.role, next(left)) for said in session] for session in sessions]
+    return in_sessions(name, [[s for s in session if s.text] for session in filled], source)
+
+
+def in_sessions(name: str, sessions: Iterable[Sequence[Said]], source: str) -> Dialogue:
+    """The dialogue of a customer's sessions; those in which nothing is said are left out."""
+    turns: list[Said] = []
+    begins: list[int] = []
+    for session in filter(None, sessions):
+        begins.append(len(turns))
+        turns += session
+    return Dialogue(name, tuple(turns), source, tuple(begins) or (0,))
+
+
+def _sessions(given: dict[str, Any]) -> list[list[Said]]:
+    if "sessions" not in given:
+        return [list(_turns(given))]
+    sessions = given["sessions"]
+    if not isinstance(sessions, list) or not all(isinstance(one, dict) for one in sessions):
+        msg = '"sessions" is to be a list of {"turns": [...]}, the customer\'s oldest first'
+        raise InvalidInput(msg)
+    found = []
+    for number, one in enumerate(sessions, 1):
+        try:
+            found.append(list(_turns(one)))
+        except InvalidInput as error:
+            msg = f"session {number}: {error}"
+            raise InvalidInput(msg) from error
+    return found
 
 
 def _turns(given: dict[str, Any]) -> Iterator[Said]:

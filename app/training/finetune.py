@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from collections.abc import Sequence as Sized
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from app.settings import Settings
 from app.training.base import Base, open_base
@@ -23,11 +24,16 @@ from app.training.measure import measure
 from app.training.play import Exchange, play
 from app.training.redaction import redact
 from app.training.registry import BASE, GGUF, Card, Figures, Registry, new_id
+from app.training.returning import returning
 from app.training.search import search
 from app.training.sequences import Sequence, sequences
 from app.training.splits import split
 from memory import Encoder, InvalidInput
 from memory.weights import sha256
+
+_CHECKED = 64  # sequences, at most, that the validation loss is measured on: it is often
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,8 @@ class Work:
     trials: int = 0
     search_minutes: float | None = None
     examples: int = 48  # answers that are written to be compared
-    licence: str = "not stated"  # of the data
+    returning: int = 100  # made-up customers who are learnt too
+    licences: Sized[str] = ()  # of the files, in their order
 
 
 def finetune(
@@ -79,9 +86,11 @@ def finetune(
             raise InvalidInput(msg)
     seed = _redaction_seed(work.out)
     redacted = [[redact(one, seed) for one in part] for part in given.values()]
+    redacted[0] += returning(work.returning, work.options.seed)
     base = open_base(work.base)
     tokenizer = base.tokenizer()
     made = [list(sequences(part, tokenizer, settings, encoder=encoder)) for part in redacted]
+    made[1] = _evenly(made[1], _CHECKED)
     options = work.options
     if work.trials:
         options = search(
@@ -120,9 +129,13 @@ def _spread(
     part: Sized[Dialogue], most: int, settings: Settings, encoder: Encoder | None
 ) -> list[Exchange]:
     """At most so many exchanges, from all over the part."""
-    found = [one for _, many in play(part, settings, encoder=encoder) for one in many]
-    step = max(1, len(found) // most)
-    return found[::step][:most]
+    played = play(part, settings, encoder=encoder)
+    return _evenly([one for _, many in played for one in many], most)
+
+
+def _evenly(found: list[T], most: int) -> list[T]:
+    """At most so many, from all over."""
+    return [found[i * len(found) // most] for i in range(most)] if len(found) > most else found
 
 
 def _card(
@@ -144,10 +157,12 @@ def _card(
             "name": file.name,
             "sha256": sha256(file),
             "dialogues": sources[str(file)],
-            "licence": work.licence,
+            "licence": licence,
         }
-        for file in work.files
+        for file, licence in zip_longest(work.files, work.licences, fillvalue="not stated")
     ]
+    if work.returning:
+        data.append({"name": "made-up customers who come back", "dialogues": work.returning})
     if sources["service"]:
         data.append({"name": "the service's own sessions", "dialogues": sources["service"]})
     return Card(

@@ -30,17 +30,14 @@ def play(
     settings: Settings,
     *,
     memory: bool = True,
-    sessions: int = 1,
     encoder: Encoder | None = None,
 ) -> Iterator[tuple[Dialogue, list[Exchange]]]:
     """Each dialogue with the prompts that the service would have sent in it.
 
     Args:
-        dialogues: each of them is a session of its own.
+        dialogues: each of them is of a customer of its own, who remembers its sessions.
         settings: the service's: budgets, system text, embeddings.
         memory: False for prompts of the system text and the question alone.
-        sessions: how many dialogues in a row one customer has: what was said in the earlier
-            ones is remembered in the later.
         encoder: the settings' one if not given.
     """
     if not memory:
@@ -52,13 +49,16 @@ def play(
     encoder = encoder or open_embeddings(settings.embeddings)
     with open_store("sqlite://") as store:
         for number, dialogue in enumerate(dialogues):
-            scope = Scope(customer=str(number // sessions), session=str(number % sessions))
-            played = conversation_memory(store, scope, settings, encoder)
-            exchanges = dialogue.exchanges()
-            if sessions == 1 and _fits(played, exchanges):
-                yield dialogue, _at_once(played, exchanges)
-            else:
-                yield dialogue, list(_turn_by_turn(played, exchanges, dialogue.id))
+            sessions = dialogue.sessions()
+            found: list[Exchange] = []
+            for place, exchanges in enumerate(sessions):
+                scope = Scope(customer=str(number), session=str(place))
+                played = conversation_memory(store, scope, settings, encoder)
+                if len(sessions) == 1 and _fits(played, exchanges):
+                    found += _at_once(played, exchanges)
+                else:
+                    found += _turn_by_turn(played, exchanges, dialogue.id)
+            yield dialogue, found
 
 
 def _fits(memory: ConversationMemory, exchanges: list[tuple[str, str]]) -> bool:

@@ -110,7 +110,7 @@ def redact(dialogue: Dialogue, seed: str = "", region: str = "US") -> Dialogue:
         replace(said, text=_replaced(said.text, text, known))
         for said, text in zip(dialogue.turns, texts, strict=True)
     )
-    return Dialogue(name, turns, dialogue.source)
+    return replace(dialogue, id=name, turns=turns)
 
 
 def _replaced(said: str, text: str, known: Iterable[_Known]) -> str:

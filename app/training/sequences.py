@@ -54,7 +54,6 @@ def sequences(
     settings: Settings,
     *,
     memory: bool = True,
-    sessions: int = 1,
     encoder: Encoder | None = None,
 ) -> Iterator[Sequence]:
     """The training sequences of dialogues; every answer is taught in one of them.
@@ -64,14 +63,13 @@ def sequences(
         tokenizer: the base model's.
         settings: the service's, which lay out the prompts.
         memory: False for the question alone in each prompt, one sequence an answer.
-        sessions: how many dialogues in a row are one customer's (see ``play``).
         encoder: the settings' one if not given.
 
     Raises:
         InvalidInput: the tokenizer cannot be used.
     """
     _check(tokenizer)
-    played = play(dialogues, settings, memory=memory, sessions=sessions, encoder=encoder)
+    played = play(dialogues, settings, memory=memory, encoder=encoder)
     for _, exchanges in played:
         text, spans = "", list[tuple[int, int]]()
         for prompt, answer in exchanges:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
@@ -54,6 +55,14 @@ def split(
             seen.add(words)
             parts[part_of(dialogue.id, seed, dev=dev, test=test)].append(dialogue)
     return Splits(**parts, duplicates=duplicates)
+
+
+def sample(dialogues: Sequence[Dialogue], limit: int | None, seed: int = 0) -> list[Dialogue]:
+    """At most ``limit`` of the dialogues, drawn at random, in their order."""
+    if limit is None or limit >= len(dialogues):
+        return list(dialogues)
+    drawn = random.Random(seed).sample(range(len(dialogues)), limit)  # noqa: S311 - no secret
+    return [dialogues[i] for i in sorted(drawn)]
 
 
 def _words(dialogue: Dialogue) -> bytes:

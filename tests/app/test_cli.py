@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 
-def run(*args: str, data: Path, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def run(
+    *args: str, data: Path, stdin: str = "", timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
     """Run ``memory-service`` with a data folder."""
     environment = {**os.environ, "MEMORY_SERVICE_DATA_DIR": str(data), "COLUMNS": "200"}
     environment["MEMORY_SERVICE_LLM"] = "fake:echo"

@@ -41,7 +41,8 @@ def tune(tmp_path: Path, gguf: Path, name: str, **options: object) -> Card:
     data = written(tmp_path / "desk.jsonl")
     given = {"batch": 4, "rank": 16, "dropout": 0.0, "patience": 0, "check": 50, **options}
     work = Work(
-        [data], str(gguf), tmp_path / name, Options(**given), examples=4, licence="own",  # type: ignore[arg-type]
+        [data], str(gguf), tmp_path / name, Options(**given),  # type: ignore[arg-type]
+        examples=4, returning=0, licences=["own"],
     )  # fmt: skip
     card = finetune(
         work, read_dialogues([data]), Registry(tmp_path / "models"), Settings(data_dir=tmp_path),

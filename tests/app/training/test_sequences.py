@@ -14,7 +14,7 @@ from langchain_core.messages import convert_to_openai_messages
 
 from app.conversation import conversation_memory
 from app.settings import Settings
-from app.training.dialogues import Dialogue, Said
+from app.training.dialogues import Dialogue, Said, in_sessions
 from app.training.sequences import IGNORED, Sequence, sequences
 from memory import InvalidInput, Scope, open_store
 from tests.doubles import WordEncoder
@@ -132,11 +132,10 @@ def test_the_ids_up_to_each_answer_are_those_of_the_service_s_prompt(
 def test_what_a_customer_said_in_earlier_sessions_is_remembered(
     tokenizer: Any, sittings: list[list[tuple[str, str]]]
 ) -> None:
-    """Several dialogues of one customer are played one after the other, as they are served."""
-    dialogues = [dialogue(exchanges, str(i)) for i, exchanges in enumerate(sittings)]
-    made = list(
-        sequences(dialogues, tokenizer, SETTINGS, sessions=len(sittings), encoder=WordEncoder())
-    )
+    """A customer's sessions are played one after the other, as they are served."""
+    sessions = [dialogue(exchanges).turns for exchanges in sittings]
+    customer = in_sessions("c", sessions, "test")
+    made = list(sequences([customer], tokenizer, SETTINGS, encoder=WordEncoder()))
     assert taught(made) == served(sittings, SETTINGS, tokenizer)
 
 

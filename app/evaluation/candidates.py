@@ -1,0 +1,171 @@
+"""Who answers: a model the service can open, an adapter, or the nearest answer there was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from langchain_core.messages import BaseMessage
+from tqdm import tqdm
+
+from app.llm.model import Model
+from app.llm.open import open_llm
+from app.settings import Settings
+from app.training.base import Base, open_base
+from app.training.dialogues import Dialogue
+from app.training.registry import GGUF, Registry
+from memory import Encoder, InvalidInput
+
+Loads = Callable[[], tuple[Any, Any]] | None  # a model and its tokenizer
+
+_AT_A_TIME = 4  # answers of a model
+_BATCH = 64  # texts embedded at a time
+
+
+class Candidate(Protocol):
+    """Somebody whose answers are measured.
+
+    ``torch`` gives the model and its tokenizer to take the perplexity of, where it can be loaded.
+    """
+
+    name: str
+    torch: Loads
+
+    def answer(self, prompts: Sequence[list[BaseMessage]]) -> list[str]:
+        """The answer to each prompt."""
+
+
+class ModelCandidate:
+    """A model at an address, or an adapter on the embedded model."""
+
+    def __init__(self, name: str, opened: Callable[[], Model], torch: Loads) -> None:
+        self.name = name
+        self.torch = torch
+        self._opened = opened
+
+    def answer(self, prompts: Sequence[list[BaseMessage]]) -> list[str]:
+        """The model's most probable answer to each prompt."""
+        model = self._opened()
+        try:
+            answers = []
+            with tqdm(total=len(prompts), desc=self.name, unit="answer", disable=None) as bar:
+                for start in range(0, len(prompts), _AT_A_TIME):
+                    some: list[Any] = list(prompts[start : start + _AT_A_TIME])
+                    made = model.chat.batch(some, {"max_concurrency": _AT_A_TIME})
+                    answers += [str(one.text).strip() for one in made]
+                    bar.update(len(some))
+            return answers
+        finally:
+            model.close()
+
+
+def open_candidate(given: str, settings: Settings) -> Candidate:
+    """The candidate that ``--model`` names.
+
+    Args:
+        given: an address as ``--llm`` takes it, or the id (or the folder) of a tuned adapter.
+        settings: with the folder of the adapters, and how long an answer may be.
+
+    Raises:
+        InvalidInput: it is none of these.
+    """
+
+    def opened(url: str, adapter: Path | None = None) -> Model:
+        key = settings.llm_api_key
+        return open_llm(
+            url, api_key=key.get_secret_value() if key else None, timeout=settings.llm_timeout,
+            max_tokens=settings.reply_tokens, temperature=0.0, context=settings.context_tokens,
+            slots=_AT_A_TIME, adapter=lambda _: adapter,
+        )  # fmt: skip
+
+    scheme, colon, rest = given.partition(":")
+    match scheme.lower() if colon else "":
+        case "embedded":
+            base = _loaded(rest or None, None)
+            return ModelCandidate(given, lambda: opened(given), base)
+        case "huggingface":
+            name, _, adapter = rest.partition("#")
+            base = _loaded(name, Path(adapter).expanduser() if adapter else None)
+            return ModelCandidate(given, lambda: opened(given), base)
+        case "http" | "https" | "fake":
+            return ModelCandidate(given, lambda: opened(given), None)
+    folder = _adapter(given, settings)
+    return ModelCandidate(
+        folder.name, lambda: opened("embedded:", folder / GGUF), _loaded(None, folder)
+    )
+
+
+def _adapter(given: str, settings: Settings) -> Path:
+    """The folder of an adapter of the embedded model."""
+    folder = Path(given).expanduser()
+    folder = folder if folder.is_dir() else settings.data_dir / "models" / given
+    if not (folder / "adapter_config.json").is_file():
+        msg = (
+            f"--model {given!r} is neither an address (embedded:, http(s)://host/v1#model, "
+            "huggingface:BASE#ADAPTER) nor an adapter that `memory-service model list` shows"
+        )
+        raise InvalidInput(msg)
+    registry = Registry(folder.parent)
+    if (base := registry.card(folder.name).base)["sha256"] != open_base().sha256:
+        msg = f"{given} is for another base: say --model huggingface:{base['name']}#{folder}"
+        raise InvalidInput(msg)
+    return registry.whole(folder.name)
+
+
+def _loaded(base: str | None, adapter: Path | None) -> Loads:
+    def load() -> tuple[Any, Any]:
+        found: Base = open_base(base)
+        return found.model(adapter), found.tokenizer()
+
+    return load
+
+
+class NearestAnswer:
+    """What an agent answered to the training question that is nearest in meaning.
+
+    With a conversation in the prompt, nearest together with what the agent had said before.
+    """
+
+    def __init__(self, dialogues: Iterable[Dialogue], encoder: Encoder) -> None:
+        self.name = "nearest training answer"
+        self.torch: Loads = None
+        self._encoder = encoder
+        alone: dict[str, str] = {}
+        after: dict[str, str] = {}
+        for dialogue in dialogues:
+            before = ""
+            for question, answer in dialogue.exchanges():
+                alone.setdefault(question, answer)
+                after.setdefault(_after(before, question), answer)
+                before = answer
+        if not alone:
+            msg = "there is no training dialogue to take answers from: give --train FILE"
+            raise InvalidInput(msg)
+        self._alone = self._index(alone)
+        self._after = self._index(after)
+
+    def answer(self, prompts: Sequence[list[BaseMessage]]) -> list[str]:
+        """The nearest answer to each prompt's question."""
+        found = []
+        for prompt in prompts:
+            *earlier, asked = prompt
+            question = asked.additional_kwargs.get("said") or str(asked.text)
+            before = next((str(m.text) for m in reversed(earlier) if m.type == "ai"), "")
+            vectors, answers = self._after if before else self._alone
+            (vector,) = self._encoder.encode([_after(before, question)])
+            found.append(answers[int(np.argmax(vectors @ vector))])
+        return found
+
+    def _index(self, answers: dict[str, str]) -> tuple[Any, list[str]]:
+        texts = list(answers)
+        parts = [
+            self._encoder.encode(texts[start : start + _BATCH])
+            for start in tqdm(range(0, len(texts), _BATCH), desc=self.name, disable=None)
+        ]
+        return np.concatenate(parts), list(answers.values())
+
+
+def _after(before: str, question: str) -> str:
+    return f"{before}\n{question}" if before else question
