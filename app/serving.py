@@ -26,7 +26,7 @@ class Serving:
         self._registry = registry
         self._model = model
         self._changing = threading.Lock()
-        self._seen = _promoted(registry)
+        self._seen = self._promoted()
 
     @property
     def base(self) -> str | None:
@@ -39,7 +39,7 @@ class Serving:
 
     def in_service(self) -> str | None:
         """The adapter that answers; None is the base, or a model that takes none."""
-        return self._registry.in_service() if self.base is not None else None
+        return self._registry.in_service(self.base) if self.base is not None else None
 
     def promote(self, adapter: str) -> None:
         """Answer with an adapter from now on, if the gate lets it.
@@ -67,10 +67,10 @@ class Serving:
         """
         with self._changing:
             base = self._base()
-            adapter = self._registry.before()
+            adapter = self._registry.before(base)
             self._model.adapt(None if adapter is None else _file(self._registry.whole(adapter)))
             try:
-                self._registry.rollback()
+                self._registry.rollback(base)
             except BaseException:
                 self._model.adapt(self._served(base))
                 raise
@@ -86,7 +86,7 @@ class Serving:
     def catch_up(self) -> None:
         """Answer with what the registry says is in service; if that cannot be, go on as before."""
         with self._changing:
-            promoted = _promoted(self._registry)
+            promoted = self._promoted()
             if promoted == self._seen or self.base is None:
                 return
             self._seen = promoted
@@ -96,6 +96,13 @@ class Serving:
                 _logger.info("%s is in service", promoted or "the base")
             except MemoryServiceError:
                 _logger.exception("%s was promoted and cannot be served", promoted)
+
+    def _promoted(self) -> str | None:
+        try:
+            return self.in_service()
+        except MemoryServiceError:
+            _logger.exception("which adapter is in service cannot be read")
+            return None
 
     def _base(self) -> str:
         if self.base is None:
@@ -110,18 +117,13 @@ class Serving:
 def adapter_of(registry: Registry) -> Callable[[str], Path | None]:
     """What finds, for a base, the file of the adapter that is in service.
 
-    One that is damaged, or another base's, is not served: the log says so, and the base is.
+    One that is damaged is not served: the log says so, and the base is.
     """
 
     def found(base: str) -> Path | None:
         try:
-            adapter = registry.in_service()
-            if adapter is None:
-                return None
-            if registry.card(adapter).base["sha256"] != base:
-                _logger.warning("the adapter in service, %s, is for another base", adapter)
-                return None
-            return _file(registry.whole(adapter))
+            adapter = registry.in_service(base)
+            return None if adapter is None else _file(registry.whole(adapter))
         except MemoryServiceError:
             _logger.exception("the base is served without the adapter that was promoted")
             return None
@@ -136,11 +138,3 @@ def _file(folder: Path) -> Path:
         msg = f"the adapter {folder.name} has no {GGUF}: its base cannot be served by llama.cpp"
         raise Refused(msg)
     return file
-
-
-def _promoted(registry: Registry) -> str | None:
-    try:
-        return registry.in_service()
-    except MemoryServiceError:
-        _logger.exception("which adapter is in service cannot be read")
-        return None

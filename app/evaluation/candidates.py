@@ -15,7 +15,7 @@ from app.llm.open import open_llm
 from app.settings import Settings
 from app.training.base import Base, open_base
 from app.training.dialogues import Dialogue
-from app.training.registry import GGUF, Registry
+from app.training.registry import GGUF, NoSuchAdapter, Registry
 from memory import Encoder, InvalidInput
 
 Loads = Callable[[], tuple[Any, Any]] | None  # a model and its tokenizer
@@ -100,18 +100,21 @@ def open_candidate(given: str, settings: Settings) -> Candidate:
 def _adapter(given: str, settings: Settings) -> Path:
     """The folder of an adapter of the embedded model."""
     folder = Path(given).expanduser()
-    folder = folder if folder.is_dir() else settings.data_dir / "models" / given
-    if not (folder / "adapter_config.json").is_file():
+    here = folder.is_dir()
+    registry = Registry(folder.resolve().parent if here else settings.data_dir / "models")
+    name = folder.resolve().name if here else given
+    try:
+        base = registry.card(name).base
+    except NoSuchAdapter as error:
         msg = (
             f"--model {given!r} is neither an address (embedded:, http(s)://host/v1#model, "
             "huggingface:BASE#ADAPTER) nor an adapter that `memory-service model list` shows"
         )
+        raise InvalidInput(msg) from error
+    if base["sha256"] != open_base().sha256:
+        msg = f"{given} is for another base: say --model huggingface:{base['name']}#FOLDER"
         raise InvalidInput(msg)
-    registry = Registry(folder.parent)
-    if (base := registry.card(folder.name).base)["sha256"] != open_base().sha256:
-        msg = f"{given} is for another base: say --model huggingface:{base['name']}#{folder}"
-        raise InvalidInput(msg)
-    return registry.whole(folder.name)
+    return registry.whole(name)
 
 
 def _loaded(base: str | None, adapter: Path | None) -> Loads:

@@ -148,15 +148,15 @@ def finetune(
 
 
 def list_(data_dir: DataDir = None) -> None:
-    """List the tuned adapters, and which is in service."""
+    """List the tuned adapters; those in service with their bases have a star."""
     registry = _registry(_settings(data_dir=data_dir))
-    now = registry.in_service()
-    for card in registry.cards():
-        mark = "*" if card.id == now else " "
+    cards = registry.cards()
+    for card in cards:
+        mark = "*" if card.id == registry.in_service(card.base["sha256"]) else " "
         rivals = "; ".join(f"{name}: {figures}" for name, figures in card.compared.items())
         typer.echo(f"{mark} {card.id}  {card.base['name']}  {card.figures}  ({rivals})")
-    if now is None:
-        typer.echo("The base is in service, without an adapter.")
+    if not cards:
+        typer.echo("There is none: `memory-service finetune` makes one.")
 
 
 def promote(
@@ -172,9 +172,12 @@ def promote(
     typer.echo(f"{adapter} is in service; a service that runs takes it up in seconds.")
 
 
-def rollback(data_dir: DataDir = None) -> None:
+def rollback(data_dir: DataDir = None, llm: Llm = None) -> None:
     """Put into service again what was there before."""
-    adapter = _registry(_settings(data_dir=data_dir)).rollback()
+    from app.llm.embedded import base_of
+
+    settings = _settings(data_dir=data_dir, llm=llm)
+    adapter = _registry(settings).rollback(base_of(settings.llm))
     typer.echo(f"{adapter or 'The base'} is in service again.")
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from collections.abc import Sequence as Sized
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -103,8 +102,8 @@ def finetune(
     exchanges = _spread(redacted[2], work.examples, settings, encoder)
     figures = measure(base, trained.folder, made[2], exchanges)
     compared = {BASE: measure(base, None, made[2], exchanges)}
-    now = registry.in_service()
-    if now is not None and registry.card(now).base["sha256"] == base.sha256:
+    now = registry.in_service(base.sha256)
+    if now is not None:
         compared[now] = measure(base, registry.whole(now), made[2], exchanges)
     if options.method == "full":
         # A whole model is no adapter: it stays where it is, to be served by its folder.
@@ -152,14 +151,15 @@ def _card(
         counts[f"{name}_sequences"] = len(some)
         counts[f"{name}_tokens"] = sum(len(one.ids) for one in some)
         sources.update(one.source for one in part)
-    data = [
+    licences = work.licences or ["not stated"] * len(work.files)
+    data: list[dict[str, Any]] = [
         {
             "name": file.name,
             "sha256": sha256(file),
             "dialogues": sources[str(file)],
             "licence": licence,
         }
-        for file, licence in zip_longest(work.files, work.licences, fillvalue="not stated")
+        for file, licence in zip(work.files, licences, strict=True)
     ]
     if work.returning:
         data.append({"name": "made-up customers who come back", "dialogues": work.returning})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence as Sized
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ from rouge_score.rouge_scorer import RougeScorer
 from tqdm import tqdm
 
 from app.training.base import Base
+from app.training.perplexity import perplexity
 from app.training.play import Exchange
 from app.training.registry import Figures
-from app.training.sequences import IGNORED, Sequence, rendered
+from app.training.sequences import Sequence, rendered
 
 _TOGETHER = 8  # answers written at a time
 
@@ -44,25 +44,13 @@ def measure(
     tokenizer = base.tokenizer()
     with torch.no_grad():
         written = _answers(model, tokenizer, [one.prompt for one in exchanges], longest)
-        perplexity = _perplexity(model, sequences)
+        lost = perplexity(model, sequences)
     scorer = RougeScorer(["rougeL"], use_stemmer=True)
     scores = [
         scorer.score(one.answer, answer)["rougeL"].fmeasure
         for one, answer in zip(exchanges, written, strict=True)
     ]
-    return Figures(perplexity, sum(scores) / max(1, len(scores)))
-
-
-def _perplexity(model: Any, sequences: Sized[Sequence]) -> float:
-    lost, tokens = 0.0, 0
-    for one in tqdm(sequences, desc="perplexity", disable=None):
-        ids = torch.tensor([one.ids], device=model.device)
-        labels = torch.tensor(one.labels[1:], device=model.device)
-        taught = labels != IGNORED
-        logits = model(ids).logits[0, :-1][taught].float()
-        lost += float(torch.nn.functional.cross_entropy(logits, labels[taught], reduction="sum"))
-        tokens += int(taught.sum())
-    return math.exp(min(lost / max(1, tokens), 700.0))
+    return Figures(lost, sum(scores) / max(1, len(scores)))
 
 
 def _answers(model: Any, tokenizer: Any, prompts: Sized[Any], longest: int) -> list[str]:

@@ -1,11 +1,14 @@
 """The tuned adapters of this machine: their cards, which of them is in service, and the gate.
 
     models/
-      state.json          which adapter is in service, and which were before it
+      state.json          of each base: which adapter is in service, and which were before it
       20260504-093000-1a2b3c/
         card.json         where it is from, and what it can do
         adapter_config.json, adapter_model.safetensors     for peft and vLLM
         adapter.gguf      for llama.cpp, if its base is a Llama
+
+One is shipped with the program, for the embedded model: it is in service from the beginning, and
+can be rolled back and replaced as others.
 
 An adapter's folder appears whole or not at all, and so does a new ``state.json``: a full disk or
 a kill leaves what was in service in service.
@@ -19,7 +22,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +33,7 @@ from memory.weights import sha256
 
 GGUF = "adapter.gguf"
 BASE = "base"  # what the base without an adapter is called in comparisons
+SHIPPED = Path(__file__).parents[1] / "adapters"
 _CARD, _STATE = "card.json", "state.json"
 
 
@@ -90,10 +94,11 @@ def new_id(now: datetime, weights: Path) -> str:
 
 
 class Registry:
-    """The adapters in a folder, which is made when the first is added."""
+    """The adapters in a folder, which is made when the first is added, and what is shipped."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shipped: Path = SHIPPED) -> None:
         self.folder = folder
+        self._shipped = shipped
 
     def add(self, files: list[Path], card: Card) -> Card:
         """Keep an adapter: its files and its card, with their checksums.
@@ -102,7 +107,7 @@ class Registry:
             InvalidInput: there is one of this id, or it cannot be written.
         """
         to = self.folder / card.id
-        if to.exists():
+        if self._where(card.id).exists():
             msg = f"there is an adapter {card.id} already in {self.folder}"
             raise InvalidInput(msg)
         with _writing(to):
@@ -124,16 +129,15 @@ class Registry:
     def cards(self) -> list[Card]:
         """The cards of all adapters, oldest first; what has no readable card is left out."""
         found = []
-        for path in sorted(self.folder.glob(f"[!.]*/{_CARD}")):
-            try:
-                found.append(_read_card(path))
-            except Refused:
-                continue
+        for folder in (self._shipped, self.folder):
+            for path in sorted(folder.glob(f"[!.]*/{_CARD}")):
+                with suppress(Refused):
+                    found.append(_read_card(path))
         return found
 
     def card(self, adapter: str) -> Card:
         """The card of an adapter; raises Refused if there is none."""
-        path = self.folder / adapter / _CARD
+        path = self._where(adapter) / _CARD
         if adapter in ("", ".", "..") or "/" in adapter or not path.is_file():
             msg = f"there is no adapter {adapter!r}: `memory-service model list` shows which are"
             raise NoSuchAdapter(msg)
@@ -146,7 +150,7 @@ class Registry:
             Refused: one is missing or another, or there is no such adapter.
         """
         card = self.card(adapter)
-        folder = self.folder / adapter
+        folder = self._where(adapter)
         for name, expected in card.weights.items():
             path = folder / name
             if not path.is_file() or sha256(path) != expected:
@@ -157,9 +161,9 @@ class Registry:
                 raise Refused(msg)
         return folder
 
-    def in_service(self) -> str | None:
-        """The adapter that is in service; None is the base as it is."""
-        adapter = self._state()["in_service"]
+    def in_service(self, base_sha256: str) -> str | None:
+        """The adapter with which a base is served; None is the base as it is."""
+        adapter = self._state(base_sha256)["in_service"]
         return str(adapter) if adapter is not None else None
 
     def gate(self, adapter: str, base_sha256: str) -> Path:
@@ -172,7 +176,7 @@ class Registry:
             Refused: it may not; the message says why.
         """
         folder, card = self.whole(adapter), self.card(adapter)
-        now = self.in_service()
+        now = self.in_service(base_sha256)
         if now == adapter:
             msg = f"the adapter {adapter} is in service already"
             raise Refused(msg)
@@ -207,31 +211,31 @@ class Registry:
             Refused: the gate does not let it.
             InvalidInput: it cannot be written; then nothing has changed.
         """
-        with self._changing() as state:
+        with self._changing(base_sha256) as state:
             self.gate(adapter, base_sha256)
             state["before"].append(state["in_service"])
             state["in_service"] = adapter
 
-    def before(self) -> str | None:
-        """What a rollback would put into service; None is the base.
+    def before(self, base_sha256: str) -> str | None:
+        """What a rollback would put into service with a base; None is the base alone.
 
         Raises Refused when nothing was promoted.
         """
-        earlier = self._state()["before"]
+        earlier = self._state(base_sha256)["before"]
         if not earlier:
             msg = "nothing was promoted, so there is nothing to go back to"
             raise Refused(msg)
         return str(earlier[-1]) if earlier[-1] is not None else None
 
-    def rollback(self) -> str | None:
-        """Put into service what was there before; returns it, None being the base.
+    def rollback(self, base_sha256: str) -> str | None:
+        """Serve a base with what was there before; returns it, None being the base alone.
 
         Raises:
             Refused: there is nothing to go back to, or it is damaged.
             InvalidInput: it cannot be written; then nothing has changed.
         """
-        with self._changing() as state:
-            adapter = self.before()
+        with self._changing(base_sha256) as state:
+            adapter = self.before(base_sha256)
             if adapter is not None:
                 self.whole(adapter)
             state["before"].pop()
@@ -240,29 +244,42 @@ class Registry:
 
     # --- inside --------------------------------------------------------------------------
 
-    def _state(self) -> dict[str, Any]:
+    def _where(self, adapter: str) -> Path:
+        """The folder of an adapter; one of the owner's before what is shipped."""
+        own, shipped = self.folder / adapter, self._shipped / adapter
+        return shipped if not own.exists() and shipped.exists() else own
+
+    def _state(self, base_sha256: str) -> dict[str, Any]:
         path = self.folder / _STATE
         try:
-            found = json.loads(path.read_text("utf-8"))
+            found = json.loads(path.read_text("utf-8"))[base_sha256]
             if not isinstance(found["before"], list):
                 raise TypeError
             return {"in_service": found["in_service"], "before": found["before"]}
-        except FileNotFoundError:
-            return {"in_service": None, "before": []}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            msg = f"{path} cannot be read ({error}): remove it to serve the base, and promote again"
+        except (FileNotFoundError, KeyError):
+            return self._at_first(base_sha256)
+        except (OSError, ValueError, TypeError) as error:
+            msg = f"{path} cannot be read ({error}): remove it to begin anew, and promote again"
             raise InvalidInput(msg) from error
 
+    def _at_first(self, base_sha256: str) -> dict[str, Any]:
+        for path in sorted(self._shipped.glob(f"*/{_CARD}"), reverse=True):
+            if _read_card(path).base["sha256"] == base_sha256:
+                return {"in_service": path.parent.name, "before": [None]}
+        return {"in_service": None, "before": []}
+
     @contextmanager
-    def _changing(self) -> Iterator[dict[str, Any]]:
-        """The state, written when the block ends well; one changes it at a time."""
+    def _changing(self, base_sha256: str) -> Iterator[dict[str, Any]]:
+        """A base's state, written when the block ends well; one changes it at a time."""
         with _writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / ".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                state = self._state()
+                state = self._state(base_sha256)
                 yield state
-                _write(self.folder / _STATE, state)
+                path = self.folder / _STATE
+                others = json.loads(path.read_text("utf-8")) if path.exists() else {}
+                _write(path, {**others, base_sha256: state})
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from app.evaluation.examples import write_page
 from app.settings import Settings
 from app.training.dialogues import Dialogue, Said
 from app.training.perplexity import perplexity
-from app.training.registry import Registry
+from app.training.registry import Figures, Registry
 from app.training.sequences import Sequence as Taught
 from app.training.splits import part_of
 from memory import InvalidInput
@@ -220,7 +220,7 @@ def test_what_an_adapter_has_learnt_is_known_from_its_card(data: Path, tmp_path:
     settings = Settings(data_dir=tmp_path / "service")
     weights = tmp_path / "adapter_model.safetensors"
     weights.write_bytes(b"weights")
-    one = card("one", data=[{"name": "dialogues.jsonl", "sha256": sha256(data)}])
+    one = card("one", Figures(9.0, 0.2), data=[{"name": "dialogues.jsonl", "sha256": sha256(data)}])
     Registry(settings.data_dir / "models").add([weights], one)
     assert learnt(data, ["one"], settings)
     assert not learnt(data, ["another"], settings)

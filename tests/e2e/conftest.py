@@ -174,6 +174,9 @@ class Visit:
 
     def open(self, customer: str, key: str = KEY) -> Page:
         """Open the page with a key and choose a customer, as a person would."""
+        # Else only the fragment changes: the page then reloads itself, after this has returned,
+        # and for a moment has no style sheet, so that what is clicked is gone.
+        self.page.goto("about:blank")
         self.page.goto(f"{self.base_url}/#key={quote(key)}")
         self.choose(customer)
         return self.page

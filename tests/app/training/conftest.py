@@ -16,7 +16,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMORY_SERVICE_MODELS_DIR", str(folder / "models"))
-        path = tiny_gguf(folder / "tiny.gguf", seed=1)
+        path = tiny_gguf(folder / "tiny.gguf", seed=1, sure=True)
         open_base(str(path))
     return path
 

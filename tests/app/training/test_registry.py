@@ -24,7 +24,7 @@ GOOD, BETTER, WORSE = Figures(10.0, 0.2), Figures(8.0, 0.3), Figures(30.0, 0.05)
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     """A registry with three adapters."""
-    made = Registry(tmp_path / "models")
+    made = Registry(tmp_path / "models", tmp_path / "shipped")
     for name, figures in (("good", GOOD), ("better", BETTER), ("worse", WORSE)):
         made.add(files(tmp_path / name, name), card(name, figures))
     return made
@@ -37,25 +37,25 @@ def test_what_is_added_is_listed_with_its_checksums(registry: Registry) -> None:
     assert set(found.weights) == {"adapter_model.safetensors", "adapter.gguf"}
     assert (found.figures, found.compared["base"]) == (GOOD, Figures(20.0, 0.1))
     assert registry.whole("good") == registry.folder / "good"
-    assert registry.in_service() is None
+    assert registry.in_service(BASE_SHA) is None
 
 
 def test_the_gate_lets_the_better_through_and_back(registry: Registry) -> None:
     """Worse than the base stays out; each promotion can be taken back, down to the base."""
     with pytest.raises(Refused, match="does not beat the base"):
         registry.promote("worse", BASE_SHA)
-    assert registry.in_service() is None
+    assert registry.in_service(BASE_SHA) is None
     registry.promote("good", BASE_SHA)
     registry.promote("better", BASE_SHA)
     with pytest.raises(Refused, match="does not beat the adapter in service, better"):
         registry.promote("good", BASE_SHA)
     with pytest.raises(Refused, match="in service already"):
         registry.promote("better", BASE_SHA)
-    assert registry.in_service() == "better"
-    assert registry.rollback() == "good"
-    assert registry.rollback() is None
+    assert registry.in_service(BASE_SHA) == "better"
+    assert registry.rollback(BASE_SHA) == "good"
+    assert registry.rollback(BASE_SHA) is None
     with pytest.raises(Refused, match="nothing to go back to"):
-        registry.rollback()
+        registry.rollback(BASE_SHA)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_was_never_compared_is_not_promoted(registry: Registry, tmp_path: P
         files(tmp_path / "y"), card("beside", Figures(1, 0.9), held_out="f" * 64, compared=beside)
     )
     registry.promote("beside", BASE_SHA)
-    assert registry.in_service() == "beside"
+    assert registry.in_service(BASE_SHA) == "beside"
 
 
 def test_weights_that_are_not_the_cards_are_refused(registry: Registry) -> None:
@@ -113,15 +113,48 @@ def test_a_rollback_to_a_damaged_adapter_is_refused(registry: Registry) -> None:
     registry.promote("better", BASE_SHA)
     (registry.folder / "good" / "adapter.gguf").write_text("other")
     with pytest.raises(Refused, match="not what its card says"):
-        registry.rollback()
-    assert registry.in_service() == "better"
+        registry.rollback(BASE_SHA)
+    assert registry.in_service(BASE_SHA) == "better"
 
 
 def test_an_adapter_for_another_base_is_refused(registry: Registry) -> None:
     """Whatever its figures."""
     with pytest.raises(Refused, match="another base"):
         registry.promote("good", "c" * 64)
-    assert registry.in_service() is None
+    assert registry.in_service(BASE_SHA) is None
+
+
+def test_what_is_shipped_is_in_service_until_it_is_rolled_back(tmp_path: Path) -> None:
+    """With its own base only; it is judged by the gate, and comes back, as any other."""
+    Registry(tmp_path / "shipped").add(files(tmp_path / "s"), card("shipped", GOOD))
+    registry = Registry(tmp_path / "models", tmp_path / "shipped")
+    assert registry.in_service(BASE_SHA) == "shipped"
+    assert registry.in_service("c" * 64) is None
+    assert registry.whole("shipped") == tmp_path / "shipped" / "shipped"
+    registry.add(files(tmp_path / "w"), card("worse", Figures(15.0, 0.15)))
+    registry.add(files(tmp_path / "b"), card("better", BETTER))
+    assert [one.id for one in registry.cards()] == ["shipped", "better", "worse"]
+    with pytest.raises(Refused, match="does not beat the adapter in service, shipped"):
+        registry.promote("worse", BASE_SHA)
+    registry.promote("better", BASE_SHA)
+    assert registry.rollback(BASE_SHA) == "shipped"
+    assert registry.rollback(BASE_SHA) is None
+    with pytest.raises(Refused, match="nothing to go back to"):
+        registry.rollback(BASE_SHA)
+    registry.promote("worse", BASE_SHA)
+    with pytest.raises(InvalidInput, match="already"):
+        registry.add(files(tmp_path / "s"), card("shipped", GOOD))
+
+
+def test_each_base_has_its_own_in_service(registry: Registry, tmp_path: Path) -> None:
+    """Promoting one of another base leaves this one's alone."""
+    other = {"name": "other", "sha256": "c" * 64}
+    registry.add(files(tmp_path / "o"), card("other", GOOD, base=other))
+    registry.promote("good", BASE_SHA)
+    registry.promote("other", "c" * 64)
+    assert registry.in_service(BASE_SHA) == "good"
+    assert registry.rollback("c" * 64) is None
+    assert registry.in_service(BASE_SHA) == "good"
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../models/good", "absent", "good/"])
@@ -136,7 +169,7 @@ def test_a_damaged_state_says_so(registry: Registry) -> None:
     registry.promote("good", BASE_SHA)
     (registry.folder / "state.json").write_text('{"in_service": "go')
     with pytest.raises(InvalidInput, match="cannot be read"):
-        registry.in_service()
+        registry.in_service(BASE_SHA)
 
 
 _FULL = """
@@ -176,7 +209,7 @@ def test_a_full_disk_leaves_everything_as_it_was(
     assert "free some space" in done.stdout
     after = {p: p.read_bytes() for p in registry.folder.rglob("*") if p.is_file()}
     assert after == before
-    assert registry.in_service() == "good"
+    assert registry.in_service(BASE_SHA) == "good"
 
 
 _KILLED = """
@@ -207,7 +240,7 @@ registry.promote("new", BASE_SHA)
 @pytest.mark.parametrize("after", range(0, 44, 6))
 def test_a_kill_at_any_moment_leaves_it_before_or_after(tmp_path: Path, after: int) -> None:
     """Whatever call it dies in: a listed adapter is whole, and one in service is listed."""
-    registry = Registry(tmp_path / "models")
+    registry = Registry(tmp_path / "models", tmp_path / "shipped")
     registry.add(files(tmp_path / "good"), card("good", GOOD))
     registry.promote("good", BASE_SHA)
     subprocess.run(
@@ -218,12 +251,12 @@ def test_a_kill_at_any_moment_leaves_it_before_or_after(tmp_path: Path, after: i
     assert listed in (["good"], ["good", "new"])
     for name in listed:
         registry.whole(name)
-    assert registry.in_service() in listed
+    assert registry.in_service(BASE_SHA) in listed
     if "new" not in listed:
         registry.add(files(tmp_path / "new"), card("new", BETTER))
-    if registry.in_service() == "good":
+    if registry.in_service(BASE_SHA) == "good":
         registry.promote("new", BASE_SHA)
-    assert registry.rollback() == "good"
+    assert registry.rollback(BASE_SHA) == "good"
 
 
 @given(
@@ -245,11 +278,13 @@ def test_whatever_is_done_the_history_holds(steps: list[tuple[str, int]]) -> Non
                     assert expected[-1] is None or k > int(expected[-1])
                     expected.append(str(k))
                 else:
-                    registry.rollback()
+                    registry.rollback(BASE_SHA)
                     expected.pop()
             except Refused:
                 assert len(expected) == 1 or step == "promote"
-            assert registry.in_service() == expected[-1]
+            assert registry.in_service(BASE_SHA) == expected[-1]
         state = registry.folder / "state.json"
-        assert not state.exists() or json.loads(state.read_text())["before"] == expected[:-1]
+        assert (
+            not state.exists() or json.loads(state.read_text())[BASE_SHA]["before"] == expected[:-1]
+        )
         assert os.listdir(folder).count("models") == 1  # noqa: PTH208

@@ -29,8 +29,11 @@ def _tokenizer() -> list[tuple[str, Any, GGUFValueType, GGUFValueType | None]]:
     return found
 
 
-def tiny_gguf(path: Path, seed: int) -> Path:
-    """Write a Llama of some 3 million weights, nearly all of them its vocabulary's."""
+def tiny_gguf(path: Path, seed: int, *, sure: bool = False) -> Path:
+    """Write a Llama of some 3 million weights, nearly all of them its vocabulary's.
+
+    It says something; one that is ``sure`` of its words rather repeats the last, but can learn.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("gguf").setLevel(logging.WARNING)
     writer = GGUFWriter(path, "llama")
@@ -57,7 +60,7 @@ def tiny_gguf(path: Path, seed: int) -> Path:
         writer.add_tensor(f"{name}.weight", np.ones(HIDDEN, np.float32))
 
     kv = HIDDEN // HEADS * KV_HEADS
-    add("token_embd", 49_152, HIDDEN, scale=2.0)  # enough to be sure of a word
+    add("token_embd", 49_152, HIDDEN, scale=2.0 if sure else 0.5)
     ones("output_norm")
     for layer in range(LAYERS):
         block = f"blk.{layer}"
