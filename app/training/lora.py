@@ -1,9 +1,7 @@
 """Tuning a base model on sequences: LoRA by default, AdaLoRA, or the weights themselves.
 
-trl's SFTTrainer does it: it takes token ids with labels as they are, and computes the loss on the
-taught tokens without building the logits of all of them, which on a small model are most of the
-memory and a fifth of the arithmetic. bf16 and gradient checkpointing, on by default there, are
-for CUDA only: on a CPU they make it many times slower.
+trl's SFTTrainer does it: it takes token ids with labels as they are. bf16 and gradient
+checkpointing, on by default there, are for CUDA only: on a CPU they make it many times slower.
 
 What is written lies in one folder: ``run.json`` (what is trained, and how), ``checkpoints/``,
 ``logs/`` (TensorBoard) and, at the end, ``adapter/`` (or ``model/`` after full tuning) and
@@ -34,17 +32,17 @@ from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
 )
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
 from app.training.base import Base, as_peft_asks
 from app.training.buckets import Buckets
 from app.training.callbacks import WHOLE, Allocate, OnLoss, Progress, Whole
 from app.training.llama import MATRICES
+from app.training.trainer import IGNORED, Trainer
 from memory import InvalidInput
 from memory.weights import written
 
 _KEPT = 3  # checkpoints
-IGNORED = -100  # the label of what is not taught, as torch's cross entropy has it
 _TARGETS = [name.rpartition(".")[2] for name in MATRICES.values()]
 
 
@@ -276,7 +274,8 @@ def _trainer(
         callbacks.append(EarlyStoppingCallback(options.patience))
     if options.method == "adalora":
         callbacks.insert(0, Allocate())
-    trainer = SFTTrainer(
+    trainer = Trainer(
+        order=Buckets([len(one.ids) for one in train], options.batch, options.seed),
         model=model,
         args=arguments,
         train_dataset=_dataset(train),
@@ -286,9 +285,6 @@ def _trainer(
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)  # the bar shows the same
-    trainer._get_train_sampler = lambda *_: Buckets(
-        [len(one.ids) for one in train], options.batch, options.seed
-    )
     if full and options.top_layers is not None:
         for name, weight in model.named_parameters():
             weight.requires_grad = any(f".layers.{i}." in name for i in _top(model, options) or ())
