@@ -38,7 +38,8 @@ from app.training.base import Base, as_peft_asks
 from app.training.buckets import Buckets
 from app.training.callbacks import WHOLE, Allocate, OnLoss, Progress, Whole
 from app.training.llama import MATRICES
-from app.training.trainer import IGNORED, Trainer
+from app.training.sequences import IGNORED
+from app.training.trainer import Trainer
 from memory import InvalidInput
 from memory.weights import written
 

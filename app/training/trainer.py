@@ -9,8 +9,7 @@ from trl import SFTTrainer
 from typing_extensions import override
 
 from app.training.buckets import Buckets
-
-IGNORED = -100  # the label of what is not taught, as torch's cross entropy has it
+from app.training.sequences import IGNORED
 
 
 class Trainer(SFTTrainer):  # type: ignore[misc]
