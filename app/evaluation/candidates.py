@@ -21,6 +21,7 @@ from memory import Encoder, InvalidInput
 Loads = Callable[[], tuple[Any, Any]] | None  # a model and its tokenizer
 
 _AT_A_TIME = 4  # answers of a model
+_SECONDS = 900.0  # for an answer: a slow machine is nothing to be measured here
 _BATCH = 64  # texts embedded at a time
 
 
@@ -75,7 +76,7 @@ def open_candidate(given: str, settings: Settings) -> Candidate:
     def opened(url: str, adapter: Path | None = None) -> Model:
         key = settings.llm_api_key
         return open_llm(
-            url, api_key=key.get_secret_value() if key else None, timeout=settings.llm_timeout,
+            url, api_key=key.get_secret_value() if key else None, timeout=_SECONDS,
             max_tokens=settings.reply_tokens, temperature=0.0, context=settings.context_tokens,
             slots=_AT_A_TIME, adapter=lambda _: adapter,
         )  # fmt: skip

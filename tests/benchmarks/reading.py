@@ -1,0 +1,84 @@
+"""How well a model reads what memory gives it: customers who come back and ask.
+
+Sixty hand-written customers say something of themselves in one session and ask for it in another,
+in other words; the service's own prompt is laid out for each question, and a model's answer is
+right if it contains what was said. Ten ask for what they never said: then an answer is right
+that names none of what stands in the prompt as codes and numbers.
+
+    python tests/benchmarks/reading.py [--model embedded: --model ADAPTER]
+
+Prints, for each model, the share of right answers, and of those whose answer stood in the prompt.
+The customers were written by somebody who had not seen the made-up ones that models learn from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+from app.embeddings import open_embeddings
+from app.evaluation.candidates import open_candidate
+from app.settings import Settings
+from app.training.dialogues import read_dialogues
+from app.training.play import Exchange, play
+
+DATA = Path(__file__).with_name("returning.jsonl")
+_CODE = re.compile(r"[\w-]*\d[\w-]*")
+
+
+def asked(settings: Settings) -> list[tuple[Exchange, str | None]]:
+    """Each question with the prompt of its turn, and what a right answer contains."""
+    lines = [json.loads(line) for line in DATA.read_text("utf-8").splitlines()]
+    values = {line["id"]: line["asked"] for line in lines}
+    encoder = open_embeddings(settings.embeddings)
+    played = play(read_dialogues([DATA]), settings, encoder=encoder)
+    return [
+        (exchanges[place], value)
+        for dialogue, exchanges in played
+        for place, value in values[dialogue.id]
+    ]
+
+
+def contains(text: str, value: str) -> bool:
+    """Whether a value stands in a text as words of its own, in any case."""
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def admits(answer: str, prompt: str) -> bool:
+    """Whether an answer takes no code or number from the prompt."""
+    return not any(contains(prompt, code) for code in _CODE.findall(answer))
+
+
+def main() -> None:
+    """Measure the models and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", action="append", help="as `evaluate reply` takes it")
+    parser.add_argument("--show", action="store_true", help="print each answer")
+    given = parser.parse_args()
+    settings = Settings()
+    questions = asked(settings)
+    texts = ["\n".join(str(m.text) for m in exchange.prompt) for exchange, _ in questions]
+    known = [i for i, (_, value) in enumerate(questions) if value is not None]
+    there = [i for i in known if contains(texts[i], str(questions[i][1]))]
+    unknown = [i for i, (_, value) in enumerate(questions) if value is None]
+    print(
+        f"{len(known)} facts asked for, {len(there)} of them in the prompt; {len(unknown)} unsaid"
+    )
+    for name in given.model or ["embedded:"]:
+        answers = open_candidate(name, settings).answer([one.prompt for one, _ in questions])
+        right = {i for i in known if contains(answers[i], str(questions[i][1]))}
+        admitted = sum(admits(answers[i], texts[i]) for i in unknown)
+        print(
+            f"{name}: {len(right) / len(known):.2f} of all facts, "
+            f"{len(right.intersection(there)) / max(1, len(there)):.2f} of those in the prompt; "
+            f"{admitted / max(1, len(unknown)):.2f} of the unsaid admitted"
+        )
+        if given.show:
+            for i, (exchange, value) in enumerate(questions):
+                print(f"  {exchange.prompt[-1].text!r}\n    {value!r}: {answers[i]!r}")
+
+
+if __name__ == "__main__":
+    main()
