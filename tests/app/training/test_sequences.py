@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -15,8 +16,11 @@ from langchain_core.messages import convert_to_openai_messages
 from app.conversation import conversation_memory
 from app.settings import Settings
 from app.training.dialogues import Dialogue, Said, in_sessions
+from app.training.play import day_of
+from app.training.returning import returning
 from app.training.sequences import IGNORED, Sequence, sequences
 from memory import InvalidInput, Scope, open_store
+from memory.clock import from_then
 from tests.doubles import WordEncoder
 
 CHATML = (
@@ -72,22 +76,23 @@ def dialogue(exchanges: list[tuple[str, str]], name: str = "d") -> Dialogue:
     return Dialogue(name, tuple(turns), "")
 
 
-def served(sittings: list[list[tuple[str, str]]], settings: Settings, tokenizer: Any) -> Any:
+def served(customer: Dialogue, settings: Settings, tokenizer: Any) -> Any:
     """The ids of each prompt as the chain sends them, and what is answered."""
     found = []
     with open_store("sqlite://") as store:
-        for number, exchanges in enumerate(sittings):
+        for number, exchanges in enumerate(customer.sessions()):
             scope = Scope("ada", f"s{number}")
             memory = conversation_memory(store, scope, settings, WordEncoder())
             for question, answer in exchanges:
-                turn = memory.start(question)
-                layout = memory.layout(question, turn)
-                messages = convert_to_openai_messages(layout.messages)
-                ids = tokenizer.apply_chat_template(
-                    messages, add_generation_prompt=True, return_dict=False
-                )
-                memory.finish(turn, answer, "complete", layout)
-                memory.digest()
+                with from_then(day_of(customer, number)):
+                    turn = memory.start(question)
+                    layout = memory.layout(question, turn)
+                    messages = convert_to_openai_messages(layout.messages)
+                    ids = tokenizer.apply_chat_template(
+                        messages, add_generation_prompt=True, return_dict=False
+                    )
+                    memory.finish(turn, answer, "complete", layout)
+                    memory.digest()
                 taught = tokenizer(f"{answer}<|im_end|>", add_special_tokens=False)["input_ids"]
                 found.append((ids, taught))
     return found
@@ -118,8 +123,9 @@ def test_the_ids_up_to_each_answer_are_those_of_the_service_s_prompt(
     tokenizer: Any, exchanges: list[tuple[str, str]], settings: Settings
 ) -> None:
     """Whatever is folded, recalled and corrected, every answer is taught after its own prompt."""
-    made = list(sequences([dialogue(exchanges)], tokenizer, settings, encoder=WordEncoder()))
-    assert taught(made) == served([exchanges], settings, tokenizer)
+    one = dialogue(exchanges)
+    made = list(sequences([one], tokenizer, settings, encoder=WordEncoder()))
+    assert taught(made) == served(one, settings, tokenizer)
 
 
 @hypothesis_settings(
@@ -136,7 +142,20 @@ def test_what_a_customer_said_in_earlier_sessions_is_remembered(
     sessions = [dialogue(exchanges).turns for exchanges in sittings]
     customer = in_sessions("c", sessions, "test")
     made = list(sequences([customer], tokenizer, SETTINGS, encoder=WordEncoder()))
-    assert taught(made) == served(sittings, SETTINGS, tokenizer)
+    assert taught(made) == served(customer, SETTINGS, tokenizer)
+
+
+def test_they_are_the_same_on_another_day(tokenizer: Any) -> None:
+    """Else a training that was begun yesterday could not be resumed; dialogues differ in theirs."""
+    customers = list(returning(3))
+    made = []
+    for year in (2026, 2031):
+        with from_then(datetime(year, 3, 1, tzinfo=UTC)):
+            made.append(list(sequences(customers, tokenizer, SETTINGS, encoder=WordEncoder())))
+    assert made[0] == made[1]
+    assert "<memory>" in tokenizer.decode(made[0][1].ids)
+    assert len({day_of(one, 0) for one in customers}) == 3
+    assert day_of(customers[0], 0).date() < day_of(customers[0], 1).date()
 
 
 def test_a_window_is_one_sequence(tokenizer: Any) -> None:
