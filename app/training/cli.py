@@ -135,6 +135,8 @@ def finetune(
         search, search_minutes, examples, returning, licences,
     )  # fmt: skip
     card = run(work, dialogues, _registry(settings), settings)
+    if card is None and (work.out / "adapter").exists():
+        return  # another of the processes that trained together tells of it
     if card is None:
         typer.echo(f"The time is up: go on with the same command and --resume ({work.out}).")
         return

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Sequence as Sized
@@ -30,6 +32,7 @@ from app.training.splits import split
 from memory import Encoder, InvalidInput
 from memory.weights import sha256
 
+_WAIT_SECONDS = 60.0  # of the others for the first process
 _CHECKED = 64  # sequences, at most, that the validation loss is measured on: it is often
 
 T = TypeVar("T")
@@ -69,13 +72,17 @@ def finetune(
         encoder: the settings' one if not given.
 
     Returns:
-        Its card; None if the time was up before the training was finished.
+        Its card; None if the time was up before the training was finished, and in all but the
+        first of several processes that train together (``accelerate launch``).
 
     Raises:
         InvalidInput: the data, the base or the folder cannot be used.
     """
-    if not work.resume and work.out.exists() and any(work.out.iterdir()):
+    if _first() and not work.resume and work.out.exists() and any(work.out.iterdir()):
         msg = f"{work.out} is not empty: go on with --resume, or give another --out"
+        raise InvalidInput(msg)
+    if work.trials and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        msg = "--search tries on one GPU: run it without `accelerate launch`, then go on with it"
         raise InvalidInput(msg)
     parts = split(dialogues, work.options.seed)
     given = {"train": parts.train, "dev": parts.dev, "test": parts.test}
@@ -97,7 +104,7 @@ def finetune(
             trials=work.trials, minutes=work.search_minutes,
         )  # fmt: skip
     trained = train(made[0], made[1], base, work.out, options, resume=True, minutes=work.minutes)
-    if trained.folder is None:
+    if trained.folder is None or not _first():
         return None
     exchanges = _spread(redacted[2], work.examples, settings, encoder)
     figures = measure(base, trained.folder, made[2], exchanges)
@@ -117,11 +124,21 @@ def finetune(
 def _redaction_seed(out: Path) -> str:
     """A secret that stays with the training, so that resumed it has the same stand-ins."""
     path = out / "redaction-seed"
+    until = time.monotonic() + _WAIT_SECONDS
+    while not _first() and not path.exists() and time.monotonic() < until:
+        time.sleep(0.1)
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
-        path.touch(0o600)
-        path.write_text(secrets.token_hex(16))
+        part = out / ".redaction-seed"
+        part.touch(0o600)
+        part.write_text(secrets.token_hex(16))
+        part.rename(path)
     return path.read_text()
+
+
+def _first() -> bool:
+    """Whether this is the first, or the only one, of the processes that train together."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def _spread(

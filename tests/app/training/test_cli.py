@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from app.training.registry import Registry
 from tests.app.test_cli import run
 from tests.app.training.test_loop import written
 
+ROOT = Path(__file__).parents[3]
 _SIDE = {"turns": [{"role": "customer", "text": "Where is it?"}]}
 _ROLE = {"turns": [{"role": "customer", "text": "Where?"}, {"role": "oracle", "text": "Here."}]}
 
@@ -45,12 +49,40 @@ def test_it_goes_from_data_to_an_adapter_in_pieces(tiny: Path, tmp_path: Path) -
     """Without time it says how to go on; resumed with time it keeps an adapter with its card."""
     data = written(tmp_path / "desk.jsonl", 40)
     command = ["finetune", "--data", str(data), "--base", str(tiny), "--steps", "3"]
-    command += ["--examples", "2"]
+    command += ["--examples", "2", "--returning", "0"]
     assert "what is to be learnt?" in run("finetune", data=tmp_path).stderr
     begun = run(*command, "--minutes", "0", data=tmp_path, timeout=180)
     assert "--resume" in begun.stdout, begun.stderr
     done = run(*command, "--resume", data=tmp_path, timeout=180)
     assert done.returncode == 0, done.stderr
-    (card,) = Registry(tmp_path / "models").cards()
+    (card,) = [one for one in Registry(tmp_path / "models").cards() if one.base["name"] == "tiny"]
     assert f"model promote {card.id}" in done.stdout
     assert card.training["steps"] == 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_several_processes_train_together(tiny: Path, tmp_path: Path) -> None:
+    """As on several GPUs: they read the same, share the steps, and keep one adapter."""
+    data = written(tmp_path / "desk.jsonl", 40)
+    launch = [
+        "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
+        "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "app",
+    ]  # fmt: skip
+    command = ["finetune", "--data", str(data), "--base", str(tiny), "--steps", "3"]
+    command += ["--examples", "2", "--returning", "0", "--batch", "4", "--check", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", *launch, *command],
+        env={**os.environ, "MEMORY_SERVICE_DATA_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (card,) = [one for one in Registry(tmp_path / "models").cards() if one.base["name"] == "tiny"]
+    assert done.stdout.count(card.id) == 2  # told once: its figures, and how to promote it
+    assert card.training["steps"] == 3
+    searched = subprocess.run(
+        [sys.executable, "-m", "app", *command, "--out", str(tmp_path / "x"), "--search", "2"],
+        env={**os.environ, "MEMORY_SERVICE_DATA_DIR": str(tmp_path), "WORLD_SIZE": "2"},
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert "without `accelerate launch`" in searched.stderr
