@@ -177,7 +177,11 @@ def _convert(gguf: Path, to: Path) -> None:
     from safetensors.numpy import save_file
     from transformers import LlamaConfig, PreTrainedTokenizerFast
 
-    reader = GGUFReader(gguf)
+    try:
+        reader = GGUFReader(gguf)
+    except (ValueError, IndexError) as error:
+        msg = f"{gguf} is no whole GGUF file ({error}): fetch it again, or give another --base"
+        raise InvalidInput(msg) from error
 
     def said(name: str) -> Any:
         return reader.fields[name].contents() if name in reader.fields else None

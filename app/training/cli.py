@@ -54,10 +54,14 @@ def finetune(
     top_layers: Annotated[
         int | None, typer.Option(min=1, help="Tune only the uppermost so many layers.")
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At its highest.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-12, max=1, help="At its highest.")
+    ] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0, help="AdamW's.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.9, help="LoRA's.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="How often all of it is read.")] = None,
+    epochs: Annotated[
+        float | None, typer.Option(min=0.001, max=1000, help="How often all of it is read.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Sequences a step.")] = None,
     check: Annotated[
@@ -143,7 +147,10 @@ def finetune(
     typer.echo(f"{card.id}: {card.figures} on what was held out")
     for name, figures in card.compared.items():
         typer.echo(f"  {name}: {figures}")
-    if options.method == "full":
+    rival = next(reversed(card.compared.values()))  # what is in service, or the base
+    if not card.figures.beats(rival):
+        typer.echo("It does not beat what is in service in both: it is kept and not promoted.")
+    elif options.method == "full":
         typer.echo(f"Serve it with --llm huggingface:{work.out / 'model'}")
     else:
         typer.echo(f"Put it into service with: memory-service model promote {card.id}")

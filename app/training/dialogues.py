@@ -208,8 +208,8 @@ def _turn(given: Any, number: int) -> Iterator[Said]:
     named = given.get("role", given.get("from"))
     if not isinstance(named, str) or named.lower() not in ROLES:
         msg = (
-            f"turn {number} has the role {named!r}, which is not known: use customer or agent "
-            f"({', '.join(sorted(ROLES.keys() - {'customer', 'agent'}))} will do)"
+            f"turn {number} has the role {str(named)[:40]!r}, which is not known: use customer or "
+            f"agent ({', '.join(sorted(ROLES.keys() - {'customer', 'agent'}))} will do)"
         )
         raise InvalidInput(msg)
     role = ROLES[named.lower()]
@@ -238,6 +238,7 @@ def _name(given: dict[str, Any]) -> str | None:
     if not isinstance(name, (str, int)) or isinstance(name, bool):
         msg = '"id" is to be a string'
         raise InvalidInput(msg)
+    check_text(str(name))
     customer = given.get("customer")
     return f"{customer}/{name}" if isinstance(customer, str) and "id" not in given else str(name)
 

@@ -78,9 +78,7 @@ def finetune(
     Raises:
         InvalidInput: the data, the base or the folder cannot be used.
     """
-    if _first() and not work.resume and work.out.exists() and any(work.out.iterdir()):
-        msg = f"{work.out} is not empty: go on with --resume, or give another --out"
-        raise InvalidInput(msg)
+    _check_out(work)
     if work.trials and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         msg = "--search tries on one GPU: run it without `accelerate launch`, then go on with it"
         raise InvalidInput(msg)
@@ -121,6 +119,17 @@ def finetune(
     return registry.add(files, _card(work, base, parts, made, options, trained, figures, compared))
 
 
+def _check_out(work: Work) -> None:
+    try:
+        work.out.mkdir(parents=True, exist_ok=True)
+        if _first() and not work.resume and any(work.out.iterdir()):
+            msg = f"{work.out} is not empty: go on with --resume, or give another --out"
+            raise InvalidInput(msg)
+    except OSError as error:
+        msg = f"--out {work.out} cannot be written ({error.strerror}): give another folder"
+        raise InvalidInput(msg) from error
+
+
 def _redaction_seed(out: Path) -> str:
     """A secret that stays with the training, so that resumed it has the same stand-ins."""
     path = out / "redaction-seed"
@@ -128,7 +137,6 @@ def _redaction_seed(out: Path) -> str:
     while not _first() and not path.exists() and time.monotonic() < until:
         time.sleep(0.1)
     if not path.exists():
-        out.mkdir(parents=True, exist_ok=True)
         part = out / ".redaction-seed"
         part.touch(0o600)
         part.write_text(secrets.token_hex(16))

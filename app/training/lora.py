@@ -15,6 +15,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import time
 from collections.abc import Sequence as Sized
@@ -44,6 +45,7 @@ from memory import InvalidInput
 from memory.weights import written
 
 _KEPT = 3  # checkpoints
+_FULL = re.compile(r"os error \d|No space left|unexpected pos \d|PytorchStreamWriter failed")
 _TARGETS = [name.rpartition(".")[2] for name in MATRICES.values()]
 
 
@@ -132,7 +134,12 @@ def train(
             return _train(
                 sequences_train, sequences_dev, base, out, options, resume, minutes, on_loss
             )
-    except OSError as error:
+    except InvalidInput:
+        raise
+    except Exception as error:
+        # torch, safetensors and tokenizers have errors of their own for a full disk.
+        if not isinstance(error, OSError) and not _FULL.search(str(error)):
+            raise
         msg = f"cannot write to {out}: {error}. Free some space and run it again with --resume"
         raise InvalidInput(msg) from error
 
@@ -267,6 +274,7 @@ def _trainer(
     model = AutoModelForCausalLM.from_pretrained(
         base.folder, dtype=torch.bfloat16 if cuda and not full else torch.float32
     )
+    _check(options, model.config)
     tokenizer = base.tokenizer()
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     progress = Progress(minutes, on_loss)
@@ -290,6 +298,16 @@ def _trainer(
         for name, weight in model.named_parameters():
             weight.requires_grad = any(f".layers.{i}." in name for i in _top(model, options) or ())
     return trainer, progress
+
+
+def _check(options: Options, config: Any) -> None:
+    for name, given, most in (
+        ("rank", options.rank, config.hidden_size),
+        ("top_layers", options.top_layers or 1, config.num_hidden_layers),
+    ):
+        if given > most:
+            msg = f"{name} is {given}, more than the {most} that the model has: give a smaller one"
+            raise InvalidInput(msg)
 
 
 def _dataset(given: Sized[Sequence]) -> Any:

@@ -26,9 +26,10 @@ _ROLE = {"turns": [{"role": "customer", "text": "Where?"}, {"role": "oracle", "t
         ('{"turns": []}', "line 61: the dialogue is empty"),
         (json.dumps(_SIDE), "line 61: the agent says nothing"),
         (json.dumps(_ROLE), "line 61: turn 2 has the role 'oracle'"),
+        ('{"id": "\\ud800", "text": "a", "response": "b"}', "line 61: the text has a lone"),
         ('{"x": "' + "y" * 5_000_000 + '"}', "line 61 is longer"),
     ],
-    ids=["json", "empty", "side", "role", "long"],
+    ids=["json", "empty", "side", "role", "surrogate", "long"],
 )
 def test_bad_data_is_told_with_its_line(line: str, why: str, tmp_path: Path) -> None:
     """One line on stderr; no adapter, and no model was loaded for it."""
@@ -41,6 +42,34 @@ def test_bad_data_is_told_with_its_line(line: str, why: str, tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "models").exists()
     assert not (tmp_path / "training").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (["--learning-rate", "nan"], "'--learning-rate'"),
+        (["--learning-rate", "-1"], "'--learning-rate'"),
+        (["--epochs", "inf"], "'--epochs'"),
+        (["--epochs", "0"], "'--epochs'"),
+        (["--rank", "100000"], "rank is 100000, more than the 64"),
+        (["--top-layers", "999"], "top_layers is 999, more than the 2"),
+        (["--out", "desk.jsonl"], "give another folder"),
+        (["--out", "/proc/nowhere"], "give another folder"),
+        (["--base", "fake.gguf"], "is no whole GGUF file"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_a_line(
+    given: list[str], why: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No number that is none, no folder that is a file; and no traceback."""
+    monkeypatch.setenv("MEMORY_SERVICE_MODELS_DIR", str(tiny.parent / "models"))
+    data = written(tmp_path / "desk.jsonl")
+    (tmp_path / "fake.gguf").write_text("GGUF?")
+    given = [str(tmp_path / one) if one in ("desk.jsonl", "fake.gguf") else one for one in given]
+    done = run("finetune", "--data", str(data), "--base", str(tiny), *given, data=tmp_path)
+    assert done.returncode in (1, 2)
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
@@ -56,7 +85,7 @@ def test_it_goes_from_data_to_an_adapter_in_pieces(tiny: Path, tmp_path: Path) -
     done = run(*command, "--resume", data=tmp_path, timeout=180)
     assert done.returncode == 0, done.stderr
     (card,) = [one for one in Registry(tmp_path / "models").cards() if one.base["name"] == "tiny"]
-    assert f"model promote {card.id}" in done.stdout
+    assert card.id in done.stdout
     assert card.training["steps"] == 3
 
 

@@ -101,8 +101,7 @@ def test_too_little_data_is_refused(base: Base, tiny: Path, tmp_path: Path) -> N
     work = Work([data], str(tiny), tmp_path / "out", Options())
     with pytest.raises(InvalidInput, match="give more dialogues"):
         finetune(work, read_dialogues([data]), registry, Settings(data_dir=tmp_path))
-    assert not (tmp_path / "out").exists()
-    (tmp_path / "out").mkdir()
+    assert list((tmp_path / "out").iterdir()) == []
     (tmp_path / "out" / "mine.txt").write_text("mine")
     with pytest.raises(InvalidInput, match="--resume"):
         finetune(work, read_dialogues([data]), registry, Settings(data_dir=tmp_path))

@@ -155,6 +155,42 @@ def test_what_cannot_be_trained_is_refused(base: Base, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["diary.txt"]
 
 
+_FULL = """
+import resource, signal, sys
+from pathlib import Path
+from app.training.base import open_base
+from app.training.lora import train
+from tests.app.training.lessons import lessons, options
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+base = open_base(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+try:
+    train(lessons(8), lessons(2, 1), base, Path(sys.argv[2]), options(epochs=1))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("most", [20_000, 2_500_000])
+def test_a_full_disk_is_told_and_nothing_is_lost(
+    most: int, base: Base, tiny: Path, tmp_path: Path
+) -> None:
+    """Whichever file no longer fits; with room again it goes on to the same losses."""
+    whole = train(lessons(8), lessons(2, 1), base, tmp_path / "whole", options(epochs=1))
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL, str(tiny), str(tmp_path / "out"), str(most)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "InvalidInput" in done.stdout, done.stdout + done.stderr
+    assert "Free some space" in done.stdout
+    resumed = train(
+        lessons(8), lessons(2, 1), base, tmp_path / "out", options(epochs=1), resume=True
+    )
+    assert resumed.folder is not None
+    for ours, theirs in zip(resumed.losses, whole.losses, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5)
+
+
 def test_batches_hold_little_padding_and_every_sequence_once() -> None:
     """Whatever the lengths: a permutation, the same when asked again, another each epoch."""
     lengths = [len(one.ids) for one in lessons(1_003)]
