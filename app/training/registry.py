@@ -7,8 +7,8 @@
         adapter_config.json, adapter_model.safetensors     for peft and vLLM
         adapter.gguf      for llama.cpp, if its base is a Llama
 
-One is shipped with the program, for the embedded model: it is in service from the beginning, and
-can be rolled back and replaced as others.
+What is shipped with the program (in ``app/adapters``, of the same form) is in service with its base
+from the beginning, and can be rolled back and replaced as others.
 
 An adapter's folder appears whole or not at all, and so does a new ``state.json``: a full disk or
 a kill leaves what was in service in service.

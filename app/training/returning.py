@@ -149,15 +149,16 @@ _KINDS = (
     ),
 )
 _OPENED = ("Hello, {}.", "Hi, {}.", "{}.", "Good morning, {}.", "{}, can you help me?")
-_NOTED = (
-    "Thank you, I have noted that. Is there anything else?",
-    "Thanks, I have made a note of it. What else can I do for you?",
-    "I see. I have written that down.",
-)
+# What was said is said again: an answer that fits every message is soon given to every message.
+_NOTED = ("Thank you. {}", "Thanks! {}", "{} Thank you.", "I see. {}", "{}", "All right. {}")
+_ASKED_ON = (
+    "", "", "", " Is there anything else?", " What else can I do for you?", " How can I help?",
+    " What has happened?", " I will look into it.", " One moment, please.",
+)  # fmt: skip
 _GREETED = ("Hello again.", "Hi, it is me again.", "Good afternoon.")
 _WELCOME = ("Welcome back! How can I help you?", "Hello again! What can I do for you?")
 _CORRECTED = ("Sorry, I was wrong: {}.", "I made a mistake, {}.", "That has changed: {}.")
-_CHANGED = ("Thank you, I have changed that.", "Thanks, I have corrected it.")
+_CHANGED = ("I have corrected it. {}", "Thank you for telling me. {}", "{} I have changed it.")
 _MISSING = (
     "I do not have {} yet. Could you tell me?",
     "I am sorry, you have not told me {}. What should I note?",
@@ -178,17 +179,19 @@ def _customer(random: Random) -> tuple[list[Said], list[Said]]:
     first: list[Said] = []
     for kind, value in zip(known, values, strict=True):
         said = random.choice(kind.said).format(value)
-        first += _exchange(_sentence(random.choice(_OPENED).format(said)), random.choice(_NOTED))
+        noted = random.choice(_NOTED).format(_answer(kind, value, random))
+        opened = _sentence(random.choice(_OPENED).format(said))
+        first += _exchange(opened, noted + random.choice(_ASKED_ON))
     if random.random() < 0.25:
         place = random.randrange(len(known))
         values[place] = known[place].draw(random)
         said = random.choice(known[place].said).format(values[place])
-        first += _exchange(random.choice(_CORRECTED).format(said), random.choice(_CHANGED))
+        changed = random.choice(_CHANGED).format(_answer(known[place], values[place], random))
+        first += _exchange(random.choice(_CORRECTED).format(said), changed)
 
     def asks(place: int) -> list[Said]:
         kind = known[place]
-        answer = random.choice(kind.answered).format(values[place])
-        return _exchange(random.choice(kind.asked), _sentence(answer))
+        return _exchange(random.choice(kind.asked), _answer(kind, values[place], random))
 
     if random.random() < 0.25:
         first += asks(random.randrange(len(known)))
@@ -202,6 +205,10 @@ def _customer(random: Random) -> tuple[list[Said], list[Said]]:
         missing = _exchange(random.choice(unsaid.asked), answer)
         second = missing + second if random.random() < 0.5 else second + missing
     return first, second
+
+
+def _answer(kind: _Kind, value: str, random: Random) -> str:
+    return _sentence(random.choice(kind.answered).format(value))
 
 
 def _exchange(question: str, answer: str) -> list[Said]:
