@@ -58,7 +58,7 @@ def _address(random: Random) -> str:
     return f"{random.randint(2, 199)} {random.choice(_LAST)} {street}"
 
 
-_KINDS = (
+_KINDS: tuple[_Kind, ...] = (
     _Kind(
         _code,
         ("my order number is {}", "it is about order {}", "I am writing about my order {}"),
@@ -149,6 +149,71 @@ _KINDS = (
     ),
 )
 _OPENED = ("Hello, {}.", "Hi, {}.", "{}.", "Good morning, {}.", "{}, can you help me?")
+
+
+def _number(random: Random) -> str:
+    return str(random.randint(2, 999))
+
+
+def _price(random: Random) -> str:
+    return (
+        f"{random.choice('£$€')}{random.randint(3, 900)}.{random.choice(('00', '50', '95', '99'))}"
+    )
+
+
+def _time(random: Random) -> str:
+    return (
+        f"{random.randint(1, 12)}{random.choice(('', ':15', ':30', ':45'))}{random.choice('ap')}m"
+    )
+
+
+def _date(random: Random) -> str:
+    return f"{random.randint(1, 28)} {random.choice(_MONTHS)}"
+
+
+def _colour(random: Random) -> str:
+    return random.choice(_LOOKS[:5] + _LOOKS[-2:])
+
+
+def _surname(random: Random) -> str:
+    return random.choice(_LAST)
+
+
+_MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
+# What customers tell of a thing or a visit, and how a value of it looks.
+_DETAILS: dict[str, Callable[[Random], str]] = {
+    "price": _price, "deposit": _price, "amount on the bill": _price, "monthly fee": _price,
+    "serial number": _code, "error code": _code, "meter number": _code, "voucher code": _code,
+    "contract number": _code, "flight number": _code, "ticket number": _code, "model": _code,
+    "policy number": _code, "licence plate": _code, "batch number": _code, "key code": _code,
+    "check-in time": _time, "pick-up time": _time, "opening time": _time, "table time": _time,
+    "arrival date": _date, "day of purchase": _date, "end of the contract": _date,
+    "date of the appointment": _date, "day of the move": _date, "renewal date": _date,
+    "colour": _colour, "colour of the door": _colour, "room number": _number, "width": _number,
+    "meter reading": _number, "number of guests": _number, "seat": _number, "size": _number,
+    "floor": _number, "name of the technician": _surname, "doctor": _surname,
+    "name of the hotel": _surname, "contact person": _surname, "new surname": _surname,
+}  # fmt: skip
+_KINDS += tuple(
+    _Kind(
+        draw,
+        (f"the {what} is {{}}", f"the {what} was {{}}", f"{{}} is the {what}", f"{what}: {{}}"),
+        (
+            f"What was the {what}?", f"Which {what} did I give you?", f"what's the {what} again",
+            f"Can you remind me of the {what}?", f"I have forgotten the {what}, what was it?",
+            f"Do you still have the {what}?", f"And the {what}?",
+            f"Somebody asks me for the {what}.",
+            f"please tell me the {what} that I mentioned", f"What did I say about the {what}?",
+        ),
+        (f"The {what} is {{}}.", f"You said that the {what} is {{}}.", "It is {}."),
+        f"the {what}",
+    )
+    for what, draw in _DETAILS.items()
+)  # fmt: skip
+
+
 # What was said is said again: an answer that fits every message is soon given to every message.
 _NOTED = ("Thank you. {}", "Thanks! {}", "{} Thank you.", "I see. {}", "{}", "All right. {}")
 _ASKED_ON = (
