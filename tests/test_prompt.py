@@ -65,13 +65,13 @@ def test_a_record_cannot_close_its_fence(sqlite_url: str, close: str) -> None:
 
 def test_a_turn_under_way_is_shown_once(sqlite_url: str) -> None:
     """The question that was committed already stands at the end, with nothing of itself recalled,
-    also when it is an old question that is asked again.
+    also when its answer had failed and it is asked again.
     """
     with open_store(sqlite_url) as store:
         memory = conversation(store)
+        memory.save_context({"input": "my dog is called Rex"}, {"output": "noted"})
         turn = memory.start("my cat is called Tom", "k1")
         memory.finish(turn, "", "failed")
-        memory.save_context({"input": "my dog is called Rex"}, {"output": "noted"})
         memory.digest()
         again = memory.start("my cat is called Tom", "k1")
         layout = memory.layout("my cat is called Tom", again)
