@@ -29,6 +29,7 @@ from datasets import Dataset
 from peft import AdaLoraConfig, LoraConfig
 from safetensors.torch import save_file
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     EarlyStoppingCallback,
     PrinterCallback,
@@ -129,6 +130,7 @@ def train(
         if not any(label != IGNORED for one in given for label in one.labels[1:]):
             msg = f"the {name} part has no answer to learn from: give more dialogues"
             raise InvalidInput(msg)
+    _check(options, base)
     try:
         with as_peft_asks():
             return _train(
@@ -274,7 +276,6 @@ def _trainer(
     model = AutoModelForCausalLM.from_pretrained(
         base.folder, dtype=torch.bfloat16 if cuda and not full else torch.float32
     )
-    _check(options, model.config)
     tokenizer = base.tokenizer()
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     progress = Progress(minutes, on_loss)
@@ -300,7 +301,8 @@ def _trainer(
     return trainer, progress
 
 
-def _check(options: Options, config: Any) -> None:
+def _check(options: Options, base: Base) -> None:
+    config = AutoConfig.from_pretrained(base.folder)
     for name, given, most in (
         ("rank", options.rank, config.hidden_size),
         ("top_layers", options.top_layers or 1, config.num_hidden_layers),

@@ -98,3 +98,11 @@ def test_the_embedded_model_is_the_default(monkeypatch: pytest.MonkeyPatch) -> N
     assert base.sha256 == WEIGHTS.sha256
     config = json.loads((base.folder / "config.json").read_text())
     assert (config["model_type"], config["num_hidden_layers"]) == ("llama", 30)
+
+
+def test_what_is_no_gguf_is_refused(tmp_path: Path) -> None:
+    """Whatever it is called."""
+    fake = tmp_path / "fake.gguf"
+    fake.write_text("GGUF?")
+    with pytest.raises(InvalidInput, match="is no whole GGUF file"):
+        open_base(str(fake))

@@ -106,3 +106,12 @@ def test_too_little_data_is_refused(base: Base, tiny: Path, tmp_path: Path) -> N
     with pytest.raises(InvalidInput, match="--resume"):
         finetune(work, read_dialogues([data]), registry, Settings(data_dir=tmp_path))
     assert registry.cards() == []
+
+
+@pytest.mark.parametrize("out", ["desk.jsonl", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_written_is_refused(tiny: Path, tmp_path: Path, out: str) -> None:
+    """A file, and a place where nothing can be made, before anything is read."""
+    data = written(tmp_path / "desk.jsonl")
+    work = Work([data], str(tiny), tmp_path / out, Options())
+    with pytest.raises(InvalidInput, match="give another folder"):
+        finetune(work, [], Registry(tmp_path / "models"), Settings(data_dir=tmp_path))

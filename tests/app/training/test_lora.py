@@ -141,6 +141,12 @@ def test_what_cannot_be_trained_is_refused(base: Base, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="dev part"):
         train(lessons(2), [], base, tmp_path / "out", options())
     assert not (tmp_path / "out").exists()
+    for wide, why in (
+        (options(rank=65), "rank is 65, more than the 64"),
+        (options(top_layers=3), "top_layers is 3, more than the 2"),
+    ):
+        with pytest.raises(InvalidInput, match=why):
+            train(lessons(2), lessons(2), base, tmp_path / "wide", wide)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "diary.txt").write_text("mine")
     with pytest.raises(InvalidInput, match="--resume"):
