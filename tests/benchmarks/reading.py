@@ -3,7 +3,7 @@
 Sixty hand-written customers say something of themselves in one session and ask for it in another,
 in other words; the service's own prompt is laid out for each question, and a model's answer is
 right if it contains what was said. Ten ask for what they never said: then an answer is right
-that names none of what stands in the prompt as codes and numbers.
+that says no ("not", "no", "unable", ...) and names no number.
 
     python tests/benchmarks/reading.py [--model embedded: --model ADAPTER]
 
@@ -25,7 +25,7 @@ from app.training.dialogues import read_dialogues
 from app.training.play import Exchange, play
 
 DATA = Path(__file__).with_name("returning.jsonl")
-_CODE = re.compile(r"[\w-]*\d[\w-]*")
+_DENIES = re.compile(r"\b(?:not|no|never|unable|cannot)\b|n['’]t\b", re.IGNORECASE)
 
 
 def asked(settings: Settings) -> list[tuple[Exchange, str | None]]:
@@ -46,9 +46,9 @@ def contains(text: str, value: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE) is not None
 
 
-def admits(answer: str, prompt: str) -> bool:
-    """Whether an answer takes no code or number from the prompt."""
-    return not any(contains(prompt, code) for code in _CODE.findall(answer))
+def admits(answer: str) -> bool:
+    """Whether an answer says that something is not there, and names no number for it."""
+    return bool(_DENIES.search(answer)) and not any(c.isdigit() for c in answer)
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def main() -> None:
     for name in given.model or ["embedded:"]:
         answers = open_candidate(name, settings).answer([one.prompt for one, _ in questions])
         right = {i for i in known if contains(answers[i], str(questions[i][1]))}
-        admitted = sum(admits(answers[i], texts[i]) for i in unknown)
+        admitted = sum(admits(answers[i]) for i in unknown)
         print(
             f"{name}: {len(right) / len(known):.2f} of all facts, "
             f"{len(right.intersection(there)) / max(1, len(there)):.2f} of those in the prompt; "
