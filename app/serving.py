@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from anyio.to_thread import run_sync
@@ -26,7 +27,9 @@ class Serving:
         self._registry = registry
         self._model = model
         self._changing = threading.Lock()
-        self._seen = self._promoted()
+        self._seen: str | None = None
+        with suppress(MemoryServiceError):  # the log has said why, when the model was opened
+            self._seen = self.in_service()
 
     @property
     def base(self) -> str | None:
@@ -86,7 +89,11 @@ class Serving:
     def catch_up(self) -> None:
         """Answer with what the registry says is in service; if that cannot be, go on as before."""
         with self._changing:
-            promoted = self._promoted()
+            try:
+                promoted = self.in_service()
+            except MemoryServiceError:
+                _logger.exception("which adapter is in service cannot be read")
+                return
             if promoted == self._seen or self.base is None:
                 return
             self._seen = promoted
@@ -96,13 +103,6 @@ class Serving:
                 _logger.info("%s is in service", promoted or "the base")
             except MemoryServiceError:
                 _logger.exception("%s was promoted and cannot be served", promoted)
-
-    def _promoted(self) -> str | None:
-        try:
-            return self.in_service()
-        except MemoryServiceError:
-            _logger.exception("which adapter is in service cannot be read")
-            return None
 
     def _base(self) -> str:
         if self.base is None:

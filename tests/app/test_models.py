@@ -135,3 +135,17 @@ def test_a_model_that_takes_none_says_so(service: Running) -> None:
     refused = service.client.post(f"{MODELS}/rollback")
     assert refused.status_code == 409
     assert "takes no adapters" in refused.json()["detail"]
+
+
+def test_a_damaged_state_leaves_what_answers(tuned: Running, tmp_path: Path) -> None:
+    """What cannot be read is no order to serve the base; readable again, it is followed."""
+    tuned.client.post(f"{MODELS}/good/promote")
+    after = reply(tuned)
+    state = tmp_path / "models" / "state.json"
+    whole = state.read_text()
+    state.write_text('{"half')
+    tuned.app.state.serving.catch_up()
+    assert reply(tuned) == after
+    state.write_text(whole)
+    tuned.app.state.serving.catch_up()
+    assert reply(tuned) == after
