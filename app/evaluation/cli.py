@@ -15,6 +15,7 @@ from memory import Encoder, InvalidInput
 
 if TYPE_CHECKING:
     from app.evaluation.systems import System
+    from app.training.registry import Card
 
 app = typer.Typer(help="How well it works on your own data.", no_args_is_help=True)
 
@@ -128,12 +129,13 @@ def reply(
 
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     candidates: list[Candidate] = [open_candidate(one, settings) for one in model or ["embedded:"]]
+    card = learnt(data, [one.name for one in candidates], settings)
     if part is None:
-        part = Part.TEST if learnt(data, [one.name for one in candidates], settings) else Part.ALL
+        part = Part.TEST if card else Part.ALL
     dialogues = list(read_dialogues([data]))
     answers = [] if train is None else list(read_dialogues([train]))
     if part is Part.TEST:
-        parts = split(dialogues, seed)
+        parts = split(dialogues, card.options.get("seed", seed) if card else seed)
         dialogues, answers = parts.test, answers or parts.train
     if not dialogues:
         msg = f"{data} has no dialogue to measure on in the part {part.value}: give more"
@@ -153,16 +155,18 @@ def reply(
         write_page(html, replies.table(made), asked, answered)
 
 
-def learnt(data: Path, names: list[str], settings: Settings) -> bool:
-    """Whether an adapter of these names was tuned on this very file."""
+def learnt(data: Path, names: list[str], settings: Settings) -> Card | None:
+    """The card of an adapter of these names, or addresses, that was tuned on this very file."""
     from app.training.registry import Registry
     from memory.weights import sha256
 
-    cards = [c for c in Registry(settings.data_dir / "models").cards() if c.id in names]
+    named = {Path(name.rpartition("#")[2]).name for name in names}
+    cards = [card for card in Registry(settings.data_dir / "models").cards() if card.id in named]
     if not cards or not data.is_file():
-        return False
+        return None
     checksum = sha256(data)
-    return any(one.get("sha256") == checksum for card in cards for one in card.data)
+    found = (c for c in cards if any(one.get("sha256") == checksum for one in c.data))
+    return next(found, None)
 
 
 def _systems(

@@ -223,6 +223,7 @@ def test_what_an_adapter_has_learnt_is_known_from_its_card(data: Path, tmp_path:
     one = card("one", Figures(9.0, 0.2), data=[{"name": "dialogues.jsonl", "sha256": sha256(data)}])
     Registry(settings.data_dir / "models").add([weights], one)
     assert learnt(data, ["one"], settings)
+    assert learnt(data, ["huggingface:some/base#models/one"], settings)
     assert not learnt(data, ["another"], settings)
     data.write_text(data.read_text() + "\n")
     assert not learnt(data, ["one"], settings)
