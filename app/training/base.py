@@ -104,11 +104,7 @@ def _fetched(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(
-            snapshot_download(
-                name, allow_patterns=["*.json", "*.safetensors", "*.model", "*.jinja"]
-            )
-        )
+        return Path(snapshot_download(name, allow_patterns=_FETCHED))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         msg = (
             f"--base {name}: it is no folder here, and it could not be fetched from the Hugging "

@@ -22,7 +22,7 @@ from app.training.dialogues import Dialogue
 from app.training.export import to_gguf
 from app.training.lora import Options, Trained, train
 from app.training.measure import measure
-from app.training.play import Exchange, play
+from app.training.play import play
 from app.training.redaction import redact
 from app.training.registry import BASE, GGUF, Card, Figures, Registry, new_id
 from app.training.returning import returning
@@ -104,7 +104,8 @@ def finetune(
     trained = train(made[0], made[1], base, work.out, options, resume=True, minutes=work.minutes)
     if trained.folder is None or not _first():
         return None
-    exchanges = _spread(redacted[2], work.examples, settings, encoder)
+    played = play(redacted[2], settings, encoder=encoder)
+    exchanges = _evenly([one for _, many in played for one in many], work.examples)
     figures = measure(base, trained.folder, made[2], exchanges)
     compared = {BASE: measure(base, None, made[2], exchanges)}
     now = registry.in_service(base.sha256)
@@ -147,14 +148,6 @@ def _redaction_seed(out: Path) -> str:
 def _first() -> bool:
     """Whether this is the first, or the only one, of the processes that train together."""
     return int(os.environ.get("RANK", "0")) == 0
-
-
-def _spread(
-    part: Sized[Dialogue], most: int, settings: Settings, encoder: Encoder | None
-) -> list[Exchange]:
-    """At most so many exchanges, from all over the part."""
-    played = play(part, settings, encoder=encoder)
-    return _evenly([one for _, many in played for one in many], most)
 
 
 def _evenly(found: list[T], most: int) -> list[T]:
