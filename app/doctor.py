@@ -12,7 +12,7 @@ from app.conversation import conversation_memory
 from app.embeddings import ENGLISH, open_embeddings
 from app.language import advice
 from app.settings import Settings, mistyped
-from memory import MemoryServiceError, MemoryStore, Scope, open_store
+from memory import Knowledge, MemoryServiceError, MemoryStore, Scope, open_store
 
 Finding = tuple[str, str | None, str]  # what was looked at, what is wrong with it, what to do
 
@@ -56,6 +56,8 @@ def reembed_all(store: MemoryStore, settings: Settings) -> int:
     for tenant, customer in owners:
         scope = Scope(tenant=tenant, customer=customer)
         conversation_memory(store, scope, settings, encoder).vector.digest()
+    for tenant in store.knowing():
+        Knowledge(store, encoder, tenant).embed()
     return len(owners)
 
 

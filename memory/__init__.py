@@ -1,5 +1,6 @@
 """Conversational memory for LangChain: buffer, summary and FAISS vector over one database."""
 
+from memory.articles import Article
 from memory.buffer import BufferMemory
 from memory.card import Card
 from memory.conversation import ConversationMemory
@@ -17,10 +18,13 @@ from memory.errors import (
     TurnPassed,
     WeightsMissing,
 )
+from memory.evidence import evident
 from memory.fact_model import facts_by_model
 from memory.fact_writer import facts
 from memory.forgetting import Forgotten, Policy
+from memory.knowledge import Knowledge
 from memory.layout import Layout
+from memory.passages import passages_of
 from memory.readers import as_messages, as_text
 from memory.retrieval import attention, dense, hops, hybrid, lexical, mmr, recency_weighted
 from memory.scoring import contextual
@@ -34,6 +38,7 @@ from memory.types import (
     Add,
     Candidates,
     Change,
+    Evidence,
     Forget,
     Message,
     Query,
@@ -60,6 +65,7 @@ __all__ = [
     "NAME_LIMIT",
     "SLOTS",
     "Add",
+    "Article",
     "BufferMemory",
     "Candidates",
     "Card",
@@ -68,9 +74,11 @@ __all__ = [
     "EmbeddedEmbeddings",
     "EmbeddingMismatch",
     "Encoder",
+    "Evidence",
     "Forget",
     "Forgotten",
     "InvalidInput",
+    "Knowledge",
     "Layout",
     "MemoryServiceError",
     "MemoryStore",
@@ -108,6 +116,7 @@ __all__ = [
     "count_tokens",
     "dense",
     "embedded",
+    "evident",
     "facts",
     "facts_by_model",
     "forget",
@@ -117,6 +126,7 @@ __all__ = [
     "lexical",
     "mmr",
     "open_store",
+    "passages_of",
     "recency_weighted",
     "replace_similar",
     "supersede",

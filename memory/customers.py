@@ -11,6 +11,9 @@ from sqlalchemy.engine import Connection
 from memory.database import run
 
 Owner = tuple[str, str]  # (tenant, customer)
+# Where a tenant's articles are, beside its customers. No customer can have this name: `check_name`
+# takes no control characters.
+KNOWLEDGE = "\x1fknowledge"
 WHERE = "WHERE tenant = :tenant AND customer = :customer"
 
 _ALLOCATE = text(

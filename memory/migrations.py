@@ -154,6 +154,23 @@ def m007_add_rating(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE sessions ADD COLUMN rating TEXT"))
 
 
+def m008_add_articles(connection: Connection) -> None:
+    """What the company has written; the passages are records of the tenant's own scope."""
+    connection.execute(
+        text(
+            "CREATE TABLE articles ("
+            "tenant TEXT NOT NULL, source TEXT NOT NULL, version BIGINT NOT NULL, "
+            "seq BIGINT NOT NULL, "  # orders the articles of a tenant, as records are ordered
+            "title TEXT NOT NULL, hash TEXT NOT NULL, passages TEXT NOT NULL, "
+            "added BIGINT NOT NULL, replaced BIGINT, "  # when the next version came
+            "PRIMARY KEY (tenant, source, version))"
+        )
+    )
+    connection.execute(
+        text("CREATE INDEX articles_in_force ON articles (tenant, seq) WHERE replaced IS NULL")
+    )
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -162,6 +179,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m005_add_speaker,
     m006_mark_notes,
     m007_add_rating,
+    m008_add_articles,
 )
 
 

@@ -44,7 +44,7 @@ _CELLS = 100_000  # terms times records that are looked at in one go; more would
 _TOP = 100  # a strategy is named in the reason when it ranks a record among its first so many
 
 
-class _Term(NamedTuple):
+class Term(NamedTuple):
     """A query's term: its weight in the customer's records, and where it stands how often."""
 
     word: str
@@ -63,7 +63,7 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
     named = context.named_in(words)
     if named is not None:  # the name stands in what the others say
         words = [word for word in words if word not in named[0]]
-    found = _terms(candidates, words)
+    found = placed(candidates, words)
     near, wide, cover, has = _in_words(candidates, found)
     scores = _W_NEAR * _z(near) + _W_WIDE * _z(wide) + _W_COVER * cover + _W_HAS * has
     scores += _W_ASKED * np.asarray(context.asked) + _W_TIMED * np.asarray(context.timed)
@@ -81,12 +81,12 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
     # What has neither a word nor a meaning of the query in or around it is no find.
     near_enough = embedded & (meant * query.trust >= FLOOR)
     bears = allowed & ((cover > 0) | (hop > 0) | near_enough)
-    ranked = _best(np.where(bears, scores, -np.inf), k)
+    ranked = best_positions(np.where(bears, scores, -np.inf), k)
     reasons = [""] * len(ranked)
     if query.explain:
         # The strategies that found a record, and the details that they give.
         by = {
-            "lexical": (has, allowed, _matched(ranked, found)),
+            "lexical": (has, allowed, matched_terms(ranked, found)),
             "context": (near + wide, allowed, None),
             "dense": (meant, allowed & near_enough, [f"cosine {c:.2f}" for c in meant[ranked]]),
             "second hop": (hop, allowed, None),
@@ -99,18 +99,27 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
     ]
 
 
-def _terms(candidates: Candidates, words: Sequence[str]) -> list[_Term]:
+def placed(candidates: Candidates, words: Sequence[str]) -> list[Term]:
     """The distinct words that stand anywhere, with their places."""
     places = [(word, *candidates.counts(word)) for word in dict.fromkeys(words)]
     places = [each for each in places if len(each[1])]
-    idf = _idf(np.array([len(at) for _, at, _ in places], np.float32), len(candidates))
+    idf = idf_of(np.array([len(at) for _, at, _ in places], np.float32), len(candidates))
     return [
-        _Term(word, weight, at, counts)
+        Term(word, weight, at, counts)
         for (word, at, counts), weight in zip(places, idf.tolist(), strict=True)
     ]
 
 
-def _in_words(candidates: Candidates, found: list[_Term]) -> tuple[Floats, Floats, Floats, Floats]:
+def shares(candidates: Candidates, found: Sequence[Term]) -> Floats:
+    """What share of the terms, by idf, stands in each of the n records."""
+    has = np.zeros(len(candidates), np.float32)
+    for term in found:
+        has[term.positions] += term.idf
+    share: Floats = has / max(sum(term.idf for term in found), 1e-9)
+    return share
+
+
+def _in_words(candidates: Candidates, found: list[Term]) -> tuple[Floats, Floats, Floats, Floats]:
     """How the records and what stands around them answer a query's words.
 
     Returns:
@@ -119,7 +128,7 @@ def _in_words(candidates: Candidates, found: list[_Term]) -> tuple[Floats, Float
         and what share stands in it.
     """
     n, context = len(candidates), candidates.context()
-    near, wide, cover, has = np.zeros((4, n), np.float32)
+    near, wide, cover = np.zeros((3, n), np.float32)
     around: list[tuple[Sequence[float], Floats, Floats]] = [
         (weights, total, candidates.norms(weights))
         for weights, total in ((_NEAR, near), (_WIDE, wide))
@@ -130,16 +139,14 @@ def _in_words(candidates: Candidates, found: list[_Term]) -> tuple[Floats, Float
         for weights, total, norm in around:
             counts = spread.sums(weights)
             df = np.count_nonzero(counts, axis=1)
-            total += _idf(df.astype(np.float32), n) @ _saturated(counts, norm)
+            total += idf_of(df.astype(np.float32), n) @ _saturated(counts, norm)
         idf = np.array([term.idf for term in few], np.float32)
         cover += idf @ spread.nearest(_COVER)
-        for term in few:
-            has[term.positions] += term.idf
     most = max(sum(term.idf for term in found), 1e-9)
-    return near, wide, cover / most, has / most
+    return near, wide, cover / most, shares(candidates, found)
 
 
-def _idf(df: Floats, n: int) -> Floats:
+def idf_of(df: Floats, n: int) -> Floats:
     """The weight of terms that stand in df of n records (Robertson and Spärck Jones), above 0."""
     weight: Floats = np.log1p((n - df + 0.5) / (df + 0.5))
     return weight
@@ -150,19 +157,19 @@ def _saturated(counts: Floats, norm: Floats) -> Floats:
     return counts * (K1 + 1) / (counts + norm)
 
 
-def _hop(candidates: Candidates, scores: Floats, found: list[_Term], words: set[str]) -> Floats:
+def _hop(candidates: Candidates, scores: Floats, found: list[Term], words: set[str]) -> Floats:
     """BM25, scaled to 0..1, for the rare terms of the best finds: what else bears on them.
 
     y⁽ᵏ⁺¹⁾ = f(y⁽ᵏ⁾, S(y⁽ᵏ⁾, R(M))) as in ``retrieval.hops``, with f the query's expansion by
     pseudo-relevance feedback (Lavrenko and Croft, 2001).
     """
-    read = _best(scores, _READ) if found else []
+    read = best_positions(scores, _READ) if found else []
     weight: dict[str, float] = {}
     for rank, p in enumerate(read, 1):
         for word in set(terms(candidates[p].text)) - words:
             weight[word] = weight.get(word, 0.0) + 1 / rank
     repeated = [word for word in sorted(weight) if candidates.df(word) > 1]
-    found = _terms(candidates, repeated)
+    found = placed(candidates, repeated)
     found.sort(key=lambda term: -weight[term.word] * term.idf)
     total = np.zeros(len(candidates), np.float32)
     if found := found[:_HOP_TERMS]:
@@ -200,7 +207,7 @@ def _reasons(
     return [", ".join(said) or "in the part of the talk that bears on it" for said in reasons]
 
 
-def _matched(ranked: list[int], found: list[_Term]) -> list[str]:
+def matched_terms(ranked: list[int], found: list[Term]) -> list[str]:
     """Which of the terms each of the ranked records has, the first five."""
     matched: list[list[str]] = [[] for _ in ranked]
     places = np.array(ranked, np.int64)
@@ -217,7 +224,7 @@ def _z(values: Floats) -> Floats:
     return values / deviation if deviation > 0 else values
 
 
-def _best(scores: Floats, k: int) -> list[int]:
+def best_positions(scores: Floats, k: int) -> list[int]:
     """The positions of the k highest finite scores; of equal ones the newest first."""
     finite = np.flatnonzero(np.isfinite(scores))
     if len(finite) > k:

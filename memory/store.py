@@ -14,8 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from memory import customers
+from memory.articles import Articles
 from memory.cache import IndexCache
-from memory.customers import WHERE, Owner, key
+from memory.customers import KNOWLEDGE, WHERE, Owner, key
 from memory.database import Database
 from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch, StoreError
@@ -59,7 +60,7 @@ class MemoryStore:
     """The rows of one database, and the caches over them that its memories share.
 
     Made by ``open_store``; safe to share between threads. The rows are reached through
-    ``transcript`` (sessions, messages), ``turns``, ``records`` and ``summaries``;
+    ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries`` and ``articles``;
     ``forgetting`` holds them against a policy.
     """
 
@@ -70,6 +71,7 @@ class MemoryStore:
         self.records = Records(database)
         self.summaries = Summaries(database)
         self.forgetting = Forgetting(database)
+        self.articles = Articles(database)
         self._caches: dict[tuple[str, Writer, Update], IndexCache] = {}
         self._closing = False
         self._lock = threading.Lock()
@@ -117,6 +119,13 @@ class MemoryStore:
 
     def owners(self) -> list[Owner]:
         """Every (tenant, customer) that has rows."""
+        return [owner for owner in self._scopes() if owner[1] != KNOWLEDGE]
+
+    def knowing(self) -> list[str]:
+        """The tenants that have articles, or had some."""
+        return [tenant for tenant, name in self._scopes() if name == KNOWLEDGE]
+
+    def _scopes(self) -> list[Owner]:
         with self.database.read() as connection:
             rows = connection.execute(text("SELECT tenant, customer FROM customers ORDER BY 1, 2"))
             return [(row.tenant, row.customer) for row in rows]
@@ -124,10 +133,12 @@ class MemoryStore:
     def lagging(self) -> list[Owner]:
         """The customers whose digest may have been left undone, by a crash say."""
         undone = text(
-            "SELECT tenant, customer FROM customers WHERE seq > written AND seq > embedded"
+            "SELECT tenant, customer FROM customers WHERE seq > written AND seq > embedded "
+            "AND customer <> :knowledge"
         )
         with self.database.read() as connection:
-            return [(row.tenant, row.customer) for row in connection.execute(undone)]
+            rows = connection.execute(undone, {"knowledge": KNOWLEDGE})
+            return [(row.tenant, row.customer) for row in rows]
 
     # --- deleting ------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ recalled into prompt text. Each is a plain callable; this module gives their typ
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -29,13 +29,13 @@ _FORBIDDEN_IN_NAME = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _FORBIDDEN_IN_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 
 
-def check_name(kind: str, name: Any) -> str:
+def check_name(kind: str, name: Any, limit: int = NAME_LIMIT) -> str:
     """Return ``name`` if it can be a key in every database, else raise InvalidInput."""
     if not isinstance(name, str):
         msg = f"a {kind} name is a string such as 'ada', not {name!r}"
         raise InvalidInput(msg)
-    if not name or len(name) > NAME_LIMIT:
-        msg = f"a {kind} name has 1 to {NAME_LIMIT} characters, this one has {len(name)}"
+    if not name or len(name) > limit:
+        msg = f"a {kind} name has 1 to {limit} characters, this one has {len(name)}"
         raise InvalidInput(msg)
     if name in {".", ".."}:
         msg = f"a {kind} cannot be called {name!r}: no URL can carry that"
@@ -177,12 +177,28 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage that was found: of which article (its source and title), how well, and why.
+
+    ``source`` and ``title`` may be empty where it is of no article of ours.
+    """
+
+    id: str
+    source: str
+    title: str
+    text: str
+    score: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What is looked for: its text, its unit vector (d floats), and the time it is asked.
 
     ``trust`` says how far the vector means something, from 0 (the embedding model does not know
     the language) to 1. No more than the first ``limit`` finds are used, and unless ``explain``
     is set nobody reads why they were found, so a strategy may spare itself the others and that.
+    ``about`` is what was said before it, and may say what it is about.
     """
 
     text: str
@@ -191,6 +207,7 @@ class Query:
     trust: float = 1.0
     limit: int | None = None
     explain: bool = True
+    about: str = ""
 
 
 class Spread(Protocol):
@@ -229,6 +246,10 @@ class Context(Protocol):
 
     def smoothed(self, values: Floats, weights: Sequence[float]) -> Floats:
         """Each record's value and, weighted by distance, its neighbours'."""
+        ...
+
+    def naming(self, words: Collection[str], weight: Callable[[str], float]) -> Floats:
+        """(n): what share of the name of each record's speaker is among some terms, by weight."""
         ...
 
     def named_in(self, words: Sequence[str]) -> tuple[tuple[str, ...], Positions] | None:

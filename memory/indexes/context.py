@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -142,6 +142,16 @@ class ContextIndex:
         if len(found) != 1 or len(self._speakers) < 2:
             return None
         return found[0], np.array(self._speakers[found[0]], np.int64)
+
+    def naming(self, words: Collection[str], weight: Callable[[str], float]) -> Floats:
+        """What share of the name of each record's speaker, by weight, is among the terms: (n)."""
+        share = np.zeros(len(self), np.float32)
+        for name, positions in self._speakers.items():
+            if found := [term for term in name if term in words]:
+                share[np.array(positions, np.int64)] = sum(map(weight, found)) / sum(
+                    map(weight, name)
+                )
+        return share
 
     def _linked(self) -> npt.NDArray[np.int64]:
         """Row d has each record's neighbour d places after it, row -d before it; n for none."""

@@ -144,15 +144,19 @@ class CustomerIndex:
         now: datetime,
         without: Collection[tuple[str, str]] = (),
         since: datetime | None = None,
+        sessions: Collection[str] | None = None,
     ) -> View:
         """What may be recalled at ``now`` of what was said after ``since``, less ``without``.
 
-        That is (session, message id) pairs: a message's id is known within its session only.
+        That is (session, message id) pairs: a message's id is known within its session only. With
+        ``sessions`` it is of these alone.
         """
         # Arrays, not a loop over records: this is on the way of every turn.
         allowed = np.array(self._expires) > to_stamp(now)
         if since is not None:
             allowed &= np.array(self._said) > to_stamp(since)
+        if sessions is not None:
+            allowed &= np.fromiter((r.session in sessions for r in self.records), bool, len(self))
         for message in without:
             for position in self._by_message.get(message, ()):
                 allowed[position] = False
