@@ -120,7 +120,7 @@ def finetune(
     try:
         from app.training.finetune import Work
         from app.training.finetune import finetune as run
-        from app.training.lora import Options
+        from app.training.options import Options
     except ImportError as error:
         msg = f"{error.name} is not installed: pip install 'langchain-memory-service[train]'"
         raise InvalidInput(msg) from error

@@ -20,8 +20,9 @@ from app.settings import Settings
 from app.training.base import Base, open_base
 from app.training.dialogues import Dialogue
 from app.training.export import to_gguf
-from app.training.lora import Options, Trained, train
+from app.training.lora import Trained, train
 from app.training.measure import measure
+from app.training.options import Options
 from app.training.play import play
 from app.training.redaction import redact
 from app.training.registry import BASE, GGUF, Card, Figures, Registry, new_id

@@ -21,13 +21,11 @@ import time
 from collections.abc import Sequence as Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from datasets import Dataset
-from peft import AdaLoraConfig, LoraConfig
-from safetensors.torch import save_file
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -36,10 +34,11 @@ from transformers import (
 )
 from trl import SFTConfig
 
+from app.training.adapter import adapter_config, save_adapter, top_layers
 from app.training.base import Base, as_peft_asks
 from app.training.buckets import Buckets
 from app.training.callbacks import WHOLE, Allocate, OnLoss, Progress, Whole
-from app.training.llama import MATRICES
+from app.training.options import Options
 from app.training.sequences import IGNORED
 from app.training.trainer import Trainer
 from memory import InvalidInput
@@ -47,7 +46,6 @@ from memory.weights import written
 
 _KEPT = 3  # checkpoints
 _FULL = re.compile(r"os error \d|No space left|unexpected pos \d|PytorchStreamWriter failed")
-_TARGETS = [name.rpartition(".")[2] for name in MATRICES.values()]
 
 
 class Sequence(Protocol):
@@ -60,27 +58,6 @@ class Sequence(Protocol):
     @property
     def labels(self) -> list[int]:
         """As many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a model is tuned. A step is one update of the weights, from ``batch`` sequences."""
-
-    method: Literal["lora", "adalora", "full"] = "lora"
-    rank: int = 8  # of all attention and MLP matrices: 5 MB for the embedded model
-    alpha: int = 16
-    dropout: float = 0.05
-    top_layers: int | None = None  # only the uppermost so many
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01  # AdamW's
-    epochs: float = 1.0
-    steps: int | None = None  # at most so many, whatever the epochs say
-    batch: int = 8
-    check: int = (
-        20  # steps from one measurement of the validation loss, and checkpoint, to the next
-    )
-    patience: int = 3  # measurements without a better one, after which it ends
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,13 +268,14 @@ def _trainer(
         train_dataset=_dataset(train),
         eval_dataset=_dataset(dev),
         processing_class=tokenizer,
-        peft_config=None if full else _adapter(model, len(train), options),
+        peft_config=None if full else adapter_config(model, len(train), options),
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)  # the bar shows the same
     if full and options.top_layers is not None:
+        tuned = tuple(f".layers.{i}." for i in top_layers(model, options) or ())
         for name, weight in model.named_parameters():
-            weight.requires_grad = any(f".layers.{i}." in name for i in _top(model, options) or ())
+            weight.requires_grad = any(layer in name for layer in tuned)
     return trainer, progress
 
 
@@ -318,36 +296,6 @@ def _dataset(given: Sized[Sequence]) -> Any:
     )
 
 
-def _top(model: Any, options: Options) -> list[int] | None:
-    """The layers that are tuned; None is all of them."""
-    if options.top_layers is None:
-        return None
-    layers: int = model.config.num_hidden_layers
-    return list(range(max(0, layers - options.top_layers), layers))
-
-
-def _adapter(model: Any, sequences: int, options: Options) -> Any:
-    names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-    shape: dict[str, Any] = {
-        # In a model whose matrices have other names: all of them.
-        "target_modules": _TARGETS if names.issuperset(_TARGETS) else "all-linear",
-        "lora_alpha": options.alpha,
-        "lora_dropout": options.dropout,
-        "layers_to_transform": _top(model, options),
-        "task_type": "CAUSAL_LM",
-    }
-    if options.method == "lora":
-        return LoraConfig(r=options.rank, **shape)
-    total = math.ceil(options.epochs * math.ceil(sequences / options.batch))
-    total = max(4, min(total, options.steps or total))
-    # The ranks are cut from half as many again, between a tenth and seven tenths of the steps.
-    return AdaLoraConfig(
-        init_r=math.ceil(options.rank * 1.5), target_r=options.rank, total_step=total,
-        tinit=max(1, total // 10), tfinal=max(1, total * 3 // 10), deltaT=max(1, total // 50),
-        **shape,
-    )  # fmt: skip
-
-
 def _save(trainer: Any, out: Path, base: Base, options: Options) -> Path:
     """Write the tuned weights; they are there whole or not at all."""
     name = "model" if options.method == "full" else "adapter"
@@ -359,38 +307,7 @@ def _save(trainer: Any, out: Path, base: Base, options: Options) -> Path:
             model.save_pretrained(part)
             trainer.processing_class.save_pretrained(part)
         else:
-            _save_lora(model, part, base, options)
+            save_adapter(model, part, base, options)
         shutil.rmtree(out / name, ignore_errors=True)
         part.rename(out / name)
     return out / name
-
-
-def _save_lora(model: Any, to: Path, base: Base, options: Options) -> None:
-    """Write an adapter as LoRA in float16: half the size, and nothing lost by it.
-
-    AdaLoRA's B(A * E) is LoRA's BA once E is multiplied into A.
-    """
-    to.mkdir()
-    weights: dict[str, torch.Tensor] = {}
-    for name, module in model.named_modules():
-        if not hasattr(module, "lora_A") or "default" not in module.lora_A:
-            continue
-        above, below = module.lora_A["default"], module.lora_B["default"]
-        if options.method == "adalora":
-            scale = module.scaling["default"] / (float(module.ranknum["default"]) + 1e-5)
-            pair = (above * module.lora_E["default"] * scale, below)
-        else:
-            pair = (above.weight, below.weight)
-        for letter, numbers in zip("AB", pair, strict=True):
-            weights[f"{name}.lora_{letter}.weight"] = numbers.detach().cpu().half().contiguous()
-    config = model.peft_config["default"]
-    if options.method == "adalora":
-        rank = config.init_r
-        config = LoraConfig(
-            r=rank, lora_alpha=rank, lora_dropout=options.dropout, task_type="CAUSAL_LM",
-            target_modules=config.target_modules, layers_to_transform=config.layers_to_transform,
-        )  # fmt: skip
-    config.base_model_name_or_path = base.name  # not where it lies on this machine
-    config.inference_mode = True
-    config.save_pretrained(to)
-    save_file(weights, to / "adapter_model.safetensors", {"format": "pt"})

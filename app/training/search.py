@@ -12,7 +12,8 @@ from pathlib import Path
 import optuna
 
 from app.training.base import Base
-from app.training.lora import Options, Sequence, train
+from app.training.lora import Sequence, train
+from app.training.options import Options
 from memory.weights import written
 
 _STEPS = 60  # of a trial, at most

@@ -40,7 +40,7 @@ def main(gguf: str, out: str, method: str) -> None:
 
 def options(method: str = "lora", **more: object) -> Options:  # noqa: F821
     """Three epochs of ten steps, measured after each fourth."""
-    from app.training.lora import Options
+    from app.training.options import Options
 
     given = {"epochs": 3, "batch": 4, "check": 4, "dropout": 0.1, "patience": 0, "seed": 5}
     return Options(method=method, **{**given, **more})  # type: ignore[arg-type]

@@ -11,7 +11,8 @@ import pytest
 from app.llm.embedded import model_path
 from app.training.base import Base, as_peft_asks, open_base
 from app.training.export import to_gguf
-from app.training.lora import Options, train
+from app.training.lora import train
+from app.training.options import Options
 from memory import InvalidInput
 from tests.app.training.lessons import IGNORED, Lesson
 

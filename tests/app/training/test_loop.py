@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.training.base import Base
 from app.training.dialogues import read_dialogues
 from app.training.finetune import Work, finetune
-from app.training.lora import Options
+from app.training.options import Options
 from app.training.registry import Card, Registry
 from memory import InvalidInput
 from tests.app.conftest import Running, run_service  # noqa: F401
