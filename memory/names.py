@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 
 _HAN = "\u4e00-\u9fff"
 
-_WORD = r"[A-Z][a-zA-Z'’-]+\.?"
+_WORD = r"[A-ZÀ-ÖØ-ÞĀ-Ž][a-zA-ZÀ-ÖØ-öø-ž'’-]+\.?"  # Zoë and Łukasz too
 _FULL = rf"{_WORD}(?:\s(?:van|von|de|der|da|di|al|bin)\b)?(?:\s{_WORD}){{0,2}}"
 _NAMED = re.compile(
     rf"\b(?i:my (?:full )?name['’]?s|my (?:full )?name is|name:)\s(?P<name>{_FULL})"

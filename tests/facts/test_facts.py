@@ -56,6 +56,13 @@ def test_any_text_is_read(pieces: list[str], role: str) -> None:
         assert record.value != ""
 
 
+@pytest.mark.parametrize("name", ["Zoë Brontë", "Łukasz Żak", "Inês Duarte", "Ørjan O'Neil"])
+def test_a_name_may_have_accents(name: str) -> None:
+    """It is read whole, however its letters are marked."""
+    for said in (f"My name is {name}.", f"Hello, I'm {name}, my order is late."):
+        assert [r.value for r in facts([message(said)]) if r.slot == "name"] == [name]
+
+
 def test_sessions_are_kept_apart() -> None:
     """A question in one session is not answered in another, nor corrected there."""
     said = [
