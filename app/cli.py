@@ -181,7 +181,7 @@ def model_pull(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="JSONL, one conversation a line.")],
+    file: Annotated[Path, typer.Argument(help="JSONL, one conversation or customer a line.")],
     customer: Annotated[
         str | None, typer.Option(help="Whose it is, where a line does not say.")
     ] = None,

@@ -4,6 +4,9 @@
 "at": "2024-05-04T09:30:00Z", "id": "..."}]}``; ``turns`` for ``messages``, ``content`` for
 ``text`` and OpenAI's role names will do; ``at`` (also as seconds since 1970) and ``id`` may be
 left out. A conversation without a name is called after the file and the line.
+
+A customer who comes back may be one line: ``{"customer": "ada", "sessions": [{"session": ...,
+"messages": [...]}, ...]}``, where ``id`` will do for ``customer`` and for ``session``.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,32 +43,30 @@ def import_conversations(
 ) -> tuple[int, int]:
     """Import every line of ``file``, then embed and fold.
 
-    A line is stored whole or not at all; importing a file again stores nothing twice. The
+    A conversation is stored whole or not at all; importing a file again stores nothing twice. The
     whole file is checked first, so that a bad line stops the import before it has begun.
 
     Returns:
-        How many messages were new, and how many lines there were.
+        How many messages were new, and how many conversations there were.
 
     Raises:
         InvalidInput: the file cannot be read, or a line is bad; the message has its number.
     """
-    lines = 0
+    count = 0
     for _ in _conversations(file, customer):
-        lines += 1
+        count += 1
     stored = 0
-    bar = tqdm(total=lines, unit="conversation", desc=file.name, disable=None)
+    bar = tqdm(total=count, unit="conversation", desc=file.name, disable=None)
     with bar:
         for scope, messages, times in _conversations(file, customer):
             memory = conversation_memory(store, scope, settings, encoder)
             stored += memory.add_messages(messages, times)
             memory.digest()
             bar.update()
-    return stored, lines
+    return stored, count
 
 
-def _conversations(
-    file: Path, customer: str | None
-) -> Any:  # an iterator of (Scope, messages, times)
+def _conversations(file: Path, customer: str | None) -> Iterator[_Conversation]:
     # Of a file's name, what can be a session's: no control characters, no bytes that are no text.
     name = _UNPRINTABLE.sub("_", file.name.encode(errors="replace").decode())[-150:]
     try:
@@ -72,7 +74,7 @@ def _conversations(
             for number, line in enumerate(opened, 1):
                 if line.strip():
                     try:
-                        yield _conversation(line, customer, f"{name}:{number}")
+                        yield from _line(line, customer, f"{name}:{number}")
                     except (
                         ValueError,
                         TypeError,
@@ -91,13 +93,26 @@ def _conversations(
         raise InvalidInput(msg) from error
 
 
-def _conversation(
-    line: str, customer: str | None, name: str
-) -> tuple[Scope, list[BaseMessage], list[datetime]]:
+_Conversation = tuple[Scope, list[BaseMessage], list[datetime]]
+
+
+def _line(line: str, customer: str | None, name: str) -> list[_Conversation]:
+    """The conversations of a line: one, or the sessions of a customer who came back."""
     given = json.loads(line)
     if not isinstance(given, dict):
         msg = "a conversation is a JSON object"
         raise InvalidInput(msg)
+    if "sessions" not in given:
+        return [_conversation(given, customer, name)]
+    sessions = given["sessions"]
+    if not isinstance(sessions, list) or not all(isinstance(one, dict) for one in sessions):
+        msg = '"sessions" is to be a list of {"session", "messages"}'
+        raise InvalidInput(msg)
+    whose = _string(given, "customer") or _string(given, "id") or customer
+    return [_conversation(one, whose, f"{name}/{n}") for n, one in enumerate(sessions, 1)]
+
+
+def _conversation(given: dict[str, Any], customer: str | None, name: str) -> _Conversation:
     whose = _string(given, "customer") or customer
     if whose is None:
         msg = 'it has no "customer": add one, or say --customer NAME for the whole file'

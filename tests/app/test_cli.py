@@ -155,6 +155,9 @@ def test_import_stores_once_and_finds_again(tmp_path: Path) -> None:
         ('{"customer": "a", "messages": [{"role": "agent", "text": 12.5}]}', '"text" is 12.5'),
         ('{"customer": "a", "messages": [{"role": 1, "text": "x"}]}', '"role" is 1'),
         ("[1]", "object"),
+        ('{"customer": "a", "sessions": {"s": []}}', '"sessions" is to be a list'),
+        ('{"customer": "a", "sessions": [{"turns": []}]}', "messages"),
+        ('{"sessions": [{"turns": [{"role": "agent", "text": "x"}]}]}', "--customer"),
         ('{"customer": "a\\u0000", "messages": [{"role": "agent", "text": "x"}]}', "control"),
     ],
 )
@@ -192,6 +195,28 @@ def test_conversations_without_a_name_are_called_after_file_and_line(tmp_path: P
                 assert import_conversations(store, settings, WordEncoder(), file) == (first, 1)
         sessions = store.transcript.sessions(Scope("ada").owner)
         assert {s.session: s.messages for s in sessions} == {"a.jsonl:2": 1, "b_?.jsonl:2": 1}
+
+
+def test_a_customer_who_comes_back_is_one_line(tmp_path: Path) -> None:
+    """Each of the sessions is a conversation of that customer, named, or called after its place."""
+    from app.importing import import_conversations
+    from app.settings import Settings
+    from memory import Scope, open_store
+    from tests.doubles import WordEncoder
+
+    file = tmp_path / "a.jsonl"
+    said = {"turns": [{"role": "customer", "text": "my bike"}]}
+    lines = [
+        {"id": "ada", "sessions": [{"id": "may", **said}, said]},
+        {"customer": "bob", "id": "line 2", "sessions": [{"session": "june", "id": "j", **said}]},
+    ]
+    file.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    with open_store() as store:
+        assert import_conversations(store, Settings(), WordEncoder(), file) == (3, 3)
+        assert import_conversations(store, Settings(), WordEncoder(), file) == (0, 3)
+        for customer, names in (("ada", {"may", "a.jsonl:1/2"}), ("bob", {"june"})):
+            sessions = store.transcript.sessions(Scope(customer).owner)
+            assert {s.session for s in sessions} == names
 
 
 @pytest.mark.parametrize("command", [["backup", "copy.db"], ["forget", "--all", "--keep", "1"]])
