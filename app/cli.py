@@ -6,8 +6,6 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,9 +13,11 @@ import typer
 from pydantic import ValidationError
 
 from app.evaluation.cli import app as evaluate_app
+from app.knowledge.cli import app as knowledge_app
+from app.opening import open_existing
 from app.settings import Settings, mistyped
 from app.training import cli as tuning
-from memory import InvalidInput, MemoryServiceError, Scope
+from memory import InvalidInput, MemoryServiceError, Scope, open_store
 
 app = typer.Typer(
     help="A conversational memory service: chat that remembers every customer.",
@@ -30,6 +30,7 @@ key_app = typer.Typer(help="The service's key.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 app.add_typer(key_app, name="key")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(knowledge_app, name="knowledge")
 app.command()(tuning.finetune)
 model_app.command("list")(tuning.list_)
 model_app.command()(tuning.promote)
@@ -193,7 +194,7 @@ def import_(
     from app.importing import import_conversations
 
     settings = _settings(data_dir=data_dir, database=database)
-    with _open(settings) as store:
+    with open_store(settings.database_url) as store:
         stored, lines = import_conversations(
             store, settings, open_embeddings(settings.embeddings), file, customer
         )
@@ -207,7 +208,7 @@ def backup(
     database: Database = None,
 ) -> None:
     """Copy the SQLite database to FILE, also while the service runs."""
-    with _open_existing(_settings(data_dir=data_dir, database=database)) as store:
+    with open_existing(_settings(data_dir=data_dir, database=database)) as store:
         store.backup(file)
     typer.echo(f"Saved to {file}: to use it, give it as --database sqlite:///{file}")
 
@@ -235,7 +236,7 @@ def forget(
     if (customer is None) == (not everybody):
         msg = "whose memories? Say --customer NAME, or --all"
         raise InvalidInput(msg)
-    with _open_existing(settings) as store:
+    with open_existing(settings) as store:
         for line in forget_by(store, settings, policy, customer, dry_run=dry_run):
             typer.echo(line)
 
@@ -246,7 +247,7 @@ def key_reset(data_dir: DataDir = None, database: Database = None) -> None:
     from app.auth import reset_key
 
     settings = _settings(data_dir=data_dir, database=database)
-    with _open(settings) as store:
+    with open_store(settings.database_url) as store:
         typer.echo(reset_key(store))
     (settings.data_dir / "api-key").unlink(missing_ok=True)  # it holds the old one
 
@@ -265,7 +266,7 @@ def doctor(
 
     settings = _settings(data_dir=data_dir, database=database, llm=llm)
     if reembed:
-        with _open(settings) as store:
+        with open_store(settings.database_url) as store:
             typer.echo(f"{reembed_all(store, settings)} customers embedded anew.")
     ill = 0
     for name, fault, remedy in diagnose(settings):
@@ -277,27 +278,6 @@ def doctor(
     if (advice := advise(settings)) is not None:
         typer.secho(f"note  {advice}", fg="yellow")
     raise typer.Exit(1 if ill else 0)
-
-
-@contextmanager
-def _open(settings: Settings) -> Iterator[Any]:
-    from memory import open_store
-
-    with open_store(settings.database_url) as store:
-        yield store
-
-
-@contextmanager
-def _open_existing(settings: Settings) -> Iterator[Any]:
-    """Open what must be there already: a mistyped folder is not to be made and taken for it."""
-    from sqlalchemy.engine import make_url
-
-    url = make_url(settings.database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        msg = f"there is no database {url.database}: give the service's --data-dir or --database"
-        raise InvalidInput(msg)
-    with _open(settings) as store:
-        yield store
 
 
 def _shown(url: str) -> str:

@@ -25,24 +25,30 @@ def lines(file: Path, most: int = MOST_BYTES) -> Iterator[tuple[str, dict[str, A
     """
     try:
         with cast("IO[bytes]", gzip.open(file) if file.suffix == ".gz" else file.open("rb")) as raw:
-            number = 0
-            while line := raw.readline(most + 1):
-                number += 1
-                place = f"{file}, line {number}"
-                if len(line) > most:
-                    msg = (
-                        f"{place} is longer than {most:,} bytes: a line is one conversation, so "
-                        "write one JSON object a line (JSONL, not one JSON array), and cut it if "
-                        "it is that long"
-                    )
-                    raise InvalidInput(msg)
-                if number == 1:
-                    line = line.removeprefix(b"\xef\xbb\xbf")  # a byte order mark
-                if line.strip():
-                    yield place, _object(place, line)
+            yield from objects(str(file), raw, most)
     except (OSError, EOFError, zlib.error) as error:
         msg = f"{file} cannot be read: {getattr(error, 'strerror', None) or error}"
         raise InvalidInput(msg) from error
+
+
+def objects(
+    name: str, raw: IO[bytes], most: int = MOST_BYTES
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The same of what is open already, and called ``name``."""
+    number = 0
+    while line := raw.readline(most + 1):
+        number += 1
+        place = f"{name}, line {number}"
+        if len(line) > most:
+            msg = (
+                f"{place} is longer than {most:,} bytes: write one JSON object a line (JSONL, "
+                "not one JSON array), and cut it if it is that long"
+            )
+            raise InvalidInput(msg)
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")  # a byte order mark
+        if line.strip():
+            yield place, _object(place, line)
 
 
 def _object(place: str, line: bytes) -> dict[str, Any]:
@@ -58,6 +64,6 @@ def _object(place: str, line: bytes) -> dict[str, Any]:
         msg = f"{place} is not JSON that can be read ({error})"
         raise InvalidInput(msg) from error
     if not isinstance(given, dict):
-        msg = f"{place} is no JSON object: write one conversation in braces a line"
+        msg = f"{place} is no JSON object: write one in braces a line"
         raise InvalidInput(msg)
     return given

@@ -46,7 +46,15 @@ class Knowledge:
 
     def __bool__(self) -> bool:
         """Whether there is anything to be found."""
-        return bool(self._store.articles.newest(self.tenant, 1))
+        return bool(self.articles(1))
+
+    def articles(self, limit: int, before: int | None = None) -> list[Article]:
+        """The last ``limit`` articles in force before a sequence number, newest first."""
+        return self._store.articles.newest(self.tenant, limit, before)
+
+    def versions(self, source: str) -> list[Article]:
+        """The versions of an article, the one in force first; empty if there is none."""
+        return self._store.articles.versions(self.tenant, source)
 
     def put(self, articles: Sequence[Article]) -> list[Article]:
         """Add articles, all of them or none, each as a new version of its source.

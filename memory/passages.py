@@ -15,7 +15,9 @@ _CODE = re.compile(r"\s*(```|~~~)")
 _BLANK = re.compile(r"\n[ \t]*\n")
 
 
-def passages_of(text: str, count_tokens: CountTokens, most: int = MOST_TOKENS) -> list[str]:
+def passages_of(
+    text: str, count_tokens: CountTokens, most: int = MOST_TOKENS, *, headings: bool = True
+) -> list[str]:
     """The passages of a text, in order; together they hold every word of it.
 
     A heading (a line that Markdown takes for one) begins a passage, and stands above each of its
@@ -26,12 +28,13 @@ def passages_of(text: str, count_tokens: CountTokens, most: int = MOST_TOKENS) -
         text: plain, or Markdown.
         count_tokens: tokens of a text.
         most: tokens of a passage, less its headings.
+        headings: whether there are any; else what looks like one is text.
     """
     found = []
-    for headings, section in _sections(text):
-        above = " > ".join(headings)
+    for names, section in _sections(text) if headings else [([], text)]:
+        above = " > ".join(names)
         parts = list(_packed(_paragraphs(section, count_tokens, most), count_tokens, most))
-        found += [f"{above}\n{part}".strip() for part in parts]
+        found += [said for part in parts if (said := f"{above}\n{part}".strip())]
     return found
 
 

@@ -1,0 +1,316 @@
+"""Documents as articles: Markdown, HTML, CSV, FAQ pairs, plain text, PDF and DOCX.
+
+Of a table each row is a passage; all else is cut at headings and paragraphs.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from app import jsonl
+from memory import Article, InvalidInput, count_tokens, passages_of
+
+MOST_BYTES = 20 * 2**20  # of a file
+MOST_EXPANDED = 100 * 2**20  # bytes of what is packed in one
+MOST_PAGES = 5_000
+LONGEST_ROW = 200  # tokens; a longer one is cut
+
+Format = Literal["text", "markdown", "html", "csv", "jsonl"]
+
+_CHUNK = 2**16
+_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_BREAKS = re.compile(r"\s*[\n\f\x0b\r]\s*")
+_DROPPED = "script style noscript template nav svg head".split()
+_BLOCKS = "p div li tr br section article table ul ol dl dt dd pre blockquote header footer".split()
+_EXTRA = "pip install 'langchain-memory-service[knowledge]'"
+
+
+class Read(NamedTuple):
+    """What was read of a document: its own title, if it has one, and its passages."""
+
+    title: str | None
+    passages: list[str]
+
+
+def read_article(file: Path) -> Article:
+    """The article that a file holds; its source is the path as it was given.
+
+    Raises:
+        InvalidInput: it is no file of a kind that can be read, is too large, is empty, or is not
+            what it seems; the message says what to do.
+    """
+    reader = _OF_FILES.get(file.suffix.lower())
+    if file.is_dir():
+        msg = f"{file} is a folder: give its files, such as {file}/*.md"
+        raise InvalidInput(msg)
+    if reader is None:
+        msg = f"{file}: files that end with {', '.join(_OF_FILES)} can be read, others cannot"
+        raise InvalidInput(msg)
+    try:
+        size = file.stat().st_size
+        if size > MOST_BYTES:
+            msg = f"{file} has {size:,} bytes, at most {MOST_BYTES:,} are taken: split it"
+            raise InvalidInput(msg)
+        read = reader(file)
+    except OSError as error:
+        msg = f"{file} cannot be read: {error.strerror or error}"
+        raise InvalidInput(msg) from error
+    return _article(file.as_posix(), read, file.stem)
+
+
+def article_of(source: str, title: str | None, text: str, kind: Format) -> Article:
+    """The article that a text is, of a format.
+
+    Raises:
+        InvalidInput: the text is not of that format, or there is nothing in it.
+    """
+    read = _OF_TEXTS[kind](source, text)
+    return _article(source, read._replace(title=title or read.title), source)
+
+
+def _article(source: str, read: Read, name: str) -> Article:
+    title = _clean(read.title or "")[:300].strip() or _clean(name)[:300]
+    kept = (_CONTROLS.sub(" ", passage).strip() for passage in read.passages)
+    return Article(source, title, tuple(passage for passage in kept if passage))
+
+
+def _clean(line: str) -> str:
+    return " ".join(_CONTROLS.sub(" ", line).split())
+
+
+# --- texts -----------------------------------------------------------------------------------
+
+
+def _markdown(_place: str, text: str) -> Read:
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    title = first.strip("# ") if first.startswith("# ") else None
+    return Read(title, passages_of(text, count_tokens))
+
+
+def _plain(_place: str, text: str) -> Read:
+    return Read(None, passages_of(text, count_tokens, headings=False))
+
+
+def _html(_place: str, text: str) -> Read:
+    try:
+        from bs4 import BeautifulSoup
+    except ImportError as error:
+        raise InvalidInput(_missing("HTML")) from error
+    page = BeautifulSoup(text, "html.parser")
+    heading = page.title or page.find("h1")
+    title = heading.get_text(" ") if heading else None
+    for unwanted in page.find_all(_DROPPED):
+        unwanted.decompose()
+    for word in page.find_all(string=re.compile(r"\s")):
+        if word.find_parent("pre") is None:
+            word.replace_with(re.sub(r"\s+", " ", word))
+    for depth in range(1, 7):
+        for tag in page.find_all(f"h{depth}"):
+            tag.replace_with(f"\n\n{'#' * depth} {_clean(tag.get_text(' '))}\n\n")
+    for tag in page.find_all(_BLOCKS):
+        tag.insert_before("\n\n" if tag.name == "p" else "\n")
+        tag.insert_after("\n\n" if tag.name == "p" else "\n")
+    lines = (line.strip() for line in page.get_text().split("\n"))
+    return Read(title, passages_of("\n".join(lines), count_tokens))
+
+
+def _csv(place: str, text: str) -> Read:
+    return Read(None, list(_rows(_table(place, text))))
+
+
+def _jsonl(place: str, text: str) -> Read:
+    lines = jsonl.objects(place, io.BytesIO(text.encode()))
+    return Read(None, list(_pairs(lines)))
+
+
+def _table(place: str, text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a CSV file with a header, as (where it is, its cells by their columns)."""
+    try:
+        dialect: Any = csv.Sniffer().sniff(text[:8192].split("\n", 1)[0], ",;\t|")
+    except csv.Error:
+        dialect = csv.excel
+    rows = csv.reader(io.StringIO(text), delimiter=dialect.delimiter, strict=True)
+    try:
+        columns = [_clean(name) for name in next(rows, [])]
+        for cells in rows:
+            where = f"{place}, line {rows.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(columns):
+                msg = f"{where} has {len(cells)} cells, the first line {len(columns)}: mend it"
+                raise InvalidInput(msg)
+            yield where, dict(zip(columns, cells, strict=True))
+    except csv.Error as error:
+        msg = f"{place}, line {rows.line_num}: {error}: it is no CSV that can be read"
+        raise InvalidInput(msg) from error
+
+
+def _rows(rows: Iterator[tuple[str, dict[str, str]]]) -> Iterator[str]:
+    found = list(rows)
+    if found and {"question", "answer"} <= {name.lower() for name in found[0][1]}:
+        yield from _pairs(iter(found))
+        return
+    for _, cells in found:
+        yield from _cut([f"{name}: {cell.strip()}" for name, cell in cells.items() if cell.strip()])
+
+
+def _pairs(rows: Iterator[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+    """Questions with their answers, and what else is said of them."""
+    for where, given in rows:
+        said = {name.lower(): value for name, value in given.items()}
+        for name in ("question", "answer"):
+            if not isinstance(said.get(name), str) or not said[name].strip():
+                msg = f'{where} has no "{name}": an FAQ has a question and an answer, both text'
+                raise InvalidInput(msg)
+        more = [
+            f"{name}: {value}"
+            for name, value in said.items()
+            if name not in {"question", "answer", "id"} and isinstance(value, str) and value.strip()
+        ]
+        yield from _cut([said["question"].strip(), said["answer"].strip(), *more])
+
+
+def _cut(lines: list[str]) -> list[str]:
+    """A row as a passage, or as several if it is long."""
+    row = "\n".join(lines)
+    return [row] if count_tokens(row) <= LONGEST_ROW else _plain("", row).passages
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def _text_file(read: Callable[[str, str], Read]) -> Callable[[Path], Read]:
+    return lambda file: read(str(file), _decoded(file, file.read_bytes()))
+
+
+def _html_file(file: Path) -> Read:
+    data = file.read_bytes()
+    declared = re.search(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", data[:4096], re.IGNORECASE)
+    encoding = declared[1].decode() if declared else "utf-8"
+    return _html(str(file), _decoded(file, data, encoding))
+
+
+def _decoded(file: Path, data: bytes, encoding: str = "utf-8") -> str:
+    encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), encoding)
+    try:
+        text = data.decode(encoding)
+    except LookupError as error:
+        msg = f"{file} says that it is in {encoding}, which is not known: convert it to UTF-8"
+        raise InvalidInput(msg) from error
+    except UnicodeDecodeError as error:
+        msg = f"{file} is not {encoding} (byte {error.start}): convert it to UTF-8 first"
+        raise InvalidInput(msg) from error
+    if "\x00" in text:
+        msg = f"{file} is no text (NUL at character {text.index(chr(0))}): convert it to UTF-8"
+        raise InvalidInput(msg)
+    return text
+
+
+def _pdf_file(file: Path) -> Read:
+    with file.open("rb") as opened:
+        if b"%PDF-" not in opened.read(1024):
+            msg = f"{file} is no PDF, whatever its name says: give it its own ending"
+            raise InvalidInput(msg)
+    pages = []
+    for page in _loaded(file, "PyPDFLoader", "PDF"):
+        pages.append(page.page_content)
+        if len(pages) > MOST_PAGES:
+            msg = f"{file} has more than {MOST_PAGES:,} pages: split it"
+            raise InvalidInput(msg)
+    text = "\n\n".join(pages)
+    if not text.strip():
+        msg = f"{file} has no text: if its pages are pictures, have them recognised (OCR) first"
+        raise InvalidInput(msg)
+    return _plain(str(file), text)
+
+
+def _docx_file(file: Path) -> Read:
+    _check_packed(file)
+    return _plain(
+        str(file), "\n\n".join(d.page_content for d in _loaded(file, "Docx2txtLoader", "DOCX"))
+    )
+
+
+def _check_packed(file: Path) -> None:
+    """Refuse a DOCX that is none, or that would expand to more than is good.
+
+    What it declares is looked at first, and then what really comes out of it, a bit at a time.
+    """
+    try:
+        with zipfile.ZipFile(file) as packed:
+            if "word/document.xml" not in packed.namelist():
+                msg = f"{file} is no DOCX: save it as one, or give it its own ending"
+                raise InvalidInput(msg)
+            declared = sum(entry.file_size for entry in packed.infolist())
+            if declared > MOST_EXPANDED:
+                raise InvalidInput(_too_large(file, declared))
+            expanded = 0
+            for entry in packed.infolist():
+                with packed.open(entry) as opened:
+                    first = True
+                    while part := opened.read(_CHUNK):
+                        expanded += len(part)
+                        if expanded > MOST_EXPANDED:
+                            raise InvalidInput(_too_large(file, expanded))
+                        # Word writes none; it could expand without an end.
+                        if first and b"<!DOCTYPE" in part:
+                            msg = f"{file} declares a document type, which no DOCX does"
+                            raise InvalidInput(msg)
+                        first = False
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        msg = f"{file} is no DOCX that can be read ({error}): save it again as one"
+        raise InvalidInput(msg) from error
+
+
+def _too_large(file: Path, size: int) -> str:
+    return f"{file} expands to {size:,} bytes or more, at most {MOST_EXPANDED:,} are taken"
+
+
+def _loaded(file: Path, loader: str, kind: str) -> Iterator[Any]:
+    """What a loader of langchain-community's reads of a file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the package says that it will not be developed on
+            from langchain_community import document_loaders
+
+            made = getattr(document_loaders, loader)(str(file))
+            yield from made.lazy_load()
+    except ImportError as error:
+        raise InvalidInput(_missing(kind)) from error
+    except InvalidInput:
+        raise
+    except Exception as error:  # whatever it was: these libraries raise all sorts
+        msg = (
+            f"{file} is no {kind} that can be read ({type(error).__name__}: {error}): save it again"
+        )
+        raise InvalidInput(msg) from error
+
+
+def _missing(kind: str) -> str:
+    return f"to read {kind} more is needed: {_EXTRA}"
+
+
+_OF_TEXTS: dict[Format, Callable[[str, str], Read]] = {
+    "text": _plain,
+    "markdown": _markdown,
+    "html": _html,
+    "csv": _csv,
+    "jsonl": _jsonl,
+}
+_OF_FILES: dict[str, Callable[[Path], Read]] = {
+    **dict.fromkeys((".md", ".markdown"), _text_file(_markdown)),
+    **dict.fromkeys((".html", ".htm"), _html_file),
+    ".csv": _text_file(_csv),
+    ".jsonl": _text_file(_jsonl),
+    ".txt": _text_file(_plain),
+    ".pdf": _pdf_file,
+    ".docx": _docx_file,
+}
