@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,49 +74,9 @@ def serve(
     llm: Llm = None,
 ) -> None:
     """Start the service."""
-    import uvicorn
+    from app.server import run_server
 
-    from app.auth import write_private
-    from app.main import create_app
-
-    settings = _settings(host=host, port=port, data_dir=data_dir, database=database, llm=llm)
-    listener = _listen(settings.host, settings.port)
-    service = create_app(settings)
-    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http://{shown}:{listener.getsockname()[1]}/"
-    fresh = service.state.key.fresh
-    if fresh is not None and sys.stdout.isatty():
-        typer.echo(f"Your key, shown only this once: {fresh}")
-        address += f"#key={fresh}"
-    elif fresh is not None:
-        path = settings.data_dir / "api-key"
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_private(path, fresh)
-        typer.echo(f"The key is in {path}")
-    typer.echo(f"Data: {_shown(settings.database_url)}   Model: {service.state.model.name}")
-    typer.echo(f"Chat at {address}")
-    sys.stdout.flush()
-    config = uvicorn.Config(
-        service,
-        log_level=settings.log_level,
-        access_log=False,
-        # Streams under way get this long when the service is stopped.
-        timeout_graceful_shutdown=10,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the address before anything else, so that a second start is told so at once."""
-    try:
-        return socket.create_server((host, port), family=_family(host), backlog=2048)
-    except OSError as error:
-        msg = f"cannot listen on {host}:{port}: {error.strerror or error}; try another --port"
-        raise InvalidInput(msg) from error
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+    run_server(_settings(host=host, port=port, data_dir=data_dir, database=database, llm=llm))
 
 
 @app.command()
@@ -278,10 +237,3 @@ def doctor(
     if (advice := advise(settings)) is not None:
         typer.secho(f"note  {advice}", fg="yellow")
     raise typer.Exit(1 if ill else 0)
-
-
-def _shown(url: str) -> str:
-    """A database URL without its password."""
-    from sqlalchemy.engine import make_url
-
-    return make_url(url).render_as_string(hide_password=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +44,21 @@ def serving(app: FastAPI) -> Iterator[str]:
         server.should_exit = True
         thread.join(20)
         listener.close()
+
+
+def address_of(said: Path, process: subprocess.Popen[bytes]) -> str:
+    """The address that ``serve`` prints into a file, once it answers there."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, said.read_text()
+        if found := re.search(r"Chat at (\S+)", said.read_text()):
+            try:
+                if httpx.get(f"{found[1]}readyz").status_code == 200:
+                    return found[1]
+            except httpx.TransportError:
+                pass
+        time.sleep(0.05)
+    raise AssertionError(said.read_text())
 
 
 class Running:

@@ -9,11 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.app.conftest import address_of
 
 
 def run(
@@ -43,7 +44,7 @@ def test_serve_makes_a_key_once_and_neither_torch_nor_transformers_are_loaded(
                 env=environment, stdout=output, stderr=imports,
             )  # fmt: skip
             try:
-                address = _address(said, process)
+                address = address_of(said, process)
                 if start == 0:
                     file = tmp_path / "api-key"
                     assert file.stat().st_mode & 0o777 == 0o600
@@ -63,21 +64,6 @@ def test_serve_makes_a_key_once_and_neither_torch_nor_transformers_are_loaded(
         )
         assert not loaded
     assert key.encode() not in (tmp_path / "memory.db").read_bytes()
-
-
-def _address(said: Path, process: subprocess.Popen[bytes]) -> str:
-    """The address that ``serve`` prints, once it answers there."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, said.read_text()
-        if found := re.search(r"Chat at (\S+)", said.read_text()):
-            try:
-                if httpx.get(f"{found[1]}readyz").status_code == 200:
-                    return found[1]
-            except httpx.TransportError:
-                pass
-        time.sleep(0.05)
-    raise AssertionError(said.read_text())
 
 
 def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""The service on its address, with what is said when it starts."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import typer
+import uvicorn
+from sqlalchemy.engine import make_url
+
+from app.auth import write_private
+from app.main import create_app
+from app.settings import Settings
+from memory import InvalidInput
+
+
+def run_server(settings: Settings, *more: str) -> None:
+    """Serve until stopped; the address is printed, and then each of ``more`` as a line.
+
+    A key that was made just now is printed with the address on a terminal, and else written to
+    a file that only this user can read.
+
+    Raises:
+        MemoryServiceError: address, database or model cannot be used; the message says what to do.
+    """
+    listener = _listen(settings.host, settings.port)
+    service = create_app(settings)
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{shown}:{listener.getsockname()[1]}/"
+    fresh = service.state.key.fresh
+    if fresh is not None and sys.stdout.isatty():
+        typer.echo(f"Your key, shown only this once: {fresh}")
+        address += f"#key={fresh}"
+    elif fresh is not None:
+        path = settings.data_dir / "api-key"
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(path, fresh)
+        typer.echo(f"The key is in {path}")
+    typer.echo(f"Data: {_shown(settings.database_url)}   Model: {service.state.model.name}")
+    typer.echo(f"Chat at {address}")
+    for line in more:
+        typer.echo(line)
+    sys.stdout.flush()
+    config = uvicorn.Config(
+        service,
+        log_level=settings.log_level,
+        access_log=False,
+        # Streams under way get this long when the service is stopped.
+        timeout_graceful_shutdown=10,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the address before anything else, so that a second start is told so at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        msg = f"cannot listen on {host}:{port}: {error.strerror or error}; try another --port"
+        raise InvalidInput(msg) from error
+
+
+def _shown(url: str) -> str:
+    """A database URL without its password."""
+    return make_url(url).render_as_string(hide_password=True)
