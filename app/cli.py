@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,6 +79,34 @@ def serve(
     from app.server import run_server
 
     run_server(_settings(host=host, port=port, data_dir=data_dir, database=database, llm=llm))
+
+
+@app.command()
+def demo(
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder to keep it in; by default it goes when it ends.")
+    ] = None,
+    llm: Llm = None,
+) -> None:
+    """Start the service on 127.0.0.1 with an invented shop in it, to try."""
+    from app.demo.loading import DEMO_SYSTEM, TO_TRY, load_shop
+    from app.server import run_server
+
+    # So that what is temporary goes when the demo is ended in this way, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with tempfile.TemporaryDirectory(prefix="memory-service-demo-") as temporary:
+        folder = data_dir or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings = _settings(
+            host="127.0.0.1", port=port, data_dir=folder, llm=llm, system=DEMO_SYSTEM,
+            # Never the database that the environment names: that is somebody's own.
+            database=f"sqlite:///{folder.absolute() / 'memory.db'}",
+        )  # fmt: skip
+        with open_store(settings.database_url) as store:
+            documents, conversations = load_shop(store, settings)
+        typer.echo(f"Wrenholt Home & Garden: {documents} documents, {conversations} conversations")
+        run_server(settings, *TO_TRY)
 
 
 @app.command()

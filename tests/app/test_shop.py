@@ -214,5 +214,8 @@ def test_what_templates_ask_for_is_known_of_a_customer() -> None:
         "Your Hollin teak bench will be delivered on Tuesday 1 December 2026.",
         "2026-12-01",
     )
-    assert known["ines-duarte"]["address"] == "41 Heron Close, Ashmere TB7 2LW"
+    (address,) = [fact for fact in cards["ines-duarte"].facts if fact.slot == "address"]
+    assert address.value == "41 Heron Close, Ashmere TB7 2LW"
+    assert address.replaced is not None
+    assert address.replaced.value == "14 Heron Close, Ashmere TB7 2LW"
     assert cards["tom-hallworth"].problem is not None

@@ -1,0 +1,44 @@
+"""The invented shop, put into a database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from app.embeddings import open_embeddings
+from app.importing import import_conversations
+from app.knowledge.documents import read_article
+from app.settings import SYSTEM, Settings
+from memory import Knowledge, MemoryStore
+
+SHOP = Path(__file__).parent / "shop"
+DEMO_SYSTEM = f"{SYSTEM} You work for the shop Wrenholt Home & Garden."
+TO_TRY = (
+    "Try this:",
+    '  1. Be the customer mara-okafor and ask "Where is my order?": below the answer stands what '
+    "was remembered for it.",
+    '  2. Be ines-duarte and ask "Which address do you have?": it is the one she corrected.',
+    "  3. Open the card of tom-hallworth: his open problem, and what he was promised after it.",
+)
+
+
+def load_shop(store: MemoryStore, settings: Settings) -> tuple[int, int]:
+    """Add the shop's articles, FAQ and products as knowledge, and its customers with their history.
+
+    What is there already stays as it is.
+
+    Returns:
+        How many documents and how many conversations there are.
+
+    Raises:
+        MemoryServiceError: the database or the embedding model cannot be used.
+    """
+    encoder = open_embeddings(settings.embeddings)
+    files = [*sorted(SHOP.glob("articles/*.md")), SHOP / "faq.csv", SHOP / "products.csv"]
+    # Called by its place in the shop, which is the same wherever the package lies.
+    articles = [
+        replace(read_article(file), source=file.relative_to(SHOP).as_posix()) for file in files
+    ]
+    Knowledge(store, encoder).put(articles)
+    _, conversations = import_conversations(store, settings, encoder, SHOP / "customers.jsonl")
+    return len(articles), conversations

@@ -1,0 +1,74 @@
+"""The demo: a living service in one command."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from app.demo.loading import load_shop
+from app.embeddings import open_embeddings
+from app.settings import Settings
+from memory import Knowledge, Scope, open_store
+from tests.app.conftest import address_of
+
+
+def test_the_shop_is_loaded_once() -> None:
+    """Articles, FAQ, products and customers; a second time nothing changes, nothing is double."""
+    settings = Settings()
+    with open_store() as store:
+        first = load_shop(store, settings)
+        owners = {name: store.transcript.sessions(Scope(name).owner) for _, name in store.owners()}
+        again = load_shop(store, settings)
+        assert first == again == (50, 18)
+        assert len(owners) == 6
+        assert owners == {name: store.transcript.sessions(Scope(name).owner) for name in owners}
+        knowledge = Knowledge(store, open_embeddings(settings.embeddings))
+        articles = knowledge.articles(100)
+        assert len(articles) == 50
+        assert {article.version for article in articles} == {1}
+        for question, source in (
+            ("How do I care for my teak bench?", "articles/care-wooden-furniture.md"),
+            ("Do you deliver to the Channel Islands?", "articles/delivery-zones.md"),
+            ("How heavy is the Emberline fire pit?", "products.csv"),
+        ):
+            assert source in {found.source for found in knowledge.search(question)}, question
+
+
+def test_the_demo_leaves_nothing_behind(tmp_path: Path) -> None:
+    """It says what to try, its customers are there; ended, its folder is gone, and a database that
+    the environment names was not touched.
+    """
+    own = tmp_path / "own.db"
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = {
+        **os.environ, "TMPDIR": str(temporary), "MEMORY_SERVICE_DATABASE": f"sqlite:///{own}",
+        "MEMORY_SERVICE_HOST": "0.0.0.0", "MEMORY_SERVICE_API_KEY": "k",
+    }  # fmt: skip
+    said = tmp_path / "said.log"
+    with said.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app", "demo", "--llm", "fake:echo", "--port", "0"],
+            env=environment, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            address = address_of(said, process)
+            card = httpx.get(
+                f"{address}v1/customers/ines-duarte/card", headers={"Authorization": "Bearer k"}
+            ).json()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+    assert address.startswith("http://127.0.0.1:")
+    addresses = [fact["value"] for fact in card["facts"] if fact["slot"] == "address"]
+    assert addresses == ["41 Heron Close, Ashmere TB7 2LW"]
+    assert len(re.findall(r"^ +[123]\. ", said.read_text(), re.MULTILINE)) == 3
+    assert "Traceback" not in said.read_text()
+    assert list(temporary.iterdir()) == []
+    assert not own.exists()
