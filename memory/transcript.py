@@ -49,7 +49,10 @@ _WINDOW = text(f"{_SAID} AND m.seq > :after ORDER BY m.seq")
 _NEWEST = text(f"{_SAID} AND m.seq < :before ORDER BY m.seq DESC LIMIT :limit")
 _SESSION_COLUMNS = "session, messages, tokens, created, updated, rating"
 _SESSIONS = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} ORDER BY updated DESC, session")
-_RATED = text("SELECT tenant, customer, session, rating FROM sessions ORDER BY 1, 2, 3")
+_RATED = text(
+    "SELECT tenant, customer, session, rating FROM sessions "
+    "ORDER BY tenant, customer, created, session"
+)
 _RATE = text(f"UPDATE sessions SET rating = :rating {WHERE} AND session = :session")
 _LAST_USED = text(
     "SELECT tenant, customer, session FROM sessions ORDER BY updated DESC, customer LIMIT :limit"
@@ -138,7 +141,7 @@ class Transcript:
         return [Scope(row.customer, row.session, row.tenant) for row in rows]
 
     def rated(self) -> list[tuple[Scope, Rating | None]]:
-        """Every customer's sessions with their ratings."""
+        """Every customer's sessions with their ratings, each customer's oldest first."""
         with self._database.read() as connection:
             rows = connection.execute(_RATED).all()
         return [(Scope(row.customer, row.session, row.tenant), row.rating) for row in rows]

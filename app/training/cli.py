@@ -99,10 +99,10 @@ def finetune(
     if not data and from_service is None:
         msg = "what is to be learnt? Give --data FILE, or --from-service good"
         raise InvalidInput(msg)
+    from app.opening import open_existing
     from app.training.dialogues import Dialogue, read_dialogues
     from app.training.dialogues import from_service as own
     from app.training.splits import sample
-    from memory import open_store
 
     files = data or []
     licences = licence or []
@@ -115,7 +115,7 @@ def finetune(
     for file in files:
         dialogues += sample(list(read_dialogues([file])), limit, seed or 0)
     if from_service is not None:
-        with open_store(settings.database_url) as store:
+        with open_existing(settings) as store:
             dialogues += own(store, rated_only=from_service is Own.GOOD)
     try:
         from app.training.finetune import Work

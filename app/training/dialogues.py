@@ -14,10 +14,13 @@ One dialogue a line, plain or gzipped:
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,6 +38,7 @@ ROLES: dict[str, Role | None] = {
     "gpt": "agent",
     "developer": None,
 }
+SERVICE = "service"  # the source of its own sessions
 _TURNS = ("turns", "messages", "conversations", "conversation")
 _QUESTIONS = ("text", "instruction", "question", "prompt")
 _ANSWERS = ("response", "answer", "completion")
@@ -108,17 +112,28 @@ def read_dialogues(files: Sequence[Path], most_bytes: int = MOST_BYTES) -> Itera
 
 
 def from_service(store: MemoryStore, *, rated_only: bool) -> Iterator[Dialogue]:
-    """The service's own sessions, one at a time; with ``rated_only`` those rated good.
+    """The service's own sessions, a dialogue a customer; with ``rated_only`` those rated good.
 
     Sessions rated bad, turns without a whole answer, and what was forgotten are left out.
     """
-    for scope, rating in store.transcript.rated():
-        if rating == "bad" or (rated_only and rating != "good"):
-            continue
-        turns = tuple(_said_in(store, scope))
-        dialogue = Dialogue(f"{scope.customer}/{scope.session}", turns, "service")
+    for (tenant, customer), rated in groupby(store.transcript.rated(), lambda one: one[0].owner):
+        scopes = [
+            scope for scope, rating in rated
+            if rating == "good" or (rating is None and not rated_only)
+        ]  # fmt: skip
+        name = customer if tenant == Scope(customer).tenant else f"{tenant}/{customer}"
+        dialogue = in_sessions(name, [list(_said_in(store, scope)) for scope in scopes], SERVICE)
         if dialogue.exchanges():
             yield dialogue
+
+
+def checksum(dialogues: Iterable[Dialogue]) -> str:
+    """The sha256 of what dialogues say, in whatever order they come."""
+    digest = hashlib.sha256()
+    for one in sorted(dialogues, key=lambda one: one.id):
+        said = [one.id, one.begins, [(turn.role, turn.text) for turn in one.turns]]
+        digest.update(json.dumps(said).encode())
+    return digest.hexdigest()
 
 
 def _said_in(store: MemoryStore, scope: Scope) -> Iterator[Said]:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from app.settings import Settings
 from app.training.base import Base, open_base
-from app.training.dialogues import Dialogue
+from app.training.dialogues import SERVICE, Dialogue, checksum
 from app.training.export import to_gguf
 from app.training.lora import Trained, train
 from app.training.measure import measure
@@ -182,8 +182,16 @@ def _card(
     ]
     if work.returning:
         data.append({"name": "made-up customers who come back", "dialogues": work.returning})
-    if sources["service"]:
-        data.append({"name": "the service's own sessions", "dialogues": sources["service"]})
+    if sources[SERVICE]:
+        own = [one for part in parts[:3] for one in part if one.source == SERVICE]
+        data.append(
+            {
+                "name": "the service's own sessions",
+                "sha256": checksum(own),
+                "dialogues": len(own),
+                "licence": "own",
+            }
+        )
     return Card(
         id=new_id(now, weights),
         date=now.isoformat(timespec="seconds"),

@@ -61,6 +61,14 @@ def test_what_makes_no_sense_is_told_in_a_line(given: list[str], why: str, tmp_p
     assert "Traceback" not in done.stderr
 
 
+def test_a_database_that_is_not_there_is_told_and_not_made(tmp_path: Path) -> None:
+    """A mistyped folder is no service without sessions."""
+    done = run("finetune", "--from-service", "all", data=tmp_path / "mistyped")
+    assert done.returncode == 1
+    assert "there is no database" in done.stderr
+    assert not (tmp_path / "mistyped").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_it_goes_from_data_to_an_adapter_in_pieces(tiny: Path, tmp_path: Path) -> None:

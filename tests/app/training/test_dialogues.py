@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.training.dialogues import Dialogue, Said, from_service, read_dialogues
+from app.training.dialogues import Dialogue, Said, checksum, from_service, read_dialogues
 from memory import ConversationMemory, InvalidInput, MemoryStore, Scope
 
 ASKED, ANSWERED = "Where is my parcel?", "It is with the courier."
@@ -186,17 +186,43 @@ def test_an_answer_of_which_nothing_is_left_is_left_out(tmp_path: Path) -> None:
 # --- the service's own -----------------------------------------------------------------------
 
 
+def said_in(store: MemoryStore, scope: Scope, answer: str = ANSWERED) -> None:
+    """A question and its answer in a session."""
+    memory = ConversationMemory(store=store, scope=scope, background=False)
+    memory.save_context({"input": ASKED}, {"output": answer})
+
+
 def test_the_service_s_own_sessions_are_read_by_their_rating(store: MemoryStore) -> None:
-    """Bad ones never, unrated ones if asked for; names of sessions go with their customers."""
+    """Bad ones never, unrated ones if asked for."""
     for customer in ("ada", "bob", "cyd"):
-        memory = ConversationMemory(store=store, scope=Scope(customer, "monday"), background=False)
-        memory.save_context({"input": ASKED}, {"output": f"{ANSWERED} Bye, {customer}."})
+        said_in(store, Scope(customer, "monday"), f"{ANSWERED} Bye, {customer}.")
     assert store.transcript.rate(Scope("ada", "monday"), "good")
     assert store.transcript.rate(Scope("bob", "monday"), "bad")
     rated = list(from_service(store, rated_only=True))
-    assert [d.id for d in rated] == ["ada/monday"]
+    assert [d.id for d in rated] == ["ada"]
     assert rated[0].exchanges() == [(ASKED, f"{ANSWERED} Bye, ada.")]
-    assert [d.id for d in from_service(store, rated_only=False)] == ["ada/monday", "cyd/monday"]
+    assert [d.id for d in from_service(store, rated_only=False)] == ["ada", "cyd"]
+
+
+def test_a_customer_s_sessions_are_one_dialogue_oldest_first(store: MemoryStore) -> None:
+    """So no customer is both learnt and measured on, and memory across sessions is learnt."""
+    for session in ("tuesday", "monday", "friday"):  # as they came, not by their names
+        said_in(store, Scope("ada", session), f"It is {session}.")
+    said_in(store, Scope("ada", tenant="shop"))
+    store.transcript.rate(Scope("ada", "monday"), "bad")
+    own, of_shop = from_service(store, rated_only=False)
+    assert own.sessions() == [[(ASKED, "It is tuesday.")], [(ASKED, "It is friday.")]]
+    assert (own.id, of_shop.id) == ("ada", "shop/ada")
+
+
+def test_a_checksum_is_of_what_is_said_and_not_of_its_order(store: MemoryStore) -> None:
+    """The same sessions have the same; one word more has another."""
+    for customer in ("ada", "bob"):
+        said_in(store, Scope(customer))
+    own = list(from_service(store, rated_only=False))
+    assert checksum(own) == checksum(reversed(own))
+    said_in(store, Scope("bob"))
+    assert checksum(own) != checksum(from_service(store, rated_only=False))
 
 
 def test_turns_without_a_whole_answer_are_left_out(store: MemoryStore) -> None:
