@@ -93,11 +93,12 @@ def demo(
     from app.demo.loading import DEMO_SYSTEM, TO_TRY, load_shop
     from app.server import run_server
 
-    # So that what is temporary goes when the demo is ended in this way, too.
+    # So that what is temporary goes when the demo is killed, or its terminal closed, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="memory-service-demo-") as temporary:
         folder = data_dir or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings = _settings(
             host="127.0.0.1", port=port, data_dir=folder, llm=llm, system=DEMO_SYSTEM,
             # Never the database that the environment names: that is somebody's own.
