@@ -58,12 +58,28 @@ def _object(place: str, line: bytes) -> dict[str, Any]:
         msg = f"{place} is not UTF-8 (byte {error.start}): convert the file first"
         raise InvalidInput(msg) from error
     except json.JSONDecodeError as error:
-        msg = f"{place} is not JSON ({error.msg} at character {error.pos + 1})"
+        msg = f"{place} is not JSON ({error.msg} at character {error.pos + 1}){_remedy(line)}"
         raise InvalidInput(msg) from error
     except (RecursionError, ValueError) as error:  # nested too deep, or a number of 5,000 digits
         msg = f"{place} is not JSON that can be read ({error})"
         raise InvalidInput(msg) from error
     if not isinstance(given, dict):
-        msg = f"{place} is no JSON object: write one in braces a line"
+        msg = f"{place} is no JSON object{_remedy(line) or ': write one in braces a line'}"
         raise InvalidInput(msg)
     return given
+
+
+def _remedy(line: bytes) -> str:
+    """What to do about a line with which more begins than one line's object."""
+    opening = line.strip()
+    if opening.startswith(b"["):
+        return (
+            ": the file looks like one JSON array. It is to be JSONL, one object a line, as "
+            "`jq -c '.[]' FILE > FILE.jsonl` writes it"
+        )
+    if opening == b"{":
+        return (
+            ": an object is to be on one line, not on several, as `jq -c . FILE > FILE.jsonl` "
+            "writes it"
+        )
+    return ""

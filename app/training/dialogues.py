@@ -8,8 +8,12 @@ One dialogue a line, plain or gzipped:
   says in these is left out: the service has its own);
 - a customer who comes back: ``{"id": "c1", "sessions": [{"turns": [...]}, {"turns": [...]}]}``;
 - ShareGPT: ``{"conversations": [{"from": "human", "value": "..."}, {"from": "gpt", ...}]}``;
-- a question and its answer: ``{"text": "...", "response": "..."}``, also called ``instruction``,
-  ``question`` or ``prompt``, and ``answer`` or ``completion``.
+- a question and its answer: ``{"text": "...", "response": "..."}``, also called ``question``,
+  ``prompt`` or ``instruction``, and ``answer``, ``completion`` or ``output``; Alpaca's ``input`` is
+  a part of its question.
+
+What a tool is asked and answers (OpenAI's ``tool_calls``, the roles ``tool`` and ``function``) is
+nobody's turn: the service has no tools.
 """
 
 from __future__ import annotations
@@ -35,13 +39,14 @@ _OF_KIND: dict[str, Role | None] = {"human": "customer", "ai": "agent", "system"
 # The roles of memory-service import, and what others call them; None: nobody's turn.
 ROLES: dict[str, Role | None] = {
     **{name: _OF_KIND[kind.model_fields["type"].default] for name, kind in KINDS.items()},
-    "gpt": "agent",
-    "developer": None,
+    **dict.fromkeys(("gpt", "chatgpt", "bing", "bard"), "agent"),  # ShareGPT's
+    **dict.fromkeys(("developer", "tool", "function"), None),  # OpenAI's
 }
 SERVICE = "service"  # the source of its own sessions
 _TURNS = ("turns", "messages", "conversations", "conversation")
-_QUESTIONS = ("text", "instruction", "question", "prompt")
-_ANSWERS = ("response", "answer", "completion")
+# Where there are several the first counts: Alpaca's "text" has the answer too.
+_QUESTIONS = ("instruction", "question", "prompt", "text", "input")
+_ANSWERS = ("response", "answer", "completion", "output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +217,11 @@ def _turns(given: dict[str, Any]) -> Iterator[Said]:
             '"conversations" (ShareGPT), nor "text" with "response"'
         )
         raise InvalidInput(msg)
-    for role, key in (("customer", question), ("agent", answer)):
-        yield from _turn({"role": role, "text": given[key]}, 1 if role == "customer" else 2)
+    asked = given[question]
+    if question == "instruction" and isinstance(asked, str) and given.get("input"):
+        asked = f"{asked}\n{given['input']}"
+    yield from _turn({"role": "customer", "text": asked}, 1)
+    yield from _turn({"role": "agent", "text": given[answer]}, 2)
 
 
 def _turn(given: Any, number: int) -> Iterator[Said]:
@@ -237,6 +245,8 @@ def _turn(given: Any, number: int) -> Iterator[Said]:
             for part in text
             if isinstance(part, dict) and isinstance(part.get("text"), str)
         )
+    if text is None and role == "agent" and "content" in given:
+        return  # it called a tool, or refused: nothing is said
     if not isinstance(text, str):
         msg = f'turn {number} has no "text" that is a string'
         raise InvalidInput(msg)
@@ -247,11 +257,12 @@ def _turn(given: Any, number: int) -> Iterator[Said]:
 
 def _name(given: dict[str, Any]) -> str | None:
     """The dialogue's own name; a session's is unique together with its customer."""
-    name = next((given[key] for key in ("id", "session") if given.get(key)), None)
+    named = (given.get(key) for key in ("id", "session"))
+    name = next((name for name in named if name not in (None, "")), None)
     if name is None:
         return None
     if not isinstance(name, (str, int)) or isinstance(name, bool):
-        msg = '"id" is to be a string'
+        msg = '"id" is to be a string, or a whole number'
         raise InvalidInput(msg)
     check_text(str(name))
     customer = given.get("customer")

@@ -38,6 +38,17 @@ def read(tmp_path: Path, *lines: Any, name: str = "d.jsonl") -> list[Dialogue]:
         {"conversations": [{"from": "human", "value": ASKED}, {"from": "gpt", "value": ANSWERED}]},
         {"text": ASKED, "response": ANSWERED},
         {"question": ASKED, "answer": ANSWERED},
+        {"instruction": ASKED, "input": "", "output": ANSWERED, "text": f"{ASKED} {ANSWERED}"},
+        {"input": ASKED, "output": ANSWERED},
+        *({"conversations": [{"from": "user", "value": ASKED}, {"from": name, "value": ANSWERED}]}
+          for name in ("chatgpt", "bing", "Bard")),
+        {"messages": [{"role": "developer", "content": "You are terse."},
+                      {"role": "user", "content": ASKED},
+                      {"role": "assistant", "content": None, "tool_calls": [{"id": "c1",
+                       "type": "function", "function": {"name": "track", "arguments": "{}"}}]},
+                      {"role": "tool", "tool_call_id": "c1", "content": "courier"},
+                      {"role": "function", "name": "track", "content": [1]},
+                      {"role": "assistant", "content": ANSWERED}]},
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["d.jsonl", "d.jsonl.gz"])
@@ -55,8 +66,33 @@ def test_a_dialogue_keeps_its_name_when_others_are_added(tmp_path: Path) -> None
     (alone,) = read(tmp_path, pair)
     _, second = read(tmp_path, other, pair)
     assert second.id == alone.id
-    named = read(tmp_path, pair | {"id": "q1"}, pair | {"customer": "ada", "session": "s1"})
-    assert [d.id for d in named] == ["q1", "ada/s1"]
+    named = read(
+        tmp_path, pair | {"id": "q1"}, pair | {"customer": "ada", "session": "s1"}, pair | {"id": 0}
+    )
+    assert [d.id for d in named] == ["q1", "ada/s1", "0"]
+
+
+def test_an_instruction_s_input_is_a_part_of_the_question(tmp_path: Path) -> None:
+    """As Alpaca has it: what to do, and with what."""
+    line = {"instruction": "Answer the customer.", "input": ASKED, "output": ANSWERED}
+    (dialogue,) = read(tmp_path, line)
+    assert dialogue.exchanges() == [(f"Answer the customer.\n{ASKED}", ANSWERED)]
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ('[{"text": "a", "response": "b"}]', r"one JSON array\. .*`jq -c '\.\[\]'"),
+        ('\n[\n  {"text": "a", "response": "b"}\n]', r"one JSON array\. .*`jq -c '\.\[\]'"),
+        ('{\n  "text": "a",\n  "response": "b"\n}', r"on one line, .*`jq -c \. "),
+    ],
+)
+def test_json_that_is_no_jsonl_is_told_how_to_become_it(
+    tmp_path: Path, text: str, remedy: str
+) -> None:
+    """An array, in one line or in several, and an object over several lines."""
+    with pytest.raises(InvalidInput, match=remedy):
+        read(tmp_path, text)
 
 
 def test_exchanges_are_what_the_service_would_have_seen() -> None:
@@ -85,6 +121,7 @@ def test_exchanges_are_what_the_service_would_have_seen() -> None:
         ({"turns": [{"role": "customer"}]}, 'no "text"'),
         ({"turns": ["Hello?"]}, "turn 1"),
         ({"text": 5, "response": "Five."}, 'no "text"'),
+        ({"messages": [{"role": "user", "content": None}]}, 'turn 1 has no "text"'),
         ({"text": "a\u0000b", "response": "c"}, "NUL"),
         ({"id": ["a"], "text": "a", "response": "c"}, '"id"'),
         ("[" * 100_000, "not JSON"),
