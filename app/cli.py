@@ -18,6 +18,7 @@ from app.knowledge.cli import app as knowledge_app
 from app.opening import open_existing
 from app.settings import Settings, mistyped
 from app.training import cli as tuning
+from app.understanding import cli as understanding
 from memory import InvalidInput, MemoryServiceError, Scope, open_store
 
 app = typer.Typer(
@@ -32,6 +33,8 @@ app.add_typer(model_app, name="model")
 app.add_typer(key_app, name="key")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(knowledge_app, name="knowledge")
+app.add_typer(understanding.app, name="train")
+evaluate_app.command("classifier")(understanding.evaluate)
 app.command()(tuning.finetune)
 model_app.command("list")(tuning.list_)
 model_app.command()(tuning.promote)

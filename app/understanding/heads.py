@@ -1,0 +1,59 @@
+"""What a text is, by every head of a classifier in one pass of its encoder; without PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from app.understanding.card import GRAPH, Head, read_card
+from memory.embeddings import Network
+from memory.minilm import HEAD
+from memory.types import Floats
+
+
+class Reading(NamedTuple):
+    """What a head says: a label and how sure it is (0 to 1); None is "out of scope"."""
+
+    label: str | None
+    confidence: float
+
+
+class Heads:
+    """A trained classifier. Safe to share between threads.
+
+    Raises InvalidInput if the folder has no classifier, or one that is not what its card says.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.card = read_card(folder)
+        self._network = Network((folder / GRAPH).read_bytes(), folder)
+
+    def read(self, texts: Sequence[str]) -> list[dict[str, Reading]]:
+        """What each text is, by each head's name."""
+        scores = self._network.run(texts)
+        columns = {
+            name: readings(head, scores[HEAD + name]) for name, head in self.card.heads.items()
+        }
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def probabilities(head: Head, scores: Floats) -> Floats:
+    """The classes' probabilities, (n, classes), of their scores."""
+    scaled = scores / head.temperature
+    powers = np.exp(scaled - scaled.max(1, keepdims=True))
+    made: Floats = powers / powers.sum(1, keepdims=True)
+    return made
+
+
+def readings(head: Head, scores: Floats) -> list[Reading]:
+    """What a head says of texts with these scores, (n, classes)."""
+    inside = probabilities(head, scores)[:, : len(head.inside)]
+    likeliest = inside.max(1).tolist()
+    least = -1.0 if head.threshold is None else head.threshold
+    return [
+        Reading(head.labels[place], sure) if sure >= least else Reading(None, 1 - sure)
+        for place, sure in zip(inside.argmax(1).tolist(), likeliest, strict=True)
+    ]

@@ -1,0 +1,111 @@
+"""Labelled texts, from JSONL: ``{"text": "where is my parcel", "label": "track_order"}`` a line."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple
+
+from app.jsonl import lines
+from memory import InvalidInput
+
+OUT_OF_SCOPE = frozenset({"oos", "out_of_scope"})  # labels that mean none of the others
+
+_MOST_BYTES = 64 * 1024  # of a line: the model reads 256 tokens
+
+
+class Example(NamedTuple):
+    """A text and what it is."""
+
+    text: str
+    label: str
+
+
+class Parts(NamedTuple):
+    """Examples to learn from and to stop by."""
+
+    train: list[Example]
+    dev: list[Example]
+
+
+def read_examples(file: Path) -> list[Example]:
+    """The labelled texts of a JSONL file (or .gz), in their order; other keys are passed over.
+
+    Raises:
+        InvalidInput: the file cannot be read or is empty, or a line is no JSON object, is longer
+            than 64 KiB, or has no text or no label; with the number of the line.
+    """
+    found = []
+    for place, given in lines(file, _MOST_BYTES):
+        for key in ("text", "label"):
+            if not isinstance(one := given.get(key), str):
+                msg = f'{place} has no "{key}": a line is {{"text": "...", "label": "..."}}'
+                raise InvalidInput(msg)
+            if not one.strip():
+                msg = f'{place}: "{key}" is empty: write something there, or leave the line out'
+                raise InvalidInput(msg)
+        found.append(Example(given["text"], given["label"].strip()))
+    if not found:
+        msg = f'{file} is empty: give lines of {{"text": "...", "label": "..."}}'
+        raise InvalidInput(msg)
+    return found
+
+
+def once(examples: Iterable[Example]) -> list[Example]:
+    """Of texts that are the same, however spaced and capitalised, only the first."""
+    found: dict[str, Example] = {}
+    for one in examples:
+        found.setdefault(_plain(one.text), one)
+    return list(found.values())
+
+
+def divide(examples: Sequence[Example], seed: int = 0, share: float = 0.1) -> Parts:
+    """Keep a share of each label's examples apart to stop by, drawn by their texts and the seed.
+
+    Raises InvalidInput if there are too few for both parts.
+    """
+    of_label: dict[str, list[Example]] = defaultdict(list)
+    for one in examples:
+        of_label[one.label].append(one)
+    train: list[Example] = []
+    dev: list[Example] = []
+    for many in of_label.values():
+        many.sort(key=lambda one: _drawn(one.text, seed))
+        apart = round(len(many) * share)
+        dev += many[:apart]
+        train += many[apart:]
+    if len({one.label for one in dev}) < 2:
+        msg = f"{len(examples)} examples are too few to keep some apart: give more, or a --dev file"
+        raise InvalidInput(msg)
+    return Parts(train, dev)
+
+
+def labels_of(examples: Iterable[Example], oos: str | None = None) -> tuple[list[str], str | None]:
+    """The labels in order, and which of them means out of scope (it stands last), if one does.
+
+    Args:
+        examples: what is learnt.
+        oos: the label that means it; None: "oos" or "out_of_scope", where there is such a one.
+
+    Raises InvalidInput if there are not two labels to tell apart, or ``oos`` is none of them.
+    """
+    counts = Counter(one.label for one in examples)
+    if oos is not None and oos not in counts:
+        msg = f"no example has the label {oos!r} that is to mean out of scope"
+        raise InvalidInput(msg)
+    beside = oos or next((label for label in sorted(counts) if label in OUT_OF_SCOPE), None)
+    labels = sorted(label for label in counts if label != beside)
+    if len(labels) < 2:
+        msg = f"there is one label only ({', '.join(labels)}): give examples of two or more"
+        raise InvalidInput(msg)
+    return [*labels, *([beside] if beside else [])], beside
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _drawn(text: str, seed: int) -> bytes:
+    return blake2b(f"{seed}\0{_plain(text)}".encode("utf-8", "replace"), digest_size=8).digest()
