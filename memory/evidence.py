@@ -17,8 +17,8 @@ K = 50
 FLOOR = 0.2  # a cosine below it says nothing
 RELEVANT = 0.4  # from here on a passage is taken to be about the question
 
-# Set on the training parts of `evaluate knowledge` (SK-TOD and tau-bench), to round numbers.
-_W_WORDS = 0.4  # BM25, as a share of the best passage's
+# Set on the parts of SK-TOD and tau-bench that `evaluate knowledge` leaves out, to round numbers.
+_W_WORDS = 0.2  # BM25, as a share of the best passage's
 _W_TITLE = 0.5  # what share of the title, by idf, is named
 
 

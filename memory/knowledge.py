@@ -110,7 +110,7 @@ class Knowledge:
         """
         if not text.strip() or self._store.records.state(self._owner).generation == 0:
             return []
-        vector = self._cache.question(text) if vector is None else vector
+        vector = self.embedding(text) if vector is None else vector
         with self.reading() as index:
             view = index.view(now(), sessions=sources)
             sure = trust(self._encoder, text)
@@ -121,6 +121,10 @@ class Knowledge:
                          r.text, r.score, r.why)
                 for r in found
             ]  # fmt: skip
+
+    def embedding(self, text: str) -> Floats:
+        """The vector (d,) of what is looked for, as ``search`` makes it."""
+        return self._cache.question(text)
 
     def reading(self) -> AbstractContextManager[CustomerIndex]:
         """The passages, caught up with the rows."""

@@ -90,6 +90,24 @@ def recall(
 
 
 @app.command()
+def knowledge(
+    data: Annotated[Path, typer.Option(help="Folder with articles and questions.")],
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="A random sample of so many questions.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sample and the intervals.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+) -> None:
+    """How well articles are found that answer a question, beside BM25 and dense alone."""
+    from app.embeddings import open_embeddings
+    from app.evaluation.corpora import read_corpus
+    from app.evaluation.knowledge import measure, table
+
+    made = measure(read_corpus(data), open_embeddings(Settings().embeddings), limit, seed)
+    typer.echo(json.dumps(made, indent=2, ensure_ascii=False) if as_json else table(made))
+
+
+@app.command()
 def reply(
     data: Annotated[Path, typer.Option(help="JSONL, one dialogue a line (or .gz).")],
     model: Annotated[

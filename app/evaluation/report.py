@@ -70,7 +70,7 @@ def table(made: dict[str, Any]) -> str:
     for system in made["systems"]:
         for kind, found in system["types"].items():
             rows.append([system["system"], kind, f"{found['questions']:,}"])
-            rows[-1] += [_shown(found["figures"].get(name)) for name in names]
+            rows[-1] += [shown(found["figures"].get(name)) for name in names]
     lines += ["", *aligned(rows), "", "± is half of the 95% bootstrap interval over questions"]
     for system in made["systems"]:
         times = system["recall_ms"]
@@ -89,7 +89,8 @@ def _heading(name: str) -> str:
     return f"{kind} {int(count):,} {unit}"
 
 
-def _shown(figure: dict[str, float] | None) -> str:
+def shown(figure: dict[str, float] | None) -> str:
+    """A figure with half of its interval; empty if there is none."""
     if figure is None:
         return ""
     return f"{figure['mean']:.3f} ±{(figure['high'] - figure['low']) / 2:.3f}"
