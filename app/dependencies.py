@@ -15,7 +15,7 @@ from app.problems import Problem, no_such_customer
 from app.readiness import Readiness
 from app.serving import Serving
 from app.settings import Settings
-from memory import MemoryStore, Scope, check_name
+from memory import NAME_LIMIT, Knowledge, MemoryStore, Scope, check_name
 
 _bearer = HTTPBearer(auto_error=False, description="the service's key")
 
@@ -38,6 +38,11 @@ def _chain(request: Request) -> SupportChain:
 def _readiness(request: Request) -> Readiness:
     readiness: Readiness = request.app.state.readiness
     return readiness
+
+
+def _knowledge(request: Request) -> Knowledge:
+    knowledge: Knowledge = request.app.state.knowledge
+    return knowledge
 
 
 def _settings(request: Request) -> Settings:
@@ -76,14 +81,14 @@ def administer(
     authorize(request, given)
 
 
-def named(kind: str, encoded: str) -> str:
+def named(kind: str, encoded: str, limit: int = NAME_LIMIT) -> str:
     """A name from a path; it comes percent-encoded, so that it may contain a slash."""
     try:
         name = unquote(encoded, errors="strict")
     except UnicodeDecodeError:
         detail = f"The {kind} in the path is not UTF-8: percent-encode its UTF-8 bytes."
         raise Problem(422, "invalid-input", "Invalid input", detail) from None
-    return check_name(kind, name)
+    return check_name(kind, name, limit)
 
 
 def check_known(store: MemoryStore, customer: str) -> None:
@@ -108,6 +113,7 @@ ModelDep = Annotated[Model, Depends(_model)]
 ReadinessDep = Annotated[Readiness, Depends(_readiness)]
 ChainDep = Annotated[SupportChain, Depends(_chain)]
 ServingDep = Annotated[Serving, Depends(_serving)]
+KnowledgeDep = Annotated[Knowledge, Depends(_knowledge)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 CustomerDep = Annotated[str, Depends(_customer)]
 ScopeDep = Annotated[Scope, Depends(_scope)]

@@ -39,6 +39,14 @@ _PROBLEM = {
     "status": 404,
     "detail": "Customer 'ada' has no session 'monday'.",
 }
+_ARTICLE = {
+    "source": "returns.md", "title": "Returns", "version": 2, "hash": "9f2c6b10", "passages": 3,
+    "added_at": _AT, "replaced_at": None,
+}  # fmt: skip
+_EVIDENCE = {
+    "source": "returns.md", "title": "Returns", "text": "Returns\nWithin 30 days.", "score": 0.83,
+    "why": "words (send, back), cosine 0.63",
+}  # fmt: skip
 EXAMPLES: dict[str, Any] = {
     "ChatRequest": {"customer": "ada", "session": "monday", "message": "Where is my order?"},
     "ChatResponse": {
@@ -80,6 +88,12 @@ EXAMPLES: dict[str, Any] = {
              "reason": "age"}
         ],
     },
+    "NewArticle": {"source": "returns.md", "text": "# Returns\n\nWithin 30 days."},
+    "ArticleItem": _ARTICLE,
+    "ArticleList": {"articles": [_ARTICLE], "next": None},
+    "ArticleDetail": _ARTICLE | {"text": ["Returns\nWithin 30 days."], "versions": [_ARTICLE]},
+    "KnowledgeSearch": {"query": "can I send a lamp back?", "limit": 3},
+    "KnowledgeSearchResponse": {"found": [_EVIDENCE]},
     "Card": card.EXAMPLE,
     "DeletedMemory": {
         "deleted": {"records": 2}, "memories": ["9c1f04b1", "9c1f04b1.17"],

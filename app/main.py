@@ -24,11 +24,11 @@ from app.embeddings import ENGLISH, open_embeddings
 from app.language import advice
 from app.llm import open_llm
 from app.readiness import Readiness
-from app.routes import card, chat, customers, health, memories, models, page, prompt
+from app.routes import card, chat, customers, health, knowledge, memories, models, page, prompt
 from app.serving import Serving, adapter_of
 from app.settings import Settings
 from app.training.registry import Registry
-from memory import InvalidInput, MemoryStore, open_store
+from memory import InvalidInput, Knowledge, MemoryStore, open_store
 
 _logger = logging.getLogger(__name__)
 
@@ -101,6 +101,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.model = model
     app.state.serving = Serving(registry, model)
     app.state.readiness = Readiness(store, model)
+    app.state.knowledge = Knowledge(store, encoder)
     app.state.chain = SupportChain(store, model, settings, encoder)
     app.state.key = Key(store, settings.api_key.get_secret_value() if settings.api_key else None)
     problems.install(app)
@@ -108,7 +109,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(page.router)
     for router in (chat.router, prompt.router, customers.router, memories.router, card.router):
         app.include_router(router, dependencies=[Depends(authorize)])
-    app.include_router(models.router, dependencies=[Depends(administer)])
+    for router in (knowledge.router, models.router):
+        app.include_router(router, dependencies=[Depends(administer)])
     app.add_api_route(
         "/openapi.json", _openapi(app), include_in_schema=False, dependencies=[Depends(authorize)]
     )

@@ -111,6 +111,11 @@ def test_real_answers_are_as_described(service: Running) -> None:
         ("get", f"{SESSION}/messages"): ("/v1/customers/ada/sessions/s1/messages", None),
         ("put", f"{SESSION}/rating"): ("/v1/customers/ada/sessions/s1/rating", {"rating": "good"}),
         ("get", "/v1/admin/models"): ("/v1/admin/models", None),
+        ("post", "/v1/knowledge"): ("/v1/knowledge", {"source": "a/b.md", "text": "# Orders"}),
+        ("get", "/v1/knowledge"): ("/v1/knowledge", None),
+        ("post", "/v1/knowledge/search"): ("/v1/knowledge/search", {"query": "orders"}),
+        ("get", "/v1/knowledge/{source}"): ("/v1/knowledge/a%2Fb.md", None),
+        ("delete", "/v1/knowledge/{source}"): ("/v1/knowledge/a%2Fb.md", None),
         ("delete", SESSION): ("/v1/customers/ada/sessions/s1", None),
         ("delete", CUSTOMER): ("/v1/customers/ada", None),
     }

@@ -1,0 +1,90 @@
+"""/v1/knowledge: what the company has written, for all customers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from app.dependencies import KnowledgeDep, named
+from app.knowledge.documents import article_of
+from app.problems import Problem
+from app.schemas import (
+    ArticleDetail,
+    ArticleItem,
+    ArticleList,
+    Deleted,
+    EvidenceItem,
+    KnowledgeSearch,
+    KnowledgeSearchResponse,
+    NewArticle,
+)
+from memory.articles import SOURCE_LIMIT
+
+router = APIRouter(prefix="/v1/knowledge", tags=["knowledge"])
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
+
+
+def _source(source: Annotated[str, Path(examples=["returns.md"])]) -> str:
+    return named("source", source, SOURCE_LIMIT)
+
+
+SourceDep = Annotated[str, Depends(_source)]
+
+
+@router.post("")
+def put_article(body: NewArticle, knowledge: KnowledgeDep) -> ArticleItem:
+    """Add an article, or the next version of the one with its source.
+
+    With the same title and text as before it stays as it is. All of it is stored, or nothing.
+    """
+    article = article_of(body.source, body.title, body.text, body.format)
+    (stored,) = knowledge.put([article])
+    return ArticleItem.of(stored)
+
+
+@router.get("")
+def articles(knowledge: KnowledgeDep, limit: Limit = 100, before: Before = None) -> ArticleList:
+    """The articles in force, the last added first."""
+    found = knowledge.articles(limit + 1, before)
+    page = found[:limit]
+    return ArticleList(
+        articles=[ArticleItem.of(article) for article in page],
+        next=page[-1].seq if len(found) > limit else None,
+    )
+
+
+@router.post("/search")
+def search(body: KnowledgeSearch, knowledge: KnowledgeDep) -> KnowledgeSearchResponse:
+    """The passages that bear on a question, best first."""
+    found = knowledge.search(body.query, body.limit, sources=body.sources, about=body.about)
+    return KnowledgeSearchResponse(found=[EvidenceItem.of(one) for one in found])
+
+
+@router.get("/{source}", responses={404: {"description": "There is no such article."}})
+def article(source: SourceDep, knowledge: KnowledgeDep) -> ArticleDetail:
+    """One article: what it says, and when its versions came."""
+    versions = knowledge.versions(source)
+    if not versions:
+        raise _no_article(source)
+    return ArticleDetail(
+        **ArticleItem.of(versions[0]).model_dump(),
+        text=list(versions[0].passages),
+        versions=[ArticleItem.of(version) for version in versions],
+    )
+
+
+@router.delete("/{source}")
+def delete_article(source: SourceDep, knowledge: KnowledgeDep) -> Deleted:
+    """Delete an article with all its versions; no later prompt shows it."""
+    gone = knowledge.versions(source)
+    if knowledge.remove(source) is None:
+        raise _no_article(source)
+    return Deleted(deleted={"articles": len(gone), "records": len(gone[0].records())})
+
+
+def _no_article(source: str) -> Problem:
+    detail = f"There is no article {source!r}: GET /v1/knowledge lists them."
+    return Problem(404, "no-such-article", "No such article", detail)
