@@ -46,11 +46,21 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def to_disk(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 @contextmanager
-def written(path: Path) -> Iterator[Path]:
+def written(path: Path, mode: int = 0o644) -> Iterator[Path]:
     """A path to write to that becomes ``path`` when the block ends well, and nothing otherwise.
 
-    Whoever reads ``path`` sees all of it or none, and two who write it at once do no harm.
+    Whoever reads ``path`` sees all of it or none, after a power cut too, and two who write it at
+    once do no harm.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -58,8 +68,10 @@ def written(path: Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        part.chmod(0o644)
+        part.chmod(mode)
+        to_disk(part)
         part.replace(path)
+        to_disk(path.parent)
     finally:
         part.unlink(missing_ok=True)
 

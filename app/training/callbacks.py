@@ -13,8 +13,9 @@ from tqdm import tqdm
 from transformers import TrainerCallback
 from typing_extensions import override
 
+from app.training.checkpoints import mark
+
 OnLoss = Callable[[float, int], bool]  # a validation loss and its step; True ends the training
-WHOLE = "whole"  # in a checkpoint that was written to its end
 _ALLOCATOR = "allocator.pt"  # what AdaLoRA knows of its ranks, which peft does not keep
 
 
@@ -69,12 +70,16 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
 
 class Whole(TrainerCallback):  # type: ignore[misc]
-    """Marks a checkpoint when all of it is written."""
+    """Marks a checkpoint when all of it is written, by whichever process."""
+
+    def __init__(self, run: dict[str, Any]) -> None:
+        self._run = run
 
     @override
     def on_save(self, args: Any, state: Any, _control: Any, **_more: Any) -> None:
+        args.distributed_state.wait_for_everyone()
         if state.is_world_process_zero:
-            Path(args.output_dir, f"checkpoint-{state.global_step}", WHOLE).touch()
+            mark(Path(args.output_dir, f"checkpoint-{state.global_step}"), self._run)
 
 
 class Allocate(TrainerCallback):  # type: ignore[misc]

@@ -57,20 +57,22 @@ def finetune(
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-12, max=1, help="At its highest.")
     ] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0, help="AdamW's.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0, max=100, help="AdamW's.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.9, help="LoRA's.")] = None,
     epochs: Annotated[
         float | None, typer.Option(min=0.001, max=1000, help="How often all of it is read.")
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Sequences a step.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, max=65_536, help="Sequences a step.")] = None,
     check: Annotated[
         int | None, typer.Option(min=1, help="Steps from one checkpoint to the next.")
     ] = None,
     patience: Annotated[
         int | None, typer.Option(min=0, help="Checkpoints without a better loss until it ends.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of split, order and weights.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Of split, order and weights.")
+    ] = None,
     search: Annotated[
         int, typer.Option(min=0, help="Try so many choices of hyperparameters first.")
     ] = 0,
@@ -102,7 +104,8 @@ def finetune(
     from app.opening import open_existing
     from app.training.dialogues import Dialogue, read_dialogues
     from app.training.dialogues import from_service as own
-    from app.training.splits import sample
+    from app.training.folder import check_out
+    from app.training.splits import check_parts, sample, split
 
     files = data or []
     licences = licence or []
@@ -110,13 +113,16 @@ def finetune(
         msg = f"there are {len(licences)} --licence for {len(files)} --data: give one, or one each"
         raise InvalidInput(msg)
     licences = licences * len(files) if len(licences) == 1 else licences
-    # Read before torch is loaded: what is wrong with the data is told at once.
+    # Before torch is loaded: what is wrong with the data or the folder is told at once.
     dialogues: list[Dialogue] = []
     for file in files:
         dialogues += sample(list(read_dialogues([file])), limit, seed or 0)
     if from_service is not None:
         with open_existing(settings) as store:
             dialogues += own(store, rated_only=from_service is Own.GOOD)
+    check_parts(split(dialogues, seed or 0))
+    out = out or settings.data_dir / "training"
+    check_out(out, resume=resume)
     try:
         from app.training.finetune import Work
         from app.training.finetune import finetune as run
@@ -135,7 +141,7 @@ def finetune(
     if rank is not None:
         options = replace(options, alpha=2 * rank)
     work = Work(
-        files, base, out or settings.data_dir / "training", options, resume, minutes,
+        files, base, out, options, resume, minutes,
         search, search_minutes, examples, returning, licences,
     )  # fmt: skip
     card = run(work, dialogues, _registry(settings), settings)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Sequence as Sized
@@ -20,7 +18,8 @@ from app.settings import Settings
 from app.training.base import Base, open_base
 from app.training.dialogues import SERVICE, Dialogue, checksum
 from app.training.export import to_gguf
-from app.training.lora import Trained, train
+from app.training.folder import check_out, first, redaction_seed
+from app.training.lora import Trained, check_options, train
 from app.training.measure import measure
 from app.training.options import Options
 from app.training.play import play
@@ -28,12 +27,11 @@ from app.training.redaction import redact
 from app.training.registry import BASE, GGUF, Card, Figures, Registry, new_id
 from app.training.returning import returning
 from app.training.search import search
-from app.training.sequences import Sequence, sequences
-from app.training.splits import split
+from app.training.sequences import Sequence, check_tokenizer, sequences
+from app.training.splits import check_parts, split
 from memory import Encoder, InvalidInput
 from memory.weights import sha256
 
-_WAIT_SECONDS = 60.0  # of the others for the first process
 _CHECKED = 64  # sequences, at most, that the validation loss is measured on: it is often
 
 T = TypeVar("T")
@@ -79,21 +77,19 @@ def finetune(
     Raises:
         InvalidInput: the data, the base or the folder cannot be used.
     """
-    _check_out(work)
+    check_out(work.out, resume=work.resume)
     if work.trials and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         msg = "--search tries on one GPU: run it without `accelerate launch`, then go on with it"
         raise InvalidInput(msg)
     parts = split(dialogues, work.options.seed)
-    given = {"train": parts.train, "dev": parts.dev, "test": parts.test}
-    for name, part in given.items():
-        if not part:
-            msg = f"the {name} part would be empty: give more dialogues (some thirty, at least)"
-            raise InvalidInput(msg)
-    seed = _redaction_seed(work.out)
-    redacted = [[redact(one, seed) for one in part] for part in given.values()]
-    redacted[0] += returning(work.returning, work.options.seed)
+    check_parts(parts)
     base = open_base(work.base)
+    check_options(work.options, base)
     tokenizer = base.tokenizer()
+    check_tokenizer(tokenizer)
+    seed = redaction_seed(work.out)
+    redacted = [[redact(one, seed) for one in part] for part in parts[:3]]
+    redacted[0] += returning(work.returning, work.options.seed)
     made = [list(sequences(part, tokenizer, settings, encoder=encoder)) for part in redacted]
     made[1] = _evenly(made[1], _CHECKED)
     options = work.options
@@ -103,7 +99,7 @@ def finetune(
             trials=work.trials, minutes=work.search_minutes,
         )  # fmt: skip
     trained = train(made[0], made[1], base, work.out, options, resume=True, minutes=work.minutes)
-    if trained.folder is None or not _first():
+    if trained.folder is None or not first():
         return None
     played = play(redacted[2], settings, encoder=encoder)
     exchanges = _evenly([one for _, many in played for one in many], work.examples)
@@ -119,36 +115,6 @@ def finetune(
     if json.loads((base.folder / "config.json").read_text())["model_type"] == "llama":
         files.append(to_gguf(trained.folder, base.folder, work.out / GGUF))
     return registry.add(files, _card(work, base, parts, made, options, trained, figures, compared))
-
-
-def _check_out(work: Work) -> None:
-    try:
-        work.out.mkdir(parents=True, exist_ok=True)
-        if _first() and not work.resume and any(work.out.iterdir()):
-            msg = f"{work.out} is not empty: go on with --resume, or give another --out"
-            raise InvalidInput(msg)
-    except OSError as error:
-        msg = f"--out {work.out} cannot be written ({error.strerror}): give another folder"
-        raise InvalidInput(msg) from error
-
-
-def _redaction_seed(out: Path) -> str:
-    """A secret that stays with the training, so that resumed it has the same stand-ins."""
-    path = out / "redaction-seed"
-    until = time.monotonic() + _WAIT_SECONDS
-    while not _first() and not path.exists() and time.monotonic() < until:
-        time.sleep(0.1)
-    if not path.exists():
-        part = out / ".redaction-seed"
-        part.touch(0o600)
-        part.write_text(secrets.token_hex(16))
-        part.rename(path)
-    return path.read_text()
-
-
-def _first() -> bool:
-    """Whether this is the first, or the only one, of the processes that train together."""
-    return int(os.environ.get("RANK", "0")) == 0
 
 
 def _evenly(found: list[T], most: int) -> list[T]:

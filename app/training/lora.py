@@ -37,7 +37,8 @@ from trl import SFTConfig
 from app.training.adapter import adapter_config, save_adapter, top_layers
 from app.training.base import Base, as_peft_asks
 from app.training.buckets import Buckets
-from app.training.callbacks import WHOLE, Allocate, OnLoss, Progress, Whole
+from app.training.callbacks import Allocate, OnLoss, Progress, Whole
+from app.training.checkpoints import newest, remove_after
 from app.training.options import Options
 from app.training.sequences import IGNORED
 from app.training.trainer import Trainer
@@ -107,7 +108,7 @@ def train(
         if not any(label != IGNORED for one in given for label in one.labels[1:]):
             msg = f"the {name} part has no answer to learn from: give more dialogues"
             raise InvalidInput(msg)
-    _check(options, base)
+    check_options(options, base)
     try:
         with as_peft_asks():
             return _train(
@@ -123,6 +124,18 @@ def train(
         raise InvalidInput(msg) from error
 
 
+def check_options(options: Options, base: Base) -> None:
+    """Raise InvalidInput if a base is too small for what is asked of it."""
+    config = AutoConfig.from_pretrained(base.folder)
+    for name, given, most in (
+        ("rank", options.rank, config.hidden_size),
+        ("top_layers", options.top_layers or 1, config.num_hidden_layers),
+    ):
+        if given > most:
+            msg = f"{name} is {given}, more than the {most} that the model has: give a smaller one"
+            raise InvalidInput(msg)
+
+
 # --- inside --------------------------------------------------------------------------------
 
 
@@ -136,10 +149,12 @@ def _train(
     minutes: float | None,
     on_loss: OnLoss | None,
 ) -> Trained:
-    checkpoint = _begin(out, _run(sequences_train, sequences_dev, base, options), resume)
+    run = _run(sequences_train, sequences_dev, base, options)
+    checkpoint = _begin(out, run, resume)
     trainer, progress = _trainer(
         sequences_train, sequences_dev, base, out, options, minutes, on_loss
     )
+    trainer.add_callback(Whole(run))  # the last, when all else is written
     began = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
@@ -180,24 +195,30 @@ def _begin(out: Path, run: dict[str, Any], resume: bool) -> Path | None:
     if not resume and out.exists() and any(out.iterdir()):
         msg = f"{out} is not empty: go on with --resume, or give another --out"
         raise InvalidInput(msg)
-    if resume and note.exists():
-        before = json.loads(note.read_text())
-        if differing := [key for key in run if before.get(key) != run[key]]:
-            msg = (
-                f"{out} has a training with other {' and '.join(differing)}: resume with what it "
-                "began with, or give another --out"
-            )
-            raise InvalidInput(msg)
+    checkpoint, before = newest(out / "checkpoints") or (None, {})
+    # Without a checkpoint nothing is lost, whatever else was tried there.
+    before = before or (_noted(note) if checkpoint else {})
+    if before and (differing := [key for key in run if before.get(key) != run[key]]):
+        msg = (
+            f"{out} has a training with other {' and '.join(differing)}: resume with what it "
+            "began with, or give another --out"
+        )
+        raise InvalidInput(msg)
     out.mkdir(parents=True, exist_ok=True)
     with written(note) as part:
         part.write_text(json.dumps(run, indent=1))
-    whole = []
-    for folder in out.glob("checkpoints/checkpoint-*"):
-        if (folder / WHOLE).exists():
-            whole.append((int(folder.name.rpartition("-")[2]), folder))
-        else:
-            shutil.rmtree(folder)  # cut off while it was written
-    return max(whole)[1] if whole else None
+    remove_after(out / "checkpoints", checkpoint)
+    return checkpoint
+
+
+def _noted(note: Path) -> dict[str, Any]:
+    """What a training of which no checkpoint says it is: from when checkpoints did not."""
+    try:
+        found: dict[str, Any] = json.loads(note.read_text())
+    except (OSError, ValueError) as error:
+        msg = f"{note} cannot be read ({error}), and nothing else says what is trained there"
+        raise InvalidInput(f"{msg}: give another --out") from error
+    return found
 
 
 def _trainer(
@@ -256,7 +277,7 @@ def _trainer(
     tokenizer = base.tokenizer()
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     progress = Progress(minutes, on_loss)
-    callbacks: list[Any] = [progress, Whole()]
+    callbacks: list[Any] = [progress]
     if options.patience:
         callbacks.append(EarlyStoppingCallback(options.patience))
     if options.method == "adalora":
@@ -277,17 +298,6 @@ def _trainer(
         for name, weight in model.named_parameters():
             weight.requires_grad = any(layer in name for layer in tuned)
     return trainer, progress
-
-
-def _check(options: Options, base: Base) -> None:
-    config = AutoConfig.from_pretrained(base.folder)
-    for name, given, most in (
-        ("rank", options.rank, config.hidden_size),
-        ("top_layers", options.top_layers or 1, config.num_hidden_layers),
-    ):
-        if given > most:
-            msg = f"{name} is {given}, more than the {most} that the model has: give a smaller one"
-            raise InvalidInput(msg)
 
 
 def _dataset(given: Sized[Sequence]) -> Any:

@@ -68,7 +68,7 @@ def sequences(
     Raises:
         InvalidInput: the tokenizer cannot be used.
     """
-    _check(tokenizer)
+    check_tokenizer(tokenizer)
     played = play(dialogues, settings, memory=memory, encoder=encoder)
     for _, exchanges in played:
         text, spans = "", list[tuple[int, int]]()
@@ -88,6 +88,16 @@ def sequences(
             spans.append((len(asked), len(whole)))
         if spans:
             yield _sequence(tokenizer, text, spans)
+
+
+def check_tokenizer(tokenizer: Tokenizer) -> None:
+    """Raise InvalidInput if a base's tokenizer cannot say what is to be taught."""
+    if not tokenizer.is_fast:
+        msg = "the base's tokenizer is a slow one that cannot say where tokens stand: use another"
+        raise InvalidInput(msg)
+    if not tokenizer.chat_template:
+        msg = "the base's tokenizer has no chat template: take a model that was tuned to chat"
+        raise InvalidInput(msg)
 
 
 def rendered(tokenizer: Tokenizer, messages: list[BaseMessage], *, ask: bool = False) -> str:
@@ -110,12 +120,3 @@ def _sequence(tokenizer: Tokenizer, text: str, spans: list[tuple[int, int]]) -> 
         ending = next((i for i in range(last - 1, first - 1, -1) if ids[i] in special), last - 1)
         labels[first : ending + 1] = ids[first : ending + 1]
     return Sequence(ids, labels)
-
-
-def _check(tokenizer: Tokenizer) -> None:
-    if not tokenizer.is_fast:
-        msg = "the base's tokenizer is a slow one that cannot say where tokens stand: use another"
-        raise InvalidInput(msg)
-    if not tokenizer.chat_template:
-        msg = "the base's tokenizer has no chat template: take a model that was tuned to chat"
-        raise InvalidInput(msg)

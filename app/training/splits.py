@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Literal, NamedTuple
 
 from app.training.dialogues import Dialogue
+from memory import InvalidInput
 
 Part = Literal["train", "dev", "test"]
 
@@ -55,6 +56,17 @@ def split(
             seen.add(words)
             parts[part_of(dialogue.id, seed, dev=dev, test=test)].append(dialogue)
     return Splits(**parts, duplicates=duplicates)
+
+
+def check_parts(parts: Splits) -> None:
+    """Raise InvalidInput, with what to do, if there is nothing to learn, stop by or measure on."""
+    if not any(parts[:3]):
+        msg = "there is no dialogue to learn from: give some thirty, at least"
+        raise InvalidInput(msg)
+    for name, part in zip(("train", "dev", "test"), parts[:3], strict=True):
+        if not part:
+            msg = f"the {name} part would be empty: give more dialogues (some thirty, at least)"
+            raise InvalidInput(msg)
 
 
 def sample(dialogues: Sequence[Dialogue], limit: int | None, seed: int = 0) -> list[Dialogue]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,8 @@ def test_bad_data_is_told_with_its_line(line: str, why: str, tmp_path: Path) -> 
         (["--learning-rate", "-1"], "'--learning-rate'"),
         (["--epochs", "inf"], "'--epochs'"),
         (["--epochs", "0"], "'--epochs'"),
+        (["--seed", "9" * 30], "'--seed'"),
+        (["--weight-decay", "inf"], "'--weight-decay'"),
     ],
 )
 def test_what_makes_no_sense_is_told_in_a_line(given: list[str], why: str, tmp_path: Path) -> None:
@@ -59,6 +62,21 @@ def test_what_makes_no_sense_is_told_in_a_line(given: list[str], why: str, tmp_p
     assert done.returncode == 2
     assert why in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_nothing_to_learn_is_told_before_torch_is_loaded(tmp_path: Path) -> None:
+    """An empty file, and one with too little in it, take a second and leave nothing."""
+    environment = {**os.environ, "MEMORY_SERVICE_DATA_DIR": str(tmp_path)}
+    for count, why in ((0, "no dialogue to learn from"), (3, "part would be empty")):
+        data = written(tmp_path / "desk.jsonl", count)
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "app", "finetune", "--data", str(data)],
+            env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert why in done.stderr
+        assert not re.search(r"\| +torch$", done.stderr, re.MULTILINE)
+        assert not (tmp_path / "training").exists()
 
 
 def test_a_database_that_is_not_there_is_told_and_not_made(tmp_path: Path) -> None:

@@ -94,6 +94,20 @@ def test_the_whole_loop(
     }
 
 
+def test_what_is_refused_leaves_a_folder_that_can_be_used(
+    base: Base, tiny: Path, tmp_path: Path
+) -> None:
+    """A wrong base and a rank too large are told before anything is written there."""
+    data, out = written(tmp_path / "desk.jsonl"), tmp_path / "out"
+    for named, options in (("/nowhere", Options()), (str(tiny), Options(rank=65))):
+        with pytest.raises(InvalidInput, match=r"/nowhere|rank is 65"):
+            finetune(
+                Work([data], named, out, options), read_dialogues([data]),
+                Registry(tmp_path / "models"), Settings(data_dir=tmp_path),
+            )  # fmt: skip
+        assert list(out.iterdir()) == []
+
+
 def test_too_little_data_is_refused(base: Base, tiny: Path, tmp_path: Path) -> None:
     """Three dialogues leave a part empty; and a folder in use is left alone."""
     data = written(tmp_path / "desk.jsonl", 3)

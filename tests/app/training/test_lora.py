@@ -102,6 +102,7 @@ def test_a_killed_training_ends_with_the_same_losses(
     torn = out / "checkpoints" / "checkpoint-29"
     torn.mkdir()  # as if it had been killed while it wrote one
     (torn / "trainer_state.json").write_text('{"log_his')
+    (out / "run.json").write_text("")  # the checkpoints say it too
     resumed = train(lessons(40), lessons(6, 1), base, out, options(method), resume=True)
     assert [one["step"] for one in resumed.losses] == [one["step"] for one in whole.losses]
     for ours, theirs in zip(resumed.losses, whole.losses, strict=True):
