@@ -104,9 +104,16 @@ def finetune(
     from app.opening import open_existing
     from app.training.dialogues import Dialogue, read_dialogues
     from app.training.dialogues import from_service as own
-    from app.training.folder import check_out
+    from app.training.folder import check_out, finished
     from app.training.splits import check_parts, sample, split
 
+    out = out or settings.data_dir / "training"
+    if (told := finished(out, _registry(settings))) is not None:
+        if not resume:
+            msg = f"{out} has a training already, and {told}. Give another --out"
+            raise InvalidInput(msg)
+        typer.echo(f"There is nothing to go on with in {out}: {told}.")
+        return
     files = data or []
     licences = licence or []
     if len(licences) > 1 and len(licences) != len(files):
@@ -121,7 +128,6 @@ def finetune(
         with open_existing(settings) as store:
             dialogues += own(store, rated_only=from_service is Own.GOOD)
     check_parts(split(dialogues, seed or 0))
-    out = out or settings.data_dir / "training"
     check_out(out, resume=resume)
     try:
         from app.training.finetune import Work

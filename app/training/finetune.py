@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.training.base import Base, open_base
 from app.training.dialogues import SERVICE, Dialogue, checksum
 from app.training.export import to_gguf
-from app.training.folder import check_out, first, redaction_seed
+from app.training.folder import check_out, claimed, first, note_end, redaction_seed
 from app.training.lora import Trained, check_options, train
 from app.training.measure import measure
 from app.training.options import Options
@@ -78,6 +78,20 @@ def finetune(
         InvalidInput: the data, the base or the folder cannot be used.
     """
     check_out(work.out, resume=work.resume)
+    with claimed(work.out):
+        card = _finetune(work, dialogues, registry, settings, encoder)
+        if card is not None:
+            note_end(work.out, card)
+        return card
+
+
+def _finetune(
+    work: Work,
+    dialogues: Iterable[Dialogue],
+    registry: Registry,
+    settings: Settings,
+    encoder: Encoder | None,
+) -> Card | None:
     if work.trials and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         msg = "--search tries on one GPU: run it without `accelerate launch`, then go on with it"
         raise InvalidInput(msg)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import fcntl
+import logging
 import os
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.training.checkpoints import whole
 from memory import InvalidInput
 from memory.weights import written
 
+if TYPE_CHECKING:
+    from app.training.registry import Card, Registry
+
 _WAIT_SECONDS = 60.0  # of the others for the first process
-_SEED = "redaction-seed"
+_SEED, _BECAME = "redaction-seed", "became"
 # What a start that came to no checkpoint leaves: nothing is lost when another begins there.
 _TRACES = (_SEED, "run.json", "logs", "checkpoints", "search")
+
+_logger = logging.getLogger(__name__)
 
 
 def check_out(out: Path, *, resume: bool) -> None:
@@ -31,6 +41,58 @@ def check_out(out: Path, *, resume: bool) -> None:
     except OSError as error:
         msg = f"--out {out} cannot be written ({error.strerror}): give another folder"
         raise InvalidInput(msg) from error
+
+
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Keep a folder to this process (with those that train with it) until the block ends.
+
+    The lock is the system's: it ends with the process, however that ends.
+
+    Raises:
+        InvalidInput: another has it.
+    """
+    if not first():
+        yield
+        return
+    # The folder itself is locked, so nothing is left in it.
+    handle = os.open(out, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            msg = f"another training is under way in {out}: wait for it, or give another --out"
+            raise InvalidInput(msg) from error
+        except OSError:
+            _logger.warning("%s cannot be locked: let no other training write there", out)
+        yield
+    finally:
+        os.close(handle)
+
+
+def note_end(out: Path, card: Card) -> None:
+    """Note what the training in a folder became."""
+    with written(out / _BECAME) as part:
+        part.write_text(card.id)
+
+
+def finished(out: Path, registry: Registry) -> str | None:
+    """What the finished training in a folder became, to tell; None if it is to go on.
+
+    It goes on too where its adapter was not measured beside what is in service now: the gate
+    asks for that.
+    """
+    try:
+        became = (out / _BECAME).read_text()
+        if (out / "model").is_dir():
+            return f"it is finished: serve it with --llm huggingface:{out / 'model'}"
+        card = registry.card(became)
+        now = registry.in_service(card.base["sha256"])
+        if now not in (None, card.id, *card.compared):
+            return None
+    except (OSError, ValueError, InvalidInput):
+        return None  # not ended, or its adapter is gone
+    return f"it is finished, and became the adapter {card.id} ({card.figures})"
 
 
 def redaction_seed(out: Path) -> str:

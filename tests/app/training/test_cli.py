@@ -102,6 +102,12 @@ def test_it_goes_from_data_to_an_adapter_in_pieces(tiny: Path, tmp_path: Path) -
     (card,) = [one for one in Registry(tmp_path / "models").cards() if one.base["name"] == "tiny"]
     assert card.id in done.stdout
     assert card.training["steps"] == 3
+    again = run(*command, "--resume", data=tmp_path)
+    assert f"finished, and became the adapter {card.id}" in again.stdout, again.stderr
+    anew = run(*command, data=tmp_path)
+    assert anew.returncode == 1
+    assert "Give another --out" in anew.stderr
+    assert len(list((tmp_path / "models").glob("2*"))) == 1
 
 
 @pytest.mark.slow
