@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 from langchain_core.messages import BaseMessage
-from tqdm import tqdm
 
-from app.llm.model import Model
+from app.llm.model import Model, UnusableModel
 from app.llm.open import open_llm
+from app.progress import bar
 from app.settings import Settings
 from app.training.base import Base, open_base
 from app.training.dialogues import Dialogue
@@ -47,17 +47,24 @@ class ModelCandidate:
         self._opened = opened
 
     def answer(self, prompts: Sequence[list[BaseMessage]]) -> list[str]:
-        """The model's most probable answer to each prompt."""
+        """The model's most probable answer to each prompt.
+
+        Raises:
+            UnusableModel: it does not answer.
+        """
         model = self._opened()
         try:
             answers = []
-            with tqdm(total=len(prompts), desc=self.name, unit="answer", disable=None) as bar:
+            with bar(total=len(prompts), desc=self.name, unit="answer") as shown:
                 for start in range(0, len(prompts), _AT_A_TIME):
                     some: list[Any] = list(prompts[start : start + _AT_A_TIME])
                     made = model.chat.batch(some, {"max_concurrency": _AT_A_TIME})
                     answers += [str(one.text).strip() for one in made]
-                    bar.update(len(some))
+                    shown.update(len(some))
             return answers
+        except Exception as error:  # each kind of model has its own
+            msg = f"{self.name} does not answer ({type(error).__name__}: {error})"
+            raise UnusableModel(f"{msg}: see that it runs, and is called so") from error
         finally:
             model.close()
 
@@ -88,8 +95,11 @@ def open_candidate(given: str, settings: Settings) -> Candidate:
             return ModelCandidate(given, lambda: opened(given), base)
         case "huggingface":
             name, _, adapter = rest.partition("#")
-            base = _loaded(name, Path(adapter).expanduser() if adapter else None)
-            return ModelCandidate(given, lambda: opened(given), base)
+            folder = Path(adapter).expanduser() if adapter else None
+            if folder is not None and not (folder / "adapter_config.json").is_file():
+                msg = f"--model {given}: {folder} is no folder of a peft adapter"
+                raise InvalidInput(msg)
+            return ModelCandidate(given, lambda: opened(given), _loaded(name, folder))
         case "http" | "https" | "fake":
             return ModelCandidate(given, lambda: opened(given), None)
     folder = _adapter(given, settings)
@@ -121,7 +131,11 @@ def _adapter(given: str, settings: Settings) -> Path:
 def _loaded(base: str | None, adapter: Path | None) -> Loads:
     def load() -> tuple[Any, Any]:
         found: Base = open_base(base)
-        return found.model(adapter), found.tokenizer()
+        try:
+            return found.model(adapter), found.tokenizer()
+        except (OSError, ValueError, RuntimeError) as error:
+            msg = f"{adapter or base or found.name} cannot be loaded: {error}"
+            raise UnusableModel(msg) from error
 
     return load
 
@@ -166,7 +180,7 @@ class NearestAnswer:
         texts = list(answers)
         parts = [
             self._encoder.encode(texts[start : start + _BATCH])
-            for start in tqdm(range(0, len(texts), _BATCH), desc=self.name, disable=None)
+            for start in bar(range(0, len(texts), _BATCH), desc=self.name)
         ]
         return np.concatenate(parts), list(answers.values())
 

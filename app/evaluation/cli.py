@@ -134,24 +134,29 @@ def reply(
 ) -> None:
     """How like the agents' own a model's answers are, with memory in the prompt and without."""
     from app.embeddings import open_embeddings
-
-    try:
-        from app.evaluation import replies
-        from app.evaluation.candidates import Candidate, NearestAnswer, open_candidate
-        from app.evaluation.examples import write_page
-    except ImportError as error:
-        msg = f"{error.name} is not installed: pip install 'langchain-memory-service[train]'"
-        raise InvalidInput(msg) from error
     from app.training.dialogues import read_dialogues
     from app.training.splits import sample, split
 
+    # Before anything is loaded or measured: what is wrong with what was given.
+    dialogues = list(read_dialogues([data]))
+    answers = [] if train is None else list(read_dialogues([train]))
+    if train is not None and not answers:
+        msg = f"--train {train} has no dialogue to take answers from: give another, or leave it out"
+        raise InvalidInput(msg)
+    try:
+        from app.evaluation import replies
+        from app.evaluation.candidates import Candidate, NearestAnswer, open_candidate
+        from app.evaluation.examples import check_page, write_page
+    except ImportError as error:
+        msg = f"{error.name} is not installed: pip install 'langchain-memory-service[train]'"
+        raise InvalidInput(msg) from error
+    if html is not None:
+        check_page(html)
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     candidates: list[Candidate] = [open_candidate(one, settings) for one in model or ["embedded:"]]
     card = learnt(data, [one.name for one in candidates], settings)
     if part is None:
         part = Part.TEST if card else Part.ALL
-    dialogues = list(read_dialogues([data]))
-    answers = [] if train is None else list(read_dialogues([train]))
     if part is Part.TEST:
         parts = split(dialogues, card.options.get("seed", seed) if card else seed)
         dialogues, answers = parts.test, answers or parts.train
@@ -162,15 +167,22 @@ def reply(
     encoder = open_embeddings(settings.embeddings)
     if answers:
         candidates.append(NearestAnswer(answers, encoder))
-    asked, answered = replies.measure(
+    asked, answered, failed = replies.measure(
         candidates, dialogues, settings, encoder, perplexity=perplexity, seed=seed
     )
+    if not answered:
+        raise InvalidInput("; ".join(failed.values()))
     made = replies.report(
-        answered, data=data.name, part=part.value, dialogues=len(dialogues), seed=seed
-    )
+        answered, data=data.name, part=part.value, dialogues=len(dialogues), seed=seed,
+        failed=failed,
+    )  # fmt: skip
     typer.echo(json.dumps(made, indent=2, ensure_ascii=False) if as_json else replies.table(made))
     if html is not None:
         write_page(html, replies.table(made), asked, answered)
+    for why in failed.values():
+        typer.secho(f"memory-service: {why}", fg="red", err=True)
+    if failed:
+        raise typer.Exit(1)
 
 
 def learnt(data: Path, names: list[str], settings: Settings) -> Card | None:

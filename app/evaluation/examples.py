@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -25,6 +26,17 @@ dt {{ font-weight: 600; margin-top: .6rem }} dd {{ margin: 0; white-space: pre-w
 {examples}
 </body></html>
 """
+
+
+def check_page(file: Path) -> None:
+    """Raise InvalidInput, before anything is measured, if no page can be written there."""
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        msg = f"--html {file}: there is no folder {folder}"
+        raise InvalidInput(msg)
+    if file.is_dir() or not os.access(file if file.exists() else folder, os.W_OK):
+        msg = f"--html {file} cannot be written: give another file"
+        raise InvalidInput(msg)
 
 
 def write_page(

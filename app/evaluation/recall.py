@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from app.evaluation.dialogues import Dialogues, Question, Unit
 from app.evaluation.systems import Found, System
+from app.progress import bar
 from memory import count_tokens
 
 BUDGETS = (500, 1000, 2000)  # tokens
@@ -123,8 +123,8 @@ def measure(systems: Iterable[System], dialogues: Dialogues, cost: Cost) -> list
     measured = []
     for system in systems:
         done = Measured(system.name)
-        bar = tqdm(total=len(dialogues.questions), desc=system.name, unit="question", disable=None)
-        with bar:
+        shown = bar(total=len(dialogues.questions), desc=system.name, unit="question")
+        with shown:
             for name, questions in asked.items():
                 conversation = dialogues.conversations[name]
                 done.seconds += system.remember(conversation)
@@ -132,7 +132,7 @@ def measure(systems: Iterable[System], dialogues: Dialogues, cost: Cost) -> list
                 for question in questions:
                     found, seconds = system.find(question)
                     done.answered.append(Answered.of(question, found, cost, seconds))
-                    bar.update()
+                    shown.update()
         measured.append(done)
     return measured
 

@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.training.dialogues import Dialogue
 from app.training.play import Exchange, play
 from app.training.sequences import IGNORED, Sequence, sequences
-from memory import Encoder
+from memory import Encoder, MemoryServiceError
 
 ROUGE = ("rouge1", "rouge2", "rouge3", "rougeL")
 
@@ -51,8 +51,10 @@ def measure(
     *,
     perplexity: bool = True,
     seed: int = 0,
-) -> tuple[dict[bool, list[Exchange]], list[Answered]]:
+) -> tuple[dict[bool, list[Exchange]], list[Answered], dict[str, str]]:
     """Let every candidate answer every question, with memory in the prompt and without.
+
+    One that cannot be used takes nothing from the others.
 
     Args:
         candidates: who answers.
@@ -63,7 +65,8 @@ def measure(
         seed: of the intervals.
 
     Returns:
-        The exchanges with memory and without, and what was answered.
+        The exchanges with memory and without, what was answered, and of each candidate that
+        could not be used why.
     """
     asked: dict[bool, list[Exchange]] = {True: [], False: []}
     plain = play(dialogues, settings, memory=False)
@@ -72,30 +75,41 @@ def measure(
     ):
         asked[True] += some
         asked[False] += alone[: len(some)]  # the same questions
-    found = []
+    found: list[Answered] = []
+    failed: dict[str, str] = {}
     for candidate in candidates:
-        of_torch = _perplexities(candidate, dialogues, settings, encoder) if perplexity else {}
-        known: dict[str, str] = {}
-        for memory, exchanges in asked.items():
-            began = perf_counter()
-            prompts = {_words(exchange.prompt): exchange.prompt for exchange in exchanges}
-            fresh = [words for words in prompts if words not in known]
-            made = candidate.answer([prompts[words] for words in fresh])
-            known.update(zip(fresh, made, strict=True))
-            seconds = perf_counter() - began
-            answers = [known[_words(exchange.prompt)] for exchange in exchanges]
-            references = [exchange.answer for exchange in exchanges]
-            scores = rouge(answers, references)
-            lost, tokens = of_torch.get(memory, (None, None))
-            figures = {name: bootstrap(np.array(each), seed) for name, each in scores.items()}
-            found.append(
-                Answered(
-                    system=candidate.name, memory=memory, answers=answers,
-                    bleu=bleu(answers, references), rouge=figures, rouge_l=scores["rougeL"],
-                    perplexity=lost, tokens=tokens, seconds=seconds,
-                )
-            )  # fmt: skip
-    return asked, found
+        try:
+            of_torch = _perplexities(candidate, dialogues, settings, encoder) if perplexity else {}
+            found += list(_answered(candidate, asked, of_torch, seed))
+        except MemoryServiceError as error:
+            failed[candidate.name] = str(error)
+    return asked, found, failed
+
+
+def _answered(
+    candidate: Candidate,
+    asked: dict[bool, list[Exchange]],
+    of_torch: dict[bool, tuple[float, int]],
+    seed: int,
+) -> abc.Iterator[Answered]:
+    known: dict[str, str] = {}
+    for memory, exchanges in asked.items():
+        began = perf_counter()
+        prompts = {_words(exchange.prompt): exchange.prompt for exchange in exchanges}
+        fresh = [words for words in prompts if words not in known]
+        made = candidate.answer([prompts[words] for words in fresh])
+        known.update(zip(fresh, made, strict=True))
+        seconds = perf_counter() - began
+        answers = [known[_words(exchange.prompt)] for exchange in exchanges]
+        references = [exchange.answer for exchange in exchanges]
+        scores = rouge(answers, references)
+        lost, tokens = of_torch.get(memory, (None, None))
+        figures = {name: bootstrap(np.array(each), seed) for name, each in scores.items()}
+        yield Answered(
+            system=candidate.name, memory=memory, answers=answers,
+            bleu=bleu(answers, references), rouge=figures, rouge_l=scores["rougeL"],
+            perplexity=lost, tokens=tokens, seconds=seconds,
+        )  # fmt: skip
 
 
 def _words(prompt: list[BaseMessage]) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 from transformers import TrainerCallback
 from typing_extensions import override
 
+from app.progress import bar
 from app.training.checkpoints import mark
 
 OnLoss = Callable[[float, int], bool]  # a validation loss and its step; True ends the training
@@ -30,9 +30,9 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
     @override
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_more: Any) -> None:
-        self._bar = tqdm(
+        self._bar = bar(
             total=state.max_steps, initial=state.global_step, desc="training", unit="step",
-            disable=None if state.is_world_process_zero else True,
+            disable=not state.is_world_process_zero,
         )  # fmt: skip
 
     @override
@@ -49,7 +49,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             if key in logs
         }
         if shown and self._bar is not None:
-            self._bar.set_postfix(shown)
+            self._bar.set_postfix(shown, refresh=False)
 
     @override
     def on_evaluate(self, _args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:

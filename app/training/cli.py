@@ -150,7 +150,15 @@ def finetune(
         files, base, out, options, resume, minutes,
         search, search_minutes, examples, returning, licences,
     )  # fmt: skip
-    card = run(work, dialogues, _registry(settings), settings)
+    try:
+        card = run(work, dialogues, _registry(settings), settings)
+    except KeyboardInterrupt:
+        typer.echo(
+            f"\nStopped: what was learnt up to the last checkpoint is kept in {out}. Go on with "
+            "the same command and --resume.",
+            err=True,
+        )
+        raise typer.Exit(130) from None
     if card is None and (work.out / "adapter").exists():
         return  # another of the processes that trained together tells of it
     if card is None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from app.progress import bar
 from app.settings import Settings
 from app.training.base import Base, open_base
 from app.training.dialogues import SERVICE, Dialogue, checksum
@@ -104,7 +105,10 @@ def _finetune(
     seed = redaction_seed(work.out)
     redacted = [[redact(one, seed) for one in part] for part in parts[:3]]
     redacted[0] += returning(work.returning, work.options.seed)
-    made = [list(sequences(part, tokenizer, settings, encoder=encoder)) for part in redacted]
+    made = []
+    for part in redacted:
+        shown = bar(part, desc="reading", unit="dialogue")
+        made.append(list(sequences(shown, tokenizer, settings, encoder=encoder)))
     made[1] = _evenly(made[1], _CHECKED)
     options = work.options
     if work.trials:

@@ -235,9 +235,8 @@ def _trainer(
     # On a CPU two at a time are as fast as eight, in a quarter of the memory.
     together = math.gcd(options.batch, 8 if cuda else 2)
     full = options.method == "full"
-    steps = options.steps or -1
-    if steps > 0:
-        steps = min(steps, math.ceil(options.epochs * math.ceil(len(train) / options.batch)))
+    total = math.ceil(options.epochs * math.ceil(len(train) / options.batch))
+    total = min(total, options.steps or total)
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / "logs")
     arguments = SFTConfig(
         output_dir=str(out / "checkpoints"),
@@ -245,11 +244,11 @@ def _trainer(
         per_device_eval_batch_size=together,
         gradient_accumulation_steps=max(1, options.batch // (together * devices)),
         num_train_epochs=options.epochs,
-        max_steps=steps,
+        max_steps=total if options.steps else -1,
         learning_rate=options.learning_rate,
         weight_decay=options.weight_decay,
         lr_scheduler_type="cosine",
-        warmup_steps=0.05,
+        warmup_steps=0.05 if total > 1 else 0,  # its first step learns nothing: an only one would
         seed=options.seed,
         data_seed=options.seed,
         bf16=cuda,

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from rouge_score.rouge_scorer import RougeScorer
-from tqdm import tqdm
 
+from app.progress import bar
 from app.training.base import Base
 from app.training.perplexity import perplexity
 from app.training.play import Exchange
@@ -57,7 +57,7 @@ def _answers(model: Any, tokenizer: Any, prompts: Sized[Any], longest: int) -> l
     tokenizer.padding_side = "left"
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     answers: list[str] = []
-    for start in tqdm(range(0, len(prompts), _TOGETHER), desc="answers", disable=None):
+    for start in bar(range(0, len(prompts), _TOGETHER), desc="answers"):
         texts = [rendered(tokenizer, p, ask=True) for p in prompts[start : start + _TOGETHER]]
         given = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
         given = given.to(model.device)

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from tqdm import tqdm
-
+from app.progress import bar
 from app.training.sequences import IGNORED, Sequence
 
 
@@ -22,7 +21,7 @@ def perplexity(model: Any, sequences: Iterable[Sequence]) -> float:
 
     lost, tokens = 0.0, 0
     with torch.inference_mode():
-        for one in tqdm(sequences, desc="perplexity", unit="sequence", disable=None):
+        for one in bar(sequences, desc="perplexity", unit="sequence"):
             ids = torch.tensor([one.ids], device=model.device)
             labels = torch.tensor(one.labels[1:], device=model.device)
             taught = labels != IGNORED

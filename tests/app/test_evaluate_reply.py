@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from app.evaluation import replies
 from app.evaluation.candidates import NearestAnswer, open_candidate
 from app.evaluation.cli import app, learnt
 from app.evaluation.examples import write_page
+from app.llm import UnusableModel
 from app.settings import Settings
 from app.training.dialogues import Dialogue, Said
 from app.training.perplexity import perplexity
@@ -66,7 +68,7 @@ def test_the_agent_s_own_answers_score_full_and_others_none() -> None:
     known = dict(pair for one in DIALOGUES for pair in one.exchanges())
     knowing = Scripted("knowing", lambda prompt: known[str(prompt[-1].text)])
     other = Scripted("other", lambda _: "zebra")
-    _, found = replies.measure([knowing, other], DIALOGUES, SETTINGS, WordEncoder())
+    _, found, _ = replies.measure([knowing, other], DIALOGUES, SETTINGS, WordEncoder())
     assert [(one.system, one.memory) for one in found] == [
         ("knowing", True), ("knowing", False), ("other", True), ("other", False),
     ]  # fmt: skip
@@ -84,7 +86,7 @@ def test_the_agent_s_own_answers_score_full_and_others_none() -> None:
 def test_with_memory_the_conversation_is_in_the_prompt_and_no_prompt_is_asked_twice() -> None:
     """Without memory it is the system's text and the question; the first question is the same."""
     candidate = Scripted("echo", lambda prompt: str(prompt[-1].text))
-    asked, found = replies.measure([candidate], DIALOGUES, SETTINGS, WordEncoder())
+    asked, found, _ = replies.measure([candidate], DIALOGUES, SETTINGS, WordEncoder())
     assert [len(exchange.prompt) for exchange in asked[True]] == [2, 4, 2]
     assert [len(exchange.prompt) for exchange in asked[False]] == [2, 2, 2]
     assert len(candidate.asked) == 4
@@ -94,7 +96,7 @@ def test_with_memory_the_conversation_is_in_the_prompt_and_no_prompt_is_asked_tw
 def test_a_question_that_fits_no_prompt_is_left_out_of_both() -> None:
     """The answers with memory and without stay side by side."""
     long = dialogue("long", "Hello?", "Yes?", "word " * 9000, "Oh.")
-    asked, _ = replies.measure(
+    asked, _, _ = replies.measure(
         [Scripted("echo", lambda prompt: "Yes?")], [long, *DIALOGUES], SETTINGS, WordEncoder()
     )
     assert [e.answer for e in asked[True]] == [e.answer for e in asked[False]]
@@ -111,7 +113,7 @@ def test_the_nearest_answer_looks_at_what_was_said_before() -> None:
     held_out = [
         dialogue("h", "Do you sell lamps here?", "Which size would you like?", "green", "?")
     ]
-    asked, found = replies.measure([candidate], held_out, SETTINGS, WordEncoder())
+    asked, found, _ = replies.measure([candidate], held_out, SETTINGS, WordEncoder())
     with_memory, without = found
     assert with_memory.answers == ["Which size would you like?", "Not a size."]
     assert without.answers == ["Which size would you like?", "The green one left."]
@@ -135,10 +137,25 @@ def test_a_model_that_knows_nothing_is_as_perplexed_as_there_are_words() -> None
     assert perplexity(Even(), [one, one]) == pytest.approx(50, rel=1e-4)
 
 
+def test_one_that_does_not_answer_takes_nothing_from_the_others() -> None:
+    """Its fault is kept beside the figures of those before and after it."""
+
+    def away(_: list[BaseMessage]) -> str:
+        msg = "away does not answer"
+        raise UnusableModel(msg)
+
+    some = [Scripted("a", lambda _: "Yes."), Scripted("away", away), Scripted("b", lambda _: "No.")]
+    _, found, failed = replies.measure(some, DIALOGUES, SETTINGS, WordEncoder())
+    assert [one.system for one in found] == ["a", "a", "b", "b"]
+    assert failed == {"away": "away does not answer"}
+
+
 def test_a_page_shows_examples_and_runs_nothing_that_was_said(tmp_path: Path) -> None:
     """What stands in a dialogue is text there, whatever it looks like."""
     odd = [dialogue("x", "<script>alert(1)</script>", "</dd><img src=x onerror=y>")]
-    asked, found = replies.measure([Scripted("<b>", lambda _: "<i>")], odd, SETTINGS, WordEncoder())
+    asked, found, _ = replies.measure(
+        [Scripted("<b>", lambda _: "<i>")], odd, SETTINGS, WordEncoder()
+    )
     write_page(tmp_path / "page.html", "<table>", asked, found)
     page = (tmp_path / "page.html").read_text()
     for raw in ("<script>", "<img", "<i>", "<b>", "<table>"):
@@ -234,6 +251,49 @@ def test_what_is_no_model_is_refused(given: str, tmp_path: Path) -> None:
     """The message says what would be one."""
     with pytest.raises(InvalidInput, match=r"embedded:.*model list"):
         open_candidate(given, Settings(data_dir=tmp_path))
+
+
+def test_an_adapter_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """Before its base is looked for, or loaded."""
+    with pytest.raises(InvalidInput, match=r"--model .*: /nowhere is no folder of a peft adapter"):
+        open_candidate("huggingface:some/base#/nowhere", Settings(data_dir=tmp_path))
+
+
+def test_a_model_that_is_away_is_told_and_the_others_measured(data: Path, tmp_path: Path) -> None:
+    """Its name and what to do on stderr, exit code 1; with nobody else there are no figures."""
+    closed = socket.create_server(("127.0.0.1", 0))
+    away = f"http://127.0.0.1:{closed.getsockname()[1]}/v1#some"
+    closed.close()
+    page = tmp_path / "page.html"
+    given = ["reply", "--data", str(data), "--limit", "2", "--data-dir", str(tmp_path / "service")]
+    done = CliRunner().invoke(
+        app, [*given, "--json", "--html", str(page), "--model", away, "--model", "fake:echo"]
+    )
+    assert done.exit_code == 1
+    assert "does not answer" in done.stderr
+    made = json.loads(done.stdout)
+    assert [one["system"] for one in made["systems"]] == ["fake:echo", "fake:echo"]
+    assert list(made["failed"]) == [away]
+    assert "fake:echo" in page.read_text()
+    with pytest.raises(InvalidInput, match="does not answer"):
+        CliRunner().invoke(app, [*given, "--model", away], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (["--html", "{}/none/page.html"], "there is no folder"),
+        (["--html", "{}"], "cannot be written"),
+        (["--train", "/dev/null"], "no dialogue to take answers from"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_measured(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], why: str
+) -> None:
+    """A page that cannot be written, and training answers of which there are none."""
+    monkeypatch.setattr(replies, "measure", lambda *_, **__: pytest.fail("it was measured"))
+    with pytest.raises(InvalidInput, match=why):
+        reply(data, *(one.format(tmp_path) for one in more))
 
 
 def test_bad_data_is_named_before_a_model_is_asked(data: Path) -> None:

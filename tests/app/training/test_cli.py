@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from app.cli import app
 from app.training.registry import Registry
 from tests.app.test_cli import run
 from tests.app.training.test_loop import written
@@ -77,6 +79,19 @@ def test_nothing_to_learn_is_told_before_torch_is_loaded(tmp_path: Path) -> None
         assert why in done.stderr
         assert not re.search(r"\| +torch$", done.stderr, re.MULTILINE)
         assert not (tmp_path / "training").exists()
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code of a program that was interrupted, and where what was learnt is."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.training.finetune.finetune", interrupted)
+    data, out = written(tmp_path / "desk.jsonl"), tmp_path / "out"
+    done = CliRunner().invoke(app, ["finetune", "--data", str(data), "--out", str(out)])
+    assert done.exit_code == 130
+    assert f"is kept in {out}. Go on with the same command and --resume" in done.stderr
 
 
 def test_a_database_that_is_not_there_is_told_and_not_made(tmp_path: Path) -> None:

@@ -51,6 +51,14 @@ def test_it_learns(method: str, base: Base, tmp_path: Path) -> None:
         assert float(model(ids, labels=labels).loss) < measured[0]
 
 
+def test_an_only_step_learns(base: Base, tmp_path: Path) -> None:
+    """It is no part of a warm-up, whose first step has a learning rate of nothing."""
+    for name, some in (("one", options(steps=1)), ("part", options(epochs=0.1, check=1))):
+        trained = train(lessons(8), lessons(2, 1), base, tmp_path / name, some)
+        assert trained.steps == 1
+        assert max(one.get("learning_rate", 0) for one in trained.losses) == some.learning_rate
+
+
 def names_of(weights: Any) -> list[str]:
     """The names of a safetensors file's tensors."""
     return list(weights.keys())
