@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -39,3 +40,14 @@ class Buckets:
         random.shuffle(batches)
         for batch in [*batches, *last]:
             yield from batch.tolist()
+
+
+class Ordered:
+    """Before one of transformers' trainers among the bases: it reads in the order of buckets."""
+
+    def __init__(self, *, order: Buckets, **more: Any) -> None:
+        super().__init__(**more)
+        self._order = order
+
+    def _get_train_sampler(self, *_given: Any) -> Any:
+        return self._order

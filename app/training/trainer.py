@@ -8,20 +8,12 @@ import torch
 from trl import SFTTrainer
 from typing_extensions import override
 
-from app.training.buckets import Buckets
+from app.training.buckets import Ordered
 from app.training.sequences import IGNORED
 
 
-class Trainer(SFTTrainer):  # type: ignore[misc]
+class Trainer(Ordered, SFTTrainer):  # type: ignore[misc]
     """An SFTTrainer that reads its sequences in the order of buckets."""
-
-    def __init__(self, *, order: Buckets, **more: Any) -> None:
-        super().__init__(**more)
-        self._order = order
-
-    @override
-    def _get_train_sampler(self, *_given: Any) -> Any:
-        return self._order
 
     @override
     def compute_loss(

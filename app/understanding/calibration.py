@@ -8,17 +8,17 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from app.understanding.card import Head
-from app.understanding.heads import probabilities
+from app.understanding.heads import belief, probabilities
 from memory.types import Floats
 
-_COST = 0.01  # of the texts in scope that are read right, how many may be lost to the threshold
+_COST = 0.005  # of the texts in scope that are read right, how many may be lost to the threshold
 
 
 def calibrate(head: Head, scores: Floats, classes: np.ndarray) -> Head:
     """The head with a temperature and, if it knows of texts out of scope, a threshold.
 
     The temperature makes the texts' own classes likeliest (Guo et al. 2017,
-    https://arxiv.org/abs/1706.04599). The threshold is the highest that costs at most one in a
+    https://arxiv.org/abs/1706.04599). The threshold is the highest that costs at most one in two
     hundred of the right answers in scope: so many customers may be told "not known" in vain.
 
     Args:
@@ -36,6 +36,6 @@ def calibrate(head: Head, scores: Floats, classes: np.ndarray) -> Head:
     made = replace(head, temperature=float(np.exp(found.x)), threshold=None)
     if head.oos is None:
         return made
-    inside = probabilities(made, scores)[:, :-1]
-    likeliest = np.sort(inside.max(1)[inside.argmax(1) == classes])
-    return replace(made, threshold=float(likeliest[int(len(likeliest) * _COST)]))
+    right = scores[:, : len(head.inside)].argmax(1) == classes
+    believed = np.sort(belief(head, scores[right]))
+    return replace(made, threshold=float(believed[int(len(believed) * _COST)]))

@@ -28,8 +28,8 @@ class Head:
 
     ``labels`` are its classes in their order; ``oos``, the last of them, means none of the others.
     Scores are divided by ``temperature`` before softmax, so that confidence is the share of
-    answers that are right. Below ``threshold`` of probability for the likeliest label in scope, a
-    text is out of scope; None where the head knows of no such texts.
+    answers that are right. What is believed less than ``threshold`` (``heads.belief``) is out of
+    scope; None where the head knows of no such texts.
     """
 
     labels: list[str]

@@ -48,12 +48,25 @@ def probabilities(head: Head, scores: Floats) -> Floats:
     return made
 
 
+def belief(head: Head, scores: Floats) -> Floats:
+    """How far the likeliest label in scope stands out, (n,): what a threshold is held against.
+
+    It is the distance to the score of "out of scope" and the one to the mean of all together.
+    """
+    likeliest = scores[:, : len(head.inside)].max(1)
+    made: Floats = 2 * likeliest - scores[:, -1] - scores.mean(1)
+    return made
+
+
 def readings(head: Head, scores: Floats) -> list[Reading]:
     """What a head says of texts with these scores, (n, classes)."""
     inside = probabilities(head, scores)[:, : len(head.inside)]
-    likeliest = inside.max(1).tolist()
-    least = -1.0 if head.threshold is None else head.threshold
+    believed = np.full(len(scores), True)
+    if head.threshold is not None:
+        believed = belief(head, scores) >= head.threshold
     return [
-        Reading(head.labels[place], sure) if sure >= least else Reading(None, 1 - sure)
-        for place, sure in zip(inside.argmax(1).tolist(), likeliest, strict=True)
+        Reading(head.labels[place], sure) if yes else Reading(None, 1 - sure)
+        for place, sure, yes in zip(
+            inside.argmax(1).tolist(), inside.max(1).tolist(), believed.tolist(), strict=True
+        )
     ]

@@ -28,9 +28,8 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
-from typing_extensions import override
 
-from app.training.buckets import Buckets
+from app.training.buckets import Buckets, Ordered
 from app.training.callbacks import Progress
 from app.understanding.labelled import Example
 from app.understanding.network import Network
@@ -41,7 +40,7 @@ from memory.embeddings import MAX_TOKENS, VECTORS
 from memory.embeddings import Network as Runtime
 from memory.types import Floats
 
-_INVERSE_PENALTY = 30.0  # of the logistic regression; vectors have unit length
+_INVERSE_PENALTY = 10.0  # of the logistic regression; vectors have unit length
 _LORA_MATRICES = ["query", "key", "value", "dense"]
 
 
@@ -186,16 +185,8 @@ def _rows(tasks: Mapping[str, Task], part: int, tokenizer: Tokenizer) -> list[di
     ]
 
 
-class _Trainer(Trainer):  # type: ignore[misc]
-    """A Trainer that reads the examples in an order of ours, with little padding."""
-
-    def __init__(self, *, order: Buckets, **more: Any) -> None:
-        super().__init__(**more)
-        self._order = order
-
-    @override
-    def _get_train_sampler(self, *_given: Any) -> Any:
-        return self._order
+class _Trainer(Ordered, Trainer):  # type: ignore[misc]
+    """A Trainer that reads the examples in the order of buckets, with little padding."""
 
 
 def _padded(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:

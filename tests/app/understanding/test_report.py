@@ -62,7 +62,7 @@ def test_the_picture_is_one(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(20, 400), st.booleans())
-def test_a_threshold_costs_one_right_answer_in_a_hundred_at_most(
+def test_a_threshold_costs_one_right_answer_in_two_hundred_at_most(
     seed: int, number: int, knows: bool
 ) -> None:
     """And there is one only where something is out of scope."""
@@ -79,7 +79,7 @@ def test_a_threshold_costs_one_right_answer_in_a_hundred_at_most(
         for one, place in zip(readings(made, scores), classes.tolist(), strict=True)
         if place < len(head.inside)
     )
-    assert right * 0.99 <= kept <= right
+    assert right * 0.995 <= kept <= right
 
 
 def test_confidence_is_how_often_it_is_right() -> None:
