@@ -141,9 +141,12 @@ async def _chat(chain: Any, scope: Scope) -> None:
     while text := await asyncio.to_thread(_ask):
         async for event in chain.answer(scope, text):
             match event:
-                case Given(_, recalled):
+                case Given(_, recalled, evidence):
                     for r in recalled[:3]:
                         typer.secho(f"  remembered: {r.text[:90]} ({r.why})", dim=True)
+                    for number, e in evidence or ():
+                        said = " ".join(e.text.split())[:90]
+                        typer.secho(f"  [{number}] {e.title}: {said}", dim=True)
                 case Token(piece):
                     typer.echo(piece, nl=False)
                 case Failed(_, problem):

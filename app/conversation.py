@@ -7,6 +7,7 @@ from app.settings import Settings
 from memory import (
     ConversationMemory,
     Encoder,
+    Knowledge,
     MemoryStore,
     Policy,
     Scope,
@@ -28,6 +29,7 @@ def conversation_memory(
     settings: Settings,
     encoder: Encoder,
     model: Model | None = None,
+    knowledge: Knowledge | None = None,
 ) -> ConversationMemory:
     """The memory of a session; without a ``model`` its context is the settings'."""
     context = settings.context_tokens if model is None else model.context
@@ -41,6 +43,7 @@ def conversation_memory(
         writer=verbatim if settings.facts == "off" else _WITH_FACTS, digest_writer=by_model,
         update=append if settings.facts == "off" else supersede,
         policy=policy_of(settings),
+        knowledge=knowledge, knowledge_tokens=settings.knowledge_tokens,
     )  # fmt: skip
 
 

@@ -47,12 +47,13 @@ _EVIDENCE = {
     "source": "returns.md", "title": "Returns", "text": "Returns\nWithin 30 days.", "score": 0.83,
     "why": "words (send, back), cosine 0.63",
 }  # fmt: skip
+_CITED = {"number": 1} | _EVIDENCE
 EXAMPLES: dict[str, Any] = {
     "ChatRequest": {"customer": "ada", "session": "monday", "message": "Where is my order?"},
     "ChatResponse": {
         "reply": "Your order 4417-XZ is on its way.", "turn": "0b5e2f18", "session": "monday",
-        "recalled": [_RECALLED], "usage": {"input_tokens": 212, "output_tokens": 9},
-        "status": "complete",
+        "recalled": [_RECALLED], "knowledge": [_CITED], "evidence": "found",
+        "usage": {"input_tokens": 212, "output_tokens": 9}, "status": "complete",
     },
     "PromptRequest": {"customer": "ada", "session": "monday", "message": "Where is my order?"},
     "PromptResponse": {
@@ -60,7 +61,7 @@ EXAMPLES: dict[str, Any] = {
             {"role": "system", "content": "You are a helpful customer-service assistant."},
             {"role": "user", "content": "Where is my order?"},
         ],
-        "recalled": [_RECALLED], "summary": "", "tokens": 61,
+        "recalled": [_RECALLED], "knowledge": [], "evidence": "none", "summary": "", "tokens": 61,
     },
     "RecallRequest": {"query": "which order was late?", "max_tokens": 500},
     "RecallResponse": {"recalled": [_RECALLED]},

@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
+from langchain_core.retrievers import BaseRetriever
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import problems
@@ -25,6 +26,7 @@ from app.language import advice
 from app.llm import open_llm
 from app.readiness import Readiness
 from app.routes import card, chat, customers, health, knowledge, memories, models, page, prompt
+from app.second_source import SecondSource, open_retriever
 from app.serving import Serving, adapter_of
 from app.settings import Settings
 from app.training.registry import Registry
@@ -38,14 +40,20 @@ _DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, retriever: BaseRetriever | None = None) -> FastAPI:
     """Open the database and the model, and put the service together around them.
+
+    Args:
+        settings: from the environment, if not given.
+        retriever: a second source of knowledge; else the settings'.
 
     Raises:
         MemoryServiceError: the database or the model cannot be used; the message says what
             to do.
     """
     settings = settings or Settings()
+    if retriever is None and settings.retriever is not None:
+        retriever = open_retriever(settings.retriever)
     store = open_store(settings.database_url)
     registry = Registry(settings.data_dir / "models")
     try:
@@ -102,7 +110,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.serving = Serving(registry, model)
     app.state.readiness = Readiness(store, model)
     app.state.knowledge = Knowledge(store, encoder)
-    app.state.chain = SupportChain(store, model, settings, encoder)
+    app.state.chain = SupportChain(
+        store, model, settings, encoder, app.state.knowledge,
+        None if retriever is None else SecondSource(retriever, settings.retriever_timeout),
+    )  # fmt: skip
     app.state.key = Key(store, settings.api_key.get_secret_value() if settings.api_key else None)
     problems.install(app)
     app.include_router(health.router)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -111,6 +112,45 @@ class RecalledItem(BaseModel):
         )  # fmt: skip
 
 
+class EvidenceItem(BaseModel):
+    """A passage that was found, and why."""
+
+    source: str = Field(description="its article's, or what a second source calls it")
+    title: str
+    text: str = Field(examples=["Returns\nWithin 30 days."])
+    score: float
+    why: str = Field(examples=["words (lamp), cosine 0.61"])
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> EvidenceItem:
+        """Make one from what was found."""
+        return cls.model_validate({name: getattr(evidence, name) for name in cls.model_fields})
+
+
+class CitedItem(EvidenceItem):
+    """A passage that the model was given."""
+
+    number: int = Field(description="the answer may cite it by this, as in [1]")
+
+
+Found = Annotated[
+    Literal["found", "none"] | None,
+    Field(description="whether any passage bears on the message; null: none were looked for"),
+]
+
+
+def cited(found: Sequence[tuple[int, Evidence]] | None) -> list[CitedItem]:
+    """Passages with the numbers that they have in the prompt."""
+    return [
+        CitedItem(number=number, **EvidenceItem.of(one).model_dump()) for number, one in found or ()
+    ]
+
+
+def evidence(found: Sequence[object] | None) -> Literal["found", "none"] | None:
+    """Whether any passage was found; None if none were looked for."""
+    return None if found is None else "found" if found else "none"
+
+
 class Usage(BaseModel):
     """Tokens read and written by the model, as far as its server says."""
 
@@ -125,6 +165,8 @@ class ChatResponse(BaseModel):
     turn: str
     session: str
     recalled: list[RecalledItem]
+    knowledge: list[CitedItem]
+    evidence: Found
     usage: Usage
     status: Status
 
@@ -134,6 +176,8 @@ class RecalledEvent(BaseModel):
 
     turn: str
     recalled: list[RecalledItem]
+    knowledge: list[CitedItem]
+    evidence: Found
 
 
 class TokenEvent(BaseModel):
@@ -154,6 +198,8 @@ class PromptResponse(BaseModel):
 
     messages: list[PromptMessage]
     recalled: list[RecalledItem]
+    knowledge: list[CitedItem]
+    evidence: Found
     summary: str
     tokens: int
 
@@ -410,21 +456,6 @@ class KnowledgeSearch(_Request):
     about: Text = Field(
         "", max_length=8192, description="what was said before: it may name what it is about"
     )
-
-
-class EvidenceItem(BaseModel):
-    """A passage that was found, and why."""
-
-    source: str = Field(description="its article's, or what a second source calls it")
-    title: str
-    text: str = Field(examples=["Returns\nWithin 30 days."])
-    score: float
-    why: str = Field(examples=["words (lamp), cosine 0.61"])
-
-    @classmethod
-    def of(cls, evidence: Evidence) -> EvidenceItem:
-        """Make one from what was found."""
-        return cls.model_validate({name: getattr(evidence, name) for name in cls.model_fields})
 
 
 class KnowledgeSearchResponse(BaseModel):

@@ -60,6 +60,15 @@ class Settings(BaseSettings):
     )
     summary_tokens: int = Field(200, ge=0, description="of them, for the summary")
     recall_tokens: int = Field(150, ge=0, description="of them, for recalled records")
+    knowledge_tokens: int = Field(
+        300, ge=0, description="of them, for passages of articles, where there are any"
+    )
+    retriever: str | None = Field(
+        None, description="module:attribute, a LangChain retriever that is asked too"
+    )
+    retriever_timeout: float = Field(
+        2.0, gt=0, description="seconds that it may take; then the answer does without"
+    )
     reply_tokens: int = Field(300, gt=0, description="the longest answer, in tokens")
     temperature: float = Field(0.2, ge=0, le=2, description="how freely the model chooses words")
     summarize: Literal["extractive", "model"] = Field(

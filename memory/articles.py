@@ -22,7 +22,7 @@ from memory import customers
 from memory.changes import insert
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import KNOWLEDGE, WHERE, Owner, key
-from memory.database import Database
+from memory.database import Database, run
 from memory.errors import InvalidInput
 from memory.indexes.lexical import terms
 from memory.transcript import dump
@@ -46,6 +46,7 @@ _IN_FORCE = text(
     f"SELECT {_COLUMNS} FROM articles WHERE tenant = :tenant AND replaced IS NULL "
     "AND seq < :before ORDER BY seq DESC LIMIT :limit"
 )
+_ANY = text("SELECT 1 FROM articles WHERE tenant = :tenant AND replaced IS NULL LIMIT 1")
 _REPLACE = text(
     "UPDATE articles SET replaced = :at "
     "WHERE tenant = :tenant AND source = :source AND replaced IS NULL"
@@ -133,6 +134,11 @@ class Articles:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def any(self, tenant: str) -> bool:
+        """Whether a tenant has any."""
+        with self._database.read() as connection:
+            return bool(run(connection, _ANY, {"tenant": tenant}).fetchall())
 
     def newest(self, tenant: str, limit: int, before: int | None = None) -> list[Article]:
         """The last ``limit`` articles in force before a sequence number, newest first."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import dropwhile
+from itertools import dropwhile, zip_longest
 from typing import Any, Literal, NamedTuple
 
 from langchain_core.embeddings import Embeddings
@@ -17,17 +17,19 @@ from memory import readers, updates, writers
 from memory.base import StoredMemory
 from memory.card import Card, card
 from memory.clock import now
+from memory.earlier import beside_again, passages_again
 from memory.embeddings import Encoder
 from memory.errors import InvalidInput
 from memory.forgetting import Forgotten, Policy
 from memory.indexes.customer import CustomerIndex
+from memory.knowledge import Knowledge
 from memory.layout import SUMMARY_HEADING, Layout, block, lay_out
-from memory.outdated import Outdated
 from memory.scoring import contextual
 from memory.summaries import Summary
 from memory.summary import SummaryMemory
 from memory.transcript import Said
 from memory.types import (
+    Evidence,
     Floats,
     Message,
     Reader,
@@ -44,6 +46,8 @@ from memory.vector import VectorMemory
 _REMEMBERED_HEADING = "Remembered from earlier:"
 _RECENT_HEADING = "Recent messages:"
 _QUESTION_TOKENS = 100  # set aside for the question
+_PASSAGES = 10  # that are looked at to fill the budget
+_ABOUT = 6  # messages before a question that may name what it is about
 _GIVEN = 64  # prompts whose answers are not saved yet
 
 
@@ -54,6 +58,9 @@ class ConversationMemory(StoredMemory):
     have their shares of it, the recent messages the rest. When these have outgrown it, the
     digest folds the older half of them into the summary. ``context_tokens`` is what a prompt
     must never exceed; past it messages are folded, and left out, at once.
+
+    With ``knowledge`` the passages of articles that bear on the question stand beside it, within
+    ``knowledge_tokens``; while there are no articles a prompt is what it is without.
 
     ``llm`` is the conversation's model. It writes the summaries only with
     ``summarize="model"``, for models that can.
@@ -75,6 +82,8 @@ class ConversationMemory(StoredMemory):
     reader: Reader = Field(default=readers.as_text)
     hops: int = Field(default=1, ge=1)
     policy: Policy = Field(default=Policy())
+    knowledge: Knowledge | None = None
+    knowledge_tokens: int = Field(default=300, ge=0)
 
     _given: OrderedDict[str, dict[str, Any] | None] = PrivateAttr(default_factory=OrderedDict)
 
@@ -97,12 +106,18 @@ class ConversationMemory(StoredMemory):
     def summary(self) -> SummaryMemory:
         """The summary memory inside."""
         taken = self.summary_tokens + self.recall_tokens + _QUESTION_TOKENS
+        taken += self.knowledge_tokens if self._knows else 0
         window = max(self.max_tokens - taken - self.count_tokens(self.system), 100)
         return _Folding(
             store=self.store, scope=self.scope, count_tokens=self.count_tokens, background=False,
             max_tokens=self.summary_tokens, window_tokens=window,
             llm=self.llm if self.summarize == "model" else None, vector=self.vector,
+            knowledge=self.knowledge,
         )  # fmt: skip
+
+    @property
+    def _knows(self) -> bool:
+        return self.knowledge is not None and self.knowledge_tokens > 0 and bool(self.knowledge)
 
     # --- as a LangChain memory -----------------------------------------------------------
 
@@ -149,22 +164,29 @@ class ConversationMemory(StoredMemory):
         and the next prompt begins with this one.
         """
         layout = self.layout(question)
-        self._given[question] = layout.recalled_rows()
+        self._given[question] = layout.rows()
         while len(self._given) > _GIVEN:
             self._given.popitem(last=False)
         return layout.messages
 
-    def layout(self, question: str, turn: Turn | None = None) -> Layout:
-        """The prompt for a question with what it is made of; ``turn`` if it was started.
+    def layout(
+        self, question: str, turn: Turn | None = None, found: Sequence[Evidence] | None = None
+    ) -> Layout:
+        """The prompt for a question with what it is made of.
+
+        Args:
+            question: what the customer says.
+            turn: if it was started.
+            found: what another source of knowledge has found, if one was asked.
 
         Raises:
             InvalidInput: the question alone is longer than ``context_tokens``.
         """
-        layout = self._lay_out(question, self._parts(question, turn))
+        layout = self._lay_out(question, self._evident(question, turn, found))
         if self.context_tokens is None or layout.tokens <= self.context_tokens:
             return layout
         self.summary.fold(most=self.summary.window_tokens // 2, by_model=False)
-        layout = self._lay_out(question, self._parts(question, turn))
+        layout = self._lay_out(question, self._evident(question, turn, found))
         if layout.tokens > self.context_tokens:
             layout = self._shortened(layout, question)
         return layout
@@ -195,7 +217,16 @@ class ConversationMemory(StoredMemory):
     def recalled_for(self, turn: Turn) -> list[Recalled]:
         """What was recalled for an answered turn, less what has been forgotten since."""
         with self.vector.index() as index:
-            return _again(index, self.policy)({"records": turn.recalled})
+            return list(beside_again(index, self.policy)({"records": turn.recalled}).recalled)
+
+    def evidence_for(self, turn: Turn) -> list[tuple[int, Evidence]] | None:
+        """The passages beside an answered question, by their numbers, less what is gone since.
+
+        None if none were looked for.
+        """
+        if turn.evidence is None:
+            return None
+        return passages_again(self.knowledge, turn.evidence)
 
     def check(self, text: str) -> None:
         """Raise InvalidInput if a message of this text could not be stored or answered."""
@@ -224,7 +255,7 @@ class ConversationMemory(StoredMemory):
     ) -> Turn | None:
         """Commit the answer with its status and what was recalled (see ``Turns.finish``)."""
         message = self._message("ai", answer) if answer else None
-        recalled = layout.recalled_rows() if layout else None
+        recalled = layout.rows() if layout else None
         return self.store.turns.finish(self.scope, turn, message, status, recalled, usage)
 
     # --- inside --------------------------------------------------------------------------
@@ -263,11 +294,30 @@ class ConversationMemory(StoredMemory):
         )  # fmt: skip
         return _Parts(summary.text, window, recalled)
 
+    def _evident(
+        self, question: str, turn: Turn | None, found: Sequence[Evidence] | None
+    ) -> _Parts:
+        """The parts with passages: ours and another source's by turns, as many as fit."""
+        parts = self._parts(question, turn)
+        ours: list[Evidence] | None = None
+        if self.knowledge is not None and self._knows:
+            about = "\n".join(said.message.text for said in parts.window[-_ABOUT:])
+            vector = self.vector.embedding(question)
+            ours = self.knowledge.search(
+                question, _PASSAGES, about=about, vector=vector, strict=True
+            )
+        if ours is None and found is None:
+            return parts
+        pairs = zip_longest(ours or (), found or ())
+        joined = [evidence for pair in pairs for evidence in pair if evidence is not None]
+        fitting = readers.citable(joined, self.knowledge_tokens, self.count_tokens)
+        return parts._replace(evidence=fitting)
+
     def _lay_out(self, question: str | None, parts: _Parts) -> Layout:
         with self.vector.index() as index:
             return lay_out(
                 self.system, parts.summary, parts.window, parts.recalled, question,
-                _again(index, self.policy), self.count_tokens,
+                beside_again(index, self.policy, self.knowledge), self.count_tokens, parts.evidence,
             )  # fmt: skip
 
     def _check_room(self, tokens: int) -> None:
@@ -279,9 +329,10 @@ class ConversationMemory(StoredMemory):
             raise InvalidInput(msg)
 
     def _shortened(self, layout: Layout, question: str) -> Layout:
-        """Leave out the oldest turns, then what was recalled, then the summary, until it fits."""
+        """Leave out the oldest turns, what was recalled, passages, the summary, until it fits."""
         assert self.context_tokens is not None
         summary, window, recalled = layout.summary, layout.window, layout.recalled
+        evidence = layout.evidence
         while layout.tokens > self.context_tokens:
             if window:
                 rest = window[max(len(window) // 4, 1) :]
@@ -289,11 +340,13 @@ class ConversationMemory(StoredMemory):
                 window = list(dropwhile(lambda said: said.message.role != "human", rest))
             elif recalled:
                 recalled = recalled[: len(recalled) // 2]
+            elif evidence:
+                evidence = evidence[: len(evidence) // 2]
             elif summary:
                 summary = ""
             else:
                 self._check_room(layout.tokens)
-            layout = self._lay_out(question, _Parts(summary, window, recalled))
+            layout = self._lay_out(question, _Parts(summary, window, recalled, evidence))
         return layout
 
 
@@ -301,6 +354,7 @@ class _Parts(NamedTuple):
     summary: str
     window: list[Said]
     recalled: list[Recalled]
+    evidence: list[Evidence] | None = None
 
 
 class _Folding(SummaryMemory):
@@ -310,6 +364,7 @@ class _Folding(SummaryMemory):
     """
 
     vector: VectorMemory
+    knowledge: Knowledge | None
 
     def window(self, summary: Summary) -> list[Said]:
         found = super().window(summary)
@@ -318,31 +373,13 @@ class _Folding(SummaryMemory):
 
     def costs(self, window: list[Said]) -> list[int]:
         with self.vector.index() as index:
-            again = _again(index, self.vector.policy)
+            again = beside_again(index, self.vector.policy, self.knowledge)
             return [
                 said.message.tokens + self.count_tokens(block(again(said.recalled)))
                 if said.recalled
                 else said.message.tokens
                 for said in window
             ]
-
-
-def _again(index: CustomerIndex, policy: Policy) -> Callable[[dict[str, Any]], list[Recalled]]:
-    """Gives what was recalled for an earlier turn, as it was written then, less what is gone."""
-    at, outdated = now(), Outdated(index.superseded_facts(), index.get)
-
-    def records(rows: dict[str, Any]) -> list[Recalled]:
-        known = ((index.get(row["id"]), row) for row in rows["records"])
-        return [
-            Recalled.of(record, row["score"], row["why"])
-            for record, row in known
-            if record is not None
-            and record.current(at)
-            and not policy.outlives(record, at)
-            and outdated.by(record) is None
-        ]
-
-    return records
 
 
 def _joined(*parts: tuple[str, str]) -> str:

@@ -6,9 +6,10 @@ are records with vectors, and the same indexes find them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from memory.errors import InvalidInput
 from memory.evidence import evident
 from memory.indexes.customer import CustomerIndex
 from memory.store import MemoryStore
-from memory.types import Evidence, Floats, Query, Retriever
+from memory.types import Evidence, Floats, Query, Record, Retriever
 from memory.updates import append
 from memory.writers import verbatim
 
@@ -46,7 +47,7 @@ class Knowledge:
 
     def __bool__(self) -> bool:
         """Whether there is anything to be found."""
-        return bool(self.articles(1))
+        return self._store.articles.any(self.tenant)
 
     def articles(self, limit: int, before: int | None = None) -> list[Article]:
         """The last ``limit`` articles in force before a sequence number, newest first."""
@@ -116,11 +117,16 @@ class Knowledge:
             sure = trust(self._encoder, text)
             query = Query(text, vector, now(), sure, limit, about=about)
             found = (_STRICT if strict else self._retriever)(query, view)[:limit]
-            return [
-                Evidence(r.id, r.session, index.records[index.position(r.id)].speaker or "",
-                         r.text, r.score, r.why)
-                for r in found
-            ]  # fmt: skip
+            return [_evidence(view[view.position(r.id)], r.score, r.why) for r in found]
+
+    def again(self, kept: Sequence[Mapping[str, Any]]) -> list[Evidence | None]:
+        """What was kept of finds (``id``, ``score``, ``why``); None for what is gone since."""
+        with self.reading() as index:
+            known = [(index.get(row["id"]), row) for row in kept]
+        return [
+            None if record is None else _evidence(record, row["score"], row["why"])
+            for record, row in known
+        ]
 
     def embedding(self, text: str) -> Floats:
         """The vector (d,) of what is looked for, as ``search`` makes it."""
@@ -142,6 +148,10 @@ class Knowledge:
     @property
     def _cache(self) -> IndexCache:
         return self._store.index_cache(self._encoder, verbatim, append)
+
+
+def _evidence(record: Record, score: float, why: str) -> Evidence:
+    return Evidence(record.id, record.session, record.speaker or "", record.text, score, why)
 
 
 def _embedded_as(title: str, passage: str) -> str:

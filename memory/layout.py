@@ -12,34 +12,69 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_message_runs
 
 from memory.history import MESSAGE_OVERHEAD, to_langchain
-from memory.readers import line
+from memory.readers import cited, line
 from memory.transcript import Said
-from memory.types import CountTokens, Recalled
+from memory.types import CountTokens, Evidence, Recalled
 
 # What was said may not end the fence around it: its brackets are replaced, not taken out, since
 # what is left around a gap could make another.
-_FENCE = re.compile(r"<(?=\s*/?\s*memory\b)", re.IGNORECASE)
+_FENCE = re.compile(r"<(?=\s*/?\s*(?:memory|knowledge)\b)", re.IGNORECASE)
+_CITE = "From the company's articles; name what you use by its number, as in [1]:"
 SUMMARY_HEADING = "Summary of the conversation so far:"
+
+
+class Beside(NamedTuple):
+    """What stands beside a question: what was recalled, and passages by the numbers they have."""
+
+    recalled: Sequence[Recalled] = ()
+    evidence: Sequence[tuple[int, Evidence]] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.recalled or self.evidence)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A prompt and what it was made of."""
+    """A prompt and what it was made of; ``evidence`` is None where none was looked for."""
 
     messages: list[BaseMessage]
     summary: str
     window: list[Said]
     recalled: list[Recalled]
     tokens: int
+    evidence: list[Evidence] | None = None
 
-    def recalled_rows(self) -> dict[str, Any] | None:
-        """What to keep with the turn, so that its part of the prompt can be laid out again."""
-        return rows_of(self.recalled)
+    @property
+    def cited(self) -> list[tuple[int, Evidence]] | None:
+        """The passages by the numbers that they have in the prompt."""
+        return None if self.evidence is None else list(enumerate(self.evidence, 1))
+
+    def rows(self) -> dict[str, Any] | None:
+        """What to keep with the turn, so that its part of the prompt can be laid out again.
+
+        Ids, not texts, so that it can be forgotten; of what another source has found, which keeps
+        its own, the text.
+        """
+        if not self.recalled and self.cited is None:
+            return None
+        kept: dict[str, Any] = {
+            "records": [
+                {"id": r.id, "score": round(r.score, 6), "why": r.why} for r in self.recalled
+            ]
+        }
+        if self.cited is not None:
+            kept["evidence"] = [
+                {"number": number, "score": round(e.score, 6), "why": e.why}
+                | ({"id": e.id} if e.id else {"source": e.source, "title": e.title, "text": e.text})
+                for number, e in self.cited
+            ]
+        return kept
 
 
 def lay_out(
@@ -48,8 +83,9 @@ def lay_out(
     window: Sequence[Said],
     recalled: list[Recalled],
     question: str | None,
-    again: Callable[[dict[str, Any]], list[Recalled]],
+    again: Callable[[dict[str, Any]], Beside],
     count_tokens: CountTokens,
+    evidence: list[Evidence] | None = None,
 ) -> Layout:
     """Lay out a prompt.
 
@@ -59,9 +95,10 @@ def lay_out(
         window: the messages since the summary, oldest first.
         recalled: what was found for the question.
         question: what the customer says now; None for the prompt's beginning alone.
-        again: gives the records that were recalled for an earlier turn, from what was kept
-            with it, without those that hold no longer.
+        again: gives what stood beside an earlier question, from what was kept with its turn,
+            without what holds no longer.
         count_tokens: tokens of a text.
+        evidence: passages that were found for the question; None if none were looked for.
     """
     messages: list[BaseMessage] = []
     # One system message, first: many chat templates take no other.
@@ -71,7 +108,7 @@ def lay_out(
         messages.append(SystemMessage(head))
         tokens += count_tokens(head) + MESSAGE_OVERHEAD
     for said in window:
-        before = again(said.recalled) if said.recalled else []
+        before = again(said.recalled) if said.recalled else Beside()
         tokens += said.message.tokens
         if before and said.message.data is None:
             messages.append(asked(said.message.text, before))
@@ -79,31 +116,30 @@ def lay_out(
         else:
             messages.append(to_langchain(said.message))
     if question is not None:
-        messages.append(asked(question, recalled))
+        beside = Beside(recalled, list(enumerate(evidence or (), 1)))
+        messages.append(asked(question, beside))
         tokens += count_tokens(str(messages[-1].content)) + MESSAGE_OVERHEAD
     if any(a.type == b.type for a, b in pairwise(messages)):
         # A turn without an answer leaves two questions in a row; strict templates refuse that.
         *_, last = messages
         messages = merge_message_runs(messages)
         messages[-1].additional_kwargs = last.additional_kwargs  # not of all questions in a row
-    return Layout(messages, summary, list(window), recalled, tokens)
+    return Layout(messages, summary, list(window), recalled, tokens, evidence)
 
 
-def asked(question: str, recalled: list[Recalled]) -> HumanMessage:
-    """A question with what was recalled for it; ``said`` keeps the customer's own words."""
-    if not recalled:
+def asked(question: str, beside: Beside) -> HumanMessage:
+    """A question with what stands beside it; ``said`` keeps the customer's own words."""
+    if not beside:
         return HumanMessage(question)
-    return HumanMessage(f"{block(recalled)}\n\n{question}", additional_kwargs={"said": question})
+    return HumanMessage(f"{block(beside)}\n\n{question}", additional_kwargs={"said": question})
 
 
-def block(recalled: list[Recalled]) -> str:
-    """What was recalled, fenced: it is what somebody said once, not what is asked now."""
-    lines = (_FENCE.sub("‹", line(r)) for r in recalled)
-    return "\n".join(("<memory>", *lines, "</memory>"))
-
-
-def rows_of(recalled: list[Recalled]) -> dict[str, Any] | None:
-    """What was recalled as it is kept with a turn: ids, not texts, so that it can be forgotten."""
-    if not recalled:
-        return None
-    return {"records": [{"id": r.id, "score": round(r.score, 6), "why": r.why} for r in recalled]}
+def block(beside: Beside) -> str:
+    """What was recalled and found, fenced: somebody wrote it once, nobody asks it now."""
+    parts: list[str] = []
+    if beside.recalled:
+        parts += ("<memory>", *(_FENCE.sub("‹", line(r)) for r in beside.recalled), "</memory>")
+    if beside.evidence:
+        lines = (_FENCE.sub("‹", cited(number, e)) for number, e in beside.evidence)
+        parts += ("<knowledge>", _CITE, *lines, "</knowledge>")
+    return "\n".join(parts)

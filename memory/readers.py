@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from langchain_core.messages import BaseMessage, SystemMessage
 
-from memory.types import CountTokens, Recalled
+from memory.types import CountTokens, Evidence, Recalled
 
 _SHORTEST = 12  # tokens; hardly a line is shorter
 _MISSES = 4  # counting tokens takes time, and those after so many misses matter little
@@ -34,6 +34,25 @@ UNEXPLAINED = (as_text, as_messages)  # say nothing of why a record was found
 def fitting(recalled: list[Recalled], budget: int, count_tokens: CountTokens) -> list[Recalled]:
     """The best records whose lines fit into the budget; a few that are too long are passed over."""
     return [r for r, _ in _fitting(recalled, budget, count_tokens)]
+
+
+def citable(found: list[Evidence], budget: int, count_tokens: CountTokens) -> list[Evidence]:
+    """The best passages whose lines fit into the budget; what is too long is passed over."""
+    kept: list[Evidence] = []
+    for evidence in found:
+        cost = count_tokens(cited(len(kept) + 1, evidence)) + 1
+        if cost <= budget:
+            kept.append(evidence)
+            budget -= cost
+    return kept
+
+
+def cited(number: int, evidence: Evidence) -> str:
+    """A passage as it stands in a prompt: its number, title and text."""
+    said = " ".join(evidence.text.split())
+    title = " ".join(evidence.title.split())
+    shown = said if not title or said.startswith(title) else f"{title}: {said}"
+    return f"[{number}] {shown}"
 
 
 def _fitting(

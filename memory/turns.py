@@ -170,8 +170,11 @@ class Turns:
                     recalled=dump(recalled), usage=dump(usage)),
             )  # fmt: skip
             connection.execute(_FREE, key(scope.owner, session=scope.session, lease=turn.id))
-        found = list((recalled or {}).get("records", ()))
-        return replace(turn, status=status, answer=answer, recalled=found, usage=dict(usage or {}))
+        kept = recalled or {}
+        return replace(
+            turn, status=status, answer=answer, recalled=list(kept.get("records", ())),
+            usage=dict(usage or {}), evidence=kept.get("evidence"),
+        )  # fmt: skip
 
     def renew(self, scope: Scope, turn: Turn, so_far: Message | None = None) -> None:
         """Hold the session for another ``LEASE_SECONDS``, and keep what has been said so far.
@@ -330,4 +333,5 @@ def _turn(connection: Connection, owner: Owner, row: Row[Any]) -> Turn:
     return Turn(
         row.id, row.session, row.status, question, message(row.answer), row.key,
         recalled.get("records", []), json.loads(row.usage) if row.usage else None,
+        recalled.get("evidence"),
     )  # fmt: skip

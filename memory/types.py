@@ -180,7 +180,7 @@ class Recalled:
 class Evidence:
     """A passage that was found: of which article (its source and title), how well, and why.
 
-    ``source`` and ``title`` may be empty where it is of no article of ours.
+    What another source has found has no ``id``, and may have neither ``source`` nor ``title``.
     """
 
     id: str
@@ -363,7 +363,8 @@ class Turn:
 
     ``status`` is ``running``, ``complete``, ``stopped`` (cut off; what was said is kept) or
     ``failed``. ``recalled`` lists what was given to the model beside the question:
-    ``{"id", "score", "why"}`` each.
+    ``{"id", "score", "why"}`` each; ``evidence`` the passages likewise, with the ``number`` by
+    which they may be cited (see ``layout.evidence_rows``), or None if none were looked for.
     """
 
     id: str
@@ -374,3 +375,4 @@ class Turn:
     key: str | None = None
     recalled: list[dict[str, Any]] = field(default_factory=list)
     usage: dict[str, Any] | None = None
+    evidence: list[dict[str, Any]] | None = None

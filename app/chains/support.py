@@ -25,12 +25,15 @@ from app.conversation import conversation_memory
 from app.llm import Model
 from app.llm.openai import OpenAIModel
 from app.problems import Problem, problem_of
+from app.second_source import SecondSource
 from app.settings import Settings
 from memory import (
     LEASE_SECONDS,
     ConversationMemory,
     Encoder,
+    Evidence,
     InvalidInput,
+    Knowledge,
     Layout,
     MemoryServiceError,
     MemoryStore,
@@ -50,12 +53,19 @@ _STOP_SECONDS = 2.0  # how long a model may take to be stopped
 _END_SECONDS = 5.0  # how long the end of the service waits for answers to be stored
 
 
+Cited = list[tuple[int, Evidence]] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The turn has begun; this is what the model is given beside the question."""
+    """The turn has begun; this is what the model is given beside the question.
+
+    ``evidence`` are passages by their numbers, None where none were looked for.
+    """
 
     turn: Turn
     recalled: list[Recalled]
+    evidence: Cited = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ class Done:
 
     turn: Turn
     recalled: list[Recalled]
+    evidence: Cited = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +99,36 @@ class SupportChain:
     """Answers customers with a model and what is remembered of them."""
 
     def __init__(
-        self, store: MemoryStore, model: Model, settings: Settings, encoder: Encoder
+        self,
+        store: MemoryStore,
+        model: Model,
+        settings: Settings,
+        encoder: Encoder,
+        knowledge: Knowledge | None = None,
+        second: SecondSource | None = None,
     ) -> None:
         self._store = store
         self._model = model
         self._settings = settings
         self._encoder = encoder
+        self._knowledge = knowledge
+        self._second = second if settings.knowledge_tokens else None
         self._under_way = 0  # turns that are being answered
         # The chain itself: a layout's messages, given to the model.
         self._chain: Runnable[Layout, Any] = RunnableLambda(_messages) | model.chat
 
     def memory(self, scope: Scope) -> ConversationMemory:
         """The memory of a session."""
-        return conversation_memory(self._store, scope, self._settings, self._encoder, self._model)
+        return conversation_memory(
+            self._store, scope, self._settings, self._encoder, self._model, self._knowledge
+        )
+
+    async def layout(
+        self, memory: ConversationMemory, text: str, turn: Turn | None = None
+    ) -> Layout:
+        """The prompt for a message, with what both sources of knowledge have."""
+        found = None if self._second is None else await self._second.look_up(text)
+        return await run_sync(partial(memory.layout, turn=turn, found=found), text)
 
     async def answer(
         self, scope: Scope, text: str, idempotency_key: str | None = None
@@ -130,8 +158,8 @@ class SupportChain:
         self._under_way += 1
         holding = asyncio.create_task(self._hold(memory, turn, said))
         try:
-            layout = await run_sync(partial(memory.layout, turn=turn), text)
-            yield Given(turn, layout.recalled)
+            layout = await self.layout(memory, text, turn)
+            yield Given(turn, layout.recalled, layout.cited)
             # Closed here and now when the client leaves: the model is to stop at once.
             async with contextlib.aclosing(self._chunks(layout)) as chunks:
                 async for chunk in chunks:
@@ -172,7 +200,7 @@ class SupportChain:
         else:
             assert finished is not None
             assert layout is not None
-            yield Done(finished, layout.recalled)
+            yield Done(finished, layout.recalled, layout.cited)
 
     def digest_rest(self) -> None:
         """In the background, digest what an earlier process left undone."""
@@ -282,9 +310,9 @@ def _messages(layout: Layout) -> list[BaseMessage]:
 
 def _replay(memory: ConversationMemory, turn: Turn) -> list[Event]:
     """A turn that was answered before, once more."""
-    recalled = memory.recalled_for(turn)
+    recalled, evidence = memory.recalled_for(turn), memory.evidence_for(turn)
     reply = turn.answer.text if turn.answer else ""
-    return [Given(turn, recalled), Token(reply), Done(turn, recalled)]
+    return [Given(turn, recalled, evidence), Token(reply), Done(turn, recalled, evidence)]
 
 
 def _usage(chunk: AIMessageChunk) -> dict[str, Any]:

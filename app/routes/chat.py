@@ -22,13 +22,15 @@ from app.schemas import (
     RecalledItem,
     TokenEvent,
     Usage,
+    cited,
+    evidence,
 )
-from memory import Recalled, Scope, Turn
+from memory import Scope
 
 router = APIRouter(tags=["chat"])
 
 _STREAM = """event: recalled
-data: {"turn":"0b5e...","recalled":[{"id":"9c1f...","text":"My order number is 4417-XZ","score":0.0328,"why":"lexical #1 (order)","at":"2026-05-04T09:30:00Z","messages":["5a2d..."],"role":"human","session":"default"}]}
+data: {"turn":"0b5e...","recalled":[{"id":"9c1f...","text":"My order number is 4417-XZ","score":0.0328,"why":"lexical #1 (order)","at":"2026-05-04T09:30:00Z","messages":["5a2d..."],"role":"human","session":"default"}],"knowledge":[],"evidence":null}
 
 event: token
 data: {"text":"Your order"}
@@ -37,7 +39,7 @@ event: token
 data: {"text":" is on its way."}
 
 event: done
-data: {"reply":"Your order is on its way.","turn":"0b5e...","session":"default","recalled":[],"usage":{"input_tokens":212,"output_tokens":7},"status":"complete"}
+data: {"reply":"Your order is on its way.","turn":"0b5e...","session":"default","recalled":[],"knowledge":[],"evidence":null,"usage":{"input_tokens":212,"output_tokens":7},"status":"complete"}
 
 """  # noqa: E501
 _ERROR = """event: error
@@ -119,7 +121,7 @@ async def _whole(events: AsyncGenerator[Event, None], request: Request) -> Respo
     if isinstance(event, Failed):
         return respond(event.problem)
     assert isinstance(event, Done)
-    return JSONResponse(_response(event.turn, event.recalled).model_dump(mode="json"))
+    return JSONResponse(_response(event).model_dump(mode="json"))
 
 
 async def _disconnected(request: Request) -> None:
@@ -129,13 +131,16 @@ async def _disconnected(request: Request) -> None:
 
 def _encoded(event: Event) -> bytes:
     match event:
-        case Given(turn, recalled):
+        case Given(turn, recalled, found):
             items = [RecalledItem.of(r) for r in recalled]
-            return _event("recalled", RecalledEvent(turn=turn.id, recalled=items))
+            given = RecalledEvent(
+                turn=turn.id, recalled=items, knowledge=cited(found), evidence=evidence(found)
+            )
+            return _event("recalled", given)
         case Token(text):
             return _event("token", TokenEvent(text=text))
-        case Done(turn, recalled):
-            return _event("done", _response(turn, recalled))
+        case Done():
+            return _event("done", _response(event))
         case Failed(_, problem):
             data = JSONResponse(problem.document()).body
             return format_sse_event(event="error", data_str=bytes(data).decode())
@@ -145,12 +150,15 @@ def _event(name: str, data: BaseModel) -> bytes:
     return format_sse_event(event=name, data_str=data.model_dump_json())
 
 
-def _response(turn: Turn, recalled: list[Recalled]) -> ChatResponse:
+def _response(done: Done) -> ChatResponse:
+    turn = done.turn
     return ChatResponse(
         reply=turn.answer.text if turn.answer else "",
         turn=turn.id,
         session=turn.session,
-        recalled=[RecalledItem.of(r) for r in recalled],
+        recalled=[RecalledItem.of(r) for r in done.recalled],
+        knowledge=cited(done.evidence),
+        evidence=evidence(done.evidence),
         usage=Usage(**(turn.usage or {})),
         status=turn.status,
     )

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from langchain_core.messages import convert_to_openai_messages
 
 from app.dependencies import ChainDep
-from app.schemas import PromptMessage, PromptRequest, PromptResponse, RecalledItem
+from app.schemas import PromptMessage, PromptRequest, PromptResponse, RecalledItem, cited, evidence
 from memory import Scope
 
 router = APIRouter(tags=["chat"])
 
 
 @router.post("/v1/prompt")
-def prompt(body: PromptRequest, chain: ChainDep) -> PromptResponse:
+async def prompt(body: PromptRequest, chain: ChainDep) -> PromptResponse:
     """Lay out the prompt for a message; no model is asked and nothing is stored."""
     memory = chain.memory(Scope(customer=body.customer, session=body.session))
-    memory.check(body.message)
-    layout = memory.layout(body.message)
+    await run_sync(memory.check, body.message)
+    layout = await chain.layout(memory, body.message)
     messages = convert_to_openai_messages(layout.messages)
     assert isinstance(messages, list)
     return PromptResponse(
         messages=[PromptMessage(role=m["role"], content=m["content"]) for m in messages],
         recalled=[RecalledItem.of(r) for r in layout.recalled],
+        knowledge=cited(layout.cited),
+        evidence=evidence(layout.cited),
         summary=layout.summary,
         tokens=layout.tokens,
     )

@@ -438,12 +438,13 @@ async function look(turn, open = false) {
   else showGiven(given, turn.given ? "As it was sent" : "As it would be sent now");
 }
 
-function showGiven({ messages, recalled, summary, tokens, usage }, when) {
+function showGiven({ messages, recalled, knowledge, summary, tokens, usage }, when) {
   const frame = messages.filter((one, at) => one.role === "system" || at === messages.length - 1);
   const recent = messages.filter((one) => !frame.includes(one));
   byId("given-about").textContent = `${when}: ${usage?.input_tokens ?? tokens} tokens.`;
   byId("summary").textContent = summary;
   fill("recalled", recalled.map((record) => card(record.role, record.text, record)));
+  fill("knowledge", knowledge.map(passage));
   fill("window", recent.map((one) => card(one.role, one.content)));
   fill("frame", frame.map((one) => card(one.role, one.content)));
   byId("given-parts").hidden = false;
@@ -458,6 +459,13 @@ function card(role, text, { at, score, why } = {}) {
   const item = say(stamp("card-template"), role, text, at);
   part(item, "score").textContent = score === undefined ? "" : `score ${score.toPrecision(3)}`;
   part(item, "why").textContent = why ?? "";
+  return item;
+}
+
+/* A passage of an article, by the number that the answer cites it by. */
+function passage(found) {
+  const item = card("article", found.text, found);
+  part(item, "who").textContent = `[${found.number}] ${found.title || found.source}`;
   return item;
 }
 

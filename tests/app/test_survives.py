@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memory import ConversationMemory, MemoryStore, Scope, open_store
-from memory.layout import block
+from memory.layout import Beside, block
 from memory.types import Recalled
 from tests.app.conftest import Running
 from tests.app.test_chat import stream, transcript
@@ -98,7 +98,7 @@ def test_what_was_said_cannot_end_its_fence(text: str) -> None:
     from datetime import UTC, datetime
 
     found = Recalled("r", text, ("m",), "s", "human", datetime(2026, 1, 1, tzinfo=UTC), 1.0, "")
-    inner = block([found]).removeprefix("<memory>").removesuffix("</memory>")
+    inner = block(Beside([found])).removeprefix("<memory>").removesuffix("</memory>")
     assert "</memory" not in inner
     assert "<memory" not in inner
 

@@ -1,0 +1,116 @@
+"""A second source of knowledge: any LangChain retriever, such as a shop's live search.
+
+It is asked beside the articles, and is never trusted to answer: what fails or is slow is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import threading
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+
+from memory import Evidence, InvalidInput, count_tokens, passages_of
+
+_logger = logging.getLogger(__name__)
+
+_MOST = 5  # documents that are looked at
+_WAITING = 16  # questions that may be with the retriever at a time
+
+
+class SecondSource:
+    """A retriever that answers in time, or not at all."""
+
+    def __init__(self, retriever: BaseRetriever, timeout: float) -> None:
+        self._retriever = retriever
+        self._timeout = timeout
+        self._free = threading.Semaphore(_WAITING)
+
+    async def look_up(self, question: str) -> list[Evidence]:
+        """What the retriever finds, best first; nothing where it fails or takes too long."""
+        if not self._free.acquire(blocking=False):
+            _logger.warning("the retriever is still busy with %d questions", _WAITING)
+            return []
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[list[Evidence]] = loop.create_future()
+
+        def tell(evidence: list[Evidence]) -> None:
+            if not found.done():  # nobody waits for it any more
+                found.set_result(evidence)
+
+        def work() -> None:
+            try:
+                evidence = self._found(question)
+            finally:
+                self._free.release()
+            try:
+                loop.call_soon_threadsafe(tell, evidence)
+            except RuntimeError:
+                _logger.debug("the retriever answered after the end of the service")
+
+        # A thread of its own, which the end of the service does not wait for.
+        threading.Thread(target=work, name="second-source", daemon=True).start()
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await found
+        except TimeoutError:
+            _logger.warning("the retriever did not answer within %.1f s", self._timeout)
+            return []
+
+    def _found(self, question: str) -> list[Evidence]:
+        try:
+            documents = self._retriever.invoke(question)
+            return [e for d in documents[:_MOST] if (e := _evidence(d, self._name)) is not None]
+        except Exception as error:  # whatever it was: the turn goes on without
+            # Not its text, which may repeat a key.
+            _logger.warning("the retriever failed: %s", type(error).__name__)
+            return []
+
+    @property
+    def _name(self) -> str:
+        return type(self._retriever).__name__
+
+
+def open_retriever(name: str) -> BaseRetriever:
+    """The retriever at ``module:attribute``, or what a function there makes.
+
+    Raises:
+        InvalidInput: there is none; the message says what there is.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        made: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            made = getattr(made, part)
+        if not isinstance(made, BaseRetriever) and callable(made):
+            made = made()
+    except Exception as error:  # also what the module itself raises
+        msg = (
+            f"MEMORY_SERVICE_RETRIEVER {name!r} cannot be opened ({type(error).__name__}: {error})"
+        )
+        raise InvalidInput(msg) from error
+    if not isinstance(made, BaseRetriever):
+        msg = (
+            f"MEMORY_SERVICE_RETRIEVER {name!r} is a {type(made).__name__}: give module:attribute "
+            "of a LangChain BaseRetriever, or of a function that makes one"
+        )
+        raise InvalidInput(msg)
+    return made
+
+
+def _evidence(document: Document, name: str) -> Evidence | None:
+    """A document as a passage, its first if it is long; None if it says nothing."""
+    text = document.page_content.replace("\x00", " ").encode(errors="replace").decode()
+    passages = passages_of(text, count_tokens, headings=False)
+    if not passages:
+        return None
+    said = {key: str(document.metadata.get(key) or "") for key in ("source", "title")}
+    score = document.metadata.get("score")
+    return Evidence(
+        "", said["source"], said["title"], passages[0],
+        float(score) if isinstance(score, (int, float)) else 0.0, f"found by {name}",
+    )  # fmt: skip
