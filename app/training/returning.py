@@ -148,7 +148,21 @@ _KINDS: tuple[_Kind, ...] = (
         "how to reach you",
     ),
 )
-_OPENED = ("Hello, {}.", "Hi, {}.", "{}.", "Good morning, {}.", "{}, can you help me?")
+_OPENED = (
+    "Hello, {}.", "Hi, {}.", "{}.", "Good morning, {}.", "{}, can you help me?", "hi, {}",
+    "hey {}", "hello there. {}", "ok so {}", "{} if you need it", "{}!",
+)  # fmt: skip
+# What people say besides: what is asked for later seldom stands alone in a message.
+_BESIDES = (
+    "I have been waiting for a while now.", "My neighbour told me to write to you.",
+    "It is for my daughter.", "I am in a bit of a hurry.", "I tried your website first.",
+    "Sorry for the trouble.", "It was fine the last time.", "My wife says it is too expensive.",
+    "I am not very good with these things.", "We are moving next month.", "It rained all day.",
+    "I have been a customer for years.", "The queue at the shop was very long.",
+    "I called yesterday but nobody answered.", "I would be glad if it could be settled soon.",
+    "The driver was friendly, by the way.", "I work until six most days.", "It is a present.",
+    "My colleague had the same problem.", "I am writing from my phone.", "No idea why.",
+)  # fmt: skip
 
 
 def _number(random: Random) -> str:
@@ -242,11 +256,14 @@ def _customer(random: Random) -> tuple[list[Said], list[Said]]:
     *known, unsaid = random.sample(_KINDS, random.randint(2, 4))
     values = [kind.draw(random) for kind in known]
     first: list[Said] = []
-    for kind, value in zip(known, values, strict=True):
-        said = random.choice(kind.said).format(value)
-        noted = random.choice(_NOTED).format(_answer(kind, value, random))
-        opened = _sentence(random.choice(_OPENED).format(said))
-        first += _exchange(opened, noted + random.choice(_ASKED_ON))
+    told = list(zip(known, values, strict=True))
+    while told:
+        # Two at once now and then.
+        now, told = (told[:2], told[2:]) if random.random() < 0.3 else (told[:1], told[1:])
+        said = " and ".join(random.choice(kind.said).format(value) for kind, value in now)
+        noted = random.choice(_NOTED).format(" ".join(_answer(*one, random) for one in now))
+        opened = random.choice(_OPENED).format(said)
+        first += _exchange(_amid(opened, random), noted + random.choice(_ASKED_ON))
     if random.random() < 0.25:
         place = random.randrange(len(known))
         values[place] = known[place].draw(random)
@@ -270,6 +287,15 @@ def _customer(random: Random) -> tuple[list[Said], list[Said]]:
         missing = _exchange(random.choice(unsaid.asked), answer)
         second = missing + second if random.random() < 0.5 else second + missing
     return first, second
+
+
+def _amid(said: str, random: Random) -> str:
+    """What is said among other things, now and then."""
+    if random.random() < 0.5:
+        return said
+    besides = random.sample(_BESIDES, random.randint(1, 2))
+    besides.insert(random.randint(0, len(besides)), said)
+    return " ".join(besides)
 
 
 def _answer(kind: _Kind, value: str, random: Random) -> str:
