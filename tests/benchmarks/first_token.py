@@ -28,7 +28,9 @@ import httpx
 from langchain_core.messages import BaseMessage, HumanMessage, convert_to_openai_messages
 
 from app.llm import Model, open_llm
+from app.serving import adapter_of
 from app.settings import Settings
+from app.training.registry import Registry
 from memory import ConversationMemory, Scope, count_tokens, embedded, open_store
 
 SHOWN = (3, 10, 30, 50)
@@ -300,7 +302,9 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", message=".*deprecated.*")
     with tempfile.TemporaryDirectory() as folder:
-        model = open_llm("embedded:")
+        # Answering as the service does: with the adapter that is shipped.
+        registry = Registry(Path(folder, "models"))
+        model = open_llm("embedded:", adapter=adapter_of(registry))
         server = Server(model)
         with open_store(f"sqlite:///{folder}/first.db") as store:
             found: dict[str, Any] = long_conversation(store, server, options.turns)
