@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from random import Random
 
+from app.training.particulars import told
 from app.training.returning import returning
 
 _CORRECTS = "Sorry, I was|I made a mis|That has ch"
@@ -17,11 +19,11 @@ def test_the_same_for_the_same_seed() -> None:
 
 
 def test_what_is_answered_was_said_or_is_admitted() -> None:
-    """Every code, address and number in an answer stands in what the customer said before."""
+    """Every code, address and number in an answer stands in what was said in the first session."""
     answered = admitted = 0
     for customer in returning(300):
         first, second = customer.sessions()
-        said = " ".join(question for question, _ in first)
+        said = " ".join(text for exchange in first for text in exchange)
         for _, answer in second:
             codes = re.findall(r"\S*\d\S*\w", answer)
             answered += bool(codes)
@@ -31,10 +33,23 @@ def test_what_is_answered_was_said_or_is_admitted() -> None:
     assert 50 < admitted < 200
 
 
+def test_what_is_told_has_one_place_for_its_value() -> None:
+    """It is said once, not repeated at once, not given away by the question, and answered."""
+    assert len(told()) >= 300
+    assert len({particular.said for particular in told()}) == len(told())
+    for particular in told():
+        assert (particular.reply is None) is (particular.before is not None)
+        assert all(text.count("{}") == 1 for text in particular.said + particular.answered)
+        apart = (*particular.asked, particular.called, particular.reply or particular.before or "")
+        assert all(apart)
+        assert not any("{" in text for text in apart)
+        assert len({particular.draw(Random(seed)) for seed in range(40)}) >= 4
+
+
 def test_a_corrected_value_is_not_answered() -> None:
     """After "Sorry, I was wrong" only the new one counts."""
     corrected = 0
-    for customer in returning(1_000):
+    for customer in returning(3_000):
         first, second = customer.sessions()
         place = next((i for i, (q, _) in enumerate(first) if re.match(_CORRECTS, q)), None)
         if place != 1:  # else it may be of any of what was said before
