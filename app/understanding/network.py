@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from memory.minilm import HEAD
 from memory.types import Floats
+from memory.weights import written
 
 
 class Network(nn.Module):  # type: ignore[misc]
@@ -68,4 +69,5 @@ class Network(nn.Module):  # type: ignore[misc]
         }
         for name, head in self.heads.items():
             tensors |= {f"{HEAD}{name}.{part}": value for part, value in head.state_dict().items()}
-        save_file({name: value.contiguous() for name, value in tensors.items()}, to)
+        with written(to) as part:  # safetensors makes files that only their owner can read
+            save_file({name: value.contiguous() for name, value in tensors.items()}, part)
