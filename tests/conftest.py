@@ -8,11 +8,16 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
 from memory import MemoryStore, open_store
 from tests.doubles import WordEncoder
+
+# A busy machine is no failure: what hangs is ended by pytest's own timeout.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

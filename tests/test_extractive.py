@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.extractive import Sentence, condense, extract, render
@@ -14,7 +14,6 @@ from memory.sentences import facts, split
 from memory.types import CountTokens, Message
 from tests.conversations import CHINESE, COFFEE
 
-unhurried = settings(deadline=None)  # a busy machine is no failure
 Turns = list[tuple[str, str]]
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -60,7 +59,6 @@ budgets = st.integers(-1, 120)
 counters = st.sampled_from([words, characters])
 
 
-@unhurried
 @given(conversations, budgets, counters)
 def test_the_budget_is_never_exceeded(turns: Turns, budget: int, count: CountTokens) -> None:
     """Whatever was said, the rendered summary fits; the same goes for condensing it."""
@@ -70,7 +68,6 @@ def test_the_budget_is_never_exceeded(turns: Turns, budget: int, count: CountTok
     assert not half or count(render(half)) <= budget // 2
 
 
-@unhurried
 @given(conversations, budgets)
 def test_the_order_of_the_conversation_is_kept_and_nothing_is_invented(
     turns: Turns, budget: int
@@ -86,14 +83,12 @@ def test_the_order_of_the_conversation_is_kept_and_nothing_is_invented(
         assert sentence.role == source.role
 
 
-@unhurried
 @given(conversations, budgets)
 def test_the_same_conversation_gives_the_same_summary(turns: Turns, budget: int) -> None:
     """No chance, no clock, no hash seed in it."""
     assert extract(said(turns), budget, words) == extract(said(turns), budget, words)
 
 
-@unhurried
 @given(conversations, st.integers(10, 120))
 def test_condensing_again_loses_no_identifier(turns: Turns, budget: int) -> None:
     """What has survived one condensing at a budget survives the next at the same budget."""

@@ -22,7 +22,7 @@ from tests.doubles import ScriptedChat
     steps=st.lists(st.tuples(st.sampled_from(TOPICS), st.integers(1, 120)), max_size=12),
     room=st.integers(30, 400), budget=st.integers(60, 500), digests=st.booleans(),
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_context_is_never_exceeded(
     steps: list[Any], room: int, budget: int, digests: bool
 ) -> None:
@@ -116,7 +116,7 @@ def test_an_overfull_prompt_folds_without_being_asked(sqlite_url: str) -> None:
 
 
 @given(steps=st.lists(STEP, min_size=3, max_size=14))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_roles_alternate_whatever_happens(steps: list[Any]) -> None:
     """Failed, stopped and silent turns, folds and prompts that had to be shortened leave one system
     message at most, at the beginning, and then customer and agent by turns: strict chat

@@ -17,7 +17,7 @@ from tests.dialogue import STEP, TOPICS, conversation, plain, told_before
 
 
 @given(steps=st.lists(STEP, min_size=2, max_size=14), way=st.sampled_from(["chain", "service"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_between_folds_each_prompt_begins_with_the_one_before(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Any], way: str
 ) -> None:

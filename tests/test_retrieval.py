@@ -37,7 +37,7 @@ SAID = st.lists(
 
 @each
 @given(said=SAID, asked=SAID, data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_only_what_is_allowed_is_found_and_nothing_twice(
     strategy: Retriever, said: list[str], asked: list[str], data: st.DataObject
 ) -> None:
@@ -78,7 +78,7 @@ def test_only_what_is_allowed_is_found_and_nothing_twice(
     [name for name in STRATEGIES if "hops" not in name and name != "contextual"],
 )
 @given(said=SAID, asked=SAID, data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_order_of_insertion_does_not_change_what_is_found(
     name: str, said: list[str], asked: list[str], data: st.DataObject
 ) -> None:

@@ -108,7 +108,7 @@ pieces = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.one_of(ascii_text, pieces))
 def test_counting_by_pieces_is_counting(text: str) -> None:
     """Whatever the ASCII text, pieces known or not, it is the tokenizer's own count."""

@@ -114,7 +114,6 @@ def taught(made: list[Sequence]) -> list[tuple[list[int], list[int]]]:
 
 @hypothesis_settings(
     max_examples=25,
-    deadline=None,
     phases=QUICKLY,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -130,7 +129,6 @@ def test_the_ids_up_to_each_answer_are_those_of_the_service_s_prompt(
 
 @hypothesis_settings(
     max_examples=10,
-    deadline=None,
     phases=QUICKLY,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
