@@ -78,6 +78,7 @@ _AND_CODE = re.compile(
 )
 _BARE = re.compile(_CODE, re.ASCII)
 _VERB = re.compile(r"\b(?:to|i|we|you|they|can|could|please|cannot)\s$", re.IGNORECASE)
+_VERB_LENGTH = 12  # characters that it may take: all before would be quadratic
 
 
 def _is_code(code: str, least: int) -> bool:
@@ -94,7 +95,9 @@ def numbered(text: str) -> list[Mention]:
         for slot, pattern in patterns.items():
             for match in pattern.finditer(text):
                 named = bool(match["word"]) or match["label"][-1] in "s" or "#" in match["link"]
-                verb = match["label"].lower() == "order" and _VERB.search(text[: match.start()])
+                verb = match["label"].lower() == "order" and _VERB.search(
+                    text, max(0, match.start() - _VERB_LENGTH), match.start()
+                )
                 if verb and not match["word"]:
                     continue
                 least = 3 if named else 4

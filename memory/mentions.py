@@ -74,10 +74,11 @@ def phones(text: str, region: str, *, asked: bool = False) -> list[Mention]:
         asked: whether a number was asked for; else it has to look like one or be called one.
     """
     cue = asked or bool(_PHONE_CUE.search(text))
+    han = bool(HAN.search(text))
     found = []
     for match in _PHONE.finditer(text):
         said = match[0]
-        chinese = bool(_ZH_MOBILE.fullmatch(said)) or bool(HAN.search(text))
+        chinese = han or bool(_ZH_MOBILE.fullmatch(said))
         value = _e164(said, "CN" if chinese else region)
         formed = said[0] in "+(" or bool(_ZH_MOBILE.fullmatch(said)) or re.search(r"\d[ -]\d", said)
         if value is None and (cue or formed):

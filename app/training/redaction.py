@@ -1,9 +1,11 @@
 """What is somebody's own in a dialogue, replaced before a model learns it.
 
-Found are e-mail addresses, cards (by their check digit), telephone numbers, postal addresses,
-numbers of orders and the like, and names: those that a speaker gives as his own, that stand
-after a title or a greeting, and first names in general. Each is found by the same rules as the
-memory's facts, and replaced wherever it stands in the dialogue, however it is written.
+Found are e-mail addresses ("ada (at) fjord dot org" too), cards and IBANs (by their check digits),
+telephone numbers, postal addresses, numbers of orders and the like, PINs, passwords and licence
+plates after the words for them, and names: those that a speaker gives as his own, in small letters
+too, that stand after a title or a greeting, and first names in general. Most are found by the
+same rules as the memory's facts, and all are replaced wherever they stand in the dialogue, however
+they are written.
 
 Not found: a third person's unusual name, a name that is an ordinary word ("Will"), dates of
 birth, what somebody spells out in words. Who has such data should look at a sample.
@@ -15,18 +17,26 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b
-from typing import NamedTuple
 
 from app.training.dialogues import Dialogue
-from app.training.standins import FEMALE, LAST, MALE, StandIns, luhn
+from app.training.occurrences import Marks, Occurrences, Value, anyhow, exactly, in_runs
+from app.training.private import (
+    FIRST,
+    ORDINARY,
+    ibans,
+    plates,
+    presented,
+    secrets,
+    small_names,
+    spelled_emails,
+)
+from app.training.standins import LAST, StandIns, luhn
 from memory import Message, facts
 from memory.codes import codes, numbered
 from memory.mentions import Mention, addresses, amounts, emails, narrow, phones
 from memory.names import name as stated_name
-from memory.slots import written
-
-FIRST = FEMALE | MALE
 
 _CARD = re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])")
 _POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b", re.IGNORECASE)
@@ -38,6 +48,8 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 _ORDINAL = re.compile(r"\d(?:st|nd|rd|th)\b", re.IGNORECASE)
 _ASKS_PHONE = re.compile(r"\b(?:phone|mobile|cell|telephone)\b[^.?!]*\?|电话|手机", re.IGNORECASE)
 _ASKS_CODE = re.compile(r"\b(?:number|pin|code|id|digits|password)\b", re.IGNORECASE)
+
+_ASKS_PASSWORD = re.compile(r"\b(?:pass ?(?:word|phrase)|secret word)\b", re.IGNORECASE)
 
 _NAME = r"[A-Z][a-z]+(?:['’-][A-Z]?[a-z]+)*"
 _TITLED = re.compile(
@@ -53,15 +65,6 @@ _RELATED = re.compile(
     rf"(?P<name>{_NAME}(?:\s{_NAME})?)"
 )
 _CAPITALISED = re.compile(rf"(?P<before>\S?\s?)\b(?P<name>{_NAME}(?:\s{_NAME})?)\b")
-# First names, and last ones, that are more often something else.
-_WORDS = frozenset(
-    "april august autumn bill brooklyn bryan carol chad chance charity charlotte chase chelsea "
-    "christian cole dakota dale dallas dawn dean destiny drew faith frank gene georgia grace "
-    "grant hope hunter israel jack jade jackson jewel jordan joy june lance madison mark may "
-    "melody mercedes mike misty olive paige paris pat pearl ray rich rob robin rose ruby sky "
-    "stone sue summer sydney taylor trinity tyler victor victoria virginia wade ward will wing "
-    "austin carolina savannah cheyenne houston lincoln washington florence regina kent".split()
-)
 _STREET_WORD = re.compile(
     r"(?:street|st|road|rd|avenue|ave|lane|ln|drive|dr|boulevard|blvd|court|ct|place|pl|square|sq"
     r"|way|terrace|close|crescent|highway|hwy|parkway|parade|row|walk|hill|gardens?|park|broadway"
@@ -69,25 +72,8 @@ _STREET_WORD = re.compile(
     r"|flat|floor|no|of|the|and|in|n|s|e|w|main|high|city|town|county|new|old|upper|lower)",
     re.IGNORECASE,
 )
-# Latin letters and digits: between them and Chinese characters a word ends without a space.
-_EDGE = (r"(?<![0-9A-Za-zÀ-ɏ])", r"(?![0-9A-Za-zÀ-ɏ])")
 _PARTICLES = frozenset("van von de der da di al bin".split())
 _HAN = re.compile(r"[\u4e00-\u9fff]")
-
-
-class _Found(NamedTuple):
-    """A value at [start, end) of a text, and what stands in for it."""
-
-    start: int
-    end: int
-    by: str
-
-
-class _Known(NamedTuple):
-    """A value of the dialogue: where it stands in a text, and what makes its stand-in."""
-
-    pattern: re.Pattern[str]
-    stand_in: Callable[[str], str]
 
 
 def redact(dialogue: Dialogue, seed: str = "", region: str = "US") -> Dialogue:
@@ -105,46 +91,42 @@ def redact(dialogue: Dialogue, seed: str = "", region: str = "US") -> Dialogue:
     texts = [narrow(said.text) for said in dialogue.turns]
     words = {word for text in texts for word in re.findall(r"\w+", text.casefold())}
     stand_ins = StandIns(f"{seed}\0{dialogue.id}", words)
-    known = list(_known(dialogue, texts, stand_ins, region))
+    values = Occurrences(_values(dialogue, texts, stand_ins, region))
     turns = tuple(
-        replace(said, text=_replaced(said.text, text, known))
+        replace(said, text=values.replaced(said.text, text))
         for said, text in zip(dialogue.turns, texts, strict=True)
     )
     return replace(dialogue, id=name, turns=turns)
 
 
-def _replaced(said: str, text: str, known: Iterable[_Known]) -> str:
-    """``said`` with its values replaced; found in ``text``, which is as long."""
-    found: list[_Found] = []
-    for pattern, stand_in in known:  # what was found first has the place
-        for match in pattern.finditer(text):
-            if all(match.end() <= f.start or f.end <= match.start() for f in found):
-                found.append(_Found(match.start(), match.end(), stand_in(match[0])))
-    for start, end, by in sorted(found, reverse=True):
-        said = said[:start] + by + said[end:]
-    return said
-
-
 # --- what is to be replaced, the surest first ----------------------------------------------------
 
 
-def _known(
+def _values(
     dialogue: Dialogue, texts: list[str], stand_ins: StandIns, region: str
-) -> Iterator[_Known]:
-    spans: list[list[tuple[int, int]]] = [[] for _ in texts]
+) -> Iterator[Value]:
+    marks = [Marks(len(text)) for text in texts]
 
     def fresh(number: int, start: int, end: int) -> bool:
         """Whether nothing was found there yet; it is found now."""
-        if any(start < b and a < end for a, b in spans[number]):
-            return False
-        spans[number].append((start, end))
-        return True
+        return marks[number].take(start, end)
 
     kinds: list[tuple[Callable[[int], Iterable[Mention]], Callable[[str], str]]] = [
         (lambda i: emails(texts[i]), stand_ins.email),
+        (lambda i: ibans(texts[i]), stand_ins.iban),
         (lambda i: _cards(texts[i]), stand_ins.card),
         (lambda i: _phones(texts, i, region), stand_ins.phone),
+        (lambda i: plates(texts[i]), stand_ins.code),
     ]
+    for number, text in enumerate(texts):
+        asked = number > 0 and bool(_ASKS_PASSWORD.search(texts[number - 1]))
+        for mention in secrets(text, asked=asked):
+            if fresh(number, mention.start, mention.end):
+                yield Value(mention.said, stand_ins.code, exactly(mention.said))
+        for mention in spelled_emails(text):
+            if fresh(number, mention.start, mention.end):
+                made = partial(stand_ins.spelled_email, mention.value)
+                yield Value(mention.said, made, exactly(mention.said))
     for find, stand_in in kinds:
         values: dict[str, None] = {}
         for number in range(len(texts)):
@@ -152,7 +134,7 @@ def _known(
                 if fresh(number, mention.start, mention.end):
                     values[mention.said] = None
         for value in sorted(values, key=len, reverse=True):
-            yield _Known(_anyhow(value), stand_in)
+            yield Value(value, stand_in, anyhow(value))
         if stand_in == stand_ins.card:
             yield from _last_digits(list(values), stand_in)
     names = list(_names(dialogue, texts))
@@ -167,12 +149,12 @@ def _cards(text: str) -> Iterator[Mention]:
             yield Mention("card", match[0], match.start(), match.end(), match[0])
 
 
-def _last_digits(cards: list[str], card: Callable[[str], str]) -> Iterator[_Known]:
+def _last_digits(cards: list[str], card: Callable[[str], str]) -> Iterator[Value]:
     """The end of a card's number goes with the card's stand-in."""
     for value in cards:
         ending = re.sub(r"\D", "", value)[-4:]
         made = re.sub(r"\D", "", card(value))[-4:]
-        yield _Known(re.compile(rf"(?<!\d){ending}(?!\d)"), lambda _, made=made: made)  # type: ignore[misc]
+        yield Value(ending, lambda _, made=made: made, exactly(ending))  # type: ignore[misc]
 
 
 def _phones(texts: list[str], number: int, region: str) -> list[Mention]:
@@ -180,31 +162,19 @@ def _phones(texts: list[str], number: int, region: str) -> list[Mention]:
     return phones(texts[number], region, asked=asked)
 
 
-def _anyhow(value: str) -> re.Pattern[str]:
-    """A value with other marks and spaces between its letters and digits, in any case."""
-    if "@" in value:
-        return re.compile(rf"(?<![\w.+-]){re.escape(value)}(?![\w-])", re.IGNORECASE)
-    characters = re.findall(r"[^\W_]", value)
-    between = r"[\s()./_-]{0,2}"
-    front = r"\(?" if value.startswith("(") else r"\+?" if value.startswith("+") else ""
-    pattern = rf"{_EDGE[0]}{front}{between.join(map(re.escape, characters))}{_EDGE[1]}"
-    return re.compile(pattern, re.IGNORECASE)
-
-
 def _places(
     texts: list[str], fresh: Callable[[int, int, int], bool], stand_ins: StandIns
-) -> Iterator[_Known]:
+) -> Iterator[Value]:
     """Addresses, and their streets and towns wherever these stand alone."""
     words: dict[str, None] = {}
     for number, text in enumerate(texts):
         for mention in (*addresses(text), *_postcodes(text)):
             if not fresh(number, mention.start, mention.end):
                 continue
-            pattern = re.compile(rf"{_EDGE[0]}{re.escape(mention.said)}{_EDGE[1]}")
-            yield _Known(pattern, _in_address(stand_ins))
+            yield Value(mention.said, _in_address(stand_ins), exactly(mention.said))
             words.update(dict.fromkeys(_places_in(mention.said)))
     for word in words:
-        yield _Known(re.compile(rf"{_EDGE[0]}{re.escape(word)}{_EDGE[1]}"), stand_ins.place)
+        yield Value(word, stand_ins.place, exactly(word))
 
 
 def _postcodes(text: str) -> Iterator[Mention]:
@@ -243,21 +213,22 @@ def _places_in(said: str) -> Iterator[str]:
 
 def _codes(
     texts: list[str], fresh: Callable[[int, int, int], bool], stand_ins: StandIns
-) -> Iterator[_Known]:
+) -> Iterator[Value]:
     """Numbers of things: those that are called so, and whatever looks like one."""
     values: dict[str, None] = {}
     for number, text in enumerate(texts):
-        money = [(m.start, m.end) for m in amounts(text)]
+        money = Marks(len(text))
+        for amount in amounts(text):
+            money.take(amount.start, amount.end)
         asked = number > 0 and bool(_ASKS_CODE.search(texts[number - 1]))
         named = [(m.said, m.start, m.end) for m in numbered(text)]
         ends = [(m["code"], *m.span("code")) for m in _LAST_DIGITS.finditer(text)]
         bare = [(m.said, m.start, m.end) for m in codes(text) if _private(m.said, asked=asked)]
         for said, start, end in (*named, *ends, *bare):
-            if not any(start < b and a < end for a, b in money) and fresh(number, start, end):
+            if money.free(start, end) and fresh(number, start, end):
                 values[said] = None
     for value in sorted(values, key=len, reverse=True):
-        pattern = rf"{_EDGE[0]}{written(value)}{_EDGE[1]}"
-        yield _Known(re.compile(pattern, re.IGNORECASE), stand_ins.code)
+        yield Value(value, stand_ins.code, in_runs(value))
 
 
 def _private(code: str, *, asked: bool) -> bool:
@@ -286,6 +257,7 @@ def _names(dialogue: Dialogue, texts: list[str]) -> Iterator[str]:
     for turn, text in zip(dialogue.turns, texts, strict=True):
         if turn.role == "agent" and (own := stated_name(text)):
             yield own
+        yield from small_names(text)
         for pattern in (_TITLED, _RELATED):
             for match in pattern.finditer(text):
                 yield match["name"]
@@ -294,18 +266,18 @@ def _names(dialogue: Dialogue, texts: list[str]) -> Iterator[str]:
                 yield match["name"]
         for match in _CAPITALISED.finditer(text):
             first, _, last = match["name"].partition(" ")
-            ordinary = first.lower() in _WORDS
+            ordinary = first.lower() in ORDINARY
             if first in FIRST and last in LAST:
                 yield match["name"]
             elif first in FIRST and not ordinary:
                 yield first
 
 
-def _named(names: Iterable[str], stand_ins: StandIns) -> Iterator[_Known]:
+def _named(names: Iterable[str], stand_ins: StandIns) -> Iterator[Value]:
     words: dict[str, bool] = {}  # each with whether it is a first name
     for name in dict.fromkeys(names):
         if _HAN.search(name):
-            yield _Known(re.compile(re.escape(name)), stand_ins.chinese_name)
+            yield Value(name, stand_ins.chinese_name, exactly(name))
             continue
         parts = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", name)
         for place, part in enumerate(parts):
@@ -314,8 +286,10 @@ def _named(names: Iterable[str], stand_ins: StandIns) -> Iterator[_Known]:
                 words.setdefault(part, first)
     for word, first in words.items():
         # "mark" and "will" in small letters are no names, unless it was all that was said.
-        ordinary = word.lower() in _WORDS or len(word) < 4
+        ordinary = word.lower() in ORDINARY or len(word) < 4
         shapes = {word, word.title(), word.upper()} | (set() if ordinary else {word.lower()})
-        pattern = "|".join(re.escape(shape) for shape in sorted(shapes))
         make = stand_ins.first_name if first else stand_ins.last_name
-        yield _Known(re.compile(rf"{_EDGE[0]}(?:{pattern}){_EDGE[1]}"), make)
+        if word in ORDINARY:  # in small letters: "my name is will, and i will wait"
+            shapes.remove(word)
+            yield Value(word, make, presented)
+        yield Value(word, make, exactly(*shapes))

@@ -7,6 +7,7 @@ in common.
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Collection, Sequence
 from hashlib import blake2b
@@ -71,6 +72,19 @@ class StandIns:
                 break
         return "".join(made)
 
+    def iban(self, said: str) -> str:
+        """Another account of the country, with check digits that are right if these are."""
+        number = re.sub(r"[^0-9A-Za-z]", "", said)
+        made = number[:4] + _shifted(number[4:], self._draws("iban", number.lower()))
+        made = f"{made[:2]}{98 - _iban_rest(f'{made[:2]}00{made[4:]}'):02}{made[4:]}"
+        left = iter(made)
+        return re.sub(r"[0-9A-Za-z]", lambda _: next(left), said)
+
+    def spelled_email(self, address: str, said: str) -> str:
+        """The stand-in of an address that is said in words, in words too."""
+        name, _, host = self.email(address).partition("@")
+        return f"{name} at {host.replace('.', ' dot ')}" if " " in said else f"{name}@{host}"
+
     def email(self, said: str) -> str:
         """An address at example.com, which is nobody's."""
         name = self._chosen("email", said.lower(), _SORTED_FEMALE).lower()
@@ -133,6 +147,15 @@ def luhn(number: str) -> bool:
     digits = [int(c) for c in number if c.isdigit()]
     doubled = (sum(divmod(2 * d, 10)) for d in digits[-2::-2])
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def iban(number: str) -> bool:
+    """Whether an account's letters and digits have the right check digits (ISO 13616)."""
+    return _iban_rest(re.sub(r"[^0-9A-Za-z]", "", number)) == 1
+
+
+def _iban_rest(number: str) -> int:
+    return int("".join(str(int(c, 36)) for c in number[4:] + number[:4])) % 97
 
 
 def _shifted(text: str, draws: bytes) -> str:

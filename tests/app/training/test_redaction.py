@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.training.dialogues import Dialogue, Said
+from app.training.occurrences import Occurrences, Value, in_runs
 from app.training.redaction import redact
-from app.training.standins import luhn
+from app.training.standins import iban, luhn
 
 CALL = Dialogue(
     "ada.lindqvist/monday",
@@ -115,6 +118,131 @@ def test_an_answer_to_a_question_for_a_number_is_one() -> None:
     assert pin != "2012"
     assert name != "ben"
     assert redacted.turns[4].text == f"Thanks, {name.title()}."
+
+
+def alone(text: str) -> str:
+    """What a customer says, redacted."""
+    turns = (Said("customer", text), Said("agent", "Thank you."))
+    return redact(Dialogue("d", turns, ""), "seed").turns[0].text
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("my name is ada lovelace and i wait", "ada lovelace"),
+        ("hi this is ada, where is it?", "ada"),
+        ("ada here, any news?", "ada"),
+        ("this is priya raman speaking", "priya raman"),
+        ("The account holder is chidi okafor.", "chidi okafor"),
+        ("account holder ada lovelace", "ada lovelace"),
+        ("Where is it?\nregards,\npriya raman", "priya raman"),
+        ("Where is it? Regards, zoë", "zoë"),
+        ("my pin is 442 and the order late", "442"),
+        ("PIN: 0042", "0042"),
+        ("the cvv on the back is 987", "987"),
+        ("my password is swordfish.", "swordfish"),
+        ("my password is Hunter2!", "Hunter2"),
+        ("password: correcthorse", "correcthorse"),
+        ("my plate is ab12 cde", "ab12 cde"),
+        ("licence plate AB12 CDE", "AB12 CDE"),
+        ("it is registration 7XYZ123", "7XYZ123"),
+        ("iban GB82 WEST 1234 5698 7654 32 and thanks", "GB82 WEST 1234 5698 7654 32"),
+        ("de89370400440532013000 is it", "de89370400440532013000"),
+        ("my iban is DE00 3704 0044 0532 0130 00", "DE00 3704 0044 0532 0130 00"),
+        ("write to ada (at) fjord.org", "ada (at) fjord.org"),
+        ("write to ada.l at fjord dot co dot uk", "ada.l at fjord dot co dot uk"),
+    ],
+)
+def test_what_follows_the_words_for_it_is_somebody_s_own(text: str, secret: str) -> None:
+    """It is gone, word by word, and what is around it stays."""
+    before, _, after = text.partition(secret)
+    made = alone(text)
+    assert made.startswith(before)
+    assert made.endswith(after)
+    for word in re.findall(r"\w+", secret):
+        if word not in ("at", "dot"):
+            assert word not in re.findall(r"\w+", made), made
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this is ridiculous, call me back",
+        "my name is misspelled, and wrong on the card",
+        "i am here. nobody here knows. cheers mate. regards to the team",
+        "we sincerely appreciate it. Their name is Grafton Hotel.",
+        "choose a password to protect it",
+        "my password is wrong, the password is not working and it is being reset",
+        "the registration is closed and my plate is empty",
+        "meet me at example.com, i am at home",
+        "thanks grace, i may hope and will mark it",
+    ],
+)
+def test_what_only_looks_like_it_stays(text: str) -> None:
+    """A word that says how a thing is names nobody, and opens nothing."""
+    assert alone(text) == text
+
+
+def test_a_name_that_is_a_word_goes_only_where_it_is_given() -> None:
+    """In small letters, elsewhere it is the word."""
+    found = re.fullmatch(
+        r"my name is (\w+) and i will wait", alone("my name is will and i will wait")
+    )
+    assert found
+    assert found[1] != "will"
+
+
+def test_an_account_has_right_check_digits_and_one_stand_in() -> None:
+    """However it is spaced and written, and of the same country."""
+    made = alone("GB82 WEST 1234 5698 7654 32, so gb82west12345698765432")
+    found = re.fullmatch(r"(GB\d\d(?: \w{4}){4} \w\w), so (gb\w{20})", made)
+    assert found, made
+    assert iban(found[1])
+    assert found[2] == found[1].replace(" ", "").lower()
+
+
+def test_an_address_in_words_is_the_one_in_letters() -> None:
+    """Whoever says it in both ways has one stand-in."""
+    made = alone("ada@fjord.org, that is ada at fjord dot org")
+    found = re.fullmatch(r"(\w+)@example\.com, that is (\w+) at example dot com", made)
+    assert found, made
+    assert found[1] == found[2]
+
+
+def test_a_password_that_was_asked_for_is_one() -> None:
+    """A word alone after the question; not one that says how it is with it."""
+    for answer, private in (("swordfish", True), ("forgotten", False), ("expired", False)):
+        turns = (Said("agent", "What is your password?"), Said("customer", answer))
+        made = redact(Dialogue("d", (Said("customer", "Hi."), *turns), "")).turns[2].text
+        assert (made != answer) == private
+
+
+def test_a_long_message_takes_little_more_than_its_length() -> None:
+    """As many values as words: each is looked for once, not in all of it."""
+
+    def steps(orders: int) -> int:
+        """Lines of Python that are run: they do not depend on the machine."""
+        count = 0
+
+        def trace(*_: Any) -> Any:
+            nonlocal count
+            count += 1
+            return trace
+
+        values = Occurrences(
+            Value(f"{4000 + i}-XZ", str.lower, in_runs(f"{4000 + i}-XZ")) for i in range(orders)
+        )
+        text = " ".join(f"order {4000 + i}XZ," for i in range(orders))
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            made = values.replaced(text, text)
+        finally:
+            sys.settrace(before)
+        assert made == text.lower()
+        return count
+
+    assert steps(400) < 5 * steps(100)
 
 
 def test_chinese_names_and_addresses_are_replaced() -> None:
