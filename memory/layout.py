@@ -24,7 +24,9 @@ from memory.types import CountTokens, Evidence, Recalled
 # What was said may not end the fence around it: its brackets are replaced, not taken out, since
 # what is left around a gap could make another.
 _FENCE = re.compile(r"<(?=\s*/?\s*(?:memory|knowledge)\b)", re.IGNORECASE)
-_CITE = "From the company's articles; name what you use by its number, as in [1]:"
+# In these words a model of 135 million parameters answers from the passages; told at more length,
+# it speaks of the company.
+_CITE = "Help articles, to be cited as [1]:"
 SUMMARY_HEADING = "Summary of the conversation so far:"
 
 

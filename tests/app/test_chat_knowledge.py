@@ -62,7 +62,7 @@ def test_an_answer_is_given_passages_to_cite(scripted: Running, double: OpenAIDo
             assert told[name]["evidence"] == "found"
     (prompt,) = prompts(double)
     assert prompt == (
-        "<knowledge>\nFrom the company's articles; name what you use by its number, as in [1]:\n"
+        "<knowledge>\nHelp articles, to be cited as [1]:\n"
         "[1] Returns Lamps can be sent back within 30 days.\n</knowledge>\n\n" + QUESTION
     )
     shown = scripted.client.post("/v1/prompt", json={"customer": "eve", "message": QUESTION}).json()
