@@ -11,20 +11,19 @@ from app.understanding.card import Head
 from app.understanding.heads import belief, probabilities
 from memory.types import Floats
 
-_COST = 0.005  # of the texts in scope that are read right, how many may be lost to the threshold
 
-
-def calibrate(head: Head, scores: Floats, classes: np.ndarray) -> Head:
+def calibrate(head: Head, scores: Floats, classes: np.ndarray, cost: float) -> Head:
     """The head with a temperature and, if it knows of texts out of scope, a threshold.
 
     The temperature makes the texts' own classes likeliest (Guo et al. 2017,
-    https://arxiv.org/abs/1706.04599). The threshold is the highest that costs at most one in two
-    hundred of the right answers in scope: so many customers may be told "not known" in vain.
+    https://arxiv.org/abs/1706.04599). The threshold is the highest that costs no more of the
+    right answers in scope than it may: so many customers are told "not known" in vain.
 
     Args:
         head: its labels count.
         scores: (n, classes)
         classes: (n,), the place of each text's label.
+        cost: of the texts in scope that are read right, the share that may be lost.
     """
     rows = np.arange(len(classes))
 
@@ -38,4 +37,4 @@ def calibrate(head: Head, scores: Floats, classes: np.ndarray) -> Head:
         return made
     right = scores[:, : len(head.inside)].argmax(1) == classes
     believed = np.sort(belief(head, scores[right]))
-    return replace(made, threshold=float(believed[int(len(believed) * _COST)]))
+    return replace(made, threshold=float(believed[int(len(believed) * cost)]))

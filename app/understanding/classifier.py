@@ -19,7 +19,6 @@ from app.understanding.card import (
     WEIGHTS,
     Card,
     Head,
-    head_of,
     write_card,
 )
 from app.understanding.heads import Heads, Reading, readings
@@ -53,7 +52,9 @@ def train_classifier(work: Work, tasks: Mapping[str, Task], base: Path) -> Card:
             shutil.copyfile(base / TOKENIZER, part / TOKENIZER)
             graph = minilm.graph(part / WEIGHTS)
             (part / GRAPH).write_bytes(graph)
-            heads, figures = _measure(tasks, embeddings.Network(graph, part), part)
+            heads, figures = _measure(
+                tasks, embeddings.Network(graph, part), part, work.options.scope_cost
+            )
             card = write_card(
                 part,
                 name=work.name,
@@ -73,52 +74,51 @@ def train_classifier(work: Work, tasks: Mapping[str, Task], base: Path) -> Card:
 
 
 def evaluate_classifier(
-    heads: Heads, examples: list[Example], head: str | None = None, oos: str | None = None
+    heads: Heads, examples: list[Example], head: str, oos: str | None = None
 ) -> tuple[list[str | None], list[Reading]]:
     """What is true of examples (None: out of scope), and what a head reads.
 
     Args:
         heads: the classifier.
         examples: labelled texts.
-        head: which head; None if there is one only.
+        head: which head.
         oos: the examples' label for out of scope; None: the head's own, or a usual one.
 
     Raises:
-        InvalidInput: the head is not there, or does not know a label.
+        InvalidInput: the head does not know a label.
     """
-    name = head_of(heads.card.heads, head)
-    known = heads.card.heads[name]
+    known = heads.card.heads[head]
     outside = {oos} if oos is not None else {known.oos, *OUT_OF_SCOPE} - {*known.inside}
     truth = [None if one.label in outside else one.label for one in examples]
     if unknown := sorted({one for one in truth if one is not None} - {*known.inside}):
         shown = ", ".join(map(repr, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
         msg = (
-            f"the head {name!r} does not know {len(unknown)} of the labels: {shown}. It knows "
+            f"the head {head!r} does not know {len(unknown)} of the labels: {shown}. It knows "
             f"{len(known.inside)}, from {known.inside[0]!r} to {known.inside[-1]!r}; --oos LABEL "
             "says which label means out of scope"
         )
         raise InvalidInput(msg)
     if None in truth and known.threshold is None:
         msg = (
-            f"the head {name!r} was taught no text out of scope and finds none: leave those lines "
+            f"the head {head!r} was taught no text out of scope and finds none: leave those lines "
             "out, or train it with such examples, labelled oos"
         )
         raise InvalidInput(msg)
-    return truth, [one[name] for one in heads.read([example.text for example in examples])]
+    return truth, [one[head] for one in heads.read([example.text for example in examples])]
 
 
 # --- inside --------------------------------------------------------------------------------
 
 
 def _measure(
-    tasks: Mapping[str, Task], network: embeddings.Network, folder: Path
+    tasks: Mapping[str, Task], network: embeddings.Network, folder: Path, cost: float
 ) -> tuple[dict[str, Head], dict[str, Any]]:
     """Each head, calibrated on its dev part, and its report there, as what is served does it."""
     heads, figures = {}, {}
     for name, task in tasks.items():
         scores = network.run([one.text for one in task.parts.dev])[minilm.HEAD + name]
         classes = np.array([task.labels.index(one.label) for one in task.parts.dev])
-        heads[name] = calibrate(Head(task.labels, task.oos, 1.0, None), scores, classes)
+        heads[name] = calibrate(Head(task.labels, task.oos, 1.0, None), scores, classes, cost)
         truth = [None if one.label == task.oos else one.label for one in task.parts.dev]
         read = readings(heads[name], scores)
         figures[name] = report(truth, read)

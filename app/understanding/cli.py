@@ -51,6 +51,10 @@ def train_classifier(
     oos: Annotated[
         str | None, typer.Option(help="The label of texts out of scope (oos, out_of_scope).")
     ] = None,
+    scope_cost: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.5, help="Right answers the threshold may cost (0.005)."),
+    ] = None,
     epochs: Annotated[
         float | None, typer.Option(min=0.01, max=1000, help="How often all of it is read.")
     ] = None,
@@ -82,7 +86,7 @@ def train_classifier(
         raise InvalidInput(msg)
     given = {
         "epochs": epochs, "learning_rate": learning_rate, "batch": batch, "patience": patience,
-        "dev_share": dev_share, "seed": seed,
+        "dev_share": dev_share, "scope_cost": scope_cost, "seed": seed,
     }  # fmt: skip
     chosen: dict[str, Any] = {key: one for key, one in given.items() if one is not None}
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
@@ -129,13 +133,15 @@ def evaluate(
 ) -> None:
     """How well a classifier tells labels apart, and what is out of its scope."""
     from app.evaluation.plot import check_plot
+    from app.understanding.card import head_of
     from app.understanding.heads import Heads
     from app.understanding.labelled import read_examples
 
     if plot is not None:
         check_plot(plot)
     heads = Heads(model)
-    examples = read_examples(data)
+    head = head_of(heads.card.heads, head)
+    examples = read_examples(data, head)
     try:
         from app.understanding.classifier import evaluate_classifier
         from app.understanding.report import draw, report, table

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.jsonl import lines
 from memory import InvalidInput
@@ -30,8 +30,12 @@ class Parts(NamedTuple):
     dev: list[Example]
 
 
-def read_examples(file: Path) -> list[Example]:
+def read_examples(file: Path, head: str | None = None) -> list[Example]:
     """The labelled texts of a JSONL file (or .gz), in their order; other keys are passed over.
+
+    Args:
+        file: lines of ``{"text", "label"}``.
+        head: for which head; a line may give its label under that name, beside others.
 
     Raises:
         InvalidInput: the file cannot be read or is empty, or a line is no JSON object, is longer
@@ -39,14 +43,9 @@ def read_examples(file: Path) -> list[Example]:
     """
     found = []
     for place, given in lines(file, _MOST_BYTES):
-        for key in ("text", "label"):
-            if not isinstance(one := given.get(key), str):
-                msg = f'{place} has no "{key}": a line is {{"text": "...", "label": "..."}}'
-                raise InvalidInput(msg)
-            if not one.strip():
-                msg = f'{place}: "{key}" is empty: write something there, or leave the line out'
-                raise InvalidInput(msg)
-        found.append(Example(given["text"], given["label"].strip()))
+        key = head if head is not None and head in given else "label"
+        text, label = (_said(place, given, one) for one in ("text", key))
+        found.append(Example(text, label.strip()))
     if not found:
         msg = f'{file} is empty: give lines of {{"text": "...", "label": "..."}}'
         raise InvalidInput(msg)
@@ -101,6 +100,17 @@ def labels_of(examples: Iterable[Example], oos: str | None = None) -> tuple[list
         msg = f"there is one label only ({', '.join(labels)}): give examples of two or more"
         raise InvalidInput(msg)
     return [*labels, *([beside] if beside else [])], beside
+
+
+def _said(place: str, given: dict[str, Any], key: str) -> str:
+    one = given.get(key)
+    if not isinstance(one, str):
+        msg = f'{place} has no "{key}": a line is {{"text": "...", "label": "..."}}'
+        raise InvalidInput(msg)
+    if not one.strip():
+        msg = f'{place}: "{key}" is empty: write something there, or leave the line out'
+        raise InvalidInput(msg)
+    return one
 
 
 def _plain(text: str) -> str:

@@ -23,6 +23,7 @@ class Options:
     rank: int = 8  # of LoRA's matrices
     dropout: float = 0.05  # LoRA's
     dev_share: float = 0.1  # of the examples, to stop by
+    scope_cost: float = 0.005  # of right answers in scope, how many the threshold may cost
     seed: int = 0
 
     def rate(self) -> float:

@@ -45,13 +45,13 @@ def read_tasks(work: Work) -> dict[str, Task]:
 
 
 def _task(name: str, file: Path, work: Work) -> Task:
-    examples = once(read_examples(file))
+    examples = once(read_examples(file, name))
     # Of several heads only some may know texts out of scope.
     called = any(one.label == work.oos for one in examples) or len(work.data) == 1
     labels, oos = labels_of(examples, work.oos if called else None)
     if name not in work.dev:
         return Task(labels, oos, divide(examples, work.options.seed, work.options.dev_share))
-    dev = once(read_examples(work.dev[name]))
+    dev = once(read_examples(work.dev[name], name))
     if unknown := sorted({one.label for one in dev} - {*labels}):
         msg = f"{work.dev[name]} has labels that {file} has not: {', '.join(unknown[:5])}"
         raise InvalidInput(msg)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.understanding.card import Card, read_card
+from app.understanding.card import Card, head_of, read_card
 from app.understanding.classifier import evaluate_classifier, train_classifier
 from app.understanding.heads import Heads
 from app.understanding.labelled import Example
@@ -53,7 +53,7 @@ def test_each_way_of_tuning_learns(tune: str, tiny: Path, tmp_path: Path, writte
     assert card.figures["label"]["examples"] == 18
     assert (tmp_path / "desk" / "confusion-label.png").exists()
     assert bool(card.history) == (tune != "head")
-    truth, read = evaluate_classifier(Heads(tmp_path / "desk"), said(20, seed=2))
+    truth, read = evaluate_classifier(Heads(tmp_path / "desk"), said(20, seed=2), "label")
     assert np.mean([one.label == label for one, label in zip(read, truth, strict=True)]) > 0.9
 
 
@@ -137,7 +137,7 @@ def test_unknown_labels_are_named(desk: Path) -> None:
     with pytest.raises(InvalidInput, match="was taught no text out of scope"):
         evaluate_classifier(Heads(desk), [Example("x", "oos")], "topic")
     with pytest.raises(InvalidInput, match=r"which head\? give --head, one of intent, topic"):
-        evaluate_classifier(Heads(desk), [Example("x", "track")])
+        head_of(Heads(desk).card.heads, None)
 
 
 def test_what_is_no_classifier_is_refused(desk: Path, tmp_path: Path) -> None:

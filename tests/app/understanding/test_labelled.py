@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app import training
 from app.understanding.labelled import Example, divide, labels_of, once, read_examples
 from memory import InvalidInput
 
@@ -32,6 +34,27 @@ def test_what_is_wrong_is_said_with_the_line(line: str, fault: str, tmp_path: Pa
     file.write_text(_GOOD + line + "\n")
     with pytest.raises(InvalidInput, match=fault):
         read_examples(file)
+
+
+def test_a_line_may_have_the_labels_of_several_heads(tmp_path: Path) -> None:
+    """Each under its head's name; "label" is for a head that the line does not name."""
+    file = tmp_path / "data.jsonl"
+    file.write_text('{"text": "where is it", "topic": "order", "label": "track"}\n')
+    assert read_examples(file, "topic") == [("where is it", "order")]
+    assert read_examples(file, "mood") == read_examples(file) == [("where is it", "track")]
+
+
+def test_what_a_desk_is_asked_is_whole() -> None:
+    """The data that come with the program: each intent has one topic, no text comes twice."""
+    file = Path(training.__file__).parent / "data" / "desk.jsonl"
+    intents, topics = read_examples(file, "intent"), read_examples(file, "topic")
+    assert once(intents) == intents
+    counts = Counter(one.label for one in intents)
+    assert len(counts) == 28
+    assert min(counts.values()) >= 15
+    pairs = {(one.label, other.label) for one, other in zip(intents, topics, strict=True)}
+    assert len(pairs) == len(counts)
+    assert ("oos", "oos") in pairs
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
