@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import sacrebleu
 from langchain_core.messages import BaseMessage
-from rouge_score.rouge_scorer import RougeScorer
 
 from app.evaluation.candidates import Candidate
 from app.evaluation.recall import Figure, bootstrap
@@ -18,6 +17,7 @@ from app.evaluation.report import aligned
 from app.settings import Settings
 from app.training.dialogues import Dialogue
 from app.training.play import Exchange, play
+from app.training.scores import rouge
 from app.training.sequences import IGNORED, Sequence, sequences
 from memory import Encoder, MemoryServiceError
 
@@ -102,7 +102,7 @@ def _answered(
         seconds = perf_counter() - began
         answers = [known[_words(exchange.prompt)] for exchange in exchanges]
         references = [exchange.answer for exchange in exchanges]
-        scores = rouge(answers, references)
+        scores = rouge(answers, references, ROUGE)
         lost, tokens = of_torch.get(memory, (None, None))
         figures = {name: bootstrap(np.array(each), seed) for name, each in scores.items()}
         yield Answered(
@@ -119,13 +119,6 @@ def _words(prompt: list[BaseMessage]) -> str:
 def bleu(answers: abc.Sequence[str], references: abc.Sequence[str]) -> float:
     """Corpus BLEU as sacrebleu has it, 0 to 100."""
     return float(sacrebleu.corpus_bleu(list(answers), [list(references)]).score)
-
-
-def rouge(answers: abc.Sequence[str], references: abc.Sequence[str]) -> dict[str, list[float]]:
-    """ROUGE's F-measure of each answer, stemmed, by its name."""
-    scorer = RougeScorer(list(ROUGE), use_stemmer=True)
-    each = [scorer.score(r, a) for a, r in zip(answers, references, strict=True)]
-    return {name: [score[name].fmeasure for score in each] for name in ROUGE}
 
 
 def _perplexities(

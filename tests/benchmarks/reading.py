@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from pathlib import Path
 
 from app.embeddings import open_embeddings
@@ -23,9 +22,9 @@ from app.evaluation.candidates import open_candidate
 from app.settings import Settings
 from app.training.dialogues import read_dialogues
 from app.training.play import Exchange, play
+from app.training.scores import admits, contains
 
 DATA = Path(__file__).with_name("returning.jsonl")
-_DENIES = re.compile(r"\b(?:not|no|never|unable|cannot)\b|n['’]t\b", re.IGNORECASE)
 
 
 def asked(settings: Settings) -> list[tuple[Exchange, str | None]]:
@@ -39,16 +38,6 @@ def asked(settings: Settings) -> list[tuple[Exchange, str | None]]:
         for dialogue, exchanges in played
         for place, value in values[dialogue.id]
     ]
-
-
-def contains(text: str, value: str) -> bool:
-    """Whether a value stands in a text as words of its own, in any case."""
-    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE) is not None
-
-
-def admits(answer: str) -> bool:
-    """Whether an answer says that something is not there, and names no number for it."""
-    return bool(_DENIES.search(answer)) and not any(c.isdigit() for c in answer)
 
 
 def main() -> None:
