@@ -48,6 +48,20 @@ _EVIDENCE = {
     "why": "words (send, back), cosine 0.63",
 }  # fmt: skip
 _CITED = {"number": 1} | _EVIDENCE
+_MODELS: dict[str, Any] = {
+    "in_service": "20260504-093000-1a2b3c", "promoted": "20260504-093000-1a2b3c",
+    "trouble": None, "base": "b179c952",
+    "models": [
+        {"id": "20260504-093000-1a2b3c", "date": _AT, "base": "SmolLM2-135M-Instruct",
+         "base_sha256": "b179c952", "data": ["desk.jsonl"],
+         "figures": {"perplexity": 6.1, "rouge_l": 0.31, "recalled": 0.55, "admitted": 0.25},
+         "compared": {
+             "base": {"perplexity": 14.2, "rouge_l": 0.15, "recalled": 0.4, "admitted": 0.0}
+         },
+         "in_service": True}
+    ],
+    "faults": {},
+}  # fmt: skip
 EXAMPLES: dict[str, Any] = {
     "ChatRequest": {"customer": "ada", "session": "monday", "message": "Where is my order?"},
     "ChatResponse": {
@@ -100,16 +114,8 @@ EXAMPLES: dict[str, Any] = {
         "deleted": {"records": 2}, "memories": ["9c1f04b1", "9c1f04b1.17"],
         "shortened": ["77aa0e6d"], "messages": 2,
     },
-    "TunedModels": {
-        "in_service": "20260504-093000-1a2b3c",
-        "base": "b179c952",
-        "models": [
-            {"id": "20260504-093000-1a2b3c", "date": _AT, "base": "SmolLM2-135M-Instruct",
-             "base_sha256": "b179c952", "data": ["desk.jsonl"],
-             "figures": {"perplexity": 6.1, "rouge_l": 0.31},
-             "compared": {"base": {"perplexity": 14.2, "rouge_l": 0.15}}, "in_service": True}
-        ],
-    },
+    "TunedModels": _MODELS,
+    "RolledBack": {**_MODELS, "passed_over": {}},
     "Deleted": {"deleted": {"messages": 2, "records": 2, "vectors": 2, "sessions": 1}},
     "Health": {"status": "ok", "model": "SmolLM2-135M-Instruct"},
     "Problem": _PROBLEM,

@@ -27,7 +27,7 @@ from app.llm import open_llm
 from app.readiness import Readiness
 from app.routes import card, chat, customers, health, knowledge, memories, models, page, prompt
 from app.second_source import SecondSource, open_retriever
-from app.serving import Serving, adapter_of
+from app.serving import Serving, open_served
 from app.settings import Settings
 from app.training.registry import Registry
 from memory import InvalidInput, Knowledge, MemoryStore, open_store
@@ -60,14 +60,17 @@ def create_app(settings: Settings | None = None, retriever: BaseRetriever | None
         encoder = open_embeddings(settings.embeddings)
         # Refused now, not at the first turn, if the vectors are another model's.
         store.check_embeddings(encoder)
-        model = open_llm(
-            settings.llm,
-            api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
-            timeout=settings.llm_timeout,
-            context=settings.context_tokens,
-            max_tokens=settings.reply_tokens,
-            temperature=settings.temperature,
-            adapter=adapter_of(registry),
+        model = open_served(
+            lambda adapter: open_llm(
+                settings.llm,
+                api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
+                timeout=settings.llm_timeout,
+                context=settings.context_tokens,
+                max_tokens=settings.reply_tokens,
+                temperature=settings.temperature,
+                adapter=adapter,
+            ),
+            registry,
         )
     except BaseException:
         store.close()

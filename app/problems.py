@@ -14,7 +14,8 @@ from starlette.routing import Match
 
 from app.faults import fault
 from app.llm import UnusableModel
-from app.training.registry import NoSuchAdapter, Refused
+from app.training.card import Refused
+from app.training.registry import NoSuchAdapter
 from memory import (
     InvalidInput,
     SessionBusy,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, field_validator
 
 from app.knowledge.documents import Format
-from app.training.registry import Card as AdapterCard
+from app.training.card import Card as AdapterCard
 from memory import (
     NAME_LIMIT,
     SLOTS,
@@ -476,6 +476,12 @@ class ModelFigures(BaseModel):
 
     perplexity: float = Field(description="of the agents' answers; better when lower")
     rouge_l: float = Field(description="of written answers, 0 to 1; better when higher")
+    recalled: float | None = Field(
+        None, description="share of the facts asked for that answers contain, if it was measured"
+    )
+    admitted: float | None = Field(
+        None, description="share of answers that admit that something was never said"
+    )
 
 
 class TunedModel(BaseModel):
@@ -509,5 +515,18 @@ class TunedModels(BaseModel):
     """The adapters of this machine."""
 
     in_service: str | None = Field(description="the one that answers; null is the base")
+    promoted: str | None = Field(description="the one that is to answer; null is the base")
+    trouble: str | None = Field(description="why what was promoted does not answer")
     base: str | None = Field(description="sha256 of the served base; null if it takes no adapters")
     models: list[TunedModel]
+    faults: dict[str, str] = Field(
+        description="what is wrong with adapters that have no readable card, by their ids"
+    )
+
+
+class RolledBack(TunedModels):
+    """What is in service again."""
+
+    passed_over: dict[str, str] = Field(
+        description="what was there before and cannot be served, and why"
+    )

@@ -14,8 +14,9 @@ from app.llm.open import open_llm
 from app.progress import bar
 from app.settings import Settings
 from app.training.base import Base, open_base
+from app.training.card import GGUF
 from app.training.dialogues import Dialogue
-from app.training.registry import GGUF, NoSuchAdapter, Registry
+from app.training.registry import NoSuchAdapter, Registry
 from memory import Encoder, InvalidInput
 
 Loads = Callable[[], tuple[Any, Any]] | None  # a model and its tokenizer
@@ -122,10 +123,14 @@ def _adapter(given: str, settings: Settings) -> Path:
             "huggingface:BASE#ADAPTER) nor an adapter that `memory-service model list` shows"
         )
         raise InvalidInput(msg) from error
+    whole = registry.whole(name)
     if base["sha256"] != open_base().sha256:
-        msg = f"{given} is for another base: say --model huggingface:{base['name']}#FOLDER"
+        msg = (
+            f"{given} is for another base, {base['name']}: say --model huggingface:BASE#{whole}, "
+            "BASE being its name on the hub, or where its folder or GGUF file lies"
+        )
         raise InvalidInput(msg)
-    return registry.whole(name)
+    return whole
 
 
 def _loaded(base: str | None, adapter: Path | None) -> Loads:

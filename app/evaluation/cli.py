@@ -15,7 +15,7 @@ from memory import Encoder, InvalidInput
 
 if TYPE_CHECKING:
     from app.evaluation.systems import System
-    from app.training.registry import Card
+    from app.training.card import Card
 
 app = typer.Typer(help="How well it works on your own data.", no_args_is_help=True)
 

@@ -123,7 +123,8 @@ class EmbeddedModel(OpenAIModel):
         self.base = base_of(url)
         key = secrets.token_urlsafe(24)
         self._open = partial(_server, path, choices, key)
-        self._relay = Relay(self._open(choices.adapter(self.base)))
+        self.adapter = choices.adapter(self.base)
+        self._relay = Relay(self._open(self.adapter))
         name = path.stem.removesuffix(".Q8_0")
         super().__init__(
             f"{self._relay.address}/v1#{name}",
@@ -154,6 +155,7 @@ class EmbeddedModel(OpenAIModel):
         """
         with self._adapting:
             self._relay.replace(self._open(adapter))
+            self.adapter = adapter
 
     def check(self) -> str | None:
         """What keeps the server from answering, or None."""

@@ -35,10 +35,12 @@ class Model:
     """A language model that is open: LangChain's chat model and what surrounds it.
 
     ``context`` is how many tokens a prompt and its answer may have together. ``base`` is the
-    sha256 of the model whose adapters it takes, None if it takes none.
+    sha256 of the model whose adapters it takes, None if it takes none, and ``adapter`` the file of
+    the one that answers, None if the base does.
     """
 
     base: str | None = None
+    adapter: Path | None = None
 
     def __init__(self, chat: BaseChatModel, name: str, context: int) -> None:
         self.chat = chat

@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from app.dependencies import ServingDep
-from app.schemas import TunedModel, TunedModels
+from app.schemas import RolledBack, TunedModel, TunedModels
 from app.serving import Serving
+from memory import InvalidInput
 
 router = APIRouter(prefix="/v1/admin/models", tags=["models"])
 
@@ -34,16 +35,26 @@ def promote(model: str, serving: ServingDep) -> TunedModels:
 
 
 @router.post("/rollback", responses=_CONFLICT)
-def rollback(serving: ServingDep) -> TunedModels:
-    """Answer again with what was in service before the last promotion."""
-    serving.rollback()
-    return _shown(serving)
+def rollback(serving: ServingDep) -> RolledBack:
+    """Answer again with what was in service before the last promotion.
+
+    What is gone or damaged is passed over for what was before it, at last for the base.
+    """
+    passed_over = serving.rollback().passed_over
+    return RolledBack(**dict(_shown(serving)), passed_over=passed_over)
 
 
 def _shown(serving: Serving) -> TunedModels:
-    now = serving.in_service()
+    now = serving.answering()
+    try:
+        promoted, trouble, faults = serving.promoted(), serving.trouble(), serving.faults()
+    except InvalidInput as error:  # what answers is known nevertheless
+        promoted, trouble, faults = None, str(error), {}
     return TunedModels(
         in_service=now,
+        promoted=promoted,
+        trouble=trouble,
         base=serving.base,
         models=[TunedModel.of(card, in_service=card.id == now) for card in serving.cards()],
+        faults=faults,
     )

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.settings import Settings
 from memory import InvalidInput
 
+if TYPE_CHECKING:
+    from app.training.finetune import Work
+    from app.training.registry import Registry
+
+_FACTS = 40  # that made-up customers ask for, to measure what is recalled
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.")]
 Llm = Annotated[str | None, typer.Option(help="The model that is served.")]
 
@@ -130,6 +136,7 @@ def finetune(
     check_parts(split(dialogues, seed or 0))
     check_out(out, resume=resume)
     try:
+        from app.training.card import thin
         from app.training.finetune import Work
         from app.training.finetune import finetune as run
         from app.training.options import Options
@@ -148,7 +155,7 @@ def finetune(
         options = replace(options, alpha=2 * rank)
     work = Work(
         files, base, out, options, resume, minutes,
-        search, search_minutes, examples, returning, licences,
+        search, search_minutes, examples, returning, _FACTS if returning else 0, licences,
     )  # fmt: skip
     try:
         card = run(work, dialogues, _registry(settings), settings)
@@ -168,23 +175,51 @@ def finetune(
     for name, figures in card.compared.items():
         typer.echo(f"  {name}: {figures}")
     rival = next(reversed(card.compared.values()))  # what is in service, or the base
-    if not card.figures.beats(rival):
-        typer.echo("It does not beat what is in service in both: it is kept and not promoted.")
-    elif options.method == "full":
-        typer.echo(f"Serve it with --llm huggingface:{work.out / 'model'}")
+    if (few := thin(card.counts)) is not None:
+        typer.echo(f"That rests on {few}: it is kept and not promoted. Give more dialogues.")
+    elif not card.figures.beats(rival):
+        typer.echo("It does not beat what is in service: it is kept and not promoted.")
     else:
-        typer.echo(f"Put it into service with: memory-service model promote {card.id}")
+        typer.echo(how_to_serve(card.id, work, settings, data_dir))
+
+
+def how_to_serve(adapter: str, work: Work, settings: Settings, data_dir: Path | None) -> str:
+    """What to do next with an adapter that may be served: the command, ready to be copied.
+
+    Args:
+        adapter: its id.
+        work: which made it.
+        settings: with the folder of the adapters.
+        data_dir: that folder, if it was given and has to be given again.
+    """
+    if work.options.method == "full":
+        return f"Serve it with --llm huggingface:{work.out / 'model'}"
+    words = ["memory-service", "model", "promote", adapter]
+    if data_dir is not None:
+        words += ["--data-dir", str(data_dir)]
+    if work.base is not None and not work.base.endswith(".gguf"):
+        folder = settings.data_dir / "models" / adapter
+        return f"Serve it with --llm {shlex.quote(f'huggingface:{work.base}#{folder}')}"
+    if work.base is not None:
+        words += ["--llm", f"embedded:{work.base}"]
+    return f"Put it into service with: {shlex.join(words)}"
 
 
 def list_(data_dir: DataDir = None) -> None:
-    """List the tuned adapters; those in service with their bases have a star."""
+    """List the tuned adapters; a star is in service with its base, an exclamation mark amiss."""
     registry = _registry(_settings(data_dir=data_dir))
-    cards = registry.cards()
+    cards, faults, served = registry.cards(), registry.faults(), registry.served()
     for card in cards:
-        mark = "*" if card.id == registry.in_service(card.base["sha256"]) else " "
+        now = served.get(card.base["sha256"]) == card.id
+        trouble = registry.trouble(card.base["sha256"]) if now else None
+        mark = " " if not now else "*" if trouble is None else "!"
         rivals = "; ".join(f"{name}: {figures}" for name, figures in card.compared.items())
         typer.echo(f"{mark} {card.id}  {card.base['name']}  {card.figures}  ({rivals})")
-    if not cards:
+        if trouble is not None:
+            typer.echo(f"    is in service and does not answer: {trouble}")
+    for adapter, fault in faults.items():
+        typer.echo(f"! {adapter}  {fault}")
+    if not cards and not faults:
         typer.echo("There is none: `memory-service finetune` makes one.")
 
 
@@ -202,11 +237,13 @@ def promote(
 
 
 def rollback(data_dir: DataDir = None, llm: Llm = None) -> None:
-    """Put into service again what was there before."""
+    """Put into service again what was there before; what cannot be served is passed over."""
     from app.llm.embedded import base_of
 
     settings = _settings(data_dir=data_dir, llm=llm)
-    adapter = _registry(settings).rollback(base_of(settings.llm))
+    adapter, passed_over = _registry(settings).rollback(base_of(settings.llm))
+    for name, why in passed_over.items():
+        typer.echo(f"{name} is passed over: {why}")
     typer.echo(f"{adapter or 'The base'} is in service again.")
 
 
@@ -214,7 +251,7 @@ def _settings(**given: Any) -> Settings:
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
-def _registry(settings: Settings) -> Any:
+def _registry(settings: Settings) -> Registry:
     from app.training.registry import Registry
 
     return Registry(settings.data_dir / "models")

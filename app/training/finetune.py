@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import logging
 import os
 import subprocess
 from collections import Counter
@@ -17,16 +17,17 @@ from typing import Any, TypeVar
 from app.progress import bar
 from app.settings import Settings
 from app.training.base import Base, open_base
+from app.training.card import BASE, GGUF, Card, Figures, Refused, thin
 from app.training.dialogues import SERVICE, Dialogue, checksum
 from app.training.export import to_gguf
 from app.training.folder import check_out, claimed, first, note_end, redaction_seed
 from app.training.lora import Trained, check_options, train
-from app.training.measure import measure
+from app.training.measure import Asked, HeldOut, measure
 from app.training.options import Options
 from app.training.play import play
 from app.training.redaction import redact
-from app.training.registry import BASE, GGUF, Card, Figures, Registry, new_id
-from app.training.returning import returning
+from app.training.registry import Registry, new_id
+from app.training.returning import questions, returning
 from app.training.search import search
 from app.training.sequences import Sequence, check_tokenizer, sequences
 from app.training.splits import check_parts, split
@@ -36,6 +37,8 @@ from memory.weights import sha256
 _CHECKED = 64  # sequences, at most, that the validation loss is measured on: it is often
 
 T = TypeVar("T")
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Work:
     search_minutes: float | None = None
     examples: int = 48  # answers that are written to be compared
     returning: int = 100  # made-up customers who are learnt too
+    facts: int = 0  # that others like them ask for, to measure what is recalled
     licences: Sized[str] = ()  # of the files, in their order
 
 
@@ -98,6 +102,11 @@ def _finetune(
         raise InvalidInput(msg)
     parts = split(dialogues, work.options.seed)
     check_parts(parts)
+    answers = min(work.examples, sum(len(one.exchanges()) for one in parts.test))
+    if (few := thin({"test_dialogues": len(parts.test), "answers": answers})) is not None:
+        _logger.warning(
+            "the figures will rest on %s: what is tuned can be tried and not be promoted", few
+        )
     base = open_base(work.base)
     check_options(work.options, base)
     tokenizer = base.tokenizer()
@@ -121,18 +130,32 @@ def _finetune(
         return None
     played = play(redacted[2], settings, encoder=encoder)
     exchanges = _evenly([one for _, many in played for one in many], work.examples)
-    figures = measure(base, trained.folder, made[2], exchanges)
-    compared = {BASE: measure(base, None, made[2], exchanges)}
+    held_out = HeldOut(made[2], exchanges, _asked(work, settings, encoder))
+    figures = measure(base, trained.folder, held_out)
+    compared = {BASE: measure(base, None, held_out)}
     now = registry.in_service(base.sha256)
     if now is not None:
-        compared[now] = measure(base, registry.whole(now), made[2], exchanges)
+        try:
+            compared[now] = measure(base, registry.whole(now), held_out)
+        except Refused as error:
+            _logger.warning("nothing is compared with what is in service: %s", error)
+    card = _card(work, base, parts, made, held_out, options, trained, figures, compared)
     if options.method == "full":
-        # A whole model is no adapter: it stays where it is, to be served by its folder.
-        return _card(work, base, parts, made, options, trained, figures, compared)
+        return card  # a whole model stays where it is, to be served by its folder
     files = [trained.folder / "adapter_model.safetensors", trained.folder / "adapter_config.json"]
     if json.loads((base.folder / "config.json").read_text())["model_type"] == "llama":
         files.append(to_gguf(trained.folder, base.folder, work.out / GGUF))
-    return registry.add(files, _card(work, base, parts, made, options, trained, figures, compared))
+    return registry.add(files, card)
+
+
+def _asked(work: Work, settings: Settings, encoder: Encoder | None) -> list[Asked]:
+    """What made-up customers like those that are learnt, and none of them, come back and ask."""
+    given = list(questions(work.facts, work.facts // 5, f"held out {work.options.seed}"))
+    played = play([customer for customer, _ in given], settings, encoder=encoder)
+    return [
+        Asked(exchanges[-1].prompt, fact)
+        for (_, exchanges), (_, fact) in zip(played, given, strict=True)
+    ]
 
 
 def _evenly(found: list[T], most: int) -> list[T]:
@@ -141,13 +164,17 @@ def _evenly(found: list[T], most: int) -> list[T]:
 
 
 def _card(
-    work: Work, base: Base, parts: Any, made: list[list[Sequence]], options: Options,
-    trained: Trained, figures: Figures, compared: dict[str, Figures],
+    work: Work, base: Base, parts: Any, made: list[list[Sequence]], held_out: HeldOut,
+    options: Options, trained: Trained, figures: Figures, compared: dict[str, Figures],
 ) -> Card:  # fmt: skip
     assert trained.folder is not None
     now = datetime.now(UTC)
     weights = next(trained.folder.glob("*.safetensors"))
-    counts: dict[str, int] = {"duplicates": parts.duplicates}
+    counts: dict[str, int] = {
+        "duplicates": parts.duplicates,
+        "answers": len(held_out.exchanges),
+        "asked": len(held_out.asked),
+    }
     sources: Counter[str] = Counter()
     for name, part, some in zip(("train", "dev", "test"), parts, made, strict=False):
         counts[f"{name}_dialogues"] = len(part)
@@ -182,7 +209,7 @@ def _card(
         base={"name": base.name, "sha256": base.sha256},
         data=data,
         counts=counts,
-        held_out=_digest(made[2]),
+        held_out=held_out.sha256(),
         options=asdict(options),
         figures=figures,
         compared=compared,
@@ -193,13 +220,6 @@ def _card(
         },
         commit=_commit(),
     )
-
-
-def _digest(some: Sized[Sequence]) -> str:
-    digest = hashlib.sha256()
-    for one in some:
-        digest.update(json.dumps([one.ids, one.labels]).encode())
-    return digest.hexdigest()
 
 
 def _commit() -> str | None:

@@ -17,7 +17,8 @@ from memory import InvalidInput
 from memory.weights import written
 
 if TYPE_CHECKING:
-    from app.training.registry import Card, Registry
+    from app.training.card import Card
+from app.training.registry import Registry
 
 _WAIT_SECONDS = 60.0  # of the others for the first process
 _SEED, _BECAME = "redaction-seed", "became"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from typing import NamedTuple
 
 from app.training.dialogues import Dialogue, Said, in_sessions
 from app.training.particulars import PLAIN, Particular, told
@@ -57,7 +58,31 @@ def returning(count: int, seed: int = 0) -> Iterator[Dialogue]:
         yield in_sessions(f"returning-{number}", [first, second], SOURCE)
 
 
-def _customer(random: Random) -> tuple[list[Said], list[Said]]:
+def questions(said: int, unsaid: int, seed: str) -> Iterator[tuple[Dialogue, str | None]]:
+    """Customers of two sessions, whose last question is for one fact, and that fact.
+
+    Of so many it was said; of the others, who come last, it never was, and it is None.
+    """
+    random = Random(seed)  # noqa: S311 - no secret
+    for number in range(said + unsaid):
+        visit = _visit(random)
+        place = random.randrange(len(visit.known))
+        asked = number < said
+        second = _asks(visit, place, random) if asked else _asks_unsaid(visit.unsaid, random)
+        customer = in_sessions(f"asking-{number}", [visit.said, second], SOURCE)
+        yield customer, visit.values[place] if asked else None
+
+
+class _Visit(NamedTuple):
+    """A first session, what was told in it, and what was not."""
+
+    said: list[Said]
+    known: list[Particular]
+    values: list[str]
+    unsaid: Particular
+
+
+def _visit(random: Random) -> _Visit:
     *known, unsaid = _drawn(random, random.randint(2, 4))
     values = [kind.draw(random) for kind in known]
     first: list[Said] = []
@@ -70,21 +95,21 @@ def _customer(random: Random) -> tuple[list[Said], list[Said]]:
         said = random.choice(known[place].said).format(values[place])
         changed = random.choice(_CHANGED).format(_answer(known[place], values[place], random))
         first += _exchange(random.choice(_CORRECTED).format(said), changed)
+    return _Visit(first, known, values, unsaid)
 
-    def asks(place: int) -> list[Said]:
-        question = random.choice(known[place].asked)
-        return _exchange(question, _answer(known[place], values[place], random))
 
+def _customer(random: Random) -> tuple[list[Said], list[Said]]:
+    visit = _visit(random)
+    first, known = visit.said, len(visit.known)
     if random.random() < 0.25:
-        first += asks(random.randrange(len(known)))
+        first += _asks(visit, random.randrange(known), random)
     second: list[Said] = []
     if random.random() < 0.4:
         second += _exchange(random.choice(_GREETED), random.choice(_WELCOME))
-    for place in random.sample(range(len(known)), len(known)):
-        second += asks(place)
+    for place in random.sample(range(known), known):
+        second += _asks(visit, place, random)
     if random.random() < 0.4:
-        answer = random.choice(_MISSING).format(unsaid.called)
-        missing = _exchange(random.choice(unsaid.asked), answer)
+        missing = _asks_unsaid(visit.unsaid, random)
         second = missing + second if random.random() < 0.5 else second + missing
     return first, second
 
@@ -121,6 +146,17 @@ def _amid(said: str, random: Random) -> str:
 
 def _answer(particular: Particular, value: str, random: Random) -> str:
     return _sentence(random.choice(particular.answered).format(value))
+
+
+def _asks(visit: _Visit, place: int, random: Random) -> list[Said]:
+    particular = visit.known[place]
+    question = random.choice(particular.asked)
+    return _exchange(question, _answer(particular, visit.values[place], random))
+
+
+def _asks_unsaid(particular: Particular, random: Random) -> list[Said]:
+    answer = random.choice(_MISSING).format(particular.called)
+    return _exchange(random.choice(particular.asked), answer)
 
 
 def _exchange(question: str, answer: str) -> list[Said]:

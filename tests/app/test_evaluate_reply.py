@@ -20,9 +20,10 @@ from app.evaluation.cli import app, learnt
 from app.evaluation.examples import write_page
 from app.llm import UnusableModel
 from app.settings import Settings
+from app.training.card import Figures
 from app.training.dialogues import Dialogue, Said
 from app.training.perplexity import perplexity
-from app.training.registry import Figures, Registry
+from app.training.registry import Registry
 from app.training.sequences import Sequence as Taught
 from app.training.splits import part_of
 from memory import InvalidInput

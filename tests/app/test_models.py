@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from app.llm.embedded import base_of
-from app.training.registry import Figures, Registry
+from app.training.card import Figures
+from app.training.registry import Registry
 from tests.app.conftest import Running
 from tests.app.test_cli import run
 from tests.app.training.cards import card
@@ -31,6 +35,16 @@ def tuned(tmp_path: Path, run_service: Callable[..., Running]) -> Running:
     file = tiny_adapter(tmp_path / "other" / "adapter.gguf", seed=5)
     registry.add([file], card("other", Figures(1.0, 0.9)))
     return run_service(llm=f"embedded:{gguf}", temperature=0, reply_tokens=12)
+
+
+def add_wrong(folder: Path, base: str, figures: Figures) -> Registry:
+    """A registry with one that is whole by its card, and no adapter."""
+    wrong = folder / "wrong" / "adapter.gguf"
+    wrong.parent.mkdir()
+    wrong.write_text("nothing")
+    registry = Registry(folder / "models")
+    registry.add([wrong], card("wrong", figures, base={"name": "tiny", "sha256": base}))
+    return registry
 
 
 def reply(service: Running) -> str:
@@ -83,16 +97,13 @@ def test_an_adapter_that_llama_cpp_cannot_load_is_not_promoted(
     tuned: Running, tmp_path: Path
 ) -> None:
     """Whole by its card, and no adapter: it goes on as it was."""
-    wrong = tmp_path / "wrong" / "adapter.gguf"
-    wrong.parent.mkdir()
-    wrong.write_text("nothing")
-    base = {"name": "tiny", "sha256": tuned.app.state.model.base}
-    Registry(tmp_path / "models").add([wrong], card("wrong", Figures(1.0, 0.9), base=base))
+    base = tuned.app.state.model.base
+    registry = add_wrong(tmp_path, base, Figures(1.0, 0.9))
     before = reply(tuned)
     refused = tuned.client.post(f"{MODELS}/wrong/promote")
     assert refused.status_code == 409
     assert "cannot load" in refused.json()["detail"]
-    assert Registry(tmp_path / "models").in_service(base["sha256"]) is None
+    assert registry.in_service(base) is None
     assert reply(tuned) == before
 
 
@@ -125,6 +136,82 @@ def test_it_is_in_service_again_after_a_start(
     (tmp_path / "models" / "good" / "adapter.gguf").write_text("damaged")
     damaged = run_service(llm=llm, temperature=0, reply_tokens=12)
     assert reply(damaged) == before
+    listed = damaged.client.get(MODELS).json()
+    assert (listed["in_service"], listed["promoted"]) == (None, "good")
+    assert "not what its card says" in listed["trouble"]
+
+
+def test_what_cannot_be_loaded_is_tried_again(
+    tuned: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a pause; until then what answered goes on, and the lists say so."""
+    gguf = tmp_path / "models" / "good" / "adapter.gguf"
+    whole = gguf.read_bytes()
+    registry, serving = Registry(tmp_path / "models"), tuned.app.state.serving
+    before = reply(tuned)
+    registry.promote("good", serving.base)
+    gguf.write_bytes(b"damaged")
+    serving.catch_up()
+    listed = tuned.client.get(MODELS).json()
+    assert (listed["in_service"], listed["promoted"]) == (None, "good")
+    assert "not what its card says" in listed["trouble"]
+    assert not any(one["in_service"] for one in listed["models"])
+    assert reply(tuned) == before
+    gguf.write_bytes(whole)
+    serving.catch_up()
+    assert serving.answering() is None  # it is not tried at every look
+    shown = run("model", "list", data=tmp_path).stdout
+    assert "! good" in shown
+    assert "is in service and does not answer" in shown
+    assert "the base goes on answering" in shown
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 61)
+    monkeypatch.setattr("app.serving.time", later)
+    serving.catch_up()
+    assert serving.answering() == "good"
+    assert reply(tuned) != before
+    assert tuned.client.get(MODELS).json()["trouble"] is None
+    assert "* good" in run("model", "list", data=tmp_path).stdout
+    assert registry.trouble(serving.base) is None
+
+
+def test_a_rollback_passes_over_what_llama_cpp_cannot_load(tuned: Running, tmp_path: Path) -> None:
+    """Whole by its card and no adapter: the one before it, or the base, answers."""
+    before, base = reply(tuned), tuned.app.state.model.base
+    # The console, which loads nothing, promoted it.
+    add_wrong(tmp_path, base, Figures(15.0, 0.2)).promote("wrong", base)
+    assert tuned.client.post(f"{MODELS}/good/promote").status_code == 200
+    back = tuned.client.post(f"{MODELS}/rollback").json()
+    assert (back["in_service"], back["promoted"]) == (None, None)
+    assert "cannot load" in back["passed_over"]["wrong"]
+    assert reply(tuned) == before
+
+
+def test_a_service_starts_without_what_llama_cpp_cannot_load(
+    tuned: Running, run_service: Callable[..., Running], tmp_path: Path
+) -> None:
+    """With the base, and says so."""
+    before, base = reply(tuned), tuned.app.state.model.base
+    add_wrong(tmp_path, base, Figures(15.0, 0.2)).promote("wrong", base)
+    again = run_service(llm=tuned.app.state.settings.llm, temperature=0, reply_tokens=12)
+    assert reply(again) == before
+    again.app.state.serving.catch_up()
+    assert "cannot load" in again.client.get(MODELS).json()["trouble"]
+
+
+def test_what_is_gone_or_unreadable_is_listed(tuned: Running, tmp_path: Path) -> None:
+    """By the service and by the console, with what is wrong."""
+    (tmp_path / "models" / "bad" / "card.json").write_text("{")
+    tuned.client.post(f"{MODELS}/good/promote")
+    shutil.rmtree(tmp_path / "models" / "good")
+    listed = tuned.client.get(MODELS).json()
+    assert listed["in_service"] == "good"  # it is loaded
+    assert "cannot be read" in listed["faults"]["bad"]
+    assert "gone" in listed["faults"]["good"]
+    shown = run("model", "list", data=tmp_path).stdout
+    assert "! bad" in shown
+    assert "! good" in shown
+    refused = run("model", "promote", "other", "--llm", "embedded:", data=tmp_path)
+    assert "--llm embedded:FILE" in refused.stderr
 
 
 def test_a_model_that_takes_none_says_so(service: Running) -> None:

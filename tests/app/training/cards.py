@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from app.training.registry import BASE, Card, Figures
+from app.training.card import BASE, Card, Figures
 
 BASE_SHA = "b" * 64
 
@@ -16,7 +16,7 @@ def card(name: str, figures: Figures, **more: Any) -> Card:
         "date": "2026-05-04T09:30:00+00:00",
         "base": {"name": "tiny", "sha256": BASE_SHA},
         "data": [{"name": "desk.jsonl", "sha256": "d" * 64, "dialogues": 9, "licence": "own"}],
-        "counts": {"train": 7, "dev": 1, "test": 1},
+        "counts": {"train_dialogues": 80, "dev_dialogues": 10, "test_dialogues": 10, "answers": 20},
         "held_out": "e" * 64,
         "options": {"method": "lora"},
         "compared": {BASE: Figures(20.0, 0.1)},

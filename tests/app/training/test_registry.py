@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.training.registry import Figures, Refused, Registry
+from app.training.card import Figures, Refused
+from app.training.registry import NoSuchAdapter, Registry
 from memory import InvalidInput
 from tests.app.training.cards import BASE_SHA, card, files
 
@@ -52,8 +54,8 @@ def test_the_gate_lets_the_better_through_and_back(registry: Registry) -> None:
     with pytest.raises(Refused, match="in service already"):
         registry.promote("better", BASE_SHA)
     assert registry.in_service(BASE_SHA) == "better"
-    assert registry.rollback(BASE_SHA) == "good"
-    assert registry.rollback(BASE_SHA) is None
+    assert registry.rollback(BASE_SHA).adapter == "good"
+    assert registry.rollback(BASE_SHA).adapter is None
     with pytest.raises(Refused, match="nothing to go back to"):
         registry.rollback(BASE_SHA)
 
@@ -101,20 +103,115 @@ def test_weights_that_are_not_the_cards_are_refused(registry: Registry) -> None:
     stolen.write_text((registry.folder / "good" / "card.json").read_text())
     with pytest.raises(Refused, match="another's"):
         registry.promote("better", BASE_SHA)
+    assert "another's" in registry.faults()["better"]
     stolen.write_text("{")
     with pytest.raises(Refused, match="cannot be read"):
         registry.promote("better", BASE_SHA)
     assert [one.id for one in registry.cards()] == ["good", "worse"]
+    assert list(registry.faults()) == ["better"]
 
 
-def test_a_rollback_to_a_damaged_adapter_is_refused(registry: Registry) -> None:
-    """What is in service stays."""
+@pytest.mark.parametrize(
+    ("place", "given", "why"),
+    [
+        ("date", "the fourth of May", "isoformat"),
+        ("figures", {"perplexity": "low", "rouge_l": 0.3}, "figures.perplexity"),
+        ("compared", {"base": {"perplexity": 1.0}}, "compared.base.rouge_l"),
+        ("base", {"sha256": "b" * 64}, "incomplete"),
+        ("counts", None, "counts"),
+    ],
+)
+def test_a_card_that_cannot_be_used_is_listed_with_what_is_wrong(
+    registry: Registry, place: str, given: Any, why: str
+) -> None:
+    """It is among the faults, and neither vanishes nor breaks the list of the others."""
+    path = registry.folder / "good" / "card.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), place: given}))
+    assert [one.id for one in registry.cards()] == ["better", "worse"]
+    assert why in registry.faults()["good"]
+
+
+def test_a_card_from_before_recalling_was_measured_is_promoted(registry: Registry) -> None:
+    """What the card does not say is not asked of it; nor is what the rival's does not say."""
+    path = registry.folder / "good" / "card.json"
+    old = json.loads(path.read_text())
+    for figures in (old["figures"], old["compared"]["base"]):
+        del figures["recalled"], figures["admitted"]
+    old["counts"] = {"train_dialogues": 80, "dev_dialogues": 10, "test_dialogues": 10}
+    path.write_text(json.dumps(old))
+    assert registry.card("good").figures == GOOD
     registry.promote("good", BASE_SHA)
-    registry.promote("better", BASE_SHA)
-    (registry.folder / "good" / "adapter.gguf").write_text("other")
-    with pytest.raises(Refused, match="not what its card says"):
+    assert registry.in_service(BASE_SHA) == "good"
+
+
+@pytest.mark.parametrize(
+    ("own", "bases", "let"), [(0.5, 0.5, True), (0.6, 0.5, True), (0.4, 0.5, False)]
+)
+def test_what_recalls_less_is_refused(
+    registry: Registry, tmp_path: Path, own: float, bases: float, let: bool
+) -> None:
+    """However much better its perplexity and ROUGE-L; as much is enough."""
+    made = card("new", Figures(1.0, 0.9, own), compared={"base": Figures(20.0, 0.1, bases)})
+    registry.add(files(tmp_path / "x"), made)
+    if let:
+        registry.promote("new", BASE_SHA)
+    else:
+        with pytest.raises(Refused, match=r"recalled 0\.40\) does not beat .* recalled 0\.50\)"):
+            registry.promote("new", BASE_SHA)
+    assert (registry.in_service(BASE_SHA) == "new") is let
+
+
+@pytest.mark.parametrize(
+    ("counts", "why"),
+    [
+        ({"test_dialogues": 2, "answers": 20}, "2 dialogues kept apart, and 10 of each"),
+        ({"test_dialogues": 10, "answers": 1}, "1 answers compared, and"),
+        ({"test_dialogues": 9, "answers": 9}, "9 dialogues kept apart and 9 answers compared"),
+    ],
+)
+def test_figures_that_rest_on_little_are_no_reason(
+    registry: Registry, tmp_path: Path, counts: dict[str, int], why: str
+) -> None:
+    """The adapter is kept with its card, and the message says to give more."""
+    registry.add(files(tmp_path / "x"), card("thin", Figures(1.0, 0.9), counts=counts))
+    with pytest.raises(Refused, match=f"{why}.*more dialogues"):
+        registry.promote("thin", BASE_SHA)
+    assert registry.card("thin").figures == Figures(1.0, 0.9)
+    assert registry.in_service(BASE_SHA) is None
+
+
+def test_a_rollback_passes_over_what_cannot_be_served(registry: Registry, tmp_path: Path) -> None:
+    """To what was there before, at last to the base; and it says what was wrong."""
+    registry.add(files(tmp_path / "x"), card("best", Figures(1.0, 0.9)))
+    for name in ("good", "better", "best"):
+        registry.promote(name, BASE_SHA)
+    (registry.folder / "better" / "adapter.gguf").write_text("other")
+    found = registry.rollback(BASE_SHA)
+    assert found.adapter == "good"
+    assert "not what its card says" in found.passed_over["better"]
+    assert registry.in_service(BASE_SHA) == "good"
+    registry.promote("best", BASE_SHA)
+    shutil.rmtree(registry.folder / "good")
+    assert registry.rollback(BASE_SHA) == (None, {"good": "the adapter good is gone"})
+    assert registry.in_service(BASE_SHA) is None
+    with pytest.raises(Refused, match="nothing to go back to"):
         registry.rollback(BASE_SHA)
-    assert registry.in_service(BASE_SHA) == "better"
+
+
+def test_what_is_in_service_and_gone_is_told_and_beaten(registry: Registry, tmp_path: Path) -> None:
+    """By what was measured beside it; what was not is told to roll back first."""
+    registry.promote("good", BASE_SHA)
+    shutil.rmtree(registry.folder / "good")
+    assert registry.in_service(BASE_SHA) == "good"
+    assert "gone" in registry.faults()["good"]
+    assert registry.trouble(BASE_SHA) == "the adapter good is gone"
+    with pytest.raises(Refused, match=r"in service, good, is gone .* roll back first") as refused:
+        registry.promote("better", BASE_SHA)
+    assert not isinstance(refused.value, NoSuchAdapter)
+    beside = card("beside", BETTER, compared={"base": Figures(20.0, 0.1), "good": GOOD})
+    registry.add(files(tmp_path / "x"), beside)
+    registry.promote("beside", BASE_SHA)
+    assert registry.faults() == {}
 
 
 def test_an_adapter_for_another_base_is_refused(registry: Registry) -> None:
@@ -137,8 +234,8 @@ def test_what_is_shipped_is_in_service_until_it_is_rolled_back(tmp_path: Path) -
     with pytest.raises(Refused, match="does not beat the adapter in service, shipped"):
         registry.promote("worse", BASE_SHA)
     registry.promote("better", BASE_SHA)
-    assert registry.rollback(BASE_SHA) == "shipped"
-    assert registry.rollback(BASE_SHA) is None
+    assert registry.rollback(BASE_SHA).adapter == "shipped"
+    assert registry.rollback(BASE_SHA).adapter is None
     with pytest.raises(Refused, match="nothing to go back to"):
         registry.rollback(BASE_SHA)
     registry.promote("worse", BASE_SHA)
@@ -153,7 +250,7 @@ def test_each_base_has_its_own_in_service(registry: Registry, tmp_path: Path) ->
     registry.promote("good", BASE_SHA)
     registry.promote("other", "c" * 64)
     assert registry.in_service(BASE_SHA) == "good"
-    assert registry.rollback("c" * 64) is None
+    assert registry.rollback("c" * 64).adapter is None
     assert registry.in_service(BASE_SHA) == "good"
 
 
@@ -175,7 +272,8 @@ def test_a_damaged_state_says_so(registry: Registry) -> None:
 _FULL = """
 import resource, sys
 from pathlib import Path
-from app.training.registry import Figures, Registry
+from app.training.card import Figures
+from app.training.registry import Registry
 from tests.app.training.cards import BASE_SHA, card, files
 registry = Registry(Path(sys.argv[1]))
 given = files(Path(sys.argv[2]))
@@ -216,6 +314,7 @@ _KILLED = """
 import os, sys
 from pathlib import Path
 from app.training import registry as module
+from app.training.card import Figures
 from tests.app.training.cards import BASE_SHA, card, files
 calls = 0
 def counted(function):
@@ -232,7 +331,7 @@ for name in ("fsync", "fdopen", "open", "close"):
     setattr(os, name, counted(getattr(os, name)))
 for name in ("rename", "replace", "mkdir", "chmod", "unlink"):
     setattr(Path, name, counted(getattr(Path, name)))
-registry.add(given, card("new", module.Figures(1, 0.9)))
+registry.add(given, card("new", Figures(1, 0.9)))
 registry.promote("new", BASE_SHA)
 """
 
@@ -256,7 +355,7 @@ def test_a_kill_at_any_moment_leaves_it_before_or_after(tmp_path: Path, after: i
         registry.add(files(tmp_path / "new"), card("new", BETTER))
     if registry.in_service(BASE_SHA) == "good":
         registry.promote("new", BASE_SHA)
-    assert registry.rollback(BASE_SHA) == "good"
+    assert registry.rollback(BASE_SHA).adapter == "good"
 
 
 @given(

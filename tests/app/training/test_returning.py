@@ -6,7 +6,8 @@ import re
 from random import Random
 
 from app.training.particulars import told
-from app.training.returning import returning
+from app.training.returning import questions, returning
+from app.training.scores import contains
 
 _CORRECTS = "Sorry, I was|I made a mis|That has ch"
 
@@ -44,6 +45,24 @@ def test_what_is_told_has_one_place_for_its_value() -> None:
         assert all(apart)
         assert not any("{" in text for text in apart)
         assert len({particular.draw(Random(seed)) for seed in range(40)}) >= 4
+
+
+def test_what_is_asked_to_measure_was_said_last_or_never() -> None:
+    """The fact stands in what the customer said; a value that was corrected is not the fact."""
+    made = list(questions(40, 8, "seed"))
+    assert [fact is None for _, fact in made] == [False] * 40 + [True] * 8
+    assert made == list(questions(40, 8, "seed"))
+    assert {customer.turns for customer, _ in made}.isdisjoint(
+        {customer.turns for customer in returning(240)}
+    )
+    for customer, fact in made:
+        first, second = customer.sessions()
+        ((_, answer),) = second
+        if fact is None:
+            assert "do not have" in answer or "not told me" in answer
+            continue
+        assert contains(answer, fact), (fact, answer)
+        assert contains(" ".join(f"{question} {answer}" for question, answer in first), fact)
 
 
 def test_a_corrected_value_is_not_answered() -> None:
