@@ -11,7 +11,8 @@ import pytest
 
 from app.training.checkpoints import mark
 from app.training.folder import check_out, claimed, finished, note_end, redaction_seed
-from app.training.registry import Figures, Registry
+from app.training.card import Figures
+from app.training.registry import Registry
 from memory import InvalidInput
 from tests.app.training.cards import card
 
