@@ -17,7 +17,7 @@ _PARTS = {
     "sentence-transformers": "torch",
     "torch": "torch",
 }
-_EXTRAS = ("postgres",)
+_EXTRAS = ("knowledge", "postgres")
 
 
 def requirements(pyproject: Path, part: str) -> list[str]:

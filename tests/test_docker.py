@@ -229,7 +229,8 @@ def test_image_installs_every_requirement() -> None:
     """The parts that the image is installed in are all that the package requires, each once."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     parts = [each for part in ("serving", "files", "torch") for each in requirements(part)]
-    wanted = project["dependencies"] + project["optional-dependencies"]["postgres"]
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + extras["knowledge"] + extras["postgres"]
     assert sorted(parts) == sorted(wanted)
 
 
