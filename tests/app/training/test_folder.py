@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from app.training.card import Figures
 from app.training.checkpoints import mark
 from app.training.folder import check_out, claimed, finished, note_end, redaction_seed
-from app.training.card import Figures
 from app.training.registry import Registry
 from memory import InvalidInput
 from tests.app.training.cards import card
