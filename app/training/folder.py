@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 from app.training.registry import Registry
 
 _WAIT_SECONDS = 60.0  # of the others for the first process
+_FULL = re.compile(r"os error \d|No space left|unexpected pos \d|PytorchStreamWriter failed")
 _SEED, _BECAME = "redaction-seed", "became"
 # What a start that came to no checkpoint leaves: nothing is lost when another begins there.
 _TRACES = (_SEED, "run.json", "logs", "checkpoints", "search")
@@ -41,6 +43,25 @@ def check_out(out: Path, *, resume: bool) -> None:
             raise InvalidInput(msg)
     except OSError as error:
         msg = f"--out {out} cannot be written ({error.strerror}): give another folder"
+        raise InvalidInput(msg) from error
+
+
+@contextmanager
+def writing(out: Path, remedy: str) -> Iterator[None]:
+    """Say what to do where a training cannot write into its folder.
+
+    Raises:
+        InvalidInput: the disk is full, or something else is in the way.
+    """
+    try:
+        yield
+    except InvalidInput:
+        raise
+    except Exception as error:
+        # torch, safetensors and tokenizers have errors of their own for a full disk.
+        if not isinstance(error, OSError) and not _FULL.search(str(error)):
+            raise
+        msg = f"cannot write to {out}: {error}. {remedy}"
         raise InvalidInput(msg) from error
 
 

@@ -15,7 +15,6 @@ import hashlib
 import json
 import math
 import os
-import re
 import shutil
 import time
 from collections.abc import Sequence as Sized
@@ -39,6 +38,7 @@ from app.training.base import Base, as_peft_asks
 from app.training.buckets import Buckets
 from app.training.callbacks import Allocate, OnLoss, Progress, Whole
 from app.training.checkpoints import newest, remove_after
+from app.training.folder import writing
 from app.training.options import Options
 from app.training.sequences import IGNORED
 from app.training.trainer import Trainer
@@ -46,7 +46,6 @@ from memory import InvalidInput
 from memory.weights import written
 
 _KEPT = 3  # checkpoints
-_FULL = re.compile(r"os error \d|No space left|unexpected pos \d|PytorchStreamWriter failed")
 
 
 class Sequence(Protocol):
@@ -109,19 +108,8 @@ def train(
             msg = f"the {name} part has no answer to learn from: give more dialogues"
             raise InvalidInput(msg)
     check_options(options, base)
-    try:
-        with as_peft_asks():
-            return _train(
-                sequences_train, sequences_dev, base, out, options, resume, minutes, on_loss
-            )
-    except InvalidInput:
-        raise
-    except Exception as error:
-        # torch, safetensors and tokenizers have errors of their own for a full disk.
-        if not isinstance(error, OSError) and not _FULL.search(str(error)):
-            raise
-        msg = f"cannot write to {out}: {error}. Free some space and run it again with --resume"
-        raise InvalidInput(msg) from error
+    with writing(out, "Free some space and run it again with --resume"), as_peft_asks():
+        return _train(sequences_train, sequences_dev, base, out, options, resume, minutes, on_loss)
 
 
 def check_options(options: Options, base: Base) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from app.training.folder import writing
 from app.understanding.calibration import calibrate
 from app.understanding.card import (
     GRAPH,
@@ -42,12 +43,13 @@ def train_classifier(work: Work, tasks: Mapping[str, Task], base: Path) -> Card:
     if work.out.exists():
         msg = f"{work.out} is there already: choose another --name or --out, or remove it"
         raise InvalidInput(msg)
-    tuned = tune(tasks, base, work.options)
-    try:
+    with writing(work.out, "Free some space, or give another --out"):
         work.out.parent.mkdir(parents=True, exist_ok=True)
+        # Made before anything is tuned: a folder that cannot be written is told at once.
         with tempfile.TemporaryDirectory(prefix=".making-", dir=work.out.parent) as scratch:
             part = Path(scratch, work.name)
             part.mkdir()
+            tuned = tune(tasks, base, work.options)
             tuned.network.save(part / WEIGHTS)
             shutil.copyfile(base / TOKENIZER, part / TOKENIZER)
             graph = minilm.graph(part / WEIGHTS)
@@ -67,9 +69,6 @@ def train_classifier(work: Work, tasks: Mapping[str, Task], base: Path) -> Card:
                 history=tuned.history,
             )
             part.rename(work.out)
-    except OSError as error:
-        msg = f"cannot write {work.out}: {error.strerror or error}. Free some space, or give --out"
-        raise InvalidInput(msg) from error
     return card
 
 

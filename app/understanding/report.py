@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from app.understanding.heads import Reading
@@ -70,8 +71,6 @@ def table(made: dict[str, Any]) -> str:
 
 def draw(truth: Sequence[str | None], read: Sequence[Reading], file: Path) -> None:
     """Write the confusion matrix as a PNG: a row is what is true, a column what was said."""
-    from matplotlib.figure import Figure
-
     true, said = _named(truth), _named([one.label for one in read])
     labels = sorted({*true, *said})
     shares = confusion_matrix(true, said, labels=labels, normalize="true")

@@ -166,3 +166,21 @@ def test_a_folder_that_is_there_is_left_alone(tiny: Path, tmp_path: Path, writte
     with pytest.raises(InvalidInput, match="--tune 'top:3' is not known"):
         trained(tiny, tmp_path / "desk", files, tune="top:3")
     assert [file.name for file in tmp_path.iterdir()] == ["train.jsonl"]
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    tiny: Path, tmp_path: Path, written: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once where it cannot be made; and a disk that fills up leaves nothing by half."""
+    files = {"label": written("train.jsonl", said(20, seed=1))}
+    with pytest.raises(InvalidInput, match=r"cannot write to .*File exists"):
+        trained(tiny, files["label"] / "desk", files, tune="head")
+
+    def full(*_given: object) -> None:
+        msg = "Error while serializing: I/O error: No space left on device (os error 28)"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr("app.understanding.network.save_file", full)
+    with pytest.raises(InvalidInput, match="Free some space, or give another --out"):
+        trained(tiny, tmp_path / "desk", files, tune="head")
+    assert [file.name for file in tmp_path.iterdir()] == ["train.jsonl"]
