@@ -10,26 +10,33 @@ import pytest
 
 from app.llm.embedded import model_path
 from app.training.base import Base, as_peft_asks, open_base
+from app.training.card import GGUF
 from app.training.export import to_gguf
-from app.training.lora import train
-from app.training.options import Options
+from app.training.registry import Registry
 from memory import InvalidInput
-from tests.app.training.lessons import IGNORED, Lesson
 
 _SAID = [
     ("Where is my parcel?", "Your parcel left our warehouse this morning, and comes tomorrow."),
     ("Can I change the address?", "Of course: tell me the new street, and the town, please."),
     ("The kettle is broken.", "I am sorry for that! We send you another kettle at once."),
     ("I want my money back.", "The refund takes five days, and goes to the card you paid with."),
+    (
+        "<memory>\n- Customer said on 2026-03-04: my order is KL-20388, a blue tent\n</memory>\n\n"
+        "Which order was it that I wrote to you about?",
+        "Your order number is KL-20388.",
+    ),
+    (
+        "I need a cheap restaurant in the north part of town, and a taxi to get there at 19:15.",
+        "The Golden Wok serves cheap Chinese food in the north. Shall I book a table and a taxi?",
+    ),
 ]
 _LIKELIEST = 2_000  # tokens: on these texts all but some thousandths of the probability
-_TOPICS = "parcel invoice kettle address refund ticket voucher account password delivery".split()
 
 
-def _sequence(tokenizer: Any, question: str, answer: str) -> Lesson:
-    asked = tokenizer(f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n").input_ids
-    answered = tokenizer(f"{answer}<|im_end|>").input_ids
-    return Lesson(asked + answered, [IGNORED] * len(asked) + answered)
+def _ids(tokenizer: Any, question: str, answer: str) -> list[int]:
+    text = f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>"
+    ids: list[int] = tokenizer(text).input_ids
+    return ids
 
 
 class Llama:
@@ -81,24 +88,19 @@ def kl(model: Any, llama: Llama, texts: list[list[int]]) -> np.ndarray:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_llama_cpp_says_what_peft_says(tmp_path: Path) -> None:
-    """Over 200 positions, KL below 0.01 on the average; without the adapter it is far above."""
+def test_llama_cpp_says_what_peft_says() -> None:
+    """With what is shipped, over 200 positions: KL below 0.01; without it, far above."""
     base = open_base()
+    shipped = Registry(Path("nowhere"))
+    adapter = shipped.in_service(base.sha256)
+    assert adapter is not None
+    folder = shipped.whole(adapter)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 16e6
     tokenizer = base.tokenizer()
-    learnt = [
-        _sequence(tokenizer, q.replace("parcel", topic), f"About your {topic}: {a}")
-        for topic in _TOPICS for q, a in _SAID
-    ]  # fmt: skip
-    options = Options(batch=4, steps=6, check=6, learning_rate=2e-3, dropout=0.0)
-    folder = train(learnt[:-4], learnt[-4:], base, tmp_path / "out", options).folder
-    assert folder is not None
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 8e6
-    gguf = to_gguf(folder, base.folder, tmp_path / "adapter.gguf")
-    assert gguf.stat().st_size < 8e6
-    texts = [one.ids for one in learnt[::5]]
+    texts = [_ids(tokenizer, *said) for said in _SAID]
     assert sum(len(ids) - 1 for ids in texts) >= 200
     model = base.model(folder)
-    tuned = kl(model, Llama(model_path(), gguf), texts)
+    tuned = kl(model, Llama(model_path(), folder / GGUF), texts)
     assert tuned.mean() < 0.01, tuned.mean()
     plain = kl(model, Llama(model_path(), None), texts[:2])
     assert plain.mean() > 0.1, plain.mean()
