@@ -68,7 +68,7 @@ class Running:
         self.app = app
         self.address = address
         self.client = httpx.Client(
-            base_url=address, headers={"Authorization": f"Bearer {KEY}"}, timeout=30
+            base_url=address, headers={"Authorization": f"Bearer {KEY}"}, timeout=120
         )
 
     def chat(self, message: str, **more: Any) -> httpx.Response:
