@@ -28,7 +28,7 @@ import httpx
 from langchain_core.messages import BaseMessage, HumanMessage, convert_to_openai_messages
 
 from app.llm import Model, open_llm
-from app.serving import adapter_of
+from app.serving import open_served
 from app.settings import Settings
 from app.training.registry import Registry
 from memory import ConversationMemory, Scope, count_tokens, embedded, open_store
@@ -304,7 +304,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         # Answering as the service does: with the adapter that is shipped.
         registry = Registry(Path(folder, "models"))
-        model = open_llm("embedded:", adapter=adapter_of(registry))
+        model = open_served(lambda adapter: open_llm("embedded:", adapter=adapter), registry)
         server = Server(model)
         with open_store(f"sqlite:///{folder}/first.db") as store:
             found: dict[str, Any] = long_conversation(store, server, options.turns)
