@@ -19,6 +19,7 @@ from typing_extensions import TypedDict
 
 from app.training.card import document
 from memory import InvalidInput
+from memory.weights import to_disk
 
 T = TypeVar("T")
 
@@ -121,12 +122,3 @@ def write_json(path: Path, given: Any) -> None:
         to_disk(path.parent)
     finally:
         part.unlink(missing_ok=True)
-
-
-def to_disk(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -28,9 +28,9 @@ from typing import NamedTuple
 
 from app.training.card import CARD, Card, Refused, read_card
 from app.training.gate import check_gate
-from app.training.ledger import Ledger, State, Trouble, to_disk, write_json, writing
+from app.training.ledger import Ledger, State, Trouble, write_json, writing
 from memory import InvalidInput
-from memory.weights import sha256
+from memory.weights import sha256, to_disk
 
 SHIPPED = Path(__file__).parents[1] / "adapters"
 
