@@ -130,7 +130,7 @@ class _Graph:
         """A constant vector of int64."""
         return self.tensor(numbers, "int64")
 
-    def external(self, weights: _Weights, name: str) -> str:
+    def external(self, weights: Weights, name: str) -> str:
         """A float32 weight that stays in its file."""
         where = [(13, _message((1, key), (2, str(v)))) for key, v in weights.place(name).items()]
         dims = [(1, size) for size in weights[name].shape]
@@ -149,8 +149,8 @@ class _Graph:
         return _message((1, _IR_VERSION), (7, graph), *operators)
 
 
-class _Weights:
-    """The float32 tensors of a safetensors file, by their names.
+class Weights(Mapping[str, Floats]):
+    """The float32 tensors of a safetensors file, by their names; they stay in it.
 
     The format: 8 bytes of header length, the header as JSON, then the numbers
     (https://github.com/huggingface/safetensors#format).
@@ -159,8 +159,12 @@ class _Weights:
     def __init__(self, file: Path) -> None:
         with file.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
-            self._tensors: Mapping[str, Any] = json.loads(stream.read(length))
+            self._tensors: dict[str, Any] = json.loads(stream.read(length))
+        self._tensors.pop("__metadata__", None)
         self._file, self._start = file, 8 + length
+
+    def __len__(self) -> int:
+        return len(self._tensors)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
@@ -177,14 +181,18 @@ class _Weights:
         return np.memmap(self._file, "<f4", "r", place["offset"], shape)
 
 
-def graph(file: Path) -> bytes:
+def graph(file: Path, tuned: Mapping[str, Floats] | None = None) -> bytes:
     """The model over ``file`` (its model.safetensors), as a serialised ONNX ModelProto.
+
+    ``tuned`` are tensors that take the place of the file's, and heads that it has not; the word
+    vectors, which stay in the file, cannot be among them.
 
     Inputs: ``ids`` and ``mask``, int64 (n, t), t at most 512. Outputs: ``vectors``, float32
     (n, width), unit length, and for each head in the file ``heads.NAME``, float32 (n, classes),
     the classes' scores before softmax. The width is 384 in all-MiniLM-L6-v2.
     """
-    g, weights = _Graph(), _Weights(file)
+    g, lying = _Graph(), Weights(file)
+    weights = {**lying, **(tuned or {})}
     names = list(weights)
     width = weights["embeddings.LayerNorm.weight"].shape[0]
     layers = sum(name.endswith("attention.self.query.weight") for name in names)
@@ -236,7 +244,7 @@ def graph(file: Path) -> bytes:
     # Every token is of the first type.
     places = weights["embeddings.position_embeddings.weight"]
     places = places + weights["embeddings.token_type_embeddings.weight"][0]
-    words = g("Gather", g.external(weights, "embeddings.word_embeddings.weight"), "ids")
+    words = g("Gather", g.external(lying, "embeddings.word_embeddings.weight"), "ids")
     x = g("Add", words, g("Slice", g.tensor(places), g.ints(0), length, g.ints(0)))
     x = norm(x, "embeddings.LayerNorm")
     for layer in range(layers):

@@ -6,6 +6,9 @@ NAME/
   model.onnx           the graph over it, which is what is run
   tokenizer.json
   confusion-HEAD.png   which labels are taken for which, on the dev part
+
+Tuned by LoRA it has, in place of encoder, graph and tokenizer, lora.safetensors: what was changed,
+and the heads. It is put together with the embedded encoder when it is opened.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from memory import InvalidInput
 from memory.weights import sha256
 
 CARD, WEIGHTS, GRAPH, TOKENIZER = "card.json", "model.safetensors", "model.onnx", "tokenizer.json"
+LORA = "lora.safetensors"
+_RUN = ({WEIGHTS, GRAPH, TOKENIZER}, {LORA})  # what is run: the one, or the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,8 @@ class Card:
 
 def write_card(folder: Path, **given: Any) -> Card:
     """Write the card of what lies in a folder, with the files' checksums."""
-    sums = {name: sha256(folder / name) for name in (WEIGHTS, GRAPH, TOKENIZER)}
-    card = Card(**given, weights=sums)
+    run = sorted({file.name for file in folder.iterdir()} & set().union(*_RUN))
+    card = Card(**given, weights={name: sha256(folder / name) for name in run})
     text = json.dumps(asdict(card), indent=1, ensure_ascii=False) + "\n"
     (folder / CARD).write_text(text, encoding="utf-8")
     return card
@@ -80,7 +85,9 @@ def read_card(folder: Path) -> Card:
         found = json.loads((folder / CARD).read_text("utf-8"))
         found["heads"] = {name: Head(**one) for name, one in found["heads"].items()}
         card = Card(**found)
-        sums = {name: sha256(folder / name) for name in (WEIGHTS, GRAPH, TOKENIZER)}
+        if {*card.weights} not in _RUN:
+            raise ValueError("it names no weights")
+        sums = {name: sha256(folder / name) for name in card.weights}
     except FileNotFoundError as error:
         msg = (
             f"{folder} is not whole, it has no {Path(error.filename).name}: copy or train it again"

@@ -16,6 +16,7 @@ from app.training.folder import writing
 from app.understanding.calibration import calibrate
 from app.understanding.card import (
     GRAPH,
+    LORA,
     TOKENIZER,
     WEIGHTS,
     Card,
@@ -24,6 +25,7 @@ from app.understanding.card import (
 )
 from app.understanding.heads import Heads, Reading, readings
 from app.understanding.labelled import OUT_OF_SCOPE, Example
+from app.understanding.lora import merged
 from app.understanding.report import draw, report
 from app.understanding.tasks import Task, Work
 from memory import InvalidInput, embeddings, minilm
@@ -50,13 +52,17 @@ def train_classifier(work: Work, tasks: Mapping[str, Task], base: Path) -> Card:
             part = Path(scratch, work.name)
             part.mkdir()
             tuned = tune(tasks, base, work.options)
-            tuned.network.save(part / WEIGHTS)
-            shutil.copyfile(base / TOKENIZER, part / TOKENIZER)
-            graph = minilm.graph(part / WEIGHTS)
-            (part / GRAPH).write_bytes(graph)
-            heads, figures = _measure(
-                tasks, embeddings.Network(graph, part), part, work.options.scope_cost
-            )
+            if work.options.tune == "lora":
+                tuned.network.save(part / LORA)
+                graph = minilm.graph(base / WEIGHTS, merged(base / WEIGHTS, part / LORA))
+                network = embeddings.Network(graph, base)
+            else:
+                tuned.network.save(part / WEIGHTS)
+                shutil.copyfile(base / TOKENIZER, part / TOKENIZER)
+                graph = minilm.graph(part / WEIGHTS)
+                (part / GRAPH).write_bytes(graph)
+                network = embeddings.Network(graph, part)
+            heads, figures = _measure(tasks, network, part, work.options.scope_cost)
             card = write_card(
                 part,
                 name=work.name,

@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.understanding.card import GRAPH, Head, read_card
-from memory.embeddings import Network
-from memory.minilm import HEAD
+from app.understanding.card import GRAPH, LORA, Card, Head, read_card
+from app.understanding.lora import merged
+from memory import InvalidInput
+from memory.embeddings import WEIGHTS, Network
+from memory.minilm import HEAD, graph
 from memory.types import Floats
+from memory.weights import sha256
 
 
 class Reading(NamedTuple):
@@ -24,12 +27,20 @@ class Reading(NamedTuple):
 class Heads:
     """A trained classifier. Safe to share between threads.
 
+    Args:
+        folder: as ``train classifier`` makes it.
+        base: the model.safetensors of the encoder that LoRA tuned; None is the embedded one.
+
     Raises InvalidInput if the folder has no classifier, or one that is not what its card says.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, base: Path | None = None) -> None:
         self.card = read_card(folder)
-        self._network = Network((folder / GRAPH).read_bytes(), folder)
+        if LORA in self.card.weights:
+            base = base or WEIGHTS.installed()
+            self._network = Network(_graph(folder, self.card, base), base.parent)
+        else:
+            self._network = Network((folder / GRAPH).read_bytes(), folder)
 
     def read(self, texts: Sequence[str]) -> list[dict[str, Reading]]:
         """What each text is, by each head's name."""
@@ -38,6 +49,16 @@ class Heads:
             name: readings(head, scores[HEAD + name]) for name, head in self.card.heads.items()
         }
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _graph(folder: Path, card: Card, base: Path) -> bytes:
+    if (found := sha256(base)) != card.base["sha256"]:
+        msg = (
+            f"{folder} was tuned on another encoder than {base}: its sha256 is {found}, the card "
+            f"says {card.base['sha256']}. Train it again"
+        )
+        raise InvalidInput(msg)
+    return graph(base, merged(base, folder / LORA))
 
 
 def probabilities(head: Head, scores: Floats) -> Floats:

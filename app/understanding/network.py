@@ -13,7 +13,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import BertModel
 
+from app.understanding.lora import matrices
 from memory.minilm import HEAD
 from memory.types import Floats
 from memory.weights import written
@@ -61,12 +63,18 @@ class Network(nn.Module):  # type: ignore[misc]
         return {"loss": loss / len(labels), "found": found}
 
     def save(self, to: Path) -> None:
-        """Write everything as ``memory.minilm`` reads it; peft's adapter must be merged."""
-        tensors = {
-            name: value
-            for name, value in self.encoder.state_dict().items()
-            if not name.startswith("pooler.") and value.is_floating_point()
-        }
+        """Write everything as ``memory.minilm`` reads it; with peft's adapter, that and the heads.
+
+        The one is a model.safetensors, the other what ``lora.merged`` takes.
+        """
+        if isinstance(self.encoder, BertModel):
+            tensors = {
+                name: value
+                for name, value in self.encoder.state_dict().items()
+                if not name.startswith("pooler.") and value.is_floating_point()
+            }
+        else:
+            tensors = matrices(self.encoder)
         for name, head in self.heads.items():
             tensors |= {f"{HEAD}{name}.{part}": value for part, value in head.state_dict().items()}
         with written(to) as part:  # safetensors makes files that only their owner can read

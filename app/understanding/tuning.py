@@ -46,7 +46,7 @@ _LORA_MATRICES = ["query", "key", "value", "dense"]
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """The network, LoRA merged, and what was measured on the way."""
+    """The network, with peft's adapter for LoRA, and what was measured on the way."""
 
     network: Network
     history: list[dict[str, float]]
@@ -70,8 +70,6 @@ def tune(tasks: Mapping[str, Task], base: Path, options: Options) -> Tuned:
         encoder = _with_lora(encoder, options)
     network = Network(encoder, heads)
     history = _train(network, tasks, base, options)
-    if options.tune == "lora":
-        network.encoder = encoder.merge_and_unload()
     return Tuned(network.eval(), history)
 
 

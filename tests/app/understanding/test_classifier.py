@@ -53,8 +53,47 @@ def test_each_way_of_tuning_learns(tune: str, tiny: Path, tmp_path: Path, writte
     assert card.figures["label"]["examples"] == 18
     assert (tmp_path / "desk" / "confusion-label.png").exists()
     assert bool(card.history) == (tune != "head")
-    truth, read = evaluate_classifier(Heads(tmp_path / "desk"), said(20, seed=2), "label")
+    heads = Heads(tmp_path / "desk", tiny / "model.safetensors")
+    truth, read = evaluate_classifier(heads, said(20, seed=2), "label")
     assert np.mean([one.label == label for one, label in zip(read, truth, strict=True)]) > 0.9
+
+
+def test_lora_is_kept_without_the_encoder(tiny: Path, tmp_path: Path, written: Write) -> None:
+    """What was changed lies alone, reads as torch does, and goes with its own encoder only."""
+    import torch
+    from peft.tuners.lora import LoraLayer
+
+    from app.understanding.network import Network
+
+    files = {"label": written("train.jsonl", said(60, seed=1))}
+    kept: list[Any] = []
+    save = Network.save
+
+    def seen(network: Network, to: Path) -> None:
+        kept.append(network)
+        save(network, to)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Network, "save", seen)
+        trained(tiny, tmp_path / "desk", files, tune="lora", epochs=2.0)
+    assert {file.name for file in (tmp_path / "desk").iterdir()} == {
+        "card.json", "confusion-label.png", "lora.safetensors",
+    }  # fmt: skip
+    encoder = kept[0].encoder
+    layers = [layer for layer in encoder.modules() if isinstance(layer, LoraLayer)]
+    assert any(layer.lora_B["default"].weight.abs().max() > 0 for layer in layers)
+    heads = Heads(tmp_path / "desk", tiny / "model.safetensors")
+    for text in ("where is my courier now 3", "i want the charge back please 4"):
+        ids = torch.tensor([heads._network._tokenizer.encode(text).ids])
+        with torch.no_grad():
+            read = encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+            vector = torch.nn.functional.normalize(read.sum(1), dim=-1)
+            scores = kept[0].heads["label"](vector)[0].numpy()
+        found = heads._network.run([text])
+        np.testing.assert_allclose(found["heads.label"][0], scores, atol=0.25)
+        assert float(found["vectors"][0] @ vector[0].numpy()) > 0.99
+    with pytest.raises(InvalidInput, match="was tuned on another encoder"):
+        Heads(tmp_path / "desk")
 
 
 def test_tuning_upper_layers_leaves_the_lower_alone(
