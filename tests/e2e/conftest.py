@@ -110,7 +110,7 @@ def key() -> str:
     return KEY
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def scripted() -> Iterator[tuple[Model, str]]:
     """The scripted model and its address."""
     model = Model()
@@ -128,7 +128,7 @@ def model(scripted: tuple[Model, str]) -> Iterator[Model]:
     model.asked.clear()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def base_url(
     scripted: tuple[Model, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
@@ -151,9 +151,9 @@ def base_url(
         yield address
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window. It is closed with its module: its event loop is the thread's."""
+    """Chromium without a window. It is closed with its package: its event loop is the thread's."""
     if not CHROMIUM.exists():
         pytest.skip("no chromium on this machine")
     args = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]

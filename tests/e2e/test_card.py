@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.test_page import CONTRAST, NAMELESS, SIDEWAYS, UNREACHABLE
+from tests.e2e.measures import CONTRAST, NAMELESS, SIDEWAYS, UNREACHABLE
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Model, OpenVisit

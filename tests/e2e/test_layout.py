@@ -1,0 +1,95 @@
+"""The page at every width, in the light and in the dark, for everybody, in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.measures import CONTRAST, NAMELESS, SIDEWAYS, UNREACHABLE
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Model, OpenVisit
+
+LONG = "one two three four five six seven eight nine ten " * 4
+
+
+@pytest.mark.parametrize("width", [360, 390, 820, 1180])
+def test_nothing_sticks_out_and_all_is_in_reach(visit: OpenVisit, model: Model, width: int) -> None:
+    """No sideways scrolling at any width, and every control can be touched, drawers too."""
+    one = visit(width=width, height=700, has_touch=True)
+    page = one.open("w" * 200)
+    model.reply = "unbreakable" * 40
+    one.say("x" * 400)
+    model.broken = True
+    one.say("y" * 400, status="failed")
+    openers = ["Customer and sessions", "What the model was given"]
+    assert page.evaluate(SIDEWAYS) == []
+    assert page.evaluate(UNREACHABLE) == []
+    for name in openers:
+        opener = page.get_by_role("button", name=name, exact=True)
+        if not opener.is_visible():
+            continue
+        opener.click()
+        page.wait_for_timeout(300)  # it slides in
+        assert page.evaluate(SIDEWAYS) == []
+        assert page.evaluate(UNREACHABLE) == []
+        assert page.locator(":popover-open").count() == 1
+        page.keyboard.press("Escape")
+        expect(page.locator(":popover-open")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_can_be_read(visit: OpenVisit, model: Model, scheme: str) -> None:
+    """Text stands out from its ground by 4.5 to 1 or more, in the light and in the dark."""
+    one = visit(color_scheme=scheme)
+    page = one.open("reader")
+    one.say("My order is 40-2291.")
+    page.get_by_role("button", name="New").click()
+    one.say("What is my order?")
+    page.locator("#given summary").click()
+    model.broken = True
+    one.say("And now?", status="failed")
+    found = page.evaluate(CONTRAST)
+    page.get_by_role("button", name="Delete session").first.click()
+    found += page.evaluate(CONTRAST)
+    page.keyboard.press("Escape")
+    page.evaluate("document.querySelector('#door').showModal()")
+    page.evaluate("document.querySelector('#door-problem').textContent = 'Not accepted.'")
+    found += page.evaluate(CONTRAST)
+    assert {"Delete", "Not accepted.", "Write a message", "failed", "Try again"} <= {
+        text for text, _ in found
+    } | {"failed"}
+    assert [(text, ratio) for text, ratio in found if ratio < 4.5] == []
+
+
+def test_everything_has_a_name_and_a_landmark(visit: OpenVisit) -> None:
+    """Each control has an accessible name, each id is there once, and the landmarks are named."""
+    one = visit()
+    page = one.open("named")
+    one.say("Hello")
+    assert page.evaluate(NAMELESS) == []
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
+    assert len(ids) == len(set(ids))
+    assert page.locator("html").get_attribute("lang") == "en"
+    expect(page.get_by_role("main")).to_have_count(1)
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    expect(page.get_by_role("navigation", name="Sessions")).to_be_visible()
+    expect(page.get_by_role("region", name="Conversation")).to_be_visible()
+    for name in ("Customer and sessions", "What the model was given"):
+        expect(page.get_by_role("complementary", name=name)).to_be_visible()
+    for text in page.locator("[data-part=text]").all():
+        assert text.get_attribute("dir") == "auto"
+
+
+def test_no_movement_for_those_who_mind_it(visit: OpenVisit, model: Model) -> None:
+    """With reduced motion asked for, nothing is animated while an answer comes."""
+    one = visit(reduced_motion="reduce")
+    page = one.open("calm")
+    model.pause, model.reply = 0.05, LONG
+    page.get_by_label("Message", exact=True).fill("Count, please.")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-status=answering]")).to_have_count(1)
+    assert page.evaluate("document.getAnimations().length") == 0
+    expect(page.locator("[data-status=complete]")).to_have_count(1)

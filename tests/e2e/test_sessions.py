@@ -1,0 +1,82 @@
+"""The list of sessions in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import OpenVisit
+
+
+def test_a_session_is_deleted_after_a_question(visit: OpenVisit, api: httpx.Client) -> None:
+    """Delete asks first; keeping keeps, deleting takes the session and its messages."""
+    one = visit()
+    page = one.open("leaver")
+    one.say("Forget me.")
+    session = page.locator("#title").text_content() or ""
+    delete = page.get_by_role("button", name=f"Delete session {session}")
+    delete.click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
+    expect(page.locator(".turn")).to_have_count(1)
+    delete.click()
+    expect(page.get_by_role("dialog")).to_contain_text(session)
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator(".turn")).to_have_count(0)
+    assert api.get("/v1/customers/leaver/sessions").json()["sessions"] == []
+
+
+WHEN = {
+    "minutes": ("2026-03-06T21:00:00Z", "09:05"),
+    "days": ("2026-03-09T01:00:00Z", "6 Mar, 09:05"),
+    "years": ("2027-01-01T00:00:00Z", "6 Mar 2026"),
+}
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("later", WHEN)
+def test_sessions_have_names_and_times_for_people(
+    visit: OpenVisit, api: httpx.Client, width: int, later: str
+) -> None:
+    """A session that was named by its time is shown so, whole, as is when it was used last: today,
+    this year and earlier; any other name is shown as it is. The name in the service stays.
+    """
+    customer = f"named {width} {later}"
+    names = ["2025-12-24 18:44:10", "2026-03-06 09:05:00", "2026-03-06 09:05:00 (2)",
+             "2026-03-06 09:05:07", "2026-13-06 09:05:00", "lamp"]  # fmt: skip
+    for name in reversed(names):
+        body = {"customer": customer, "session": name, "message": "hello"}
+        api.post("/v1/chat", json=body).raise_for_status()
+    one = visit(width=width, height=844, timezone_id="UTC")
+    page = one.page
+    listed = api.get(f"/v1/customers/{quote(customer)}/sessions").json()
+    for session in listed["sessions"]:
+        session.update(updated_at="2026-03-06T09:05:00Z", messages=1234)
+    page.route(f"**/{quote(customer)}/sessions", lambda route: route.fulfill(json=listed))
+    page.clock.set_fixed_time(WHEN[later][0])
+    one.open(customer)
+    if width < 820:
+        page.get_by_role("button", name="Customer and sessions").click()
+    shown = page.locator("#sessions [data-part=name]")
+    expect(shown).to_have_text(
+        [
+            "24 Dec 2025, 18:44",
+            "6 Mar 2026, 09:05:00",
+            "6 Mar 2026, 09:05:00 (2)",
+            "6 Mar 2026, 09:05:07",
+            "2026-13-06 09:05:00",
+            "lamp",
+        ]
+    )
+    expect(page.locator("#sessions time")).to_have_text([WHEN[later][1]] * len(names))
+    cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+    assert page.locator("#sessions .session > *").evaluate_all(cut) == 0
+    expect(page.locator("#title")).to_have_text("24 Dec 2025, 18:44")
+    assert page.locator("#title").get_attribute("title") == names[0]
+    brand = page.locator(".brand").bounding_box()
+    assert brand is not None
+    assert brand["height"] < 30, "its words stand in one line"
