@@ -30,7 +30,8 @@ from app.second_source import SecondSource, open_retriever
 from app.serving import Serving, open_served
 from app.settings import Settings
 from app.training.registry import Registry
-from memory import InvalidInput, Knowledge, MemoryStore, open_store
+from app.understanding.opening import open_understanding
+from memory import InvalidInput, Knowledge, MemoryStore, Understanding, open_store
 
 _logger = logging.getLogger(__name__)
 
@@ -40,12 +41,17 @@ _DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings | None = None, retriever: BaseRetriever | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    retriever: BaseRetriever | None = None,
+    understanding: Understanding | None = None,
+) -> FastAPI:
     """Open the database and the model, and put the service together around them.
 
     Args:
         settings: from the environment, if not given.
         retriever: a second source of knowledge; else the settings'.
+        understanding: reads what customers write; else the settings' classifier.
 
     Raises:
         MemoryServiceError: the database or the model cannot be used; the message says what
@@ -54,6 +60,8 @@ def create_app(settings: Settings | None = None, retriever: BaseRetriever | None
     settings = settings or Settings()
     if retriever is None and settings.retriever is not None:
         retriever = open_retriever(settings.retriever)
+    if understanding is None:
+        understanding = open_understanding(settings.understanding)
     store = open_store(settings.database_url)
     registry = Registry(settings.data_dir / "models")
     try:
@@ -116,6 +124,7 @@ def create_app(settings: Settings | None = None, retriever: BaseRetriever | None
     app.state.chain = SupportChain(
         store, model, settings, encoder, app.state.knowledge,
         None if retriever is None else SecondSource(retriever, settings.retriever_timeout),
+        understanding,
     )  # fmt: skip
     app.state.key = Key(store, settings.api_key.get_secret_value() if settings.api_key else None)
     problems.install(app)

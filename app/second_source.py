@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import threading
+from functools import partial
 from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
+from app.aside import Aside
 from memory import Evidence, InvalidInput, count_tokens, passages_of
 
 _logger = logging.getLogger(__name__)
@@ -28,32 +29,13 @@ class SecondSource:
     def __init__(self, retriever: BaseRetriever, timeout: float) -> None:
         self._retriever = retriever
         self._timeout = timeout
-        self._free = threading.Semaphore(_WAITING)
+        self._aside = Aside("retriever", _WAITING)
 
     async def look_up(self, question: str) -> list[Evidence]:
         """What the retriever finds, best first; nothing where it fails or takes too long."""
-        if not self._free.acquire(blocking=False):
-            _logger.warning("the retriever is still busy with %d questions", _WAITING)
+        found = self._aside.begin(partial(self._found, question))
+        if found is None:
             return []
-        loop = asyncio.get_running_loop()
-        found: asyncio.Future[list[Evidence]] = loop.create_future()
-
-        def tell(evidence: list[Evidence]) -> None:
-            if not found.done():  # nobody waits for it any more
-                found.set_result(evidence)
-
-        def work() -> None:
-            try:
-                evidence = self._found(question)
-            finally:
-                self._free.release()
-            try:
-                loop.call_soon_threadsafe(tell, evidence)
-            except RuntimeError:
-                _logger.debug("the retriever answered after the end of the service")
-
-        # A thread of its own, which the end of the service does not wait for.
-        threading.Thread(target=work, name="second-source", daemon=True).start()
         try:
             async with asyncio.timeout(self._timeout):
                 return await found

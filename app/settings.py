@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     retriever_timeout: float = Field(
         2.0, gt=0, description="seconds that it may take; then the answer does without"
     )
+    understanding: str = Field(
+        "embedded:",
+        min_length=1,
+        description="reads intent, topic and mood: embedded:, a classifier's folder, or off",
+    )
     reply_tokens: int = Field(300, gt=0, description="the longest answer, in tokens")
     temperature: float = Field(0.2, ge=0, le=2, description="how freely the model chooses words")
     summarize: Literal["extractive", "model"] = Field(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +78,28 @@ class Scope:
     def owner(self) -> tuple[str, str]:
         """The (tenant, customer) pair that every key begins with."""
         return self.tenant, self.customer
+
+
+class Label(NamedTuple):
+    """What a head of a classifier says of a text, and how sure it is (0 to 1).
+
+    ``name`` is one of the head's labels; None is "out of scope": none of them.
+    """
+
+    name: str | None
+    confidence: float
+
+
+Labels = dict[str, Label]  # what is known of a text, by the heads' names
+
+
+@runtime_checkable
+class Understanding(Protocol):
+    """A classifier of what customers write. Safe to share between threads."""
+
+    def read(self, texts: Sequence[str]) -> list[Labels]:
+        """What each text is, by each head's name: "intent", "topic", "sentiment", or others."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

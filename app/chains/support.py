@@ -27,6 +27,7 @@ from app.llm.openai import OpenAIModel
 from app.problems import Problem, problem_of
 from app.second_source import SecondSource
 from app.settings import Settings
+from app.understanding.reading import Reader
 from memory import (
     LEASE_SECONDS,
     ConversationMemory,
@@ -34,6 +35,7 @@ from memory import (
     Evidence,
     InvalidInput,
     Knowledge,
+    Labels,
     Layout,
     MemoryServiceError,
     MemoryStore,
@@ -41,6 +43,7 @@ from memory import (
     Scope,
     SessionBusy,
     Turn,
+    Understanding,
 )
 
 _logger = logging.getLogger(__name__)
@@ -50,6 +53,7 @@ _POLL_SECONDS = 0.1  # how often a waiting turn looks whether its session is fre
 _KEEP_SECONDS = 1.0  # how often what has been said so far is kept
 _RENEW_SECONDS = 5.0  # how often a turn under way that says nothing new says that it is one
 _STOP_SECONDS = 2.0  # how long a model may take to be stopped
+_LATE_SECONDS = 0.5  # how long an answer that is there waits for the reading of its message
 _END_SECONDS = 5.0  # how long the end of the service waits for answers to be stored
 
 
@@ -60,12 +64,14 @@ Cited = list[tuple[int, Evidence]] | None
 class Given:
     """The turn has begun; this is what the model is given beside the question.
 
-    ``evidence`` are passages by their numbers, None where none were looked for.
+    ``evidence`` are passages by their numbers, None where none were looked for. ``labels`` say
+    what kind of message it is, None where nobody has read it, or not yet.
     """
 
     turn: Turn
     recalled: list[Recalled]
     evidence: Cited = None
+    labels: Labels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class Done:
     turn: Turn
     recalled: list[Recalled]
     evidence: Cited = None
+    labels: Labels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,7 @@ class SupportChain:
         encoder: Encoder,
         knowledge: Knowledge | None = None,
         second: SecondSource | None = None,
+        understanding: Understanding | None = None,
     ) -> None:
         self._store = store
         self._model = model
@@ -113,6 +121,7 @@ class SupportChain:
         self._encoder = encoder
         self._knowledge = knowledge
         self._second = second if settings.knowledge_tokens else None
+        self._reader = Reader(understanding)
         self._under_way = 0  # turns that are being answered
         # The chain itself: a layout's messages, given to the model.
         self._chain: Runnable[Layout, Any] = RunnableLambda(_messages) | model.chat
@@ -151,15 +160,19 @@ class SupportChain:
         said: list[str] = []
         usage: dict[str, Any] = {}
         layout: Layout | None = None
+        labels: Labels | None = None
         failure: Problem | None = None
         finished: Turn | None = None
         finished_well = False
         status = "stopped"
         self._under_way += 1
         holding = asyncio.create_task(self._hold(memory, turn, said))
+        # Beside the layout, which takes longer: the first token does not wait for it.
+        reading = self._reader.begin(text)
         try:
             layout = await self.layout(memory, text, turn)
-            yield Given(turn, layout.recalled, layout.cited)
+            labels = await reading.within(0)
+            yield Given(turn, layout.recalled, layout.cited, labels)
             # Closed here and now when the client leaves: the model is to stop at once.
             async with contextlib.aclosing(self._chunks(layout)) as chunks:
                 async for chunk in chunks:
@@ -182,6 +195,7 @@ class SupportChain:
                 status = "failed"
             # Shielded: the answer is committed also when the client has gone away.
             with anyio.CancelScope(shield=True):
+                labels = await reading.within(_LATE_SECONDS)
                 finish = partial(memory.finish, turn, "".join(said), status, layout, usage)
                 try:
                     finished = await run_sync(finish)
@@ -200,7 +214,7 @@ class SupportChain:
         else:
             assert finished is not None
             assert layout is not None
-            yield Done(finished, layout.recalled, layout.cited)
+            yield Done(finished, layout.recalled, layout.cited, labels)
 
     def digest_rest(self) -> None:
         """In the background, digest what an earlier process left undone."""

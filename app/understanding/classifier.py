@@ -23,12 +23,12 @@ from app.understanding.card import (
     Head,
     write_card,
 )
-from app.understanding.heads import Heads, Reading, readings
+from app.understanding.heads import Heads, readings
 from app.understanding.labelled import OUT_OF_SCOPE, Example
 from app.understanding.lora import merged
 from app.understanding.report import draw, report
 from app.understanding.tasks import Task, Work
-from memory import InvalidInput, embeddings, minilm
+from memory import InvalidInput, Label, embeddings, minilm
 from memory.weights import sha256
 
 
@@ -80,7 +80,7 @@ def train_classifier(work: Work, tasks: Mapping[str, Task], base: Path) -> Card:
 
 def evaluate_classifier(
     heads: Heads, examples: list[Example], head: str, oos: str | None = None
-) -> tuple[list[str | None], list[Reading]]:
+) -> tuple[list[str | None], list[Label]]:
     """What is true of examples (None: out of scope), and what a head reads.
 
     Args:

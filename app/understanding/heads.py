@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,15 +12,8 @@ from app.understanding.lora import merged
 from memory import InvalidInput
 from memory.embeddings import WEIGHTS, Network
 from memory.minilm import HEAD, graph
-from memory.types import Floats
+from memory.types import Floats, Label, Labels
 from memory.weights import sha256
-
-
-class Reading(NamedTuple):
-    """What a head says: a label and how sure it is (0 to 1); None is "out of scope"."""
-
-    label: str | None
-    confidence: float
 
 
 class Heads:
@@ -42,7 +34,7 @@ class Heads:
         else:
             self._network = Network((folder / GRAPH).read_bytes(), folder)
 
-    def read(self, texts: Sequence[str]) -> list[dict[str, Reading]]:
+    def read(self, texts: Sequence[str]) -> list[Labels]:
         """What each text is, by each head's name."""
         scores = self._network.run(texts)
         columns = {
@@ -79,14 +71,14 @@ def belief(head: Head, scores: Floats) -> Floats:
     return made
 
 
-def readings(head: Head, scores: Floats) -> list[Reading]:
+def readings(head: Head, scores: Floats) -> list[Label]:
     """What a head says of texts with these scores, (n, classes)."""
     inside = probabilities(head, scores)[:, : len(head.inside)]
     believed = np.full(len(scores), True)
     if head.threshold is not None:
         believed = belief(head, scores) >= head.threshold
     return [
-        Reading(head.labels[place], sure) if yes else Reading(None, 1 - sure)
+        Label(head.labels[place], sure) if yes else Label(None, 1 - sure)
         for place, sure, yes in zip(
             inside.argmax(1).tolist(), inside.max(1).tolist(), believed.tolist(), strict=True
         )

@@ -10,13 +10,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from app.understanding.heads import Reading
+from memory import Label
 
 OUTSIDE = "(out of scope)"
 _NAMES = ("precision", "recall", "f1")
 
 
-def report(truth: Sequence[str | None], read: Sequence[Reading]) -> dict[str, Any]:
+def report(truth: Sequence[str | None], read: Sequence[Label]) -> dict[str, Any]:
     """Figures of what was read against what is true, None being out of scope.
 
     ``{"examples", "accuracy", "macro": {"precision", "recall", "f1"}, "micro": the same,
@@ -24,7 +24,7 @@ def report(truth: Sequence[str | None], read: Sequence[Reading]) -> dict[str, An
     out of scope ``"out_of_scope": {"in_scope_examples", "in_scope_accuracy", "examples",
     "recall", "precision"}``. What is in scope and was taken for out of it counts as wrong.
     """
-    true, said = _named(truth), _named([one.label for one in read])
+    true, said = _named(truth), _named([one.name for one in read])
     labels = sorted({*true, *said})
     columns = precision_recall_fscore_support(true, said, labels=labels, zero_division=0)
     right = np.array(true) == np.array(said)
@@ -69,9 +69,9 @@ def table(made: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def draw(truth: Sequence[str | None], read: Sequence[Reading], file: Path) -> None:
+def draw(truth: Sequence[str | None], read: Sequence[Label], file: Path) -> None:
     """Write the confusion matrix as a PNG: a row is what is true, a column what was said."""
-    true, said = _named(truth), _named([one.label for one in read])
+    true, said = _named(truth), _named([one.name for one in read])
     labels = sorted({*true, *said})
     shares = confusion_matrix(true, said, labels=labels, normalize="true")
     inches = max(4.0, 2.5 + 0.16 * len(labels))

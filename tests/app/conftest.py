@@ -19,6 +19,7 @@ from fastapi import FastAPI
 
 from app.main import create_app
 from app.settings import Settings
+from memory import Understanding
 from tests.llm.openai_double import OpenAIDouble
 
 KEY = "a-key-for-tests"
@@ -88,9 +89,9 @@ def run_service(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
     with ExitStack() as stack:
 
-        def start(**settings: Any) -> Running:
-            given = {"data_dir": tmp_path, "api_key": KEY, "llm": "fake:echo", **settings}
-            app = create_app(Settings(**given))
+        def start(understanding: Understanding | None = None, **settings: Any) -> Running:
+            own = {"data_dir": tmp_path, "api_key": KEY, "llm": "fake:echo", "understanding": "off"}
+            app = create_app(Settings(**{**own, **settings}), understanding=understanding)
             running = Running(app, stack.enter_context(serving(app)))
             stack.callback(running.client.close)
             return running

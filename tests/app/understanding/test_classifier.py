@@ -55,7 +55,7 @@ def test_each_way_of_tuning_learns(tune: str, tiny: Path, tmp_path: Path, writte
     assert bool(card.history) == (tune != "head")
     heads = Heads(tmp_path / "desk", tiny / "model.safetensors")
     truth, read = evaluate_classifier(heads, said(20, seed=2), "label")
-    assert np.mean([one.label == label for one, label in zip(read, truth, strict=True)]) > 0.9
+    assert np.mean([one.name == label for one, label in zip(read, truth, strict=True)]) > 0.9
 
 
 def test_lora_is_kept_without_the_encoder(tiny: Path, tmp_path: Path, written: Write) -> None:
@@ -151,9 +151,9 @@ def test_every_head_is_read_at_once(desk: Path) -> None:
     """Out of scope is said by the head that knows it, with how sure it is."""
     heads = Heads(desk)
     inside, outside = heads.read(["where is my parcel now 17", "tell me about the planets 17"])
-    assert (inside["intent"].label, inside["topic"].label) == ("track", "track")
-    assert outside["intent"].label is None
-    assert outside["topic"].label in heads.card.heads["topic"].labels
+    assert (inside["intent"].name, inside["topic"].name) == ("track", "track")
+    assert outside["intent"].name is None
+    assert outside["topic"].name in heads.card.heads["topic"].labels
     assert all(0 <= one.confidence <= 1 for one in (*inside.values(), *outside.values()))
     assert heads.read([]) == []
 

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from app.understanding.calibration import calibrate
 from app.understanding.card import Head
-from app.understanding.heads import Reading, probabilities, readings
+from app.understanding.heads import probabilities, readings
 from app.understanding.report import OUTSIDE, draw, report, table
+from memory import Label
 
 
-def read(*labels: str | None) -> list[Reading]:
+def read(*labels: str | None) -> list[Label]:
     """What was said, each with the same confidence."""
-    return [Reading(label, 0.9) for label in labels]
+    return [Label(label, 0.9) for label in labels]
 
 
 def test_figures_are_counted_by_hand() -> None:
@@ -75,7 +76,7 @@ def test_a_threshold_costs_no_more_right_answers_than_it_may(
     assert (made.threshold is not None) == knows
     right = (probabilities(head, scores)[:, : len(head.inside)].argmax(1) == classes).sum()
     kept = sum(
-        one.label == head.labels[place]
+        one.name == head.labels[place]
         for one, place in zip(readings(made, scores), classes.tolist(), strict=True)
         if place < len(head.inside)
     )
@@ -91,5 +92,5 @@ def test_confidence_is_how_often_it_is_right() -> None:
     scores = (logits * 5).astype(np.float32)
     head = calibrate(Head(["a", "b", "c"], None, 1.0, None), scores, classes, 0)
     said = readings(head, scores)
-    right = np.mean([head.labels.index(one.label or "") for one in said] == classes)
+    right = np.mean([head.labels.index(one.name or "") for one in said] == classes)
     assert np.mean([one.confidence for one in said]) == pytest.approx(right, abs=0.02)
