@@ -12,12 +12,8 @@ from app.problems import Problem
 router = APIRouter(include_in_schema=False)
 
 _WEB = Path(__file__).parents[1] / "web"
-_TYPES = {
-    "chat.js": "text/javascript",
-    "card.js": "text/javascript",
-    "style.css": "text/css",
-    "index.html": "text/html",
-}
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+_FILES = {file.name: _TYPES[file.suffix] for file in _WEB.iterdir() if file.suffix in _TYPES}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -36,10 +32,10 @@ async def index() -> FileResponse:
 @router.get("/web/{name}")
 async def asset(name: str) -> FileResponse:
     """A file of the page."""
-    if name not in _TYPES:
+    if name not in _FILES:
         raise Problem(404, "not-found", "Not found", f"The page has no file {name!r}.")
     return _file(name)
 
 
 def _file(name: str) -> FileResponse:
-    return FileResponse(_WEB / name, media_type=_TYPES[name], headers=_HEADERS)
+    return FileResponse(_WEB / name, media_type=_FILES[name], headers=_HEADERS)

@@ -1,18 +1,15 @@
 /* The card: the customer at a glance, for a person who takes over, who can put facts right. */
 
-const SHORT = { dateStyle: "medium", timeStyle: "short" };
-const DAY = { dateStyle: "medium" };
-const byId = (id) => document.getElementById(id);
-const part = (element, name) => element.querySelector(`[data-part="${name}"]`);
-const moment = (at, form = SHORT) => new Date(at).toLocaleString([], form);
+import { byId, explain, part, stamp } from "/web/parts.js";
+import { call, read } from "/web/service.js";
+import { DAY, moment } from "/web/times.js";
 
 /* Wire the panel up.
  *
- * where() is the customer's path, call() asks the service, explain() shows what went wrong,
- * changed() is told when something was taken out of the conversation, and nameOf() is how a
- * session's name is shown.
+ * where() is the customer's path, changed() is told when something was taken out of the
+ * conversation, and nameOf() is how a session's name is shown.
  */
-export function wireCard({ where, call, explain, changed, nameOf }) {
+export function wireCard({ where, changed, nameOf }) {
   const panel = byId("glance");
   let opened = 0; // moves with every look: an answer to an earlier one is dropped
   let returning = null; // what had the focus before a dialog
@@ -21,7 +18,7 @@ export function wireCard({ where, call, explain, changed, nameOf }) {
     const mine = (opened += 1);
     byId("glance-trouble").hidden = true;
     try {
-      const card = await (await call("GET", `${where()}/card`)).json();
+      const card = await read(`${where()}/card`);
       if (mine === opened) fill(card);
     } catch (error) {
       if (mine !== opened) return;
@@ -57,7 +54,7 @@ export function wireCard({ where, call, explain, changed, nameOf }) {
   }
 
   function item(fact) {
-    const element = byId("fact-template").content.firstElementChild.cloneNode(true);
+    const element = stamp("fact-template");
     element.dataset.id = fact.id;
     part(element, "label").textContent = fact.label;
     part(element, "value").textContent = fact.value;

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import app
 from tests.app.conftest import Running
+
+WEB = Path(app.__file__).parent / "web"
 
 
 def test_sessions_messages_and_memories_are_listed(service: Running) -> None:
@@ -181,7 +185,9 @@ def test_the_api_describes_itself(service: Running) -> None:
 
 def test_the_page_forbids_foreign_and_inline_scripts(service: Running) -> None:
     """A strict Content-Security-Policy on every file of the page."""
-    for path in ("/", "/web/chat.js", "/web/card.js", "/web/style.css"):
+    scripts = [f"/web/{file.name}" for file in WEB.glob("*.js")]
+    assert "/web/chat.js" in scripts
+    for path in ("/", "/web/style.css", *scripts):
         policy = service.client.get(path).headers["content-security-policy"]
         assert "default-src 'self'" in policy
         assert "unsafe" not in policy

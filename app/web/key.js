@@ -1,0 +1,46 @@
+/* The key: where it comes from, where it is kept, and the dialog that asks for it. */
+
+import { kept } from "/web/kept.js";
+import { byId, on } from "/web/parts.js";
+
+let key = null;
+
+export const heldKey = () => key;
+
+function keepKey(value, onDevice) {
+  key = value;
+  kept("sessionStorage", "key", key);
+  kept("localStorage", "key", onDevice ? key : null);
+  byId("remember").checked = onDevice;
+}
+
+/* A key in the address is taken out of it, so that it stays in no history and no bookmark. */
+export function takeKey() {
+  const given = new URLSearchParams(location.hash.slice(1).replaceAll("+", "%2B")).get("key");
+  const onDevice = kept("localStorage", "key");
+  if (given) history.replaceState(null, "", location.pathname + location.search);
+  keepKey(given ?? kept("sessionStorage", "key") ?? onDevice, !given && onDevice !== null);
+}
+
+export function askForKey(why) {
+  byId("door-problem").textContent = why;
+  if (!byId("door").open) byId("door").showModal();
+}
+
+function leave() {
+  keepKey(null, false);
+  location.reload();
+}
+
+/* Wire the door and the key's controls up; entered() is called when a key was given. */
+export function wireKey(entered) {
+  on("door-form", "submit", () => {
+    keepKey(byId("key").value, byId("keep").checked);
+    byId("door").close();
+    entered();
+  });
+  on("door", "cancel", () => {});
+  on("remember", "change", () => keepKey(key, byId("remember").checked));
+  on("leave", "click", leave);
+  addEventListener("hashchange", () => location.hash.startsWith("#key=") && location.reload());
+}
