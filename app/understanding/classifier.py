@@ -79,7 +79,7 @@ def train_classifier(work: Work, tasks: Mapping[str, Task], base: Path) -> Card:
 
 
 def evaluate_classifier(
-    heads: Heads, examples: list[Example], head: str, oos: str | None = None
+    heads: Heads, examples: list[Example], head: str, oos: str | None = None, *, among: bool = False
 ) -> tuple[list[str | None], list[Label]]:
     """What is true of examples (None: out of scope), and what a head reads.
 
@@ -88,6 +88,7 @@ def evaluate_classifier(
         examples: labelled texts.
         head: which head.
         oos: the examples' label for out of scope; None: the head's own, or a usual one.
+        among: whether the head is to choose among the examples' labels only.
 
     Raises:
         InvalidInput: the head does not know a label.
@@ -109,7 +110,9 @@ def evaluate_classifier(
             "out, or train it with such examples, labelled oos"
         )
         raise InvalidInput(msg)
-    return truth, [one[head] for one in heads.read([example.text for example in examples])]
+    asked = {one for one in truth if one is not None} if among else None
+    read = heads.read([example.text for example in examples], asked)
+    return truth, [one[head] for one in read]
 
 
 # --- inside --------------------------------------------------------------------------------

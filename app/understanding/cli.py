@@ -128,6 +128,10 @@ def evaluate(
     oos: Annotated[
         str | None, typer.Option(help="The label of texts out of scope (the head's own, or oos).")
     ] = None,
+    among: Annotated[
+        bool,
+        typer.Option("--among", help="Choose among the data's labels only, if it has but some."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Draw the confusion matrix, a PNG.")] = None,
 ) -> None:
@@ -147,7 +151,7 @@ def evaluate(
         from app.understanding.report import draw, report, table
     except ImportError as error:
         raise _not_installed(error) from error
-    truth, read = evaluate_classifier(heads, examples, head, oos)
+    truth, read = evaluate_classifier(heads, examples, head, oos, among=among)
     made = report(truth, read)
     typer.echo(json.dumps(made, indent=2, ensure_ascii=False) if as_json else table(made))
     if plot is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +34,12 @@ class Heads:
         else:
             self._network = Network((folder / GRAPH).read_bytes(), folder)
 
-    def read(self, texts: Sequence[str]) -> list[Labels]:
-        """What each text is, by each head's name."""
+    def read(self, texts: Sequence[str], among: Collection[str] | None = None) -> list[Labels]:
+        """What each text is, by each head's name; of the labels ``among`` only, if it is given."""
         scores = self._network.run(texts)
         columns = {
-            name: readings(head, scores[HEAD + name]) for name, head in self.card.heads.items()
+            name: readings(head, scores[HEAD + name], among)
+            for name, head in self.card.heads.items()
         }
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -71,9 +72,11 @@ def belief(head: Head, scores: Floats) -> Floats:
     return made
 
 
-def readings(head: Head, scores: Floats) -> list[Label]:
+def readings(head: Head, scores: Floats, among: Collection[str] | None = None) -> list[Label]:
     """What a head says of texts with these scores, (n, classes)."""
     inside = probabilities(head, scores)[:, : len(head.inside)]
+    if among is not None:
+        inside = np.where([label in among for label in head.inside], inside, 0)
     believed = np.full(len(scores), True)
     if head.threshold is not None:
         believed = belief(head, scores) >= head.threshold

@@ -179,6 +179,18 @@ def test_unknown_labels_are_named(desk: Path) -> None:
         head_of(Heads(desk).card.heads, None)
 
 
+def test_a_head_may_be_held_to_the_labels_that_are_asked(desk: Path) -> None:
+    """Where the data have but some of its labels it says no other."""
+    heads = Heads(desk)
+    examples = [Example("where is my parcel now 17", "refund"), *said(5, seed=4)[:10]]
+    some = [one for one in examples if one.label != "greet"]
+    _, free = evaluate_classifier(heads, some, "topic")
+    _, held = evaluate_classifier(heads, [Example(one.text, "refund") for one in some], "topic",
+                                  among=True)  # fmt: skip
+    assert {one.name for one in free} > {"refund"}
+    assert {one.name for one in held} == {"refund"}
+
+
 def test_what_is_no_classifier_is_refused(desk: Path, tmp_path: Path) -> None:
     """Another folder, a file that is missing, weights that are not the card's."""
     with pytest.raises(InvalidInput, match="is no classifier's folder"):
