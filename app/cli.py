@@ -17,6 +17,7 @@ from app.evaluation.cli import app as evaluate_app
 from app.knowledge.cli import app as knowledge_app
 from app.opening import open_existing
 from app.settings import Settings, mistyped
+from app.templates.cli import app as templates_app
 from app.training import cli as tuning
 from app.understanding import cli as understanding
 from memory import InvalidInput, MemoryServiceError, Scope, open_store
@@ -33,6 +34,7 @@ app.add_typer(model_app, name="model")
 app.add_typer(key_app, name="key")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(knowledge_app, name="knowledge")
+app.add_typer(templates_app, name="templates")
 app.add_typer(understanding.app, name="train")
 evaluate_app.command("classifier")(understanding.evaluate)
 app.command()(tuning.finetune)
@@ -93,7 +95,7 @@ def demo(
     llm: Llm = None,
 ) -> None:
     """Start the service on 127.0.0.1 with an invented shop in it, to try."""
-    from app.demo.loading import DEMO_SYSTEM, TO_TRY, load_shop
+    from app.demo.loading import DEMO_SYSTEM, TEMPLATES, TO_TRY, load_shop
     from app.server import run_server
 
     # So that what is temporary goes when the demo is killed, or its terminal closed, too.
@@ -104,6 +106,7 @@ def demo(
         folder = data_dir or Path(temporary)
         settings = _settings(
             host="127.0.0.1", port=port, data_dir=folder, llm=llm, system=DEMO_SYSTEM,
+            templates=TEMPLATES,
             # Never the database that the environment names: that is somebody's own.
             database=f"sqlite:///{folder.absolute() / 'memory.db'}",
         )  # fmt: skip

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     retriever_timeout: float = Field(
         2.0, gt=0, description="seconds that it may take; then the answer does without"
     )
+    templates: Path | None = Field(
+        None, description="YAML, answers that need no model where the intent is certain"
+    )
     understanding: str = Field(
         "embedded:",
         min_length=1,

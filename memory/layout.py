@@ -43,7 +43,10 @@ class Beside(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A prompt and what it was made of; ``evidence`` is None where none was looked for."""
+    """A prompt and what it was made of; ``evidence`` is None where none was looked for.
+
+    ``template`` names the answer template that answers in the model's place, if one does.
+    """
 
     messages: list[BaseMessage]
     summary: str
@@ -51,6 +54,7 @@ class Layout:
     recalled: list[Recalled]
     tokens: int
     evidence: list[Evidence] | None = None
+    template: str | None = None
 
     @property
     def cited(self) -> list[tuple[int, Evidence]] | None:
@@ -63,7 +67,7 @@ class Layout:
         Ids, not texts, so that it can be forgotten; of what another source has found, which keeps
         its own, the text.
         """
-        if not self.recalled and self.cited is None:
+        if not self.recalled and self.cited is None and self.template is None:
             return None
         kept: dict[str, Any] = {
             "records": [
@@ -76,6 +80,8 @@ class Layout:
                 | ({"id": e.id} if e.id else {"source": e.source, "title": e.title, "text": e.text})
                 for number, e in self.cited
             ]
+        if self.template is not None:
+            kept["template"] = self.template
         return kept
 
 

@@ -133,10 +133,12 @@ class VectorMemory(StoredMemory):
         index: CustomerIndex | None = None,
         limit: int | None = None,
         explain: bool = True,
+        retriever: Retriever | None = None,
     ) -> list[Recalled]:
         """What the retriever finds for ``query``, best first; see ``recall``.
 
-        With ``limit`` no more than so many are used, and it may spare itself the others.
+        With ``limit`` no more than so many are used, and it may spare itself the others. A
+        ``retriever`` is taken in place of the memory's own.
         """
         if not query.strip():
             return []
@@ -148,7 +150,7 @@ class VectorMemory(StoredMemory):
             view = index.view(at, hidden, self.policy.since(at))
             missing = len(index.without_vector())
             asked = Query(query, vector, at, trust(self.encoder, query), limit, explain)
-            found = self._strategy(asked, view)
+            found = (retriever or self._strategy)(asked, view)
             no_longer = Outdated(index.superseded_facts(), index.get)
             found = without_echoes(found, index.get, no_longer)
             found = no_longer.explained(found, keep=outdated)
@@ -173,6 +175,21 @@ class VectorMemory(StoredMemory):
         """The facts of a slot, or of all: what holds and what held before, the oldest first."""
         with self.index() as index:
             return sorted(index.facts(slot and {slot}), key=lambda r: (r.at, r.seq))
+
+    def known(self) -> list[Record]:
+        """The facts that hold now and have a value, the oldest first."""
+        at = now()
+        with self.index() as index:
+            outdated = Outdated(index.superseded_facts(), index.get)
+            held = [
+                fact
+                for fact in index.facts()
+                if fact.value is not None
+                and fact.current(at)
+                and not self.policy.outlives(fact, at)
+                and outdated.by(fact) is None
+            ]
+        return sorted(held, key=lambda r: (r.at, r.seq))
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Make changes that a person asked for; the next prompt is laid out without the old.

@@ -12,6 +12,7 @@ from app.settings import SYSTEM, Settings
 from memory import Knowledge, MemoryStore
 
 SHOP = Path(__file__).parent / "shop"
+TEMPLATES = SHOP / "templates.yaml"
 DEMO_SYSTEM = f"{SYSTEM} You work for the shop Wrenholt Home & Garden."
 TO_TRY = (
     "Try this:",

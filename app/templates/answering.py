@@ -1,0 +1,121 @@
+"""Answers without a model: by a template, or that nothing is known; and templates for the model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from langchain_core.messages import AIMessageChunk
+
+from app.templates.choosing import INTENT, Answer, Declined, choose
+from app.templates.filling import Known
+from app.templates.nearest import Nearest
+from app.templates.reading import read_templates
+from app.templates.template import UNKNOWN, Templates
+from app.templates.unknown import asks_unknown
+from app.understanding.heads import Heads
+from memory import ConversationMemory, Encoder, Evidence, Labels, Layout, Turn, Understanding
+from memory.clock import now
+from memory.codes import codes_in
+from memory.embeddings import trust
+from memory.mentions import narrow
+
+_LOOKED_AT = 200  # messages of a session in which an order may be named
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An answer that needs no model, and the layout that says what it was made of."""
+
+    text: str
+    layout: Layout
+
+    async def chunks(self) -> AsyncGenerator[AIMessageChunk, None]:
+        """The answer as a model gives one, of no tokens."""
+        yield AIMessageChunk(
+            content=self.text,
+            usage_metadata={"input_tokens": 0, "output_tokens": 0, "total_tokens": 0},
+            response_metadata={"finish_reason": "stop"},
+        )
+
+
+class AnswerTemplates:
+    """The templates of a service. Safe to share between threads."""
+
+    def __init__(self, templates: Templates, encoder: Encoder) -> None:
+        self.templates = templates
+        self._encoder = encoder
+        self._nearest = Nearest(templates, encoder)
+
+    def near(self, memory: ConversationMemory, message: str) -> list[Evidence]:
+        """The templates nearest to a message, for the model that answers it."""
+        vector = memory.vector.embedding(message)
+        return self._nearest.find(vector, trust(self._encoder, message))
+
+    def answer(
+        self,
+        memory: ConversationMemory,
+        message: str,
+        labels: Labels | None,
+        layout: Layout,
+        turn: Turn | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> Ready | Declined:
+        """The answer to a message, or why the model is to answer.
+
+        Args:
+            memory: of the message's session.
+            message: what the customer says.
+            labels: what a classifier says of it; None where it was not read.
+            layout: the prompt for it.
+            turn: if it was started.
+            given: values of slots, to try templates with.
+        """
+        known = Known(
+            message, memory.known(), now(), memory.scope.session,
+            lambda session: _named_in(memory, session), given or {},
+        )  # fmt: skip
+        last = next((s.message.text for s in reversed(layout.window) if s.message.role == "ai"), "")
+        found = choose(self.templates, labels, known, last)
+        if isinstance(found, Answer):
+            made = replace(
+                layout, recalled=found.recalled, evidence=None, template=found.template.intent
+            )
+            return Ready(found.text, made)
+        unknown = self.templates.unknown
+        if unknown is not None and asks_unknown(memory, message, labels, layout, turn):
+            return Ready(unknown, replace(layout, recalled=[], evidence=[], template=UNKNOWN))
+        return found
+
+
+def open_templates(
+    file: Path, understanding: Understanding | None, encoder: Encoder
+) -> AnswerTemplates:
+    """The templates in a file, for the classifier that is there.
+
+    Raises:
+        InvalidInput: the file cannot be read, or something in it is wrong.
+    """
+    templates = read_templates(file, intents_of(understanding))
+    if templates.answers and understanding is None:
+        _logger.warning("%s: without a classifier no template answers by itself", file)
+    return AnswerTemplates(templates, encoder)
+
+
+def intents_of(understanding: Understanding | None) -> Collection[str] | None:
+    """The intents that a classifier knows; None where it does not say them."""
+    if not isinstance(understanding, Heads) or INTENT not in understanding.card.heads:
+        return None
+    return understanding.card.heads[INTENT].inside
+
+
+def _named_in(memory: ConversationMemory, session: str) -> frozenset[str]:
+    """The codes in a session's messages."""
+    if not session:
+        return frozenset()
+    said = memory.store.transcript.newest(replace(memory.scope, session=session), _LOOKED_AT)
+    return frozenset().union(*(codes_in(narrow(one.message.text)) for one in said))
