@@ -67,7 +67,7 @@ EXAMPLES: dict[str, Any] = {
     "ChatResponse": {
         "reply": "Your order 4417-XZ is on its way.", "turn": "0b5e2f18", "session": "monday",
         "recalled": [_RECALLED], "knowledge": [_CITED], "evidence": "found",
-        "usage": {"input_tokens": 212, "output_tokens": 9}, "status": "complete",
+        "template": None, "usage": {"input_tokens": 212, "output_tokens": 9}, "status": "complete",
     },
     "PromptRequest": {"customer": "ada", "session": "monday", "message": "Where is my order?"},
     "PromptResponse": {
@@ -87,7 +87,7 @@ EXAMPLES: dict[str, Any] = {
     "MessageList": {
         "messages": [
             {"id": "5a2d7c90", "role": "human", "text": "My order number is 4417-XZ", "at": _AT,
-             "turn": "0b5e2f18", "status": "complete"}
+             "turn": "0b5e2f18", "status": "complete", "template": None}
         ],
         "next": None,
     },

@@ -29,6 +29,7 @@ from app.routes import card, chat, customers, health, knowledge, memories, model
 from app.second_source import SecondSource, open_retriever
 from app.serving import Serving, open_served
 from app.settings import Settings
+from app.templates.answering import open_templates
 from app.training.registry import Registry
 from app.understanding.opening import open_understanding
 from memory import InvalidInput, Knowledge, MemoryStore, Understanding, open_store
@@ -68,6 +69,11 @@ def create_app(
         encoder = open_embeddings(settings.embeddings)
         # Refused now, not at the first turn, if the vectors are another model's.
         store.check_embeddings(encoder)
+        templates = (
+            None
+            if settings.templates is None
+            else open_templates(settings.templates, understanding, encoder)
+        )
         model = open_served(
             lambda adapter: open_llm(
                 settings.llm,
@@ -124,7 +130,7 @@ def create_app(
     app.state.chain = SupportChain(
         store, model, settings, encoder, app.state.knowledge,
         None if retriever is None else SecondSource(retriever, settings.retriever_timeout),
-        understanding,
+        understanding, templates,
     )  # fmt: skip
     app.state.key = Key(store, settings.api_key.get_secret_value() if settings.api_key else None)
     problems.install(app)

@@ -167,6 +167,10 @@ class ChatResponse(BaseModel):
     recalled: list[RecalledItem]
     knowledge: list[CitedItem]
     evidence: Found
+    template: str | None = Field(
+        description="the answer template that answered, `unknown` where nothing is known of what "
+        "was asked; null: the model did"
+    )
     usage: Usage
     status: Status
 
@@ -248,6 +252,7 @@ class MessageItem(BaseModel):
     at: datetime
     turn: str | None
     status: str | None = Field(description="of its turn: running, complete, stopped or failed")
+    template: str | None = Field(description="the template that gave this answer, if one did")
 
 
 class MessageList(BaseModel):

@@ -39,7 +39,7 @@ _KNOWN = text(f"SELECT id FROM messages {WHERE} AND session = :session AND id IN
 )
 _SAID = (
     "SELECT m.seq, m.session, m.id, m.role, m.text, m.at, m.tokens, m.turn, m.data, "
-    "t.status, CASE WHEN t.question = m.seq THEN t.recalled END AS recalled "
+    "t.status, t.recalled, t.question "
     "FROM messages m LEFT JOIN turns t "
     "ON t.tenant = m.tenant AND t.customer = m.customer AND t.id = m.turn "
     "WHERE m.tenant = :tenant AND m.customer = :customer AND m.session = :session "
@@ -61,14 +61,16 @@ _SESSION = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} AND session = 
 
 
 class Said(NamedTuple):
-    """A message with the status of its turn, and what was recalled for it.
+    """A message with the status of its turn, what was recalled for it, and what answered.
 
-    Both are None for an imported message, which has no turn; nothing is recalled for an answer.
+    All are None for an imported message, which has no turn; nothing is recalled for an answer.
+    ``template`` names the answer template that gave an answer, if no model did.
     """
 
     message: Message
     status: str | None
     recalled: dict[str, Any] | None
+    template: str | None = None
 
 
 class Session(NamedTuple):
@@ -230,8 +232,12 @@ def _known_ids(connection: Connection, scope: Scope, ids: Sequence[str]) -> set[
 
 
 def _said(row: Sequence[Any]) -> Said:
-    *message, status, recalled = row
-    return Said(message_from(message), status, json.loads(recalled) if recalled else None)
+    *values, status, recalled, question = row
+    message = message_from(values)
+    kept = json.loads(recalled) if recalled else None
+    if message.seq == question or kept is None:
+        return Said(message, status, kept)
+    return Said(message, status, None, kept.get("template"))
 
 
 def _session(row: Row[Any]) -> Session:

@@ -173,7 +173,7 @@ class Turns:
         kept = recalled or {}
         return replace(
             turn, status=status, answer=answer, recalled=list(kept.get("records", ())),
-            usage=dict(usage or {}), evidence=kept.get("evidence"),
+            usage=dict(usage or {}), evidence=kept.get("evidence"), template=kept.get("template"),
         )  # fmt: skip
 
     def renew(self, scope: Scope, turn: Turn, so_far: Message | None = None) -> None:
@@ -333,5 +333,5 @@ def _turn(connection: Connection, owner: Owner, row: Row[Any]) -> Turn:
     return Turn(
         row.id, row.session, row.status, question, message(row.answer), row.key,
         recalled.get("records", []), json.loads(row.usage) if row.usage else None,
-        recalled.get("evidence"),
+        recalled.get("evidence"), recalled.get("template"),
     )  # fmt: skip

@@ -386,7 +386,8 @@ class Turn:
     ``status`` is ``running``, ``complete``, ``stopped`` (cut off; what was said is kept) or
     ``failed``. ``recalled`` lists what was given to the model beside the question:
     ``{"id", "score", "why"}`` each; ``evidence`` the passages likewise, with the ``number`` by
-    which they may be cited (see ``layout.evidence_rows``), or None if none were looked for.
+    which they may be cited (see ``Layout.rows``), or None if none were looked for. ``template``
+    names the answer template that answered, if no model did.
     """
 
     id: str
@@ -398,3 +399,4 @@ class Turn:
     recalled: list[dict[str, Any]] = field(default_factory=list)
     usage: dict[str, Any] | None = None
     evidence: list[dict[str, Any]] | None = None
+    template: str | None = None

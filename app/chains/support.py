@@ -27,6 +27,7 @@ from app.llm.openai import OpenAIModel
 from app.problems import Problem, problem_of
 from app.second_source import SecondSource
 from app.settings import Settings
+from app.templates.answering import AnswerTemplates, Ready
 from app.understanding.reading import Reader
 from memory import (
     LEASE_SECONDS,
@@ -114,6 +115,7 @@ class SupportChain:
         knowledge: Knowledge | None = None,
         second: SecondSource | None = None,
         understanding: Understanding | None = None,
+        templates: AnswerTemplates | None = None,
     ) -> None:
         self._store = store
         self._model = model
@@ -122,6 +124,7 @@ class SupportChain:
         self._knowledge = knowledge
         self._second = second if settings.knowledge_tokens else None
         self._reader = Reader(understanding)
+        self._templates = templates
         self._under_way = 0  # turns that are being answered
         # The chain itself: a layout's messages, given to the model.
         self._chain: Runnable[Layout, Any] = RunnableLambda(_messages) | model.chat
@@ -135,8 +138,11 @@ class SupportChain:
     async def layout(
         self, memory: ConversationMemory, text: str, turn: Turn | None = None
     ) -> Layout:
-        """The prompt for a message, with what both sources of knowledge have."""
+        """The prompt for a message, with what both sources of knowledge and templates have."""
         found = None if self._second is None else await self._second.look_up(text)
+        if self._templates is not None and self._settings.knowledge_tokens:
+            near = await run_sync(self._templates.near, memory, text)
+            found = [*(found or ()), *near] if near else found
         return await run_sync(partial(memory.layout, turn=turn, found=found), text)
 
     async def answer(
@@ -171,10 +177,13 @@ class SupportChain:
         reading = self._reader.begin(text)
         try:
             layout = await self.layout(memory, text, turn)
-            labels = await reading.within(0)
+            labels = await reading.within(0 if self._templates is None else _LATE_SECONDS)
+            ready = await self._without_model(memory, text, labels, layout, turn)
+            layout = layout if ready is None else ready.layout
             yield Given(turn, layout.recalled, layout.cited, labels)
             # Closed here and now when the client leaves: the model is to stop at once.
-            async with contextlib.aclosing(self._chunks(layout)) as chunks:
+            answering = self._chunks(layout) if ready is None else ready.chunks()
+            async with contextlib.aclosing(answering) as chunks:
                 async for chunk in chunks:
                     usage.update(_usage(chunk))
                     finished_well |= bool(chunk.response_metadata.get("finish_reason"))
@@ -263,6 +272,24 @@ class SupportChain:
                 if time.monotonic() >= deadline:
                     raise
                 await asyncio.sleep(_POLL_SECONDS)
+
+    async def _without_model(
+        self,
+        memory: ConversationMemory,
+        text: str,
+        labels: Labels | None,
+        layout: Layout,
+        turn: Turn,
+    ) -> Ready | None:
+        """The answer of a template, if one answers; what goes wrong there costs only that."""
+        if self._templates is None:
+            return None
+        try:
+            found = await run_sync(self._templates.answer, memory, text, labels, layout, turn)
+        except Exception:
+            _logger.exception("the templates failed in %s", memory.scope)
+            return None
+        return found if isinstance(found, Ready) else None
 
     async def _chunks(self, layout: Layout) -> AsyncGenerator[AIMessageChunk, None]:
         """What the model says; it is stopped when this is closed."""

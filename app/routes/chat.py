@@ -39,7 +39,7 @@ event: token
 data: {"text":" is on its way."}
 
 event: done
-data: {"reply":"Your order is on its way.","turn":"0b5e...","session":"default","recalled":[],"knowledge":[],"evidence":null,"usage":{"input_tokens":212,"output_tokens":7},"status":"complete"}
+data: {"reply":"Your order is on its way.","turn":"0b5e...","session":"default","recalled":[],"knowledge":[],"evidence":null,"template":null,"usage":{"input_tokens":212,"output_tokens":7},"status":"complete"}
 
 """  # noqa: E501
 _ERROR = """event: error
@@ -159,6 +159,7 @@ def _response(done: Done) -> ChatResponse:
         recalled=[RecalledItem.of(r) for r in done.recalled],
         knowledge=cited(done.evidence),
         evidence=evidence(done.evidence),
+        template=turn.template,
         usage=Usage(**(turn.usage or {})),
         status=turn.status,
     )

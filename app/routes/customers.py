@@ -68,8 +68,10 @@ def messages(
         raise _no_session(scope)
     return MessageList(
         messages=[
-            MessageItem(id=m.id, role=m.role, text=m.text, at=m.at, turn=m.turn, status=status)
-            for m, status, _ in page
+            MessageItem(id=m.id, role=m.role, text=m.text, at=m.at, turn=m.turn,
+                        status=said.status, template=said.template)
+            for said in page
+            for m in (said.message,)
         ],
         next=page[0].message.seq if len(found) > limit else None,
     )  # fmt: skip

@@ -142,7 +142,7 @@ def checksum(dialogues: Iterable[Dialogue]) -> str:
 
 
 def _said_in(store: MemoryStore, scope: Scope) -> Iterator[Said]:
-    for message, status, _ in store.transcript.window(scope):
+    for message, status, *_ in store.transcript.window(scope):
         role = _OF_KIND.get(message.role)
         # Imported messages have no turn. Of one that came to nothing the question goes too.
         if role is not None and message.text.strip() and status in (None, "complete"):
