@@ -16,10 +16,13 @@ TEMPLATES = SHOP / "templates.yaml"
 DEMO_SYSTEM = f"{SYSTEM} You work for the shop Wrenholt Home & Garden."
 TO_TRY = (
     "Try this:",
-    '  1. Be the customer mara-okafor and ask "Where is my order?": below the answer stands what '
-    "was remembered for it.",
-    '  2. Be ines-duarte and ask "Which address do you have?": it is the one she corrected.',
-    "  3. Open the card of tom-hallworth: his open problem, and what he was promised after it.",
+    '  1. Be the customer mara-okafor and ask "Where is my order?": a template answers, filled '
+    "from what is remembered; no model is asked.",
+    '  2. Ask "How do I care for my teak bench?": the model is given help articles to cite, and '
+    "below the answer stands which.",
+    '  3. Ask "Do you rent out party tents?": nobody here knows, and that is said.',
+    '  4. Be ines-duarte and ask "What is my address?": it is the one she corrected.',
+    "  5. Open the card of tom-hallworth: his open problem, and what he was promised after it.",
 )
 
 
