@@ -13,7 +13,7 @@ from app.templates.choosing import INTENT, Answer, Declined, choose
 from app.templates.filling import Known
 from app.templates.nearest import Nearest
 from app.templates.reading import read_templates
-from app.templates.template import UNKNOWN, Templates
+from app.templates.template import UNKNOWN, Template, Templates
 from app.templates.unknown import asks_unknown
 from app.understanding.heads import Heads
 from memory import ConversationMemory, Encoder, Evidence, Labels, Layout, Turn, Understanding
@@ -81,6 +81,10 @@ class AnswerTemplates:
         )  # fmt: skip
         last = next((s.message.text for s in reversed(layout.window) if s.message.role == "ai"), "")
         found = choose(self.templates, labels, known, last)
+        if isinstance(found, Answer) and self._article_is_nearer(
+            memory, message, layout, found.template
+        ):
+            found = Declined("an article is nearer to the message than the template")
         if isinstance(found, Answer):
             made = replace(
                 layout, recalled=found.recalled, evidence=None, template=found.template.intent
@@ -90,6 +94,19 @@ class AnswerTemplates:
         if unknown is not None and asks_unknown(memory, message, labels, layout, turn):
             return Ready(unknown, replace(layout, recalled=[], evidence=[], template=UNKNOWN))
         return found
+
+    def _article_is_nearer(
+        self, memory: ConversationMemory, message: str, layout: Layout, template: Template
+    ) -> bool:
+        """Whether the message asks for something more particular that an article has."""
+        ours = [passage.id for passage in layout.evidence or () if passage.id]
+        if memory.knowledge is None or not ours:
+            return False
+        vector = memory.vector.embedding(message)
+        with memory.knowledge.reading() as index:
+            passages = [v for name in ours if (v := index.vector_of(name)) is not None]
+        least = self._nearest.cosine(template, vector)
+        return any(float(passage @ vector) > least for passage in passages)
 
 
 def open_templates(

@@ -98,6 +98,19 @@ def test_the_model_goes_on_from_it(service: Running, double: OpenAIDouble) -> No
     assert thanks.endswith("Thank you")
 
 
+def test_an_article_that_is_nearer_is_cited(service: Running, double: OpenAIDouble) -> None:
+    """What the message asks for is more particular than what the template says."""
+    service.chat(INTRODUCTION)
+    article = "Where is my order if the app shows no number? It has not left the yard yet."
+    service.client.post(
+        "/v1/knowledge", json={"source": "yard.md", "title": "No number", "text": article}
+    ).raise_for_status()
+    answer = service.chat("Where is my order if the app shows no number?", session="s2").json()
+    assert (answer["template"], answer["evidence"]) == (None, "found")
+    answer = service.chat("Where is my order?", session="s2").json()
+    assert answer["template"] == "track_order"
+
+
 def test_what_cannot_be_filled_goes_to_the_model(service: Running, double: OpenAIDouble) -> None:
     """With the nearest template beside the question, of which no slot is left to repeat."""
     answer = service.chat("Where is my order?").json()

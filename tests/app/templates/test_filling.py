@@ -219,7 +219,7 @@ def test_the_next_template_of_the_intent_may_do(
         (None, "not read by a classifier"),
         ({}, "no head 'intent'"),
         ({"intent": Label(None, 0.9)}, "out of scope"),
-        ({"intent": Label("track_order", 0.69)}, "uncertain .0.69, below 0.7."),
+        ({"intent": Label("track_order", 0.79)}, "uncertain .0.79, below 0.8."),
         ({"intent": Label("refund", 0.9)}, "no template for refund"),
     ],
 )
