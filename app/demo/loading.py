@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from app.demo.lately import moved_on
 from app.embeddings import open_embeddings
 from app.importing import import_conversations
 from app.knowledge.documents import read_article
 from app.settings import SYSTEM, Settings
 from memory import Knowledge, MemoryStore
+from memory.clock import now
 
 SHOP = Path(__file__).parent / "shop"
+CUSTOMERS = SHOP / "customers.jsonl"
 TEMPLATES = SHOP / "templates.yaml"
 DEMO_SYSTEM = f"{SYSTEM} You work for the shop Wrenholt Home & Garden."
 TO_TRY = (
@@ -29,7 +34,7 @@ TO_TRY = (
 def load_shop(store: MemoryStore, settings: Settings) -> tuple[int, int]:
     """Add the shop's articles, FAQ and products as knowledge, and its customers with their history.
 
-    What is there already stays as it is.
+    What is there already stays as it is. The history is as if it had ended this week.
 
     Returns:
         How many documents and how many conversations there are.
@@ -44,5 +49,9 @@ def load_shop(store: MemoryStore, settings: Settings) -> tuple[int, int]:
         replace(read_article(file), source=file.relative_to(SHOP).as_posix()) for file in files
     ]
     Knowledge(store, encoder).put(articles)
-    _, conversations = import_conversations(store, settings, encoder, SHOP / "customers.jsonl")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, CUSTOMERS.name)
+        lines = (json.dumps(one, ensure_ascii=False) for one in moved_on(CUSTOMERS, now()))
+        file.write_text("\n".join(lines), encoding="utf-8")
+        _, conversations = import_conversations(store, settings, encoder, file)
     return len(articles), conversations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from app.conversation import conversation_memory
+from app.demo.lately import moved_on
 from app.importing import import_conversations
 from app.settings import Settings
 from memory import Scope, open_store
@@ -177,6 +178,34 @@ def test_dates_have_the_right_weekday() -> None:
     ]
     assert len(found) > 5
     assert all(day.strftime("%A") == weekday != "Sunday" for day, weekday in found)
+
+
+def test_customers_wrote_lately() -> None:
+    """Years later their history has moved on by whole weeks: it ends this week, its days too."""
+    file = SHOP / "customers.jsonl"
+    for now in (datetime(2026, 11, 30, tzinfo=UTC), datetime(2029, 3, 2, 12, tzinfo=UTC)):
+        moved = [
+            turn
+            for customer in moved_on(file, now)
+            for session in customer["sessions"]
+            for turn in session["turns"]
+        ]
+        last = max(datetime.fromisoformat(turn["at"]) for turn in moved)
+        assert timedelta() <= now - last < timedelta(weeks=1)
+        assert len({turn["id"] for turn in moved}) == len(TURNS)
+        promised = [
+            (datetime.strptime(day, "%d %B %Y").replace(tzinfo=UTC), weekday)
+            for turn in moved
+            for weekday, day in re.findall(r"(\w+day) (\d+ \w+ \d{4})", turn["text"])
+        ]
+        assert len(promised) > 5
+        assert all(day.strftime("%A") == weekday for day, weekday in promised)
+        assert max(day for day, _ in promised) > now
+        told = next(turn["text"] for turn in moved if "Anneke wrote" in turn["text"])
+        assert re.search(r"The \d+(st|nd|rd|th) of \w+, she says", told)
+    same = [turn for one in moved_on(file, datetime(2026, 11, 30, tzinfo=UTC))
+            for session in one["sessions"] for turn in session["turns"]]  # fmt: skip
+    assert [turn["text"] for turn in same] == [turn["text"] for _, turn in TURNS]
 
 
 def test_customers_can_be_imported() -> None:
