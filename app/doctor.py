@@ -12,6 +12,9 @@ from app.conversation import conversation_memory
 from app.embeddings import ENGLISH, open_embeddings
 from app.language import advice
 from app.settings import Settings, mistyped
+from app.templates.answering import intents_of
+from app.templates.reading import read_templates
+from app.understanding.opening import open_understanding
 from memory import Knowledge, MemoryServiceError, MemoryStore, Scope, open_store
 
 Finding = tuple[str, str | None, str]  # what was looked at, what is wrong with it, what to do
@@ -27,6 +30,7 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
         ("database", _database, "Restore a backup, or give another --database."),
         ("embeddings", _embeddings, "Run `memory-service model pull`, or `doctor --reembed`."),
         ("language model", _model, "Run `memory-service model pull`, or set --llm."),
+        ("templates", _templates, "Correct it; `memory-service templates test FILE` tries it."),
         ("address", _address, "Listen on 127.0.0.1 behind a proxy that speaks TLS."),
     ]
     for name, check, remedy in checks:
@@ -96,6 +100,12 @@ def _model(settings: Settings) -> str | None:
         return model.check()
     finally:
         model.close()
+
+
+def _templates(settings: Settings) -> str | None:
+    if settings.templates is not None:
+        read_templates(settings.templates, intents_of(open_understanding(settings.understanding)))
+    return None
 
 
 def _address(settings: Settings) -> str | None:

@@ -31,26 +31,26 @@ class SecondSource:
         self._timeout = timeout
         self._aside = Aside("retriever", _WAITING)
 
-    async def look_up(self, question: str) -> list[Evidence]:
-        """What the retriever finds, best first; nothing where it fails or takes too long."""
+    async def look_up(self, question: str) -> list[Evidence] | None:
+        """What the retriever finds, best first; None where it fails or takes too long."""
         found = self._aside.begin(partial(self._found, question))
         if found is None:
-            return []
+            return None
         try:
             async with asyncio.timeout(self._timeout):
                 return await found
         except TimeoutError:
             _logger.warning("the retriever did not answer within %.1f s", self._timeout)
-            return []
+            return None
 
-    def _found(self, question: str) -> list[Evidence]:
+    def _found(self, question: str) -> list[Evidence] | None:
         try:
             documents = self._retriever.invoke(question)
             return [e for d in documents[:_MOST] if (e := _evidence(d, self._name)) is not None]
         except Exception as error:  # whatever it was: the turn goes on without
             # Not its text, which may repeat a key.
             _logger.warning("the retriever failed: %s", type(error).__name__)
-            return []
+            return None
 
     @property
     def _name(self) -> str:

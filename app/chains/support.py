@@ -12,7 +12,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -140,10 +140,13 @@ class SupportChain:
     ) -> Layout:
         """The prompt for a message, with what both sources of knowledge and templates have."""
         found = None if self._second is None else await self._second.look_up(text)
+        failed = self._second is not None and found is None
         if self._templates is not None and self._settings.knowledge_tokens:
             near = await run_sync(self._templates.near, memory, text)
             found = [*(found or ()), *near] if near else found
-        return await run_sync(partial(memory.layout, turn=turn, found=found), text)
+        layout = await run_sync(partial(memory.layout, turn=turn, found=found), text)
+        # That there is nothing is known only where all that there is was asked.
+        return replace(layout, evidence=layout.evidence or None) if failed else layout
 
     async def answer(
         self, scope: Scope, text: str, idempotency_key: str | None = None

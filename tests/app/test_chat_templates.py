@@ -111,6 +111,18 @@ def test_an_article_that_is_nearer_is_cited(service: Running, double: OpenAIDoub
     assert answer["template"] == "track_order"
 
 
+def test_what_is_deleted_leaves_its_answer_too(service: Running, double: OpenAIDouble) -> None:
+    """A value that a template has said is in no later prompt, and fills nothing any more."""
+    service.chat(INTRODUCTION)
+    service.chat("Where is my order?", session="s2")
+    path = "/v1/customers/ada/memories"
+    (fact,) = service.client.get(path, params={"slot": "order_number"}).json()["memories"]
+    service.client.delete(f"{path}/{fact['id']}").raise_for_status()
+    answer = service.chat("Where is my order, please?", session="s2").json()
+    assert answer["template"] is None
+    assert "48213" not in str(double.requests[-1]["messages"])
+
+
 def test_what_cannot_be_filled_goes_to_the_model(service: Running, double: OpenAIDouble) -> None:
     """With the nearest template beside the question, of which no slot is left to repeat."""
     answer = service.chat("Where is my order?").json()

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from app.conversation import conversation_memory
+from app.doctor import diagnose
 from app.embeddings import open_embeddings
 from app.settings import Settings
 from memory import InvalidInput, Label, Labels, Scope, open_store
@@ -106,6 +107,18 @@ def test_without_a_classifier_the_file_is_checked(
     file.write_text("- intent: a\n  text: '{nam}'")
     with pytest.raises(InvalidInput, match=r"line 2: .*did you mean name"):
         run(file)
+
+
+def test_doctor_reads_the_file_that_is_set(file: Path, tmp_path: Path) -> None:
+    """What would stop the start is named, with what to do."""
+    settings = Settings(data_dir=tmp_path, llm="fake:echo", understanding="off", templates=file)
+    found = {name: (fault, remedy) for name, fault, remedy in diagnose(settings)}
+    assert found["templates"][0] is None
+    file.write_text("- intent: a")
+    found = {name: (fault, remedy) for name, fault, remedy in diagnose(settings)}
+    fault, remedy = found["templates"]
+    assert fault == f"{file}, line 1: a template has an intent and a text, and here is no `text`"
+    assert "templates test FILE" in remedy
 
 
 @pytest.mark.parametrize("given", ["name", "name=", "nam=Ada"])
