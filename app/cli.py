@@ -191,11 +191,13 @@ def import_(
     """Import past conversations; what is there already is left alone."""
     from app.embeddings import open_embeddings
     from app.importing import import_conversations
+    from app.understanding.opening import open_understanding
 
     settings = _settings(data_dir=data_dir, database=database)
+    understanding = open_understanding(settings.understanding)
     with open_store(settings.database_url) as store:
         stored, lines = import_conversations(
-            store, settings, open_embeddings(settings.embeddings), file, customer
+            store, settings, open_embeddings(settings.embeddings), file, customer, understanding
         )
     typer.echo(f"{stored} new messages of {lines} conversations.")
 

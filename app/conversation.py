@@ -11,6 +11,7 @@ from memory import (
     MemoryStore,
     Policy,
     Scope,
+    Understanding,
     append,
     facts,
     facts_by_model,
@@ -30,6 +31,7 @@ def conversation_memory(
     encoder: Encoder,
     model: Model | None = None,
     knowledge: Knowledge | None = None,
+    understanding: Understanding | None = None,
 ) -> ConversationMemory:
     """The memory of a session; without a ``model`` its context is the settings'."""
     context = settings.context_tokens if model is None else model.context
@@ -44,6 +46,7 @@ def conversation_memory(
         update=append if settings.facts == "off" else supersede,
         policy=policy_of(settings),
         knowledge=knowledge, knowledge_tokens=settings.knowledge_tokens,
+        understanding=understanding,
     )  # fmt: skip
 
 

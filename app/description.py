@@ -62,12 +62,18 @@ _MODELS: dict[str, Any] = {
     ],
     "faults": {},
 }  # fmt: skip
+_UNDERSTOOD = {
+    "intent": {"label": "track_order", "confidence": 0.93},
+    "topic": {"label": None, "confidence": 0.71},
+    "sentiment": {"label": "neutral", "confidence": 0.88},
+}
 EXAMPLES: dict[str, Any] = {
     "ChatRequest": {"customer": "ada", "session": "monday", "message": "Where is my order?"},
     "ChatResponse": {
         "reply": "Your order 4417-XZ is on its way.", "turn": "0b5e2f18", "session": "monday",
         "recalled": [_RECALLED], "knowledge": [_CITED], "evidence": "found",
-        "template": None, "usage": {"input_tokens": 212, "output_tokens": 9}, "status": "complete",
+        "template": None, "understanding": _UNDERSTOOD,
+        "usage": {"input_tokens": 212, "output_tokens": 9}, "status": "complete",
     },
     "PromptRequest": {"customer": "ada", "session": "monday", "message": "Where is my order?"},
     "PromptResponse": {
@@ -81,13 +87,15 @@ EXAMPLES: dict[str, Any] = {
     "RecallResponse": {"recalled": [_RECALLED]},
     "SessionList": {"sessions": [_SESSION]},
     "SessionDetail": _SESSION | {
-        "summary": {"text": "Customer: My order 4417-XZ is late.", "version": 1}
+        "summary": {"text": "Customer: My order 4417-XZ is late.", "version": 1},
+        "mood": card.EXAMPLE["mood"],
     },
     "RatingRequest": {"rating": "good"},
     "MessageList": {
         "messages": [
             {"id": "5a2d7c90", "role": "human", "text": "My order number is 4417-XZ", "at": _AT,
-             "turn": "0b5e2f18", "status": "complete", "template": None}
+             "turn": "0b5e2f18", "status": "complete", "template": None,
+             "understanding": _UNDERSTOOD}
         ],
         "next": None,
     },

@@ -29,6 +29,7 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
         ("data folder", _folder, "Set MEMORY_SERVICE_DATA_DIR to a folder of this user's."),
         ("database", _database, "Restore a backup, or give another --database."),
         ("embeddings", _embeddings, "Run `memory-service model pull`, or `doctor --reembed`."),
+        ("understanding", _understanding, "Set MEMORY_SERVICE_UNDERSTANDING to a whole one."),
         ("language model", _model, "Run `memory-service model pull`, or set --llm."),
         ("templates", _templates, "Correct it; `memory-service templates test FILE` tries it."),
         ("address", _address, "Listen on 127.0.0.1 behind a proxy that speaks TLS."),
@@ -89,6 +90,12 @@ def _embeddings(settings: Settings) -> str | None:
         store.check_embeddings(encoder)
     made = encoder.encode(["Where is my order?"])
     return None if made.shape == (1, encoder.dimension) else f"a vector has shape {made.shape}"
+
+
+def _understanding(settings: Settings) -> str | None:
+    if (heads := open_understanding(settings.understanding)) is not None:
+        heads.read(["Where is my order?"])
+    return None
 
 
 def _model(settings: Settings) -> str | None:

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from app.conversation import conversation_memory
 from app.settings import Settings
-from memory import Encoder, InvalidInput, MemoryStore, Scope, check_text
+from memory import Encoder, InvalidInput, MemoryStore, Scope, Understanding, check_text
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 KINDS: dict[str, type[BaseMessage]] = {
@@ -40,8 +40,9 @@ def import_conversations(
     encoder: Encoder,
     file: Path,
     customer: str | None = None,
+    understanding: Understanding | None = None,
 ) -> tuple[int, int]:
-    """Import every line of ``file``, then embed and fold.
+    """Import every line of ``file``, then embed, fold and read what customers wrote.
 
     A conversation is stored whole or not at all; importing a file again stores nothing twice. The
     whole file is checked first, so that a bad line stops the import before it has begun.
@@ -59,7 +60,9 @@ def import_conversations(
     bar = tqdm(total=count, unit="conversation", desc=file.name, disable=None)
     with bar:
         for scope, messages, times in _conversations(file, customer):
-            memory = conversation_memory(store, scope, settings, encoder)
+            memory = conversation_memory(
+                store, scope, settings, encoder, understanding=understanding
+            )
             stored += memory.add_messages(messages, times)
             memory.digest()
             bar.update()

@@ -16,6 +16,8 @@ from memory import (
     SLOTS,
     Article,
     Evidence,
+    Labels,
+    Mood,
     Policy,
     Recalled,
     Record,
@@ -23,6 +25,7 @@ from memory import (
     check_text,
 )
 from memory.articles import SOURCE_LIMIT, TITLE_LIMIT
+from memory.mood import MOST
 from memory.transcript import Rating
 
 Name = Annotated[
@@ -158,6 +161,32 @@ class Usage(BaseModel):
     output_tokens: int | None = None
 
 
+class LabelItem(BaseModel):
+    """What a message is, as a head of the classifier says."""
+
+    label: str | None = Field(description="null: none that the head knows (out of scope)")
+    confidence: float = Field(description="0 to 1")
+
+
+Understood = Annotated[
+    dict[str, LabelItem] | None,
+    Field(
+        description="what a customer's message is, by the classifier's heads: intent, topic, "
+        "sentiment; null: it was not read"
+    ),
+]
+
+
+def understood(labels: Labels | None) -> dict[str, LabelItem] | None:
+    """What was read in a message."""
+    if labels is None:
+        return None
+    return {
+        head: LabelItem(label=said.name, confidence=said.confidence)
+        for head, said in labels.items()
+    }
+
+
 class ChatResponse(BaseModel):
     """The answer to a message."""
 
@@ -171,17 +200,19 @@ class ChatResponse(BaseModel):
         description="the answer template that answered, `unknown` where nothing is known of what "
         "was asked; null: the model did"
     )
+    understanding: Understood
     usage: Usage
     status: Status
 
 
 class RecalledEvent(BaseModel):
-    """What the model was given beside the question."""
+    """What the model was given beside the question, and what the question is, if known by then."""
 
     turn: str
     recalled: list[RecalledItem]
     knowledge: list[CitedItem]
     evidence: Found
+    understanding: Understood
 
 
 class TokenEvent(BaseModel):
@@ -238,9 +269,12 @@ class SummaryItem(BaseModel):
 
 
 class SessionDetail(SessionItem):
-    """A session with its summary."""
+    """A session with its summary and the customer's mood in it."""
 
     summary: SummaryItem | None
+    mood: Mood | None = Field(
+        description=f"by the last {MOST} messages of the customer; null: none of them was read"
+    )
 
 
 class MessageItem(BaseModel):
@@ -253,6 +287,7 @@ class MessageItem(BaseModel):
     turn: str | None
     status: str | None = Field(description="of its turn: running, complete, stopped or failed")
     template: str | None = Field(description="the template that gave this answer, if one did")
+    understanding: Understood
 
 
 class MessageList(BaseModel):

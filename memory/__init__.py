@@ -24,6 +24,7 @@ from memory.fact_writer import facts
 from memory.forgetting import Forgotten, Policy
 from memory.knowledge import Knowledge
 from memory.layout import Layout
+from memory.mood import Mood, MoodPoint
 from memory.passages import passages_of
 from memory.readers import as_messages, as_text
 from memory.retrieval import attention, dense, hops, hybrid, lexical, mmr, recency_weighted
@@ -88,6 +89,8 @@ __all__ = [
     "MemoryServiceError",
     "MemoryStore",
     "Message",
+    "Mood",
+    "MoodPoint",
     "NotADatabase",
     "Policy",
     "Query",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import text
@@ -17,6 +17,7 @@ from memory.changes import RECORD_COLUMNS, by_id, record_from
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import WHERE, Owner, key
 from memory.forgetting import Policy
+from memory.mood import Mood
 from memory.outdated import Outdated
 from memory.slots import SLOTS
 from memory.store import MemoryStore
@@ -107,15 +108,6 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class Mood:
-    """How the customer feels, as a model judged the last messages; no model does so yet."""
-
-    label: Literal["negative", "neutral", "positive"]
-    score: float
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
 class LastSession:
     """The session in which the customer was heard last, in few words."""
 
@@ -131,7 +123,7 @@ class Card:
     ``facts`` come in the order of their slots, the last said first, at most ``PER_SLOT`` of
     each; ``more`` names the slots that have others. What quotes a value that was corrected is left
     out. ``problem`` is the last one that is still open.
-    ``mood`` is None until there is a model for it.
+    ``mood`` is over the last messages of all sessions, None where none was read.
     """
 
     customer: str
@@ -176,6 +168,7 @@ def card(
             more += [slot] * (len(found) > PER_SLOT)
         facts = _facts(connection, owner, rows)
         sessions = connection.execute(_SESSIONS, key(owner)).all()
+        mood = store.labelling.mood(owner)
     order = {slot: place for place, slot in enumerate(SLOTS)}
     shown = sorted(facts, key=lambda fact: order.get(fact.slot, len(order)))
     due = {row.id: from_stamp(row.valid_to) for row in rows if row.valid_to is not None}
@@ -198,7 +191,7 @@ def card(
         more=sorted(more, key=lambda slot: order.get(slot, len(order))),
         problem=next((fact for fact in shown if fact.slot == "problem"), None),
         promises=sorted(promises, key=lambda one: (one.due is None, one.due or at)),
-        mood=None,
+        mood=mood,
         last_session=latest,
         last_contact=latest.last_message_at if latest else None,
         sessions=len(sessions),

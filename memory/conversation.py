@@ -23,6 +23,7 @@ from memory.errors import InvalidInput
 from memory.forgetting import Forgotten, Policy
 from memory.indexes.customer import CustomerIndex
 from memory.knowledge import Knowledge
+from memory.labels import read_rest
 from memory.layout import SUMMARY_HEADING, Layout, block, lay_out
 from memory.scoring import contextual
 from memory.summaries import Summary
@@ -31,12 +32,14 @@ from memory.transcript import Said
 from memory.types import (
     Evidence,
     Floats,
+    Labels,
     Message,
     Reader,
     Recalled,
     Record,
     Retriever,
     Turn,
+    Understanding,
     Update,
     Writer,
     check_text,
@@ -62,6 +65,8 @@ class ConversationMemory(StoredMemory):
     With ``knowledge`` the passages of articles that bear on the question stand beside it, within
     ``knowledge_tokens``; while there are no articles a prompt is what it is without.
 
+    ``understanding`` reads the customers' messages, at the latest in the digest.
+
     ``llm`` is the conversation's model. It writes the summaries only with
     ``summarize="model"``, for models that can.
     """
@@ -84,6 +89,7 @@ class ConversationMemory(StoredMemory):
     policy: Policy = Field(default=Policy())
     knowledge: Knowledge | None = None
     knowledge_tokens: int = Field(default=300, ge=0)
+    understanding: Understanding | None = None
 
     _given: OrderedDict[str, dict[str, Any] | None] = PrivateAttr(default_factory=OrderedDict)
 
@@ -151,9 +157,14 @@ class ConversationMemory(StoredMemory):
         return self.store.turns.save(self.scope, question, answer, recalled)
 
     def digest(self) -> None:
-        """Do now what otherwise runs in the background: embed, and fold what left the window."""
+        """Do now what otherwise runs in the background.
+
+        Embed, fold what left the window, and read what customers wrote that nobody has read.
+        """
         self.vector.digest()
         self.summary.digest()
+        if self.understanding is not None:
+            read_rest(self.store.labelling, self.scope.owner, self.understanding)
 
     # --- prompts and turns ---------------------------------------------------------------
 
@@ -256,11 +267,12 @@ class ConversationMemory(StoredMemory):
         status: str,
         layout: Layout | None = None,
         usage: Mapping[str, Any] | None = None,
+        labels: Labels | None = None,
     ) -> Turn | None:
         """Commit the answer with its status and what was recalled (see ``Turns.finish``)."""
         message = self._message("ai", answer) if answer else None
         recalled = layout.rows() if layout else None
-        return self.store.turns.finish(self.scope, turn, message, status, recalled, usage)
+        return self.store.turns.finish(self.scope, turn, message, status, recalled, usage, labels)
 
     # --- inside --------------------------------------------------------------------------
 

@@ -1,11 +1,122 @@
-"""What a classifier says of messages: checked before it is kept."""
+"""What a classifier reads in customers' messages, kept with their rows."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from sqlalchemy import text
+
+from memory.clock import from_stamp
+from memory.customers import WHERE, Owner, key
+from memory.database import Database
 from memory.errors import InvalidInput
-from memory.types import Label, Labels, check_name
+from memory.mood import HEAD, MOST, Felt, Mood, mood_of
+from memory.types import Label, Labels, Understanding, check_name
+
+_BATCH = 64  # messages that are read at a time
+_LAG = 512  # rows behind which the mark is left where nothing is to be read: a commit seldom
+
+_logger = logging.getLogger(__name__)
+
+_UNDERSTOOD = text(f"SELECT seq, generation, understood FROM customers {WHERE}")
+_UNREAD = text(
+    f"SELECT seq, text FROM messages {WHERE} AND seq > :after AND role = 'human' "
+    "AND labels IS NULL AND forgotten = 0 ORDER BY seq LIMIT :limit"
+)
+_MOVE = text(
+    f"UPDATE customers SET understood = :upto {WHERE} AND generation = :generation "
+    "AND understood < :upto"
+)
+_READ = text(f"UPDATE messages SET labels = :labels {WHERE} AND seq = :seq AND labels IS NULL")
+
+_LAST = (
+    f"SELECT id, at, labels, forgotten FROM messages {WHERE} AND role = 'human' {{}}"
+    f"ORDER BY seq DESC LIMIT {MOST}"
+)
+_LAST_OF_CUSTOMER = text(_LAST.format(""))
+_LAST_OF_SESSION = text(_LAST.format("AND session = :session "))
+
+
+class Unread(NamedTuple):
+    """Customers' messages that nobody has read, up to a row, as of a generation."""
+
+    texts: dict[int, str]  # by their sequence numbers
+    upto: int
+    generation: int
+
+
+class Labelling:
+    """What is read in the messages of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def unread(self, owner: Owner) -> Unread | None:
+        """The first messages of a customer's that nobody has read; None if all are read."""
+        with self._database.read() as connection:
+            state = connection.execute(_UNDERSTOOD, key(owner)).first()
+            if state is None:
+                return None
+            rows = connection.execute(
+                _UNREAD, key(owner, after=state.understood, limit=_BATCH)
+            ).all()
+        if not rows and state.seq - state.understood < _LAG:
+            return None
+        upto = rows[-1].seq if len(rows) == _BATCH else state.seq
+        return Unread({row.seq: row.text for row in rows}, upto, state.generation)
+
+    def keep(self, owner: Owner, unread: Unread, read: Mapping[int, Labels]) -> bool:
+        """Keep what was read in messages, by their numbers; False if that is done or outdated."""
+        with self._database.write() as connection:
+            moved = connection.execute(
+                _MOVE, key(owner, upto=unread.upto, generation=unread.generation)
+            )
+            if not moved.rowcount:
+                return False
+            if read:
+                connection.execute(
+                    _READ,
+                    [key(owner, seq=seq, labels=dumped(labels)) for seq, labels in read.items()],
+                )
+        return True
+
+    def mood(self, owner: Owner, session: str | None = None) -> Mood | None:
+        """The customer's mood over the last messages, of one session or of all.
+
+        ``mood.MOST`` messages are looked at; None if none of them was read for its sentiment. A
+        forgotten one counts, since its label says nothing of what it said, and is not named.
+        """
+        statement = _LAST_OF_CUSTOMER if session is None else _LAST_OF_SESSION
+        more = {} if session is None else {"session": session}
+        with self._database.read() as connection:
+            rows = connection.execute(statement, key(owner, **more)).all()
+        felt = [
+            Felt(from_stamp(row.at), labels[HEAD], None if row.forgotten else row.id)
+            for row in reversed(rows)
+            if HEAD in (labels := labels_from(row.labels) or {})
+        ]
+        # What was imported later may have been said before.
+        return mood_of(sorted(felt, key=lambda one: one.at))
+
+
+def read_rest(labelling: Labelling, owner: Owner, understanding: Understanding) -> None:
+    """Read a customer's messages that nobody has read: imports, and what was too slow in a turn.
+
+    A classifier that fails is logged, and asked again by the next digest.
+    """
+    while (unread := labelling.unread(owner)) is not None:
+        try:
+            said = understanding.read([*unread.texts.values()]) if unread.texts else []
+            read = {seq: checked(labels) for seq, labels in zip(unread.texts, said, strict=True)}
+        except Exception as error:  # whatever it was: the digest has done all the rest
+            # Not its text, which may repeat a message.
+            _logger.warning("the classifier failed: %s", type(error).__name__)
+            return
+        if not labelling.keep(owner, unread, read):
+            return
 
 
 def checked(given: Any) -> Labels:
@@ -17,6 +128,18 @@ def checked(given: Any) -> Labels:
         msg = f"a classifier gives a text's labels by their heads, not {type(given).__name__}"
         raise InvalidInput(msg)
     return {check_name("head", head): _label(head, label) for head, label in given.items()}
+
+
+def dumped(labels: Labels) -> str:
+    """Labels as they are stored: ``{"intent": ["track_order", 0.93]}``."""
+    return json.dumps(labels, ensure_ascii=False)
+
+
+def labels_from(stored: str | None) -> Labels | None:
+    """Labels as they were stored; None if there are none."""
+    if stored is None:
+        return None
+    return {head: Label(*label) for head, label in json.loads(stored).items()}
 
 
 def _label(head: str, given: Any) -> Label:

@@ -171,6 +171,15 @@ def m008_add_articles(connection: Connection) -> None:
     )
 
 
+def m009_add_labels(connection: Connection) -> None:
+    """What a classifier has read in a customer's message."""
+    connection.execute(text("ALTER TABLE messages ADD COLUMN labels TEXT"))
+    # Messages up to here were read; those from before there was a classifier are read late.
+    connection.execute(
+        text("ALTER TABLE customers ADD COLUMN understood BIGINT NOT NULL DEFAULT 0")
+    )
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -180,6 +189,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m006_mark_notes,
     m007_add_rating,
     m008_add_articles,
+    m009_add_labels,
 )
 
 

@@ -21,6 +21,7 @@ from memory.database import Database
 from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch, StoreError
 from memory.forgetting import Forgetting
+from memory.labels import Labelling
 from memory.migrations import migrate
 from memory.records import Records
 from memory.summaries import Summaries
@@ -61,7 +62,7 @@ class MemoryStore:
 
     Made by ``open_store``; safe to share between threads. The rows are reached through
     ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries`` and ``articles``;
-    ``forgetting`` holds them against a policy.
+    ``labelling`` has what is read in messages, ``forgetting`` holds them against a policy.
     """
 
     def __init__(self, database: Database) -> None:
@@ -72,6 +73,7 @@ class MemoryStore:
         self.summaries = Summaries(database)
         self.forgetting = Forgetting(database)
         self.articles = Articles(database)
+        self.labelling = Labelling(database)
         self._caches: dict[tuple[str, Writer, Update], IndexCache] = {}
         self._closing = False
         self._lock = threading.Lock()

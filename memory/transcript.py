@@ -17,14 +17,16 @@ from memory.clock import from_stamp, now, to_stamp
 from memory.customers import WHERE, Owner, key
 from memory.database import Database, new_id, run
 from memory.errors import InvalidInput
+from memory.labels import labels_from
 from memory.types import Message, Scope, check_name, check_text
 
 ROLES = frozenset({"human", "ai", "system", "tool", "function", "chat"})
 Rating = Literal["good", "bad"]
-COLUMNS = "seq, session, id, role, text, at, tokens, turn, data"
+_ADDED = "seq, session, id, role, text, at, tokens, turn, data"
+COLUMNS = f"{_ADDED}, labels"
 
 _ADD = text(
-    f"INSERT INTO messages (tenant, customer, {COLUMNS}) VALUES "
+    f"INSERT INTO messages (tenant, customer, {_ADDED}) VALUES "
     "(:tenant, :customer, :seq, :session, :id, :role, :text, :at, :tokens, :turn, :data)"
 )
 _GROW = text(
@@ -39,7 +41,7 @@ _KNOWN = text(f"SELECT id FROM messages {WHERE} AND session = :session AND id IN
 )
 _SAID = (
     "SELECT m.seq, m.session, m.id, m.role, m.text, m.at, m.tokens, m.turn, m.data, "
-    "t.status, t.recalled, t.question "
+    "m.labels, t.status, t.recalled, t.question "
     "FROM messages m LEFT JOIN turns t "
     "ON t.tenant = m.tenant AND t.customer = m.customer AND t.id = m.turn "
     "WHERE m.tenant = :tenant AND m.customer = :customer AND m.session = :session "
@@ -182,10 +184,11 @@ def make_message(
 
 def message_from(row: Sequence[Any]) -> Message:
     """A message from a row of ``COLUMNS``."""
-    seq, session, message_id, role, said, at, tokens, turn, data = row
+    seq, session, message_id, role, said, at, tokens, turn, data, labels = row
     return Message(
         id=message_id, session=session, role=role, text=said, at=from_stamp(at), seq=seq,
         tokens=tokens, turn=turn, data=json.loads(data) if data else None,
+        labels=labels_from(labels),
     )  # fmt: skip
 
 

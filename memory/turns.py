@@ -22,9 +22,10 @@ from memory.clock import now, to_stamp
 from memory.customers import WHERE, Owner, key
 from memory.database import Database, new_id, run
 from memory.errors import SessionBusy, TurnConflict, TurnPassed
+from memory.labels import dumped
 from memory.summaries import hide_message
 from memory.transcript import COLUMNS, dump, insert_messages, message_from
-from memory.types import Message, Scope, Turn, check_name, check_text
+from memory.types import Labels, Message, Scope, Turn, check_name, check_text
 
 LEASE_SECONDS = 20.0  # a lease that is not renewed for so long belongs to nobody
 
@@ -53,6 +54,7 @@ _FINISH = text(
     f"{WHERE} AND id = :id"
 )
 _MESSAGE = text(f"SELECT {COLUMNS} FROM messages {WHERE} AND seq = :seq")
+_READ = text(f"UPDATE messages SET labels = :labels {WHERE} AND seq = :seq")
 _FORGET_VECTOR = text(
     f"DELETE FROM vectors {WHERE} AND seq IN "
     f"(SELECT seq FROM records {WHERE} AND messages = :messages)"
@@ -147,8 +149,11 @@ class Turns:
         status: str,
         recalled: Mapping[str, Any] | None = None,
         usage: Mapping[str, Any] | None = None,
+        labels: Labels | None = None,
     ) -> Turn | None:
         """Commit the answer of a started turn with its status, and let the session go.
+
+        With it goes what a classifier has read in the question, if it was read.
 
         Returns:
             The turn, or None when it is no longer there (its session was deleted meanwhile)
@@ -169,11 +174,16 @@ class Turns:
                 key(scope.owner, id=turn.id, status=status, answer=answer and answer.seq,
                     recalled=dump(recalled), usage=dump(usage)),
             )  # fmt: skip
+            question = turn.question
+            if labels is not None:
+                question = replace(question, labels=labels)
+                connection.execute(_READ, key(scope.owner, seq=question.seq, labels=dumped(labels)))
             connection.execute(_FREE, key(scope.owner, session=scope.session, lease=turn.id))
         kept = recalled or {}
         return replace(
-            turn, status=status, answer=answer, recalled=list(kept.get("records", ())),
-            usage=dict(usage or {}), evidence=kept.get("evidence"), template=kept.get("template"),
+            turn, question=question, status=status, answer=answer,
+            recalled=list(kept.get("records", ())), usage=dict(usage or {}),
+            evidence=kept.get("evidence"), template=kept.get("template"),
         )  # fmt: skip
 
     def renew(self, scope: Scope, turn: Turn, so_far: Message | None = None) -> None:

@@ -95,7 +95,10 @@ Labels = dict[str, Label]  # what is known of a text, by the heads' names
 
 @runtime_checkable
 class Understanding(Protocol):
-    """A classifier of what customers write. Safe to share between threads."""
+    """A classifier of what customers write. Safe to share between threads.
+
+    A digest waits for it as long as it takes.
+    """
 
     def read(self, texts: Sequence[str]) -> list[Labels]:
         """What each text is, by each head's name: "intent", "topic", "sentiment", or others."""
@@ -108,7 +111,8 @@ class Message:
 
     ``seq`` orders all of a customer's rows; it is given by the store. ``role`` is LangChain's
     message type (``human``, ``ai``, ``system``, ``tool``). ``data`` holds what a LangChain
-    message carries beyond its text (tool calls, content blocks), or None.
+    message carries beyond its text (tool calls, content blocks), or None. ``labels`` say what a
+    classifier has read in a customer's message; None if none has.
     """
 
     id: str
@@ -120,6 +124,7 @@ class Message:
     tokens: int = 0
     turn: str | None = None
     data: dict[str, Any] | None = None
+    labels: Labels | None = None
 
     @property
     def speaker(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
@@ -86,6 +87,8 @@ class WordReader:
 
     def __init__(self, after: float = 0, fails: bool = False) -> None:
         self.after = after  # seconds that it takes
+        self.free = threading.Event()  # nothing is read while it is not set
+        self.free.set()
         self.fails = fails
         self.asked: list[list[str]] = []  # the texts of each reading
 
@@ -93,6 +96,7 @@ class WordReader:
         """What each text is, by each head's name."""
         self.asked.append([*texts])
         time.sleep(self.after)
+        self.free.wait(30)
         if self.fails:
             raise RuntimeError(*texts)
         return [{head: self._label(head, text) for head in _WORDS} for text in texts]

@@ -123,6 +123,7 @@ class SupportChain:
         self._encoder = encoder
         self._knowledge = knowledge
         self._second = second if settings.knowledge_tokens else None
+        self._understanding = understanding
         self._reader = Reader(understanding)
         self._templates = templates
         self._under_way = 0  # turns that are being answered
@@ -132,8 +133,9 @@ class SupportChain:
     def memory(self, scope: Scope) -> ConversationMemory:
         """The memory of a session."""
         return conversation_memory(
-            self._store, scope, self._settings, self._encoder, self._model, self._knowledge
-        )
+            self._store, scope, self._settings, self._encoder, self._model, self._knowledge,
+            self._understanding,
+        )  # fmt: skip
 
     async def layout(
         self, memory: ConversationMemory, text: str, turn: Turn | None = None
@@ -208,7 +210,7 @@ class SupportChain:
             # Shielded: the answer is committed also when the client has gone away.
             with anyio.CancelScope(shield=True):
                 labels = await reading.within(_LATE_SECONDS)
-                finish = partial(memory.finish, turn, "".join(said), status, layout, usage)
+                finish = partial(memory.finish, turn, "".join(said), status, layout, usage, labels)
                 try:
                     finished = await run_sync(finish)
                 except MemoryServiceError as error:
@@ -226,7 +228,7 @@ class SupportChain:
         else:
             assert finished is not None
             assert layout is not None
-            yield Done(finished, layout.recalled, layout.cited, labels)
+            yield Done(finished, layout.recalled, layout.cited, finished.question.labels)
 
     def digest_rest(self) -> None:
         """In the background, digest what an earlier process left undone."""
@@ -355,8 +357,13 @@ def _messages(layout: Layout) -> list[BaseMessage]:
 def _replay(memory: ConversationMemory, turn: Turn) -> list[Event]:
     """A turn that was answered before, once more."""
     recalled, evidence = memory.recalled_for(turn), memory.evidence_for(turn)
+    labels = turn.question.labels
     reply = turn.answer.text if turn.answer else ""
-    return [Given(turn, recalled, evidence), Token(reply), Done(turn, recalled, evidence)]
+    return [
+        Given(turn, recalled, evidence, labels),
+        Token(reply),
+        Done(turn, recalled, evidence, labels),
+    ]
 
 
 def _usage(chunk: AIMessageChunk) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from app.embeddings import open_embeddings
 from app.importing import import_conversations
 from app.knowledge.documents import read_article
 from app.settings import SYSTEM, Settings
+from app.understanding.opening import open_understanding
 from memory import Knowledge, MemoryStore
 from memory.clock import now
 
@@ -49,9 +50,12 @@ def load_shop(store: MemoryStore, settings: Settings) -> tuple[int, int]:
         replace(read_article(file), source=file.relative_to(SHOP).as_posix()) for file in files
     ]
     Knowledge(store, encoder).put(articles)
+    understanding = open_understanding(settings.understanding)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, CUSTOMERS.name)
         lines = (json.dumps(one, ensure_ascii=False) for one in moved_on(CUSTOMERS, now()))
         file.write_text("\n".join(lines), encoding="utf-8")
-        _, conversations = import_conversations(store, settings, encoder, file)
+        _, conversations = import_conversations(
+            store, settings, encoder, file, understanding=understanding
+        )
     return len(articles), conversations

@@ -54,7 +54,18 @@ EXAMPLE = {
             "overdue": False,
         }
     ],
-    "mood": None,
+    "mood": {
+        "label": "negative",
+        "score": -0.87,
+        "trend": "steady",
+        "points": [
+            {
+                "at": "2026-05-04T09:30:00Z",
+                "message": "0c1d2e3f405162738495a6b7c8d9eafb",
+                "score": -0.87,
+            }
+        ],
+    },
     "last_session": {
         "session": "monday",
         "last_message_at": "2026-05-04T09:31:00Z",
@@ -69,7 +80,8 @@ EXAMPLE = {
 def card(customer: CustomerDep, chain: ChainDep) -> Card:
     """Show the customer at a glance: facts, open problem, promises, last session, with sources.
 
-    `mood` is null until there is a model for it. A fact is corrected by its `id`, as a memory.
+    The mood is by the last 50 messages, null if none of them was read. A fact is corrected by its
+    `id`, as a memory.
     """
     found = chain.memory(Scope(customer=customer)).card()
     if found is None:

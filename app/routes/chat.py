@@ -24,13 +24,14 @@ from app.schemas import (
     Usage,
     cited,
     evidence,
+    understood,
 )
 from memory import Scope
 
 router = APIRouter(tags=["chat"])
 
 _STREAM = """event: recalled
-data: {"turn":"0b5e...","recalled":[{"id":"9c1f...","text":"My order number is 4417-XZ","score":0.0328,"why":"lexical #1 (order)","at":"2026-05-04T09:30:00Z","messages":["5a2d..."],"role":"human","session":"default"}],"knowledge":[],"evidence":null}
+data: {"turn":"0b5e...","recalled":[{"id":"9c1f...","text":"My order number is 4417-XZ","score":0.0328,"why":"lexical #1 (order)","at":"2026-05-04T09:30:00Z","messages":["5a2d..."],"role":"human","session":"default"}],"knowledge":[],"evidence":null,"understanding":{"intent":{"label":"track_order","confidence":0.93},"topic":{"label":null,"confidence":0.71},"sentiment":{"label":"neutral","confidence":0.88}}}
 
 event: token
 data: {"text":"Your order"}
@@ -39,7 +40,7 @@ event: token
 data: {"text":" is on its way."}
 
 event: done
-data: {"reply":"Your order is on its way.","turn":"0b5e...","session":"default","recalled":[],"knowledge":[],"evidence":null,"template":null,"usage":{"input_tokens":212,"output_tokens":7},"status":"complete"}
+data: {"reply":"Your order is on its way.","turn":"0b5e...","session":"default","recalled":[],"knowledge":[],"evidence":null,"template":null,"understanding":{"intent":{"label":"track_order","confidence":0.93},"topic":{"label":null,"confidence":0.71},"sentiment":{"label":"neutral","confidence":0.88}},"usage":{"input_tokens":212,"output_tokens":7},"status":"complete"}
 
 """  # noqa: E501
 _ERROR = """event: error
@@ -131,10 +132,14 @@ async def _disconnected(request: Request) -> None:
 
 def _encoded(event: Event) -> bytes:
     match event:
-        case Given(turn, recalled, found):
+        case Given(turn, recalled, found, labels):
             items = [RecalledItem.of(r) for r in recalled]
             given = RecalledEvent(
-                turn=turn.id, recalled=items, knowledge=cited(found), evidence=evidence(found)
+                turn=turn.id,
+                recalled=items,
+                knowledge=cited(found),
+                evidence=evidence(found),
+                understanding=understood(labels),
             )
             return _event("recalled", given)
         case Token(text):
@@ -160,6 +165,7 @@ def _response(done: Done) -> ChatResponse:
         knowledge=cited(done.evidence),
         evidence=evidence(done.evidence),
         template=turn.template,
+        understanding=understood(done.labels),
         usage=Usage(**(turn.usage or {})),
         status=turn.status,
     )

@@ -20,6 +20,7 @@ from app.schemas import (
     SessionItem,
     SessionList,
     SummaryItem,
+    understood,
 )
 from memory import Scope
 
@@ -45,7 +46,7 @@ def sessions(customer: CustomerDep, store: StoreDep) -> SessionList:
 
 @router.get("/sessions/{session}")
 def session(scope: ScopeDep, store: StoreDep) -> SessionDetail:
-    """One session with its summary."""
+    """One session with its summary and the customer's mood in it."""
     found = store.transcript.session(scope)
     if found is None:
         raise _no_session(scope)
@@ -54,6 +55,7 @@ def session(scope: ScopeDep, store: StoreDep) -> SessionDetail:
         session=found.session, messages=found.messages, created_at=found.created_at,
         updated_at=found.updated_at, rating=found.rating,
         summary=SummaryItem(text=summary.text, version=summary.version) if summary.text else None,
+        mood=store.labelling.mood(scope.owner, scope.session),
     )  # fmt: skip
 
 
@@ -69,7 +71,8 @@ def messages(
     return MessageList(
         messages=[
             MessageItem(id=m.id, role=m.role, text=m.text, at=m.at, turn=m.turn,
-                        status=said.status, template=said.template)
+                        status=said.status, template=said.template,
+                        understanding=understood(m.labels))
             for said in page
             for m in (said.message,)
         ],

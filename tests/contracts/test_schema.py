@@ -105,21 +105,22 @@ def test_an_older_schema_is_brought_up_to_date_with_its_rows(
     assert [r.text for r in found] == ["Order A-1"]
 
 
-def test_what_a_person_had_added_becomes_a_note(
-    url: str, encoder: WordEncoder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_person_had_added_becomes_a_note(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was stored as the agent's words; what the agent did say, and corrections, stay theirs."""
     engine = open_store_unchecked(url)
     with monkeypatch.context() as older, engine.connect() as connection:
         older.setattr("memory.migrations.MIGRATIONS", MIGRATIONS[:5])
-        with open_store(url) as store:
-            memory = vectors(store, encoder)
-            memory.save_context({"input": "Order A-1"}, {"output": "Order A-2"})
-            memory.remember("Order A-3")
-            memory.digest()
-            for record in store.records.newest(ADA.owner, 9):
-                memory.correct(record.id, text=f"{record.text}!")
-        connection.execute(sa.text("UPDATE records SET role = 'ai' WHERE role = 'note'"))
+        open_store(url).close()
+        said = (("human", "Order A-1!", '["m1"]'), ("ai", "Order A-2!", '["m2"]'))
+        for seq, (role, words, messages) in enumerate((*said, ("ai", "Order A-3!", "[]"))):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO records (tenant, customer, seq, id, session, role, text, at, "
+                    "messages, terms, source) VALUES ('default', 'ada', :seq, :text, 's1', :role, "
+                    ":text, 0, :messages, '', 'person')"
+                ),
+                {"seq": seq, "role": role, "text": words, "messages": messages},
+            )
         connection.commit()
     with open_store(url) as store:
         found = store.records.newest(ADA.owner, 9)
