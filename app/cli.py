@@ -139,7 +139,7 @@ def chat(
 
 
 async def _chat(chain: Any, scope: Scope) -> None:
-    from app.chains.support import Failed, Given, Token
+    from app.chains.events import Failed, Given, Token
 
     while text := await asyncio.to_thread(_ask):
         async for event in chain.answer(scope, text):

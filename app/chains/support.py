@@ -12,7 +12,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,8 @@ from anyio.to_thread import run_sync
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 
+from app.chains.events import Done, Event, Failed, Given, Token
+from app.chains.failures import cut, model_problem, silent
 from app.conversation import conversation_memory
 from app.llm import Model
 from app.llm.openai import OpenAIModel
@@ -33,14 +35,11 @@ from memory import (
     LEASE_SECONDS,
     ConversationMemory,
     Encoder,
-    Evidence,
-    InvalidInput,
     Knowledge,
     Labels,
     Layout,
     MemoryServiceError,
     MemoryStore,
-    Recalled,
     Scope,
     SessionBusy,
     Turn,
@@ -56,51 +55,6 @@ _RENEW_SECONDS = 5.0  # how often a turn under way that says nothing new says th
 _STOP_SECONDS = 2.0  # how long a model may take to be stopped
 _LATE_SECONDS = 0.5  # how long an answer that is there waits for the reading of its message
 _END_SECONDS = 5.0  # how long the end of the service waits for answers to be stored
-
-
-Cited = list[tuple[int, Evidence]] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The turn has begun; this is what the model is given beside the question.
-
-    ``evidence`` are passages by their numbers, None where none were looked for. ``labels`` say
-    what kind of message it is, None where nobody has read it, or not yet.
-    """
-
-    turn: Turn
-    recalled: list[Recalled]
-    evidence: Cited = None
-    labels: Labels | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of the answer."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The answer is complete and stored."""
-
-    turn: Turn
-    recalled: list[Recalled]
-    evidence: Cited = None
-    labels: Labels | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The turn has failed; what was said so far is stored."""
-
-    turn: Turn
-    problem: Problem
-
-
-Event = Given | Token | Done | Failed
 
 
 class SupportChain:
@@ -196,13 +150,13 @@ class SupportChain:
                         said.append(piece)
                         yield Token(piece)
             if not "".join(said).strip():
-                failure = _silent(self._model.name)
+                failure = silent(self._model.name)
             elif isinstance(self._model, OpenAIModel) and not finished_well:
-                failure = _cut(self._model.name)
+                failure = cut(self._model.name)
             else:
                 status = "complete"
         except Exception as error:
-            failure = _model_problem(error, self._model.name)
+            failure = model_problem(error, self._model.name)
         finally:
             holding.cancel()
             if failure is not None:
@@ -373,36 +327,6 @@ def _usage(chunk: AIMessageChunk) -> dict[str, Any]:
     return {"input_tokens": found["input_tokens"], "output_tokens": found["output_tokens"]}
 
 
-def _silent(name: str) -> Problem:
-    detail = f"The model {name} answered nothing. The message is kept: send it again."
-    return Problem(502, "model-silent", "Empty answer", detail)
-
-
-def _cut(name: str) -> Problem:
-    detail = f"The model {name} stopped in the middle. What came is kept: send the message again."
-    return Problem(502, "model-cut", "Answer cut off", detail)
-
-
 def _storable(piece: str) -> str:
     """A piece of an answer without what no database takes: NUL and lone surrogates."""
     return _UNSTORABLE.sub("\ufffd", piece)
-
-
-def _model_problem(error: Exception, name: str) -> Problem:
-    if isinstance(error, (InvalidInput, Problem)) or type(error).__module__.startswith("memory"):
-        return problem_of(error)
-    # Not its text: a server's error may repeat the prompt, or the key.
-    _logger.warning("the model %s failed: %s", name, type(error).__name__)
-    if type(error).__name__.endswith(("AuthenticationError", "PermissionDeniedError")):
-        detail = (
-            f"The model {name} refuses its key. The message is kept: set "
-            "MEMORY_SERVICE_LLM_API_KEY, start the service again and send it again."
-        )
-        return Problem(502, "model-key", "Model refuses its key", detail)
-    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
-        detail = f"The model {name} did not answer in time. The message is kept: send it again."
-        return Problem(504, "model-timeout", "Model too slow", detail)
-    detail = (
-        f"The model {name} failed ({type(error).__name__}). The message is kept: send it again."
-    )
-    return Problem(502, "model-failed", "Model failed", detail)

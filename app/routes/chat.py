@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
-from app.chains.support import Done, Event, Failed, Given, Token
+from app.chains.events import Done, Event, Failed, Given, Token
 from app.dependencies import ChainDep, SettingsDep
 from app.problems import Problem, respond
 from app.schemas import (

@@ -1,0 +1,43 @@
+"""A model that does not answer, as a problem that says what to do."""
+
+from __future__ import annotations
+
+import logging
+
+from app.problems import Problem, problem_of
+from memory import InvalidInput
+
+_logger = logging.getLogger(__name__)
+
+
+def silent(name: str) -> Problem:
+    """A model that said nothing."""
+    detail = f"The model {name} answered nothing. The message is kept: send it again."
+    return Problem(502, "model-silent", "Empty answer", detail)
+
+
+def cut(name: str) -> Problem:
+    """A model that stopped before its end."""
+    detail = f"The model {name} stopped in the middle. What came is kept: send the message again."
+    return Problem(502, "model-cut", "Answer cut off", detail)
+
+
+def model_problem(error: Exception, name: str) -> Problem:
+    """What a model, or what is around it, has failed with."""
+    if isinstance(error, (InvalidInput, Problem)) or type(error).__module__.startswith("memory"):
+        return problem_of(error)
+    # Not its text: a server's error may repeat the prompt, or the key.
+    _logger.warning("the model %s failed: %s", name, type(error).__name__)
+    if type(error).__name__.endswith(("AuthenticationError", "PermissionDeniedError")):
+        detail = (
+            f"The model {name} refuses its key. The message is kept: set "
+            "MEMORY_SERVICE_LLM_API_KEY, start the service again and send it again."
+        )
+        return Problem(502, "model-key", "Model refuses its key", detail)
+    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+        detail = f"The model {name} did not answer in time. The message is kept: send it again."
+        return Problem(504, "model-timeout", "Model too slow", detail)
+    detail = (
+        f"The model {name} failed ({type(error).__name__}). The message is kept: send it again."
+    )
+    return Problem(502, "model-failed", "Model failed", detail)
