@@ -95,7 +95,7 @@ EXAMPLES: dict[str, Any] = {
         "messages": [
             {"id": "5a2d7c90", "role": "human", "text": "My order number is 4417-XZ", "at": _AT,
              "turn": "0b5e2f18", "status": "complete", "template": None,
-             "understanding": _UNDERSTOOD}
+             "evidence": "found", "understanding": _UNDERSTOOD}
         ],
         "next": None,
     },

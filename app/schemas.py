@@ -287,6 +287,7 @@ class MessageItem(BaseModel):
     turn: str | None
     status: str | None = Field(description="of its turn: running, complete, stopped or failed")
     template: str | None = Field(description="the template that gave this answer, if one did")
+    evidence: Found
     understanding: Understood
 
 

@@ -20,6 +20,7 @@ from app.schemas import (
     SessionItem,
     SessionList,
     SummaryItem,
+    evidence,
     understood,
 )
 from memory import Scope
@@ -72,6 +73,7 @@ def messages(
         messages=[
             MessageItem(id=m.id, role=m.role, text=m.text, at=m.at, turn=m.turn,
                         status=said.status, template=said.template,
+                        evidence=evidence((said.recalled or {}).get("evidence")),
                         understanding=understood(m.labels))
             for said in page
             for m in (said.message,)

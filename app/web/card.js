@@ -3,6 +3,7 @@
 import { byId, explain, part, stamp } from "/web/parts.js";
 import { call, read } from "/web/service.js";
 import { DAY, moment } from "/web/times.js";
+import { showMood } from "/web/understanding.js";
 
 /* Wire the panel up.
  *
@@ -30,9 +31,11 @@ export function wireCard({ where, changed, nameOf }) {
   }
 
   function fill(card) {
-    const { problem, promises, facts, more, last_session: last, last_contact: heard } = card;
+    const { mood, problem, promises, facts, more, last_session: last, last_contact: heard } = card;
     const sessions = card.sessions === 1 ? "1 session" : `${card.sessions} sessions`;
     byId("glance-about").textContent = heard ? `${sessions} · last heard ${moment(heard)}` : sessions;
+    showMood(byId("glance-mood"), mood);
+    byId("glance-moods").textContent = mood ? spanOf(mood.points) : "";
     put("problem", problem ? [item(problem)] : []);
     put("promises", promises.map(promised));
     put("facts", facts.map((fact) => item(fact)));
@@ -40,6 +43,12 @@ export function wireCard({ where, changed, nameOf }) {
     byId("glance-summary").textContent = last?.summary ?? "";
     byId("glance-session").textContent = last ? `${nameOf(last.session)} · ${moment(last.last_message_at)}` : "";
     byId("glance-parts").hidden = false;
+  }
+
+  function spanOf(points) {
+    const days = [points[0], points.at(-1)].map(({ at }) => moment(at, DAY));
+    const count = points.length === 1 ? "1 message" : `${points.length} messages`;
+    return `${count} · ${[...new Set(days)].join(" – ")}`;
   }
 
   const names = (slots) => slots.map((slot) => slot.replaceAll("_", " ")).join(", ");

@@ -12,6 +12,7 @@ import { byId, explain, on, part, stamp } from "/web/parts.js";
 import { call, eventsOf, layOut, problem, read, watchService } from "/web/service.js";
 import { SHORT, briefly } from "/web/times.js";
 import { Turn, turnsOf } from "/web/turn.js";
+import { showMood } from "/web/understanding.js";
 
 const PAGE = 50; // messages read at a time
 const RECENT = 5; // customers offered for a quick choice
@@ -107,6 +108,8 @@ function openSession(name) {
   look(null);
   listSessions();
   const stored = sessions.some((one) => one.session === session);
+  byId("mood").hidden = true;
+  if (stored) refreshMood();
   return load(() => (stored ? readMessages() : { messages: [], next: null }), showLatest);
 }
 
@@ -166,12 +169,13 @@ async function ask(turn) {
   const stopped = failed && stopping.signal.aborted;
   if (stopped) following(() => turn.settle("stopped"));
   else if (failed) following(() => turn.fail(failed, () => askAgain(turn)));
-  else byId("announcer").textContent = `Assistant: ${turn.reply}`;
+  else byId("announcer").textContent = `Assistant: ${turn.reply} ${turn.basis}`;
   if (!turn.stored && place === here()) field.value ||= turn.text;
   live.delete(place);
   show(stopped ? "Stopped. What was said so far is kept." : "");
   if (place === here()) look(turn);
   if (turn.stored) refreshSessions();
+  if (turn.stored && place === here()) refreshMood();
 }
 
 /* Where the answer will stand: after what was said meanwhile. */
@@ -200,8 +204,12 @@ async function answer(turn, signal) {
   refreshSessions();
   for await (const [name, data] of eventsOf(response)) {
     if (name === "error") throw problem(data.title, data.detail, data.status);
-    if (name === "token") following(() => part(turn.answer, "text").append(data.text));
-    else Object.assign(turn.given ?? {}, data);
+    if (name === "token") {
+      following(() => part(turn.answer, "text").append(data.text));
+      continue;
+    }
+    Object.assign(turn.given ?? {}, data);
+    following(() => turn.know(data));
     if (name === "recalled") turn.id = data.turn;
     if (name === "done") return following(() => turn.settle(data.status, data.reply));
   }
@@ -229,6 +237,11 @@ async function refreshSessions(whose = customer) {
   if (!found || whose !== customer) return;
   sessions = found.sessions;
   listSessions();
+}
+
+async function refreshMood(mine = visit) {
+  const found = await read(sessionPath(session)).catch(() => null); // an old mood will do
+  if (found && mine === visit) showMood(byId("mood"), found.mood);
 }
 
 function listSessions() {

@@ -4,6 +4,8 @@ import { say } from "/web/message.js";
 import { byId, part, stamp } from "/web/parts.js";
 import { layOut } from "/web/service.js";
 
+export const NOTHING = "No article says anything about this";
+
 let selected = null; // the turn whose prompt is shown
 
 /* Show a turn's prompt; for a turn of an earlier visit, as it would be laid out now. */
@@ -21,16 +23,19 @@ export async function look(turn, open = false) {
   else show(given, turn);
 }
 
-function show({ messages, recalled, knowledge, summary, tokens, usage }, turn) {
+function show({ messages, recalled, knowledge, evidence, summary, tokens, usage }, turn) {
   const frame = messages.filter((one, at) => one.role === "system" || at === messages.length - 1);
   const recent = messages.filter((one) => !frame.includes(one));
   const { customer } = turn;
   const laidOut = ({ role, content }) => card({ role, text: content, customer });
   const when = turn.given ? "As it was sent" : "As it would be sent now";
-  byId("given-about").textContent = `${when}: ${usage?.input_tokens ?? tokens} tokens.`;
+  byId("given-about").textContent = turn.template
+    ? `${turn.basis}. The model would be given this: ${tokens} tokens.`
+    : `${when}: ${usage?.input_tokens ?? tokens} tokens.`;
   byId("summary").textContent = summary;
   fill("recalled", recalled.map((record) => card({ ...record, customer })));
   fill("knowledge", knowledge.map(passage));
+  byId("knowledge-none").textContent = evidence === "none" ? `${NOTHING}.` : "There are none to look in.";
   fill("window", recent.map(laidOut));
   fill("frame", frame.map(laidOut));
   byId("given-parts").hidden = false;

@@ -1,9 +1,10 @@
 /* A question and its answer. */
 
-import { look } from "/web/given.js";
+import { NOTHING, look } from "/web/given.js";
 import { say } from "/web/message.js";
 import { explain, part, stamp } from "/web/parts.js";
 import { problem } from "/web/service.js";
+import { showLabels, spoken } from "/web/understanding.js";
 
 /* A turn of a customer's session, as a list item of the conversation; its status is styled. */
 export class Turn {
@@ -26,11 +27,29 @@ export class Turn {
     this.settle("answering");
   }
 
+  /* What an answer rests on that does not rest on the model and what it was given. */
+  get basis() {
+    if (this.template === "unknown") return `${NOTHING}; the model was not asked`;
+    if (this.template) return `Answered by the template ${spoken(this.template)}, without the model`;
+    return this.evidence === "none" ? NOTHING : "";
+  }
+
+  /* Take up what the service says of the turn; it says it in pieces. */
+  know({ understanding, template, evidence }) {
+    if (understanding) showLabels(part(this.question, "labels"), understanding);
+    this.template = template ?? this.template;
+    this.evidence = evidence ?? this.evidence;
+  }
+
   settle(status, reply = this.reply) {
     if (reply !== this.reply) part(this.answer, "text").textContent = reply;
     this.element.dataset.status = part(this.answer, "mark").textContent = status;
-    const found = this.given ? `${this.given.recalled.length} recalled` : "Memory";
-    part(this.look, "look").textContent = found;
+    const { recalled = [], knowledge = [] } = this.given ?? {};
+    const counts = [`${recalled.length} recalled`];
+    if (knowledge.length === 1) counts.push("1 passage");
+    if (knowledge.length > 1) counts.push(`${knowledge.length} passages`);
+    part(this.look, "look").textContent = this.given ? counts.join(" · ") : "Memory";
+    part(this.answer, "basis").textContent = this.basis;
     this.problem.hidden = true;
   }
 
@@ -53,6 +72,7 @@ export function turnsOf(messages, place) {
     if (asks || alone) turns.push(new Turn({ ...place, id, text: asks && text }));
     const turn = turns.at(-1);
     say(asks ? turn.question : turn.answer, { ...message, customer: turn.customer });
+    turn.know(message);
     turn.settle(status ?? "complete");
     if (asks && ["failed", "stopped"].includes(status)) turn.fail(problem("Not answered."));
   }

@@ -78,6 +78,9 @@ def test_missing_evidence_is_said(scripted: Running, double: OpenAIDouble) -> No
     assert (answer["evidence"], answer["knowledge"]) == ("none", [])
     assert scripted.chat("Hello there!", idempotency_key="k").json()["evidence"] == "none"
     assert not any("<knowledge>" in prompt for prompt in prompts(double))
+    path = "/v1/customers/ada/sessions/s1/messages"
+    kept = scripted.client.get(path).raise_for_status().json()["messages"]
+    assert [m["evidence"] for m in kept] == [None, None, "none", None]
 
 
 @pytest.fixture

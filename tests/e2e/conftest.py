@@ -21,11 +21,17 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from app.main import create_app
 from app.settings import Settings
+from tests.doubles import WordReader
 
 CHROMIUM = Path("/usr/bin/chromium")
 KEY = "a-key+with%signs"  # what must survive the address's fragment
 # The browser itself reports a refused request as an error; the page is to explain it.
 REFUSED = "Failed to load resource"
+TEMPLATES = """
+- intent: get_refund
+  text: The refund for {order_number} is on its way.
+  examples: ["When do I get my refund?"]
+"""
 
 
 @dataclass
@@ -132,14 +138,14 @@ def model(scripted: tuple[Model, str]) -> Iterator[Model]:
 def base_url(
     scripted: tuple[Model, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Where the service listens."""
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("data"),
-        api_key=KEY,
-        llm=scripted[1],
-    )
+    """Where the service listens: it reads messages by words, and has one template."""
+    folder = tmp_path_factory.mktemp("data")
+    templates = folder / "templates.yaml"
+    templates.write_text(TEMPLATES)
+    settings = Settings(data_dir=folder, api_key=KEY, llm=scripted[1], templates=templates)
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(settings), log_level="warning", timeout_graceful_shutdown=2)
+    app = create_app(settings, understanding=WordReader())
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     with in_background(
         lambda: server.run(sockets=[listening]), lambda: setattr(server, "should_exit", True)
