@@ -7,15 +7,19 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-from app.demo.loading import load_shop
+from app.demo.loading import TEMPLATES, load_shop
 from app.embeddings import open_embeddings
 from app.settings import Settings
-from memory import Knowledge, Scope, open_store
-from tests.app.conftest import address_of
+from memory import Knowledge, Label, Labels, Scope, open_store
+from tests.app.conftest import Running, address_of
+from tests.llm.openai_double import OpenAIDouble
 
 
 def test_the_shop_is_loaded_once() -> None:
@@ -38,6 +42,48 @@ def test_the_shop_is_loaded_once() -> None:
             ("How heavy is the Emberline fire pit?", "products.csv"),
         ):
             assert source in {found.source for found in knowledge.search(question)}, question
+
+
+class Reads:
+    """Knows the intents of two messages; all else is out of scope."""
+
+    def read(self, texts: Sequence[str]) -> list[Labels]:
+        """By a word, whatever else is said."""
+        words = {"where": "track_order", "arrive": "delivery_period"}
+        found = [next((words[w] for w in words if w in text.lower()), None) for text in texts]
+        return [{"intent": Label(name, 0.95)} for name in found]
+
+
+def test_a_known_customer_is_served(
+    run_service: Callable[..., Running], double: OpenAIDouble
+) -> None:
+    """Who has an open order asks for it in two ways and is told by templates when it comes; then
+    the model is given an article to cite; then nobody knows, and that is said.
+    """
+    service = run_service(understanding=Reads(), templates=TEMPLATES, llm=double.url)
+    load_shop(service.app.state.store, service.app.state.settings)
+    (promise,) = service.client.get("/v1/customers/mara-okafor/card").json()["promises"]
+    due = datetime.fromisoformat(promise["due"])
+    day = f"{due:%A} {due.day} {due:%B %Y}"
+
+    def ask(message: str) -> dict[str, Any]:
+        answer: dict[str, Any] = service.chat(message, customer="mara-okafor").json()
+        return answer
+
+    first = ask("Where is my order?")
+    assert first["template"] == "track_order"
+    assert first["reply"].startswith(f"Hello Mara Okafor, your order WH-48213 is planned for {day}")
+    second = ask("When will it arrive?")
+    assert second["template"] == "delivery_period"
+    assert second["reply"].startswith(f"Order WH-48213 is promised for {day}.")
+    assert double.requests == []
+    double.reply = "Teak needs nothing to last [1]."
+    cited = ask("How do I care for my teak bench?")
+    assert (cited["template"], cited["evidence"]) == (None, "found")
+    assert "articles/care-wooden-furniture.md" in [one["source"] for one in cited["knowledge"]]
+    unknown = ask("Do you rent out party tents?")
+    assert (unknown["template"], unknown["evidence"]) == ("unknown", "none")
+    assert len(double.requests) == 1
 
 
 def test_the_demo_leaves_nothing_behind(tmp_path: Path) -> None:

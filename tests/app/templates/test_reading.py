@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.demo.loading import SHOP
 from app.templates.reading import MOST_BYTES, read_templates
-from app.templates.template import CERTAIN, Template
+from app.templates.template import CERTAIN, FILLABLE, Template
 from memory import InvalidInput
 
 GOOD = """
@@ -24,6 +28,11 @@ GOOD = """
 - unknown: I do not know that.
 """
 ONE = "- intent: a\n  text: "
+SIGNS = [
+    "- ", "intent", ": ", "text", "examples", "certain", "unknown", "{name}", "{", "}", "[", "]",
+    "&a ", "*a", "!!map ", "? ", ">-", "|", "\n", "  ", "a", "'", '"', "\t", "0.5", "yes", "#", "%",
+    "@", "---", "\0", "\ufeff", "<<", "~",
+]  # fmt: skip
 
 
 def test_a_file_is_read_as_it_stands(tmp_path: Path) -> None:
@@ -53,7 +62,7 @@ def test_the_shop_of_the_demo_has_templates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("written", "said"),
     [
         ("- intent: a\n  text: 'b", "line 2 is not YAML"),
         (ONE + "Dear: you: see", "line 2 is not YAML .*quotes"),
@@ -100,10 +109,10 @@ def test_the_shop_of_the_demo_has_templates() -> None:
         ("- &a [x]\n- *a", "line 2: .a repeats what stands elsewhere"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, given: str, said: str) -> None:
+def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, written: str, said: str) -> None:
     """The file, the line, what is wrong and what to do; nothing is taken of it."""
     file = tmp_path / "templates.yaml"
-    file.write_text(given, encoding="utf-8")
+    file.write_text(written, encoding="utf-8")
     with pytest.raises(InvalidInput, match=said) as told:
         read_templates(file)
     assert str(told.value).startswith(str(file))
@@ -126,6 +135,23 @@ def test_a_bomb_of_aliases_takes_no_time(tmp_path: Path) -> None:
     file.write_text("\n".join(levels))
     with pytest.raises(InvalidInput, match="line 2: "):
         read_templates(file)
+
+
+@given(st.data())
+def test_whatever_a_file_has_it_is_read_or_told(data: st.DataObject) -> None:
+    """No bytes end in another error, and what is read has only slots that can be filled."""
+    pieces = st.sampled_from(SIGNS)
+    raw = data.draw(st.one_of(st.binary(max_size=60), st.lists(pieces).map("".join)))
+    raw = raw if isinstance(raw, bytes) else raw.encode()
+    good = GOOD.encode()
+    place = data.draw(st.integers(0, len(good)))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "templates.yaml")
+        for written in (raw, good[:place] + raw + good[place:]):
+            file.write_bytes(written)
+            with suppress(InvalidInput):
+                read = read_templates(file)
+                assert all(set(template.slots) <= set(FILLABLE) for template in read.answers)
 
 
 def test_files_that_are_none_are_told(tmp_path: Path) -> None:
