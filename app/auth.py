@@ -1,45 +1,105 @@
-"""The service's key: made once, kept hashed, compared in constant time."""
+"""Who asks: keys, kept as hashes, each of a tenant and a role."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import os
 import secrets
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import cast
 
-from memory import MemoryStore
+from app.roles import TENANT, Principal, Role
+from memory import ApiKey, InvalidInput, MemoryStore, check_name
+from memory.clock import now
 
-_NAME = "api_key_sha256"
+_logger = logging.getLogger(__name__)
+
+FIRST = "first"  # the id of the key that is made at the first start
+_USED = timedelta(minutes=10)  # how exactly the last use of a key is known
 
 
-class Key:
-    """The key that every request carries.
+class Identity:
+    """Says who asks, by what they carry.
 
-    Given by the settings, or else made at the first start and kept with the database as a
-    hash. ``fresh`` is the key itself, only when this object has just made it.
+    The first key is the settings', or else made at the first start; it is an admin's of the
+    tenant "default". All others are made by ``create_key``. ``fresh`` is the first key itself,
+    only when this object has just made it.
     """
 
     def __init__(self, store: MemoryStore, given: str | None = None) -> None:
+        self._store = store
+        self._given = None if given is None else _hashed(given)
         self.fresh: str | None = None
-        if given is not None:
-            self._hash = _hashed(given)
-            return
-        known = store.get_meta(_NAME)
-        if known is None:
-            self.fresh = reset_key(store)
-            known = _hashed(self.fresh)
-        self._hash = known
+        if given is None and not store.keys.all():
+            key = secrets.token_urlsafe(32)
+            if store.keys.add(_first(), _hashed(key)):  # else another process was quicker
+                self.fresh = key
 
-    def fits(self, given: str) -> bool:
-        """Whether it is the key."""
-        return hmac.compare_digest(_hashed(given), self._hash)
+    def of(self, carried: str) -> Principal | None:
+        """Who carries this; None if it lets nobody in, for whatever reason."""
+        hashed = _hashed(carried)
+        if self._given is not None and hmac.compare_digest(hashed, self._given):
+            return Principal(TENANT, "admin")
+        # What is compared here is a hash, of 32 random bytes: how long it takes tells nothing.
+        key = self._store.keys.find(hashed)
+        if key is None or (key.id == FIRST and self._given is not None):
+            return None
+        at = now()
+        if (ended := ended_at(key)) is not None and ended <= at:
+            _logger.info("the key %s was tried, which fits no longer", key.id)
+            return None
+        if key.used is None or at - key.used > _USED:
+            note = partial(self._store.keys.note_use, key.id, at)
+            self._store.in_background(("key", key.id), note)
+        return Principal(key.tenant, cast(Role, key.role))
+
+
+def ended_at(key: ApiKey) -> datetime | None:
+    """From when on a key does not fit any more; None if it does for ever."""
+    return min((at for at in (key.expires, key.revoked) if at is not None), default=None)
+
+
+def create_key(
+    store: MemoryStore,
+    role: Role,
+    tenant: str = TENANT,
+    name: str = "",
+    lasts: timedelta | None = None,
+) -> tuple[str, ApiKey]:
+    """Make a key; it is kept as a hash, so this is the only time that it is seen.
+
+    Args:
+        store: where it is to be known.
+        role: what it may.
+        tenant: whose customers it may ask for.
+        name: what it is for.
+        lasts: how long it fits; for ever if not given.
+
+    Raises:
+        InvalidInput: the tenant cannot be one.
+    """
+    check_name("tenant", tenant)
+    if name:
+        check_name("name", name)
+    key, at = secrets.token_urlsafe(32), now()
+    made = ApiKey(
+        id=secrets.token_hex(6), tenant=tenant, role=role, name=name, created=at,
+        expires=None if lasts is None else at + lasts,
+    )  # fmt: skip
+    if not store.keys.add(made, _hashed(key)):
+        msg = f"there is a key {made.id} already: try again"
+        raise InvalidInput(msg)
+    return key, made
 
 
 def reset_key(store: MemoryStore) -> str:
-    """Make a new key; the old one no longer fits after the next start."""
+    """Make the first key anew: the old one fits no longer, from now on."""
     fresh = secrets.token_urlsafe(32)
-    store.set_meta(_NAME, _hashed(fresh))
+    store.keys.replace(_first(), _hashed(fresh))
     return fresh
 
 
@@ -50,6 +110,10 @@ def write_private(path: Path, key: str) -> None:
         file.write(key + "\n")
 
 
+def _first() -> ApiKey:
+    return ApiKey(FIRST, TENANT, "admin", "the first key", now())
+
+
 def _hashed(key: str) -> str:
     # A fast hash is enough: the key is 32 random bytes, there is nothing to guess.
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()

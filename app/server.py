@@ -28,7 +28,7 @@ def run_server(settings: Settings, *more: str) -> None:
     service = create_app(settings)
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{shown}:{listener.getsockname()[1]}/"
-    fresh = service.state.key.fresh
+    fresh = service.state.identity.fresh
     if fresh is not None and sys.stdout.isatty():
         typer.echo(f"Your key, shown only this once: {fresh}")
         address += f"#key={fresh}"

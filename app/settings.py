@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(
         None,
         min_length=1,
-        description="the key that clients send; made at the first start if not given",
+        description="the first key, an admin's; made at the first start if not given",
     )
     llm: str = Field(
         "embedded:",

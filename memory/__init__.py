@@ -22,6 +22,7 @@ from memory.evidence import evident
 from memory.fact_model import facts_by_model
 from memory.fact_writer import facts
 from memory.forgetting import Forgotten, Policy
+from memory.keys import ApiKey
 from memory.knowledge import Knowledge
 from memory.layout import Layout
 from memory.mood import Mood, MoodPoint
@@ -69,6 +70,7 @@ __all__ = [
     "NAME_LIMIT",
     "SLOTS",
     "Add",
+    "ApiKey",
     "Article",
     "BufferMemory",
     "Candidates",

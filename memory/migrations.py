@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from memory.clock import now, to_stamp
 from memory.database import Database
 from memory.errors import NotADatabase, SchemaTooNew
 
@@ -180,6 +181,27 @@ def m009_add_labels(connection: Connection) -> None:
     )
 
 
+def m010_add_keys(connection: Connection) -> None:
+    """The keys of those who may ask; the one that there was is the first of them."""
+    connection.execute(
+        text(
+            "CREATE TABLE api_keys ("
+            "id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, "
+            "tenant TEXT NOT NULL, role TEXT NOT NULL, name TEXT NOT NULL, "
+            "created BIGINT NOT NULL, expires BIGINT, used BIGINT, revoked BIGINT)"
+        )
+    )
+    connection.execute(
+        text(
+            "INSERT INTO api_keys (id, hash, tenant, role, name, created) "
+            "SELECT 'first', value, 'default', 'admin', 'the first key', :now "
+            "FROM meta WHERE name = 'api_key_sha256'"
+        ),
+        {"now": to_stamp(now())},
+    )
+    connection.execute(text("DELETE FROM meta WHERE name = 'api_key_sha256'"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -190,6 +212,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m007_add_rating,
     m008_add_articles,
     m009_add_labels,
+    m010_add_keys,
 )
 
 

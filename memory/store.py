@@ -21,6 +21,7 @@ from memory.database import Database
 from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch, StoreError
 from memory.forgetting import Forgetting
+from memory.keys import Keys
 from memory.labels import Labelling
 from memory.migrations import migrate
 from memory.records import Records
@@ -62,7 +63,8 @@ class MemoryStore:
 
     Made by ``open_store``; safe to share between threads. The rows are reached through
     ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries`` and ``articles``;
-    ``labelling`` has what is read in messages, ``forgetting`` holds them against a policy.
+    ``labelling`` has what is read in messages, ``forgetting`` holds them against a policy, and
+    ``keys`` are those of who may ask.
     """
 
     def __init__(self, database: Database) -> None:
@@ -74,6 +76,7 @@ class MemoryStore:
         self.forgetting = Forgetting(database)
         self.articles = Articles(database)
         self.labelling = Labelling(database)
+        self.keys = Keys(database)
         self._caches: dict[tuple[str, Writer, Update], IndexCache] = {}
         self._closing = False
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.main import create_app
+from app.roles import MAY
 from app.settings import Settings
 from tests.app.conftest import KEY, Running, run_service  # noqa: F401
 
@@ -81,20 +81,18 @@ def test_the_docker_example_names_what_is_there() -> None:
     assert command[3].startswith("/data/")
 
 
-def test_the_routes_are_those_of_the_service(tmp_path: Path) -> None:
-    """Every route of the API stands in the README's table, and no other."""
-    app = create_app(Settings(data_dir=tmp_path, llm="fake:echo", api_key="k"))
-    app.state.store.close()
-    there = {
-        (method.upper(), path)
-        for path, methods in app.openapi()["paths"].items()
-        for method in methods
-        if path.startswith("/v1")
-    }
+def test_the_routes_are_those_of_the_service_with_who_may_ask() -> None:
+    """Every route of the API stands in the README's table with its roles, and no other."""
+    row = r"^\| ((?:`[A-Z]+`, )*`?[A-Z]+) (/\S+)` \| (.+?) \|"
     told = {
-        (method, path)
-        for methods, path in re.findall(r"^\| ((?:`[A-Z]+`, )*`?[A-Z]+) (/v1\S+)` \|", README, re.M)
+        (method, path): "admin, agent, service" if roles == "all" else roles
+        for methods, path, roles in re.findall(row, README, re.M)
         for method in re.findall(r"[A-Z]+", methods)
+        if roles != "nobody's"
+    }
+    there = {
+        route: ", ".join(sorted(may)).replace("default:admin", "admin of `default`")
+        for route, may in MAY.items()
     }
     assert told == there
 

@@ -66,7 +66,6 @@ class SupportChain:
         model: Model,
         settings: Settings,
         encoder: Encoder,
-        knowledge: Knowledge | None = None,
         second: SecondSource | None = None,
         understanding: Understanding | None = None,
         templates: AnswerTemplates | None = None,
@@ -75,7 +74,6 @@ class SupportChain:
         self._model = model
         self._settings = settings
         self._encoder = encoder
-        self._knowledge = knowledge
         self._second = second if settings.knowledge_tokens else None
         self._understanding = understanding
         self._reader = Reader(understanding)
@@ -87,9 +85,13 @@ class SupportChain:
     def memory(self, scope: Scope) -> ConversationMemory:
         """The memory of a session."""
         return conversation_memory(
-            self._store, scope, self._settings, self._encoder, self._model, self._knowledge,
-            self._understanding,
+            self._store, scope, self._settings, self._encoder, self._model,
+            self.knowledge(scope.tenant), self._understanding,
         )  # fmt: skip
+
+    def knowledge(self, tenant: str) -> Knowledge:
+        """What a tenant has written, for all its customers."""
+        return Knowledge(self._store, self._encoder, tenant)
 
     async def layout(
         self, memory: ConversationMemory, text: str, turn: Turn | None = None

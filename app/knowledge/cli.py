@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from app.console import Database, DataDir, Tenant, settings_given
 from app.opening import open_existing
-from app.settings import Settings
-from memory import InvalidInput, Knowledge, open_store
+from app.roles import TENANT
+from memory import InvalidInput, Knowledge, check_name, open_store
 
 app = typer.Typer(help="What the company has written, for all customers.", no_args_is_help=True)
-
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.")]
-Database = Annotated[str | None, typer.Option(help="sqlite:///file.db or postgresql+psycopg://...")]
 
 _PAGE = 500  # articles read at a time
 _SHOWN = 200  # characters of a passage
@@ -28,6 +26,7 @@ def add(
         list[Path],
         typer.Argument(help="Markdown, HTML, CSV, JSONL (FAQ pairs), plain text, PDF or DOCX."),
     ],
+    tenant: Tenant = TENANT,
     data_dir: DataDir = None,
     database: Database = None,
 ) -> None:
@@ -37,7 +36,7 @@ def add(
     from app.knowledge.documents import read_article
 
     articles = [read_article(f) for f in tqdm(files, unit="file", disable=None, leave=False)]
-    with _open(data_dir, database, fresh=True) as knowledge:
+    with _open(tenant, data_dir, database, fresh=True) as knowledge:
         before = [knowledge.versions(article.source)[:1] for article in articles]
         for article, known in zip(knowledge.put(articles), before, strict=True):
             unchanged = known and known[0].version == article.version
@@ -48,9 +47,9 @@ def add(
 
 
 @app.command("list")
-def list_(data_dir: DataDir = None, database: Database = None) -> None:
+def list_(tenant: Tenant = TENANT, data_dir: DataDir = None, database: Database = None) -> None:
     """The articles in force, the newest first."""
-    with _open(data_dir, database) as knowledge:
+    with _open(tenant, data_dir, database) as knowledge:
         before = None
         while page := knowledge.articles(_PAGE, before):
             for article in page:
@@ -64,11 +63,12 @@ def list_(data_dir: DataDir = None, database: Database = None) -> None:
 @app.command()
 def remove(
     source: Annotated[str, typer.Argument(help="As `list` shows it.")],
+    tenant: Tenant = TENANT,
     data_dir: DataDir = None,
     database: Database = None,
 ) -> None:
     """Delete an article with all its versions."""
-    with _open(data_dir, database) as knowledge:
+    with _open(tenant, data_dir, database) as knowledge:
         if knowledge.remove(source) is None:
             msg = f"there is no article {source!r}: `memory-service knowledge list` shows them"
             raise InvalidInput(msg)
@@ -79,11 +79,12 @@ def remove(
 def search(
     text: Annotated[str, typer.Argument(help="A question, as a customer asks it.")],
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many passages.")] = 5,
+    tenant: Tenant = TENANT,
     data_dir: DataDir = None,
     database: Database = None,
 ) -> None:
     """The passages that bear on a question, best first."""
-    with _open(data_dir, database) as knowledge:
+    with _open(tenant, data_dir, database) as knowledge:
         for found in knowledge.search(text, limit):
             typer.secho(f"{found.score:.2f}  {found.title} ({found.source}): {found.why}", dim=True)
             typer.echo(f"      {' '.join(found.text.split())[:_SHOWN]}")
@@ -91,12 +92,12 @@ def search(
 
 @contextmanager
 def _open(
-    data_dir: Path | None, database: str | None, *, fresh: bool = False
+    tenant: str, data_dir: Path | None, database: str | None, *, fresh: bool = False
 ) -> Iterator[Knowledge]:
     """The knowledge in a database, which is made if ``fresh`` says so."""
     from app.embeddings import open_embeddings
 
-    given: dict[str, Any] = {"data_dir": data_dir, "database": database}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    check_name("tenant", tenant)
+    settings = settings_given(data_dir=data_dir, database=database)
     with open_store(settings.database_url) if fresh else open_existing(settings) as store:
-        yield Knowledge(store, open_embeddings(settings.embeddings))
+        yield Knowledge(store, open_embeddings(settings.embeddings), tenant)

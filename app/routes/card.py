@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from app.dependencies import ChainDep, CustomerDep
 from app.problems import NO_CUSTOMER, no_such_customer
-from memory import Card, Scope
+from memory import Card
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
 
@@ -77,13 +77,13 @@ EXAMPLE = {
 
 
 @router.get("/card", responses=NO_CUSTOMER)
-def card(customer: CustomerDep, chain: ChainDep) -> Card:
+def card(scope: CustomerDep, chain: ChainDep) -> Card:
     """Show the customer at a glance: facts, open problem, promises, last session, with sources.
 
     The mood is by the last 50 messages, null if none of them was read. A fact is corrected by its
     `id`, as a memory.
     """
-    found = chain.memory(Scope(customer=customer)).card()
+    found = chain.memory(scope).card()
     if found is None:
-        raise no_such_customer(customer)
+        raise no_such_customer(scope.customer)
     return found

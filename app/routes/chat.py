@@ -13,7 +13,7 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
 from app.chains.events import Done, Event, Failed, Given, Token
-from app.dependencies import ChainDep, SettingsDep
+from app.dependencies import ChainDep, PrincipalDep, SettingsDep
 from app.problems import Problem, respond
 from app.schemas import (
     ChatRequest,
@@ -26,7 +26,6 @@ from app.schemas import (
     evidence,
     understood,
 )
-from memory import Scope
 
 router = APIRouter(tags=["chat"])
 
@@ -72,7 +71,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 @router.post("/v1/chat", response_model=ChatResponse, responses=_RESPONSES)
 async def chat(
-    body: ChatRequest, request: Request, chain: ChainDep, settings: SettingsDep
+    body: ChatRequest, request: Request, who: PrincipalDep, chain: ChainDep, settings: SettingsDep
 ) -> Response:
     """Say something as a customer and get the answer.
 
@@ -83,7 +82,7 @@ async def chat(
     if size > settings.max_message_bytes:
         detail = f"The message has {size} bytes; at most {settings.max_message_bytes} are taken."
         raise Problem(413, "message-too-long", "Message too long", detail)
-    scope = Scope(customer=body.customer, session=body.session)
+    scope = who.scope(body.customer, body.session)
     events = chain.answer(scope, body.message, body.idempotency_key)
     if body.stream:
         # The first event is waited for, so that what fails before it has a status of its own.

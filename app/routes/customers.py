@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.dependencies import ChainDep, CustomerDep, ScopeDep, StoreDep, check_known
+from app.dependencies import ChainDep, CustomerDep, SessionDep, StoreDep, check_known
 from app.problems import NO_CUSTOMER, Problem, no_such_customer
 from app.schemas import (
     Deleted,
@@ -32,10 +32,10 @@ Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of 
 
 
 @router.get("/sessions", responses=NO_CUSTOMER)
-def sessions(customer: CustomerDep, store: StoreDep) -> SessionList:
+def sessions(scope: CustomerDep, store: StoreDep) -> SessionList:
     """List the customer's sessions, the last used first."""
-    check_known(store, customer)
-    found = store.transcript.sessions(Scope(customer=customer).owner)
+    check_known(store, scope)
+    found = store.transcript.sessions(scope.owner)
     return SessionList(
         sessions=[
             SessionItem(session=s.session, messages=s.messages, created_at=s.created_at,
@@ -46,7 +46,7 @@ def sessions(customer: CustomerDep, store: StoreDep) -> SessionList:
 
 
 @router.get("/sessions/{session}")
-def session(scope: ScopeDep, store: StoreDep) -> SessionDetail:
+def session(scope: SessionDep, store: StoreDep) -> SessionDetail:
     """One session with its summary and the customer's mood in it."""
     found = store.transcript.session(scope)
     if found is None:
@@ -62,7 +62,7 @@ def session(scope: ScopeDep, store: StoreDep) -> SessionDetail:
 
 @router.get("/sessions/{session}/messages")
 def messages(
-    scope: ScopeDep, store: StoreDep, limit: Limit = 100, before: Before = None
+    scope: SessionDep, store: StoreDep, limit: Limit = 100, before: Before = None
 ) -> MessageList:
     """The session's last messages, oldest first."""
     found = store.transcript.newest(scope, limit + 1, before)  # one more: are there older ones?
@@ -83,7 +83,7 @@ def messages(
 
 
 @router.delete("/sessions/{session}")
-def delete_session(scope: ScopeDep, store: StoreDep) -> Deleted:
+def delete_session(scope: SessionDep, store: StoreDep) -> Deleted:
     """Delete the session with its records, vectors and summaries."""
     deleted = store.delete_session(scope)
     if not deleted:
@@ -92,7 +92,7 @@ def delete_session(scope: ScopeDep, store: StoreDep) -> Deleted:
 
 
 @router.put("/sessions/{session}/rating")
-def rate(scope: ScopeDep, body: RatingRequest, store: StoreDep) -> RatingRequest:
+def rate(scope: SessionDep, body: RatingRequest, store: StoreDep) -> RatingRequest:
     """Say how well the agent did: a model can be tuned on the sessions rated good."""
     if not store.transcript.rate(scope, body.rating):
         raise _no_session(scope)
@@ -101,20 +101,20 @@ def rate(scope: ScopeDep, body: RatingRequest, store: StoreDep) -> RatingRequest
 
 @router.post("/recall", responses=NO_CUSTOMER)
 def recall(
-    customer: CustomerDep, body: RecallRequest, chain: ChainDep, store: StoreDep
+    scope: CustomerDep, body: RecallRequest, chain: ChainDep, store: StoreDep
 ) -> RecallResponse:
     """Find what bears on a query in the customer's memory, best first."""
-    check_known(store, customer)
-    found = chain.memory(Scope(customer=customer)).recall(body.query, body.max_tokens)
+    check_known(store, scope)
+    found = chain.memory(scope).recall(body.query, body.max_tokens)
     return RecallResponse(recalled=[RecalledItem.of(r) for r in found])
 
 
 @router.delete("")
-def erase(customer: CustomerDep, store: StoreDep) -> Deleted:
+def erase(scope: CustomerDep, store: StoreDep) -> Deleted:
     """Delete everything about the customer."""
-    deleted = store.erase(Scope(customer=customer).owner)
+    deleted = store.erase(scope.owner)
     if not deleted:
-        raise no_such_customer(customer)
+        raise no_such_customer(scope.customer)
     return Deleted(deleted=deleted)
 
 

@@ -19,7 +19,6 @@ from app.schemas import (
     NewMemory,
     SlotName,
 )
-from memory import Scope
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["memories"])
 
@@ -38,7 +37,7 @@ MemoryDep = Annotated[str, Depends(_memory_id)]
 
 @router.get("/memories", responses=NO_CUSTOMER)
 def memories(
-    customer: CustomerDep,
+    scope: CustomerDep,
     store: StoreDep,
     limit: Limit = 100,
     before: Before = None,
@@ -46,9 +45,8 @@ def memories(
     history: History = False,
 ) -> MemoryList:
     """The records of the customer's external memory, newest first."""
-    check_known(store, customer)
-    owner = Scope(customer=customer).owner
-    found = store.records.newest(owner, limit + 1, before, slot=slot, history=history)
+    check_known(store, scope)
+    found = store.records.newest(scope.owner, limit + 1, before, slot=slot, history=history)
     page = found[:limit]
     return MemoryList(
         memories=[MemoryItem.of(record) for record in page],
@@ -57,24 +55,24 @@ def memories(
 
 
 @router.post("/memories", status_code=status.HTTP_201_CREATED)
-def add_memory(customer: CustomerDep, body: NewMemory, chain: ChainDep) -> MemoryItem:
+def add_memory(scope: CustomerDep, body: NewMemory, chain: ChainDep) -> MemoryItem:
     """Add a memory by hand; it is of no session, and no policy forgets it."""
     given = body.model_dump(exclude_unset=True)
-    return MemoryItem.of(chain.memory(Scope(customer=customer)).vector.remember(**given))
+    return MemoryItem.of(chain.memory(scope).vector.remember(**given))
 
 
 @router.get("/memories/{memory}")
-def one_memory(customer: CustomerDep, memory: MemoryDep, store: StoreDep) -> MemoryItem:
+def one_memory(scope: CustomerDep, memory: MemoryDep, store: StoreDep) -> MemoryItem:
     """One memory, also one that has been replaced."""
-    found = store.records.get(Scope(customer=customer).owner, memory)
+    found = store.records.get(scope.owner, memory)
     if found is None:
-        raise _no_memory(customer, memory)
+        raise _no_memory(scope.customer, memory)
     return MemoryItem.of(found)
 
 
 @router.put("/memories/{memory}")
 def change_memory(
-    customer: CustomerDep, memory: MemoryDep, body: MemoryChange, chain: ChainDep
+    scope: CustomerDep, memory: MemoryDep, body: MemoryChange, chain: ChainDep
 ) -> MemoryItem:
     """Correct, pin or date a memory.
 
@@ -82,22 +80,22 @@ def change_memory(
     wherever it stood. The id stays. `pinned` and `expires_at` alone take nothing along.
     """
     given = body.model_dump(exclude_unset=True)
-    found = chain.memory(Scope(customer=customer)).vector.correct(memory, **given)
+    found = chain.memory(scope).vector.correct(memory, **given)
     if found is None:
-        raise _no_memory(customer, memory)
+        raise _no_memory(scope.customer, memory)
     return MemoryItem.of(found)
 
 
 @router.delete("/memories/{memory}")
-def delete_memory(customer: CustomerDep, memory: MemoryDep, chain: ChainDep) -> DeletedMemory:
+def delete_memory(scope: CustomerDep, memory: MemoryDep, chain: ChainDep) -> DeletedMemory:
     """Forget a memory, with all that says the same: no later prompt shows it.
 
     What it said before it was corrected goes too; a memory of its own that it had taken the
     place of stays history. The answer names what went.
     """
-    taken = chain.memory(Scope(customer=customer)).vector.delete(memory)
+    taken = chain.memory(scope).vector.delete(memory)
     if taken is None:
-        raise _no_memory(customer, memory)
+        raise _no_memory(scope.customer, memory)
     return DeletedMemory(
         deleted={"records": len(taken.records)}, memories=taken.records,
         shortened=taken.shortened, messages=taken.messages,
@@ -106,15 +104,15 @@ def delete_memory(customer: CustomerDep, memory: MemoryDep, chain: ChainDep) -> 
 
 @router.post("/forget", responses=NO_CUSTOMER)
 def forget(
-    customer: CustomerDep, body: ForgetRequest, chain: ChainDep, store: StoreDep
+    scope: CustomerDep, body: ForgetRequest, chain: ChainDep, store: StoreDep
 ) -> ForgetResponse:
     """Forget by policy, the service's own if none is given; `dry_run` only says what would go.
 
     What has expired goes whatever the policy; where the service has none either, nothing else.
     """
-    check_known(store, customer)
+    check_known(store, scope)
     policy = None if body.policy is None else body.policy.policy()
-    found = chain.memory(Scope(customer=customer)).forget(policy, dry_run=body.dry_run)
+    found = chain.memory(scope).forget(policy, dry_run=body.dry_run)
     return ForgetResponse(
         dry_run=body.dry_run,
         forgotten=[ForgottenItem.model_validate(f._asdict()) for f in found],

@@ -6,17 +6,16 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from langchain_core.messages import convert_to_openai_messages
 
-from app.dependencies import ChainDep
+from app.dependencies import ChainDep, PrincipalDep
 from app.schemas import PromptMessage, PromptRequest, PromptResponse, RecalledItem, cited, evidence
-from memory import Scope
 
 router = APIRouter(tags=["chat"])
 
 
 @router.post("/v1/prompt")
-async def prompt(body: PromptRequest, chain: ChainDep) -> PromptResponse:
+async def prompt(body: PromptRequest, who: PrincipalDep, chain: ChainDep) -> PromptResponse:
     """Lay out the prompt for a message; no model is asked and nothing is stored."""
-    memory = chain.memory(Scope(customer=body.customer, session=body.session))
+    memory = chain.memory(who.scope(body.customer, body.session))
     await run_sync(memory.check, body.message)
     layout = await chain.layout(memory, body.message)
     messages = convert_to_openai_messages(layout.messages)
