@@ -220,9 +220,9 @@ class ConversationMemory(StoredMemory):
         """The facts of a slot, or of all: what holds and what held before, the oldest first."""
         return self.vector.history(slot)
 
-    def known(self) -> list[Record]:
-        """The facts that hold now, the oldest first."""
-        return self.vector.known()
+    def known(self, slot: str | None = None) -> list[Record]:
+        """The facts of a slot, or of all, that hold now, the oldest first."""
+        return self.vector.known(slot)
 
     def card(self) -> Card | None:
         """The customer at a glance; None if there is no such customer."""

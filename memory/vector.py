@@ -176,14 +176,14 @@ class VectorMemory(StoredMemory):
         with self.index() as index:
             return sorted(index.facts(slot and {slot}), key=lambda r: (r.at, r.seq))
 
-    def known(self) -> list[Record]:
-        """The facts that hold now and have a value, the oldest first."""
+    def known(self, slot: str | None = None) -> list[Record]:
+        """The facts of a slot, or of all, that hold now and have a value, the oldest first."""
         at = now()
         with self.index() as index:
             outdated = Outdated(index.superseded_facts(), index.get)
             held = [
                 fact
-                for fact in index.facts()
+                for fact in index.facts(slot and {slot})
                 if fact.value is not None
                 and fact.current(at)
                 and not self.policy.outlives(fact, at)

@@ -76,7 +76,7 @@ class AnswerTemplates:
             given: values of slots, to try templates with.
         """
         known = Known(
-            message, memory.known(), now(), memory.scope.session,
+            message, memory.known, now(), memory.scope.session,
             lambda session: _named_in(memory, session), given or {},
         )  # fmt: skip
         last = next((s.message.text for s in reversed(layout.window) if s.message.role == "ai"), "")

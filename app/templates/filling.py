@@ -6,7 +6,7 @@ Nothing is guessed: where a slot has several values, or none, it is not filled.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -53,7 +53,7 @@ class Known:
 
     Args:
         message: what the customer says.
-        held: the customer's facts that hold (see ``ConversationMemory.known``).
+        held: gives the customer's facts of a slot that hold (see ``ConversationMemory.known``).
         at: when it is said.
         session: of the message.
         named_in: the codes that a session's messages have, as they compare.
@@ -61,7 +61,7 @@ class Known:
     """
 
     message: str
-    held: Sequence[Record]
+    held: Callable[[str], Sequence[Record]]
     at: datetime
     session: str = ""
     named_in: Callable[[str], frozenset[str]] = field(default=lambda _: frozenset())
@@ -91,8 +91,9 @@ class Known:
 
     def values(self, slot: str) -> list[Value]:
         """The values that a slot may have: of the message, else the session, else all that hold."""
-        values = _distinct(_of(slot, self.held), slot)
-        if said := _distinct(_of(slot, self._said), slot):
+        values = self._held(slot)
+        said = _distinct((_value(fact) for fact in self._said if fact.slot == slot), slot)
+        if said:
             # The fact that is stored of it, if there is one.
             return [
                 next((v for v in values if alike(slot, v.text, own.text)), Value(own.text))
@@ -100,15 +101,19 @@ class Known:
             ]
         if slot in self.given:
             return [Value(self.given[slot])]
-        if slot.endswith("_number"):
-            for named in (codes_in(narrow(self.message)), self.named_in(self.session)):
-                if len(values) > 1:
-                    values = [v for v in values if plain_code(v.text) in named] or values
+        if slot.endswith("_number") and len(values) > 1:
+            values = _named(values, codes_in(narrow(self.message))) or values
+        if slot.endswith("_number") and len(values) > 1:
+            values = _named(values, self.named_in(self.session)) or values
         return values
 
     def unanswered(self, filled: Iterable[Value]) -> frozenset[str]:
         """The codes that the message names and that are none of these values."""
         return codes_in(narrow(self.message)) - {plain_code(value.text) for value in filled}
+
+    def _held(self, slot: str) -> list[Value]:
+        """The values of a slot that hold."""
+        return _distinct(map(_value, self.held(slot)), slot)
 
     @cached_property
     def _said(self) -> list[Record]:
@@ -117,7 +122,7 @@ class Known:
 
     def _delivery(self) -> dict[str, Value] | Missing:
         """The one delivery that is promised and not overdue: its day, and its order if known."""
-        known = _distinct(_of("order_number", self.held), "order_number")
+        known = self._held("order_number")
         meant = self.values("order_number")
         found: list[tuple[Value, Value | None]] = []
         for promise in self._promises():
@@ -138,21 +143,27 @@ class Known:
     def _promises(self) -> list[Record]:
         """The promises of a delivery that are open."""
         return [
-            fact for fact in self.held
-            if fact.slot == "promise" and fact.value and fact.valid_to and fact.valid_to >= self.at
+            fact for fact in self.held("promise")
+            if fact.value and fact.valid_to and fact.valid_to >= self.at
             and _DELIVERS.search(fact.value)
         ]  # fmt: skip
 
     def _orders(self, promise: Record, known: list[Value]) -> list[Value]:
         """The orders that a promise may be of: named in it, else beside it, else the only one."""
-        for named in (codes_in(promise.value or ""), self.named_in(promise.session)):
-            if orders := [value for value in known if plain_code(value.text) in named]:
-                return orders
-        return known if len(known) == 1 else []
+        return (
+            _named(known, codes_in(promise.value or ""))
+            or _named(known, self.named_in(promise.session))
+            or (known if len(known) == 1 else [])
+        )
 
 
-def _of(slot: str, facts: Iterable[Record]) -> Iterator[Value]:
-    return (Value(fact.value or "", fact) for fact in facts if fact.slot == slot)
+def _named(values: list[Value], codes: frozenset[str]) -> list[Value]:
+    """Those of some numbers that are among codes."""
+    return [value for value in values if plain_code(value.text) in codes]
+
+
+def _value(fact: Record) -> Value:
+    return Value(fact.value or "", fact)
 
 
 def _at(value: Value) -> datetime:

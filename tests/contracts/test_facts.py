@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from memory import (
     ConversationMemory,
     Forget,
     MemoryStore,
+    Policy,
     Record,
     Scope,
     Supersede,
@@ -201,6 +203,31 @@ def test_history_says_from_when_to_when(make: Make) -> None:
         assert [r.valid_to for r in held] == [*days[1:], None]
         assert [r.superseded_by for r in held] == [held[1].id, held[2].id, None]
         memory.digest()
+
+
+def test_what_is_known_is_what_holds(make: Make) -> None:
+    """Not what was corrected, taken back, deleted, has expired or is too old; at once."""
+    memory = make()
+    long_ago, later = now() - timedelta(days=400), now() - timedelta(days=2)
+    memory.add_messages(
+        [
+            HumanMessage("My name is Ada Reyes. My phone number is +1 415 555 0132"),
+            HumanMessage("My new phone number is +1 415 555 0199"),
+        ],
+        [long_ago, later],
+    )
+    kept = memory.vector.remember("Calls.", slot="preference", value="calls")
+    soon = memory.vector.remember(
+        "Away.", slot="preference", value="away", expires_at=now() + timedelta(seconds=0.2)
+    )
+    known = [fact.value for fact in memory.known()]
+    assert known == ["Ada Reyes", "+14155550199", "calls", "away"]
+    time.sleep(0.25)
+    assert soon.id not in [fact.id for fact in memory.known()]
+    memory.vector.delete(kept.id)
+    assert [fact.value for fact in memory.known()] == ["Ada Reyes", "+14155550199"]
+    young = make(policy=Policy(max_age=timedelta(days=365)))
+    assert [fact.value for fact in young.known()] == ["+14155550199"]
 
 
 def test_an_older_message_that_comes_later_is_history(make: Make) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
@@ -465,3 +466,19 @@ def test_deleting_and_answering_at_once_leaves_all_or_nothing(
             deleting.result()
         assert said(store) == []
         assert store.transcript.sessions(ADA.owner) == []
+
+
+def test_a_template_is_kept_with_its_turn(memory: ConversationMemory) -> None:
+    """Which one answered is told of the turn and of its answer; the next prompt is none of it."""
+    turn = memory.start("Where is my order?", "k")
+    layout = replace(memory.layout("Where is my order?", turn), recalled=[], template="track_order")
+    done = memory.finish(turn, "On its way.", "complete", layout, {"input_tokens": 0})
+    assert done is not None
+    assert done.template == memory.start("Where is my order?", "k").template == "track_order"
+    told = memory.store.transcript.newest(memory.scope, 10)
+    assert [(one.message.role, one.template) for one in told] == [
+        ("human", None), ("ai", "track_order"),
+    ]  # fmt: skip
+    assert prompt(memory) == [
+        ("human", "Where is my order?"), ("ai", "On its way."), ("human", "So?"),
+    ]  # fmt: skip

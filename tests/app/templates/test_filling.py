@@ -48,7 +48,11 @@ CODES = {"old": frozenset({"KX39517"}), "open": frozenset({"KX48213"})}
 
 def filled(template: Template, message: str, *facts: Any, session: str = "new") -> str | Missing:
     """The text with its slots filled, or what is missing."""
-    known = Known(message, facts, NOW, session, lambda name: CODES.get(name, frozenset()))
+
+    def held(slot: str) -> list[Any]:
+        return [one for one in facts if one.slot == slot]
+
+    known = Known(message, held, NOW, session, lambda name: CODES.get(name, frozenset()))
     values = known.fill(template)
     if isinstance(values, Missing):
         return values
