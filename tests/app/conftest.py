@@ -89,9 +89,12 @@ def run_service(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
     with ExitStack() as stack:
 
-        def start(understanding: Understanding | None = None, **settings: Any) -> Running:
-            own = {"data_dir": tmp_path, "api_key": KEY, "llm": "fake:echo", "understanding": "off"}
-            app = create_app(Settings(**{**own, **settings}), understanding=understanding)
+        def start(understanding: Understanding | str = "off", **settings: Any) -> Running:
+            given = {"data_dir": tmp_path, "api_key": KEY, "llm": "fake:echo", **settings}
+            if isinstance(understanding, str):
+                app = create_app(Settings(understanding=understanding, **given))
+            else:
+                app = create_app(Settings(**given), understanding=understanding)
             running = Running(app, stack.enter_context(serving(app)))
             stack.callback(running.client.close)
             return running

@@ -240,17 +240,22 @@ def test_key_reset_prints_another_key(tmp_path: Path) -> None:
     assert two.encode() not in (tmp_path / "memory.db").read_bytes()
 
 
-def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
-    """All well: exit 0. A broken database: exit 1, and the other parts are still looked at."""
+def test_doctor_names_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All well: exit 0. A broken database, a folder without a classifier: exit 1, and the other
+    parts are still looked at.
+    """
     well = run("doctor", data=tmp_path)
     assert well.returncode == 0, well.stdout
     assert "wrong" not in well.stdout
     (tmp_path / "memory.db").write_bytes(b"garbage " * 1000)
     for extra in ("-wal", "-shm"):
         (tmp_path / f"memory.db{extra}").unlink(missing_ok=True)
+    monkeypatch.setenv("MEMORY_SERVICE_UNDERSTANDING", str(tmp_path / "none"))
     ill = run("doctor", data=tmp_path)
     assert ill.returncode == 1
     assert "wrong database" in ill.stdout
+    assert "wrong understanding: " in ill.stdout
+    assert "is no classifier's folder" in ill.stdout
     assert "ok    language model" in ill.stdout
 
 

@@ -19,6 +19,7 @@ from app.understanding.labelled import Example
 from app.understanding.options import Options
 from app.understanding.tasks import Work, read_tasks
 from memory import InvalidInput
+from tests.app.conftest import Running
 from tests.app.understanding.conftest import said
 
 Write = Callable[[str, list[Example]], Path]
@@ -156,6 +157,21 @@ def test_every_head_is_read_at_once(desk: Path) -> None:
     assert outside["topic"].name in heads.card.heads["topic"].labels
     assert all(0 <= one.confidence <= 1 for one in (*inside.values(), *outside.values()))
     assert heads.read([]) == []
+
+
+def test_a_service_reads_with_it(desk: Path, run_service: Callable[..., Running]) -> None:
+    """A setting names its folder; its heads are told as they are called, out of scope as null."""
+    service = run_service(understanding=str(desk))
+    heads = Heads(desk)
+    for message in ("where is my parcel now 17", "tell me about the planets 17"):
+        told = service.chat(message).json()["understanding"]
+        (read,) = heads.read([message])
+        assert told == {
+            name: {"label": one.name, "confidence": pytest.approx(one.confidence)}
+            for name, one in read.items()
+        }
+    assert told["intent"]["label"] is None
+    assert service.client.get("/v1/customers/ada/sessions/s1").json()["mood"] is None
 
 
 def test_reading_needs_neither_torch_nor_scikit_learn(desk: Path) -> None:
