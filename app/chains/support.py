@@ -30,7 +30,7 @@ from app.problems import Problem, problem_of
 from app.second_source import SecondSource
 from app.settings import Settings
 from app.templates.answering import AnswerTemplates, Ready
-from app.understanding.reading import Reader
+from app.understanding.reading import MessageReader
 from memory import (
     LEASE_SECONDS,
     ConversationMemory,
@@ -76,7 +76,7 @@ class SupportChain:
         self._encoder = encoder
         self._second = second if settings.knowledge_tokens else None
         self._understanding = understanding
-        self._reader = Reader(understanding)
+        self._reader = MessageReader(understanding)
         self._templates = templates
         self._under_way = 0  # turns that are being answered
         # The chain itself: a layout's messages, given to the model.

@@ -30,7 +30,7 @@ class Reading:
         return self._begun.result() if self._begun.done() else None
 
 
-class Reader:
+class MessageReader:
     """A classifier, or none; it is never trusted to answer, nor to answer in time."""
 
     def __init__(self, understanding: Understanding | None) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,15 @@ def test_every_head_is_read_at_once(desk: Path) -> None:
     assert outside["topic"].name in heads.card.heads["topic"].labels
     assert all(0 <= one.confidence <= 1 for one in (*inside.values(), *outside.values()))
     assert heads.read([]) == []
+
+
+def test_many_threads_read_at_a_time(desk: Path) -> None:
+    """Each gets what it would get alone."""
+    heads = Heads(desk)
+    texts = [one.text for one in said(8, seed=4, outside=8)]
+    alone = [heads.read([text]) for text in texts]
+    with ThreadPoolExecutor(8) as pool:
+        assert [*pool.map(lambda text: heads.read([text]), texts)] == alone
 
 
 def test_a_service_reads_with_it(desk: Path, run_service: Callable[..., Running]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from app.understanding import reading
 from app.understanding.opening import open_understanding
-from app.understanding.reading import Reader
+from app.understanding.reading import MessageReader
 from memory import InvalidInput, Label, Labels, Understanding
 from tests.doubles import WordReader
 
@@ -21,7 +21,7 @@ def read(understanding: Understanding | None, text: str, *waits: float) -> list[
     """What is known of a text after each of some waits."""
 
     async def begin() -> list[Labels | None]:
-        begun = Reader(understanding).begin(text)
+        begun = MessageReader(understanding).begin(text)
         return [await begun.within(seconds) for seconds in waits]
 
     return asyncio.run(begin())
@@ -88,7 +88,7 @@ def test_a_classifier_that_hangs_is_left_alone(
     slow = WordReader(after=0.2)
 
     async def begin() -> list[Labels | None]:
-        reader = Reader(slow)
+        reader = MessageReader(slow)
         begun = [reader.begin(f"{n}") for n in range(4)]
         known = [await one.within(5) for one in begun]
         return [*known, await reader.begin("again").within(5)]
@@ -117,7 +117,7 @@ def test_a_machine_without_threads_goes_on(monkeypatch: pytest.MonkeyPatch) -> N
     words = WordReader()
 
     async def begin() -> list[Labels | None]:
-        reader = Reader(words)
+        reader = MessageReader(words)
         with monkeypatch.context() as patched:
             patched.setattr("threading.Thread.start", refuse)
             first = reader.begin("hello")
