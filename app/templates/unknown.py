@@ -50,6 +50,8 @@ _BEFORE = re.compile(
     r"|\babout me\b|\bof mine\b",
     re.IGNORECASE,
 )
+# Something is to be done, not known.
+_DEED = re.compile(r"\b(?:can|could|will|would) you\b.*\b(?:me|us)\b", re.IGNORECASE)
 # What was spoken of is meant.
 _IT = re.compile(
     r"\b(?:it|its|that|this|those|these|them|they|their|he|she|ones?|same|others?|another|then)\b"
@@ -90,7 +92,8 @@ def asks_something(message: str) -> bool:
     return (
         is_english(message) is True
         and any(_QUESTION.search(one) and len(_words(one)) >= _FEWEST for one in said)
-        and not any(kind(one) or _BEFORE.search(one) or _IT.search(one) for one in said)
+        and not any(kind(one) for one in said)
+        and not any(of.search(one) for one in said for of in (_BEFORE, _DEED, _IT))
     )
 
 

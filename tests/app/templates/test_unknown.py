@@ -41,6 +41,7 @@ def test_a_question_for_a_thing_asks_something(message: str) -> None:
         "Do you know how I like to be contacted?", "When did you promise the sofa?",
         "Is it waterproof?", "Does the green one come with cushions?",
         "How can you treat people like this?", "tell me a joke",
+        "Can you call me back on Monday morning?", "could you send us a photo of the blue sofa",
         "你们几点开门？", "Was kostet der Versand nach Bremen?",
     ],
 )  # fmt: skip
