@@ -17,10 +17,20 @@ export async function look(turn, open = false) {
   byId("given-parts").hidden = true;
   about.textContent = turn ? "" : "What the next answer is made from will be shown here.";
   if (open && getComputedStyle(byId("given")).display === "none") byId("given").showPopover();
+  if (turn?.template) return showFilled(turn);
   const given = turn && (turn.given ?? (await layOut(turn).catch((error) => error)));
   if (!given || selected !== turn) return;
   if (given instanceof Error) about.textContent = `${given.message} ${given.detail}`;
   else show(given, turn);
+}
+
+/* A template's answer was made from facts, if from any; they are not kept for a later visit. */
+function showFilled({ basis, given, customer }) {
+  const facts = given?.recalled ?? [];
+  byId("given-about").textContent = `Nothing. ${basis}${facts.length ? ", from these facts:" : "."}`;
+  fill("recalled", facts.map((record) => card({ ...record, customer })));
+  byId("given-parts").dataset.asked = "false";
+  byId("given-parts").hidden = facts.length === 0;
 }
 
 function show({ messages, recalled, knowledge, evidence, summary, tokens, usage }, turn) {
@@ -29,15 +39,14 @@ function show({ messages, recalled, knowledge, evidence, summary, tokens, usage 
   const { customer } = turn;
   const laidOut = ({ role, content }) => card({ role, text: content, customer });
   const when = turn.given ? "As it was sent" : "As it would be sent now";
-  byId("given-about").textContent = turn.template
-    ? `${turn.basis}. The model would be given this: ${tokens} tokens.`
-    : `${when}: ${usage?.input_tokens ?? tokens} tokens.`;
+  byId("given-about").textContent = `${when}: ${usage?.input_tokens ?? tokens} tokens.`;
   byId("summary").textContent = summary;
   fill("recalled", recalled.map((record) => card({ ...record, customer })));
   fill("knowledge", knowledge.map(passage));
   byId("knowledge-none").textContent = evidence === "none" ? `${NOTHING}.` : "There are none to look in.";
   fill("window", recent.map(laidOut));
   fill("frame", frame.map(laidOut));
+  byId("given-parts").dataset.asked = "true";
   byId("given-parts").hidden = false;
 }
 

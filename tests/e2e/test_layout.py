@@ -93,3 +93,16 @@ def test_no_movement_for_those_who_mind_it(visit: OpenVisit, model: Model) -> No
     expect(page.locator("[data-status=answering]")).to_have_count(1)
     assert page.evaluate("document.getAnimations().length") == 0
     expect(page.locator("[data-status=complete]")).to_have_count(1)
+
+
+def test_a_message_is_as_wide_as_its_words(visit: OpenVisit) -> None:
+    """Neither name nor words are cut or broken where there is room for them in a line."""
+    one = visit()
+    page = one.open("ada-of-the-north-of-the-sea")
+    one.say("Where is the order?")
+    one.say("It stands in one line, for there is room beside it.")
+    words = page.locator("[data-part=question] .text")
+    heights = words.evaluate_all("(all) => all.map((one) => one.offsetHeight)")
+    assert heights[0] == heights[1]
+    cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+    assert page.locator("[data-part=question] [data-part=who]").evaluate_all(cut) == 0

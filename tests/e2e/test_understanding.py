@@ -104,11 +104,15 @@ def test_an_answer_by_template_says_so(visit: OpenVisit, model: Model) -> None:
     expect(page.get_by_role("log")).to_have_text(
         f"Assistant: The refund for 4417-XZ is on its way. {said}"
     )
-    expect(panel.locator("#recalled .card")).to_contain_text(["fills {order_number}"])
-    for _ in range(2):
-        expect(basis).to_have_text(["", said])
-        expect(panel).to_contain_text(f"{said}. The model would be given this")
-        page.reload()
+    expect(panel).to_contain_text(f"Nothing. {said}, from these facts:")
+    expect(panel.locator(".card:visible")).to_contain_text(["fills {order_number}"])
+    expect(panel.get_by_role("heading", name="Articles")).to_be_hidden()
+    page.locator(".look").first.click()
+    expect(panel.get_by_role("heading", name="Articles")).to_be_visible()
+    page.reload()
+    expect(basis).to_have_text(["", said])
+    expect(panel).to_contain_text(f"Nothing. {said}.")
+    expect(panel.locator(".card:visible")).to_have_count(0)
 
 
 def test_what_nobody_knows_is_no_template_to_read(visit: OpenVisit) -> None:
