@@ -13,7 +13,7 @@ from app.embeddings import ENGLISH, open_embeddings
 from app.language import advice
 from app.settings import Settings, mistyped
 from app.templates.answering import intents_of
-from app.templates.reading import read_templates
+from app.templates.reading import files_of, read_templates
 from app.understanding.opening import open_understanding
 from memory import Knowledge, MemoryServiceError, MemoryStore, Scope, open_store
 
@@ -111,7 +111,9 @@ def _model(settings: Settings) -> str | None:
 
 def _templates(settings: Settings) -> str | None:
     if settings.templates is not None:
-        read_templates(settings.templates, intents_of(open_understanding(settings.understanding)))
+        intents = intents_of(open_understanding(settings.understanding))
+        for file in files_of(settings.templates).values():
+            read_templates(file, intents)
     return None
 
 

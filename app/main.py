@@ -29,7 +29,7 @@ from app.routes import card, chat, customers, health, knowledge, memories, model
 from app.second_source import SecondSource, open_retriever
 from app.serving import Serving, open_served
 from app.settings import Settings
-from app.templates.answering import open_templates
+from app.templates.answering import open_all
 from app.training.registry import Registry
 from app.understanding.opening import open_understanding
 from memory import InvalidInput, MemoryStore, Understanding, open_store
@@ -69,11 +69,7 @@ def create_app(
         encoder = open_embeddings(settings.embeddings)
         # Refused now, not at the first turn, if the vectors are another model's.
         store.check_embeddings(encoder)
-        templates = (
-            None
-            if settings.templates is None
-            else open_templates(settings.templates, understanding, encoder)
-        )
+        templates = open_all(settings.templates, understanding, encoder)
         model = open_served(
             lambda adapter: open_llm(
                 settings.llm,

@@ -70,7 +70,8 @@ class Settings(BaseSettings):
         2.0, gt=0, description="seconds that it may take; then the answer does without"
     )
     templates: Path | None = Field(
-        None, description="YAML, answers that need no model where the intent is certain"
+        None,
+        description="YAML, answers that need no model; or a folder with a TENANT.yaml each",
     )
     understanding: str = Field(
         "embedded:",

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -68,7 +68,7 @@ class SupportChain:
         encoder: Encoder,
         second: SecondSource | None = None,
         understanding: Understanding | None = None,
-        templates: AnswerTemplates | None = None,
+        templates: Mapping[str, AnswerTemplates] | None = None,
     ) -> None:
         self._store = store
         self._model = model
@@ -77,7 +77,7 @@ class SupportChain:
         self._second = second if settings.knowledge_tokens else None
         self._understanding = understanding
         self._reader = MessageReader(understanding)
-        self._templates = templates
+        self._templates = templates or {}  # by tenant
         self._under_way = 0  # turns that are being answered
         # The chain itself: a layout's messages, given to the model.
         self._chain: Runnable[Layout, Any] = RunnableLambda(_messages) | model.chat
@@ -99,8 +99,9 @@ class SupportChain:
         """The prompt for a message, with what both sources of knowledge and templates have."""
         found = None if self._second is None else await self._second.look_up(text)
         failed = self._second is not None and found is None
-        if self._templates is not None and self._settings.knowledge_tokens:
-            near = await run_sync(self._templates.near, memory, text)
+        templates = self._templates.get(memory.scope.tenant)
+        if templates is not None and self._settings.knowledge_tokens:
+            near = await run_sync(templates.near, memory, text)
             found = [*(found or ()), *near] if near else found
         layout = await run_sync(partial(memory.layout, turn=turn, found=found), text)
         # That there is nothing is known only where all that there is was asked.
@@ -138,7 +139,7 @@ class SupportChain:
         reading = self._reader.begin(text)
         try:
             layout = await self.layout(memory, text, turn)
-            labels = await reading.within(0 if self._templates is None else _LATE_SECONDS)
+            labels = await reading.within(_LATE_SECONDS if scope.tenant in self._templates else 0)
             ready = await self._without_model(memory, text, labels, layout, turn)
             layout = layout if ready is None else ready.layout
             yield Given(turn, layout.recalled, layout.cited, labels)
@@ -243,10 +244,11 @@ class SupportChain:
         turn: Turn,
     ) -> Ready | None:
         """The answer of a template, if one answers; what goes wrong there costs only that."""
-        if self._templates is None:
+        templates = self._templates.get(memory.scope.tenant)
+        if templates is None:
             return None
         try:
-            found = await run_sync(self._templates.answer, memory, text, labels, layout, turn)
+            found = await run_sync(templates.answer, memory, text, labels, layout, turn)
         except Exception:
             _logger.exception("the templates failed in %s", memory.scope)
             return None

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessageChunk
 from app.templates.choosing import INTENT, Answer, Declined, choose
 from app.templates.filling import Known
 from app.templates.nearest import Nearest
-from app.templates.reading import read_templates
+from app.templates.reading import files_of, read_templates
 from app.templates.template import UNKNOWN, Template, Templates
 from app.templates.unknown import asks_unknown
 from app.understanding.heads import Heads
@@ -44,7 +44,7 @@ class Ready:
 
 
 class AnswerTemplates:
-    """The templates of a service. Safe to share between threads."""
+    """The templates of a tenant. Safe to share between threads."""
 
     def __init__(self, templates: Templates, encoder: Encoder) -> None:
         self.templates = templates
@@ -121,6 +121,17 @@ def open_templates(
     if templates.answers and understanding is None:
         _logger.warning("%s: without a classifier no template answers by itself", file)
     return AnswerTemplates(templates, encoder)
+
+
+def open_all(
+    path: Path | None, understanding: Understanding | None, encoder: Encoder
+) -> dict[str, AnswerTemplates]:
+    """The templates of each tenant that has some (see ``files_of``); no other is given them.
+
+    Raises InvalidInput as ``open_templates`` does.
+    """
+    files = files_of(path) if path is not None else {}
+    return {name: open_templates(file, understanding, encoder) for name, file in files.items()}
 
 
 def intents_of(understanding: Understanding | None) -> Collection[str] | None:

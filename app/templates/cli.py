@@ -11,8 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
+from app.console import Database, DataDir, Tenant, settings_given
 from app.conversation import conversation_memory
 from app.opening import open_existing
+from app.roles import TENANT
 from app.settings import Settings
 from app.templates.answering import AnswerTemplates, open_templates
 from app.templates.choosing import INTENT, Declined
@@ -20,9 +22,6 @@ from app.templates.template import FILLABLE, UNKNOWN, Template
 from memory import ConversationMemory, InvalidInput, Knowledge, Labels, Scope, open_store
 
 app = typer.Typer(help="Answer templates.", no_args_is_help=True)
-
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.")]
-Database = Annotated[str | None, typer.Option(help="sqlite:///file.db or postgresql+psycopg://...")]
 
 _SESSION = "templates-test"  # of messages that are never stored
 
@@ -46,6 +45,7 @@ def try_(
         list[str] | None, typer.Option(help="NAME=VALUE, in place of what is remembered.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not lines.")] = False,
+    tenant: Tenant = TENANT,
     data_dir: DataDir = None,
     database: Database = None,
 ) -> None:
@@ -56,7 +56,8 @@ def try_(
     from app.embeddings import open_embeddings
     from app.understanding.opening import open_understanding
 
-    settings, given = _settings(data_dir, database), _slots(slot or [])
+    settings = settings_given(data_dir=data_dir, database=database)
+    given = _slots(slot or [])
     understanding = open_understanding(settings.understanding)
     encoder = open_embeddings(settings.embeddings)
     opened = open_templates(file, understanding, encoder)
@@ -65,7 +66,7 @@ def try_(
         texts += template.examples
         owners += [template] * len(template.examples)
     read = understanding.read(texts) if understanding is not None and texts else []
-    with _memory(settings, encoder, customer) as memory:
+    with _memory(settings, encoder, customer, tenant) as memory:
         rows = [
             _row(opened, memory, text, labels, owner, given)
             for text, labels, owner in zip_longest(texts, read, owners)
@@ -133,11 +134,6 @@ def _print(report: dict[str, Any]) -> None:
     typer.echo(said)
 
 
-def _settings(data_dir: Path | None, database: str | None) -> Settings:
-    given: dict[str, Any] = {"data_dir": data_dir, "database": database}
-    return Settings(**{name: value for name, value in given.items() if value is not None})
-
-
 def _slots(given: list[str]) -> dict[str, str]:
     """Values by their slots. Raises InvalidInput for what is no NAME=VALUE."""
     found = {}
@@ -151,16 +147,18 @@ def _slots(given: list[str]) -> dict[str, str]:
 
 
 @contextmanager
-def _memory(settings: Settings, encoder: Any, customer: str | None) -> Iterator[ConversationMemory]:
+def _memory(
+    settings: Settings, encoder: Any, customer: str | None, tenant: str
+) -> Iterator[ConversationMemory]:
     """The customer's memory with the service's articles; without a customer one that is empty."""
     if customer is None:
         with open_store() as store:
             yield conversation_memory(store, Scope("nobody", _SESSION), settings, encoder)
         return
     with open_existing(settings) as store:
-        scope = Scope(customer, _SESSION)
+        scope = Scope(customer, _SESSION, tenant)
         if not store.records.state(scope.owner).generation:
             msg = f"nothing is stored of a customer {customer!r}: give another --customer"
             raise InvalidInput(msg)
-        knowledge = Knowledge(store, encoder)
+        knowledge = Knowledge(store, encoder, tenant)
         yield conversation_memory(store, scope, settings, encoder, knowledge=knowledge)

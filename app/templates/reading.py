@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from app.roles import TENANT
 from app.templates.template import CERTAIN, FILLABLE, SLOT, UNKNOWN, Template, Templates
 from memory import InvalidInput, check_text
 
@@ -23,6 +24,23 @@ _NAME = re.compile(r"[^\s{}:]{1,100}")
 _BRACES = re.compile(r"\{([^{}]*)\}?|\}")
 _QUOTE = "put it in quotes, or behind >- on lines of its own"
 _STRING, _NUMBERS = "tag:yaml.org,2002:str", ("tag:yaml.org,2002:float", "tag:yaml.org,2002:int")
+
+
+def files_of(path: Path) -> dict[str, Path]:
+    """The files of templates by their tenants.
+
+    A file is that of the tenant that needs no name; a folder has a NAME.yaml for each.
+
+    Raises:
+        InvalidInput: the folder has none.
+    """
+    if not path.is_dir():
+        return {TENANT: path}
+    found = {file.stem: file for file in sorted(path.glob("*.yaml"))}
+    if not found:
+        msg = f"{path} has no {TENANT}.yaml: give a file, or a folder with a TENANT.yaml for each"
+        raise InvalidInput(msg)
+    return found
 
 
 def read_templates(file: Path, intents: Collection[str] | None = None) -> Templates:

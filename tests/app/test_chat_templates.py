@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.auth import create_key
 from app.main import create_app
 from app.settings import Settings
 from memory import InvalidInput, Label, Labels
@@ -175,6 +176,33 @@ def test_templates_that_fail_cost_no_answer(
     monkeypatch.setattr("app.templates.answering.choose", broken)
     answer = service.chat("Where is my order?").json()
     assert (answer["template"], answer["status"]) == (None, "complete")
+
+
+def test_each_tenant_has_its_own(
+    run_service: Callable[..., Running], double: OpenAIDouble, tmp_path: Path
+) -> None:
+    """A folder has a file for each tenant that has templates; no other is answered by them."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    with pytest.raises(InvalidInput, match=r"has no default\.yaml"):
+        run_service(templates=folder)
+    (folder / "default.yaml").write_text("- intent: track_order\n  text: Soon.\n")
+    (folder / "northern.yaml").write_text("- intent: track_order\n  text: By sledge.\n")
+    service = run_service(understanding=Reads(), templates=folder, llm=double.url)
+    replies = {}
+    for tenant in ("default", "northern", "southern"):
+        made, _ = create_key(service.app.state.store, "service", tenant)
+        answer = service.client.post(
+            "/v1/chat",
+            json={"customer": "ada", "message": "Where is it?"},
+            headers={"Authorization": f"Bearer {made}"},
+        ).json()
+        replies[tenant] = (answer["reply"], answer["template"])
+    assert replies == {
+        "default": ("Soon.", "track_order"),
+        "northern": ("By sledge.", "track_order"),
+        "southern": (double.reply, None),
+    }
 
 
 def test_a_wrong_file_stops_the_start(tmp_path: Path) -> None:
