@@ -128,7 +128,7 @@ def chat(
 
 
 async def _chat(chain: Any, scope: Scope) -> None:
-    from app.chains.events import Failed, Given, Token
+    from app.chains.events import Done, Failed, Given, Token
 
     while text := await asyncio.to_thread(_ask):
         async for event in chain.answer(scope, text):
@@ -141,6 +141,8 @@ async def _chat(chain: Any, scope: Scope) -> None:
                         typer.secho(f"  [{number}] {e.title}: {said}", dim=True)
                 case Token(piece):
                     typer.echo(piece, nl=False)
+                case Done(turn) if turn.template is not None:
+                    typer.secho(f"\n  (template {turn.template})", dim=True, nl=False)
                 case Failed(_, problem):
                     typer.secho(f"\n{problem.detail}", fg="red", err=True)
         typer.echo()

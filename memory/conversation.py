@@ -327,7 +327,8 @@ class ConversationMemory(StoredMemory):
         pairs = zip_longest(ours or (), found or ())
         joined = [evidence for pair in pairs for evidence in pair if evidence is not None]
         fitting = readers.citable(joined, self.knowledge_tokens, self.count_tokens)
-        return parts._replace(evidence=fitting)
+        # What was found and does not fit is not told of, nor that nothing was found.
+        return parts._replace(evidence=None if joined and not fitting else fitting)
 
     def _lay_out(self, question: str | None, parts: _Parts) -> Layout:
         with self.vector.index() as index:
@@ -357,7 +358,7 @@ class ConversationMemory(StoredMemory):
             elif recalled:
                 recalled = recalled[: len(recalled) // 2]
             elif evidence:
-                evidence = evidence[: len(evidence) // 2]
+                evidence = evidence[: len(evidence) // 2] or None
             elif summary:
                 summary = ""
             else:

@@ -121,3 +121,14 @@ def test_passages_go_before_the_context_is_exceeded(
     assert layout.tokens <= 60
     assert layout.evidence
     assert len(layout.evidence) < 9
+
+
+def test_what_does_not_fit_is_not_said_to_be_missing(
+    store: MemoryStore, encoder: WordEncoder
+) -> None:
+    """An article has it, so nobody is told that nothing was found, only not what."""
+    knowledge = Knowledge(store, encoder)
+    knowledge.put([RETURNS])
+    memory = made(store, encoder, knowledge=knowledge, knowledge_tokens=3)
+    assert memory.layout("Can lamps be sent back?").evidence is None
+    assert memory.layout("zebra").evidence == []
