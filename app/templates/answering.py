@@ -44,10 +44,15 @@ class Ready:
 
 
 class AnswerTemplates:
-    """The templates of a tenant. Safe to share between threads."""
+    """The templates of a tenant. Safe to share between threads.
 
-    def __init__(self, templates: Templates, encoder: Encoder) -> None:
+    ``read`` says whether a classifier reads messages: where it has failed to, nobody knows whether
+    a message has an intent, and it is not said that nothing is known of it.
+    """
+
+    def __init__(self, templates: Templates, encoder: Encoder, *, read: bool = True) -> None:
         self.templates = templates
+        self._read = read
         self._encoder = encoder
         self._nearest = Nearest(templates, encoder)
 
@@ -90,7 +95,7 @@ class AnswerTemplates:
                 layout, recalled=found.recalled, evidence=None, template=found.template.intent
             )
             return Ready(found.text, made)
-        unknown = self.templates.unknown
+        unknown = None if labels is None and self._read else self.templates.unknown
         if unknown is not None and asks_unknown(memory, message, labels, layout, turn):
             return Ready(unknown, replace(layout, recalled=[], evidence=[], template=UNKNOWN))
         return found
@@ -120,7 +125,7 @@ def open_templates(
     templates = read_templates(file, intents_of(understanding))
     if templates.answers and understanding is None:
         _logger.warning("%s: without a classifier no template answers by itself", file)
-    return AnswerTemplates(templates, encoder)
+    return AnswerTemplates(templates, encoder, read=understanding is not None)
 
 
 def open_all(

@@ -161,8 +161,25 @@ def test_what_nobody_knows_is_said_so(service: Running, double: OpenAIDouble) ->
 def test_a_classifier_that_fails_costs_no_answer(service: Running, double: OpenAIDouble) -> None:
     """Then no template answers, and the model does."""
     service.chat(INTRODUCTION)
-    answer = service.chat("Where is my order? It may crash").json()
-    assert (answer["template"], answer["status"]) == (None, "complete")
+    service.client.post("/v1/knowledge", json=ARTICLE).raise_for_status()
+    for message in ("Where is my order? I may crash", "Do you sell sheds for crash helmets?"):
+        answer = service.chat(message).json()
+        assert (answer["template"], answer["status"]) == (None, "complete")
+    assert service.chat("Do you sell sheds for two bicycles?").json()["template"] == "unknown"
+
+
+def test_without_a_classifier_only_the_unknown_is_said(
+    run_service: Callable[..., Running], tmp_path: Path
+) -> None:
+    """No intent is certain; what nobody knows can still be told."""
+    file = tmp_path / "templates.yaml"
+    file.write_text(TEMPLATES)
+    service = run_service(templates=file)
+    service.chat(INTRODUCTION)
+    service.client.post("/v1/knowledge", json=ARTICLE).raise_for_status()
+    assert service.chat("Where is my order?").json()["template"] is None
+    question = "Do you rent out party tents for weddings?"
+    assert service.chat(question).json()["template"] == "unknown"
 
 
 def test_templates_that_fail_cost_no_answer(
