@@ -1,4 +1,4 @@
-"""Who asks: keys, kept as hashes, each of a tenant and a role."""
+"""Who asks: keys, kept as hashes, each of a tenant and a role; and customers by their tokens."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import secrets
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from app.roles import TENANT, Principal, Role
+from app.roles import TENANT, KeyRole, Principal
+from app.settings import Settings
 from memory import ApiKey, InvalidInput, MemoryStore, check_name
 from memory.clock import now
+
+if TYPE_CHECKING:
+    from app.customer_tokens import CustomerTokens
 
 _logger = logging.getLogger(__name__)
 
@@ -26,13 +30,17 @@ class Identity:
     """Says who asks, by what they carry.
 
     The first key is the settings', or else made at the first start; it is an admin's of the
-    tenant "default". All others are made by ``create_key``. ``fresh`` is the first key itself,
-    only when this object has just made it.
+    tenant "default". All others are made by ``create_key``. Customers carry tokens, where
+    ``tokens`` are taken. ``fresh`` is the first key itself, only when this object has just made
+    it.
     """
 
-    def __init__(self, store: MemoryStore, given: str | None = None) -> None:
+    def __init__(
+        self, store: MemoryStore, given: str | None = None, tokens: CustomerTokens | None = None
+    ) -> None:
         self._store = store
         self._given = None if given is None else _hashed(given)
+        self._tokens = tokens
         self.fresh: str | None = None
         if given is None and not store.keys.all():
             key = secrets.token_urlsafe(32)
@@ -40,10 +48,16 @@ class Identity:
                 self.fresh = key
 
     def of(self, carried: str) -> Principal | None:
-        """Who carries this; None if it lets nobody in, for whatever reason."""
+        """Who carries this; None if it lets nobody in, for whatever reason.
+
+        Raises:
+            StoreUnavailable: that cannot be said now.
+        """
         hashed = _hashed(carried)
         if self._given is not None and hmac.compare_digest(hashed, self._given):
             return Principal(TENANT, "admin")
+        if self._tokens is not None and carried.count(".") == 2:  # no key that is made has any
+            return self._tokens.of(carried)
         # What is compared here is a hash, of 32 random bytes: how long it takes tells nothing.
         key = self._store.keys.find(hashed)
         if key is None or (key.id == FIRST and self._given is not None):
@@ -55,7 +69,30 @@ class Identity:
         if key.used is None or at - key.used > _USED:
             note = partial(self._store.keys.note_use, key.id, at)
             self._store.in_background(("key", key.id), note)
-        return Principal(key.tenant, cast(Role, key.role))
+        return Principal(key.tenant, cast(KeyRole, key.role))
+
+
+def open_tokens(settings: Settings) -> CustomerTokens | None:
+    """What takes customers' own tokens; None where the settings say nothing of any.
+
+    Raises:
+        InvalidInput: the settings cannot be followed; the message says what to do.
+    """
+    if settings.token_secret is None and settings.token_jwks is None:
+        return None
+    try:
+        from app.customer_tokens import CustomerTokens
+        from app.jwks import KeySet
+    except ModuleNotFoundError as error:
+        msg = "customers' tokens need PyJWT: pip install 'langchain-memory-service[tokens]'"
+        raise InvalidInput(msg) from error
+    return CustomerTokens(
+        None if settings.token_secret is None else settings.token_secret.get_secret_value(),
+        None if settings.token_jwks is None else KeySet(settings.token_jwks),
+        settings.token_audience,
+        settings.token_issuer,
+        settings.token_leeway,
+    )
 
 
 def ended_at(key: ApiKey) -> datetime | None:
@@ -65,7 +102,7 @@ def ended_at(key: ApiKey) -> datetime | None:
 
 def create_key(
     store: MemoryStore,
-    role: Role,
+    role: KeyRole,
     tenant: str = TENANT,
     name: str = "",
     lasts: timedelta | None = None,

@@ -18,7 +18,7 @@ from app.serving import Serving
 from app.settings import Settings
 from memory import NAME_LIMIT, Knowledge, MemoryStore, Scope, check_name
 
-_bearer = HTTPBearer(auto_error=False, description="a key")
+_bearer = HTTPBearer(auto_error=False, description="a key, or a customer's own token")
 
 
 def _store(request: Request) -> MemoryStore:
@@ -68,7 +68,8 @@ def authorize(
     path = request.scope["route"].path
     if not who.may(request.method, path):
         allowed = ", ".join(sorted(MAY.get((request.method, path), ())))
-        detail = f"A key of the role {who.role} may not do this: it is for {allowed or 'nobody'}."
+        what = f"A key of the role {who.role}" if who.customer is None else "A customer's own token"
+        detail = f"{what} may not do this: it is for {allowed or 'nobody'}."
         raise Problem(403, "forbidden", "Forbidden", detail)
     return who
 

@@ -10,7 +10,7 @@ import typer
 from app.auth import FIRST, create_key, ended_at, reset_key
 from app.console import Database, DataDir, Tenant, settings_given
 from app.opening import open_existing
-from app.roles import TENANT, Role
+from app.roles import TENANT, KeyRole
 from memory import ApiKey, InvalidInput, open_store
 from memory.clock import now
 
@@ -20,7 +20,7 @@ app = typer.Typer(help="The keys of those who may ask.", no_args_is_help=True)
 @app.command()
 def create(
     role: Annotated[
-        Role, typer.Option(help="admin: everything; agent: the desk; service: a shop's program.")
+        KeyRole, typer.Option(help="admin: everything; agent: the desk; service: a shop's program.")
     ],
     tenant: Tenant = TENANT,
     name: Annotated[str, typer.Option(help="What it is for.")] = "",

@@ -16,7 +16,7 @@ from langchain_core.retrievers import BaseRetriever
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import problems
-from app.auth import Identity
+from app.auth import Identity, open_tokens
 from app.body import BodyLimit
 from app.chains.support import SupportChain
 from app.dependencies import authorize
@@ -63,6 +63,7 @@ def create_app(
         retriever = open_retriever(settings.retriever)
     if understanding is None:
         understanding = open_understanding(settings.understanding)
+    tokens = open_tokens(settings)
     store = open_store(settings.database_url)
     registry = Registry(settings.data_dir / "models")
     try:
@@ -128,7 +129,7 @@ def create_app(
         understanding, templates,
     )  # fmt: skip
     given = settings.api_key.get_secret_value() if settings.api_key else None
-    app.state.identity = Identity(store, given)
+    app.state.identity = Identity(store, given, tokens)
     problems.install(app)
     app.include_router(health.router)
     app.include_router(page.router)

@@ -14,6 +14,7 @@ from starlette.routing import Match
 
 from app.faults import fault
 from app.llm import UnusableModel
+from app.roles import NoSuchCustomer
 from app.training.card import Refused
 from app.training.registry import NoSuchAdapter
 from memory import (
@@ -56,9 +57,8 @@ class Problem(HTTPException):
 
 
 def no_such_customer(customer: str) -> Problem:
-    """Nothing is stored about a customer."""
-    detail = f"There is no customer {customer!r}."
-    return Problem(404, "no-such-customer", "No such customer", detail)
+    """Nothing is stored about a customer, or nothing that whoever asks may see."""
+    return problem_of(NoSuchCustomer(customer))
 
 
 def problem_of(error: BaseException) -> Problem:
@@ -73,6 +73,8 @@ def problem_of(error: BaseException) -> Problem:
             return Problem(409, "key-conflict", "Idempotency key used before", str(error))
         case TurnPassed():
             return Problem(409, "turn-passed", "Conversation has gone on", str(error))
+        case NoSuchCustomer():
+            return Problem(404, "no-such-customer", "No such customer", str(error))
         case NoSuchAdapter():
             return Problem(404, "no-such-model", "No such model", str(error))
         case Refused() | UnusableModel():
@@ -92,7 +94,7 @@ def problem_of(error: BaseException) -> Problem:
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem document."""
     ours = (InvalidInput, UnusableModel, SessionBusy, TurnConflict, TurnPassed, StoreError)
-    for kind in (*ours, Exception, Problem):
+    for kind in (*ours, NoSuchCustomer, Exception, Problem):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(StarletteHTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _validation)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, get_args
 
-from memory import Scope
+from memory import InvalidInput, MemoryServiceError, Scope
 
 TENANT = "default"  # whose the service is, and all that names no tenant
-Role = Literal["admin", "agent", "service"]
+KeyRole = Literal["admin", "agent", "service"]
+Role = Literal[KeyRole, "customer"]  # a customer's own token has a role too
 ROLES: tuple[Role, ...] = get_args(Role)
 
 # An admin of the tenant "default" runs the service: what all tenants share is for no other's.
 _TABLE = """
-POST   /v1/chat                                           admin agent service
+POST   /v1/chat                                           admin agent service customer
 POST   /v1/prompt                                         admin agent service
-GET    /v1/customers/{customer}/sessions                  admin agent service
-GET    /v1/customers/{customer}/sessions/{session}        admin agent service
-GET    /v1/customers/{customer}/sessions/{session}/messages  admin agent service
+GET    /v1/customers/{customer}/sessions                  admin agent service customer
+GET    /v1/customers/{customer}/sessions/{session}        admin agent service customer
+GET    /v1/customers/{customer}/sessions/{session}/messages  admin agent service customer
 PUT    /v1/customers/{customer}/sessions/{session}/rating admin agent service
 DELETE /v1/customers/{customer}/sessions/{session}        admin agent
 POST   /v1/customers/{customer}/recall                    admin agent service
@@ -44,17 +45,40 @@ MAY = {
 }
 
 
+class NoSuchCustomer(MemoryServiceError):
+    """Somebody asks for a customer who is not there for them."""
+
+    def __init__(self, customer: str) -> None:
+        super().__init__(f"There is no customer {customer!r}.")
+
+
 class Principal(NamedTuple):
-    """Who asks: for which tenant, and in which role."""
+    """Who asks: for which tenant, in which role, and for which customer alone if it is one."""
 
     tenant: str
     role: Role
+    customer: str | None = None
 
     def may(self, method: str, path: str) -> bool:
         """Whether the table lets them ask for a route, called by its path with the names in it."""
         allowed = MAY.get((method, path), frozenset())
         return not allowed.isdisjoint({self.role, f"{self.tenant}:{self.role}"})
 
-    def scope(self, customer: str, session: str = "default") -> Scope:
-        """Whose memory they ask for; the only place where a route gets a scope from."""
-        return Scope(customer, session, self.tenant)
+    def scope(self, customer: str | None = None, session: str = "default") -> Scope:
+        """Whose memory they ask for; the only place where a route gets a scope from.
+
+        Args:
+            customer: who is asked for; a customer's own token may leave it out.
+            session: of the customer's.
+
+        Raises:
+            NoSuchCustomer: a customer asks for somebody else, who may be there or not.
+            InvalidInput: nobody is asked for.
+        """
+        whose = self.customer if customer is None else customer
+        if whose is None:
+            msg = "customer: it is missing; only with a customer's own token it may be left out"
+            raise InvalidInput(msg)
+        if self.customer not in (None, whose):
+            raise NoSuchCustomer(whose)
+        return Scope(whose, session, self.tenant)

@@ -61,7 +61,9 @@ class _Request(BaseModel):
 class ChatRequest(_Request):
     """A customer's message."""
 
-    customer: Name
+    customer: Name | None = Field(
+        None, description="who says it; to be left out only with the customer's own token"
+    )
     session: Name = "default"
     message: Text = Field(min_length=1, examples=["Where is my order 4417-XZ?"])
     stream: Truth = False

@@ -39,6 +39,17 @@ class Settings(BaseSettings):
         min_length=1,
         description="the first key, an admin's; made at the first start if not given",
     )
+    token_secret: SecretStr | None = Field(
+        None, min_length=32, description="takes customers' own tokens that it signs (HS256)"
+    )
+    token_jwks: str | None = Field(
+        None, min_length=1, description="file or https address of keys that sign them (RS256)"
+    )
+    token_audience: str | None = Field(None, min_length=1, description="what their aud must have")
+    token_issuer: str | None = Field(None, min_length=1, description="what their iss must be")
+    token_leeway: float = Field(
+        30.0, ge=0, le=600, description="seconds that the clock of who signs may be wrong"
+    )
     llm: str = Field(
         "embedded:",
         description="embedded:, http(s)://host/v1#model, huggingface:BASE#ADAPTER, or fake:echo",

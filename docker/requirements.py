@@ -17,7 +17,7 @@ _PARTS = {
     "sentence-transformers": "torch",
     "torch": "torch",
 }
-_EXTRAS = ("knowledge", "postgres")
+_EXTRAS = ("knowledge", "postgres", "tokens")
 
 
 def requirements(pyproject: Path, part: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -77,6 +78,7 @@ async def chat(
 
     The message is stored before the model is asked, and the answer with its status when it
     ends. A client that goes away stops the model; what was said so far is kept as `stopped`.
+    With a customer's own token `recalled` is empty and `understanding` null.
     """
     size = len(body.message.encode())
     if size > settings.max_message_bytes:
@@ -84,6 +86,8 @@ async def chat(
         raise Problem(413, "message-too-long", "Message too long", detail)
     scope = who.scope(body.customer, body.session)
     events = chain.answer(scope, body.message, body.idempotency_key)
+    if who.customer is not None:
+        events = _discreet(events)
     if body.stream:
         # The first event is waited for, so that what fails before it has a status of its own.
         first = await anext(events)
@@ -91,6 +95,16 @@ async def chat(
             _stream(first, events), media_type="text/event-stream", headers=_UNBUFFERED
         )
     return await _whole(events, request)
+
+
+async def _discreet(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """A turn as the customer may see it: without notes by staff, and what they are judged to be."""
+    async with contextlib.aclosing(events):
+        async for event in events:
+            if isinstance(event, (Given, Done)):
+                yield replace(event, recalled=[], labels=None)
+            else:
+                yield event
 
 
 async def _stream(first: Event, events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.dependencies import ChainDep, CustomerDep, SessionDep, StoreDep, check_known
+from app.dependencies import ChainDep, CustomerDep, PrincipalDep, SessionDep, StoreDep, check_known
 from app.problems import NO_CUSTOMER, Problem, no_such_customer
 from app.schemas import (
     Deleted,
@@ -46,8 +46,8 @@ def sessions(scope: CustomerDep, store: StoreDep) -> SessionList:
 
 
 @router.get("/sessions/{session}")
-def session(scope: SessionDep, store: StoreDep) -> SessionDetail:
-    """One session with its summary and the customer's mood in it."""
+def session(scope: SessionDep, who: PrincipalDep, store: StoreDep) -> SessionDetail:
+    """One session with its summary and the customer's mood in it, which is for staff."""
     found = store.transcript.session(scope)
     if found is None:
         raise _no_session(scope)
@@ -56,15 +56,19 @@ def session(scope: SessionDep, store: StoreDep) -> SessionDetail:
         session=found.session, messages=found.messages, created_at=found.created_at,
         updated_at=found.updated_at, rating=found.rating,
         summary=SummaryItem(text=summary.text, version=summary.version) if summary.text else None,
-        mood=store.labelling.mood(scope.owner, scope.session),
+        mood=None if who.customer else store.labelling.mood(scope.owner, scope.session),
     )  # fmt: skip
 
 
 @router.get("/sessions/{session}/messages")
 def messages(
-    scope: SessionDep, store: StoreDep, limit: Limit = 100, before: Before = None
+    scope: SessionDep,
+    who: PrincipalDep,
+    store: StoreDep,
+    limit: Limit = 100,
+    before: Before = None,
 ) -> MessageList:
-    """The session's last messages, oldest first."""
+    """The session's last messages, oldest first; what they are judged to be is for staff."""
     found = store.transcript.newest(scope, limit + 1, before)  # one more: are there older ones?
     page = found[-limit:]
     if not page and before is None and store.transcript.session(scope) is None:
@@ -74,7 +78,7 @@ def messages(
             MessageItem(id=m.id, role=m.role, text=m.text, at=m.at, turn=m.turn,
                         status=said.status, template=said.template,
                         evidence=evidence((said.recalled or {}).get("evidence")),
-                        understanding=understood(m.labels))
+                        understanding=None if who.customer else understood(m.labels))
             for said in page
             for m in (said.message,)
         ],

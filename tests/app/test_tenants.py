@@ -1,15 +1,17 @@
-"""Tenants share a service and see nothing of each other, whatever they ask for."""
+"""Tenants and customers share a service and see nothing of each other, whatever they ask for."""
 
 from __future__ import annotations
 
 import os
 import random
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import jwt
 import pytest
 
 from app.auth import create_key
@@ -18,6 +20,7 @@ from tests.app.conftest import Running
 PROBES = int(os.environ.get("LEAK_PROBES", "250"))  # the long form: LEAK_PROBES=10000
 TENANTS = ("north", "south", "nor%", "default")
 CUSTOMERS = ("ada", "ADA", "a%", "a_a", "north/ada", "ada\u202e", "*")
+SECRET = "a secret that signs customers' tokens"
 ABOUT = ("the blue lamp", "the oak table", "a garden hose", "two curtains")
 
 
@@ -28,6 +31,7 @@ class World:
         self.service = service
         self.random = random.Random(seed)
         self.clients: dict[str, httpx.Client] = {}
+        self.customers: dict[tuple[str, str], httpx.Client] = {}
         self.words: dict[tuple[str, str | None], str] = {}
         self.texts: list[str] = []  # what was said, less the word
         self.ids: list[str] = ["1", "nobody"]
@@ -41,6 +45,7 @@ class World:
             self.tell(tenant)
             for customer in CUSTOMERS:
                 self.say(tenant, customer)
+                self.customers[tenant, customer] = self.customer(tenant, customer)
         service.settle()
         for tenant, customer in self.words:
             if customer is not None:
@@ -67,6 +72,13 @@ class World:
             "message": f"{text} {self.word(tenant, customer)}",
         }  # fmt: skip
         self.clients[tenant].post("/v1/chat", json=body).raise_for_status()
+
+    def customer(self, tenant: str, customer: str) -> httpx.Client:
+        """A customer with a token of their own."""
+        claims = {"sub": customer, "tenant": tenant, "exp": time.time() + 3600}
+        token = jwt.encode(claims, SECRET, "HS256")
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.service.address, headers=headers, timeout=60)
 
     def collect(self, tenant: str, customer: str) -> None:
         """Keep a customer's ids, to ask for them elsewhere."""
@@ -106,14 +118,14 @@ class World:
 
     def close(self) -> None:
         """Let the clients go."""
-        for client in self.clients.values():
+        for client in (*self.clients.values(), *self.customers.values()):
             client.close()
 
 
 @pytest.fixture
-def world(service: Running) -> Iterator[World]:
-    """The service with its tenants."""
-    made = World(service, seed=int(os.environ.get("LEAK_SEED", "1")))
+def world(run_service: Callable[..., Running]) -> Iterator[World]:
+    """A service with its tenants and customers."""
+    made = World(run_service(token_secret=SECRET), seed=int(os.environ.get("LEAK_SEED", "1")))
     yield made
     made.close()
 
@@ -132,6 +144,27 @@ def test_no_probe_finds_what_is_another_s(world: World) -> None:
         found["own"] += bool(seen)
         found["nothing"] += not seen
     assert min(found["own"], found["nothing"]) > PROBES // 20, found
+
+
+def test_no_customer_s_token_finds_what_is_another_s(world: World) -> None:
+    """The same with customers' own tokens: they get answers of their own only, others are not
+    there, and what is for staff is refused.
+    """
+    found: Counter[int] = Counter()
+    for _ in range(PROBES):
+        (tenant, whose), client = world.random.choice(list(world.customers.items()))
+        _, customer, method, path, body = world.probe()
+        answer = client.request(method, path, json=body)
+        asked = (tenant, whose, path, body)
+        assert world.seen(answer.text) <= {(tenant, whose), (tenant, None)}, asked
+        found[answer.status_code] += 1
+        if answer.status_code == 200:
+            assert customer == whose, asked
+        elif answer.status_code == 404 and customer != whose:
+            assert answer.json()["detail"] == f"There is no customer {customer!r}.", asked
+        else:
+            assert answer.status_code in {403, 404, 409}, (asked, answer.text)
+    assert min(found[code] for code in (200, 403, 404)) > PROBES // 50, found
 
 
 def test_what_is_another_tenant_s_is_as_if_it_were_not_there(service: Running) -> None:
