@@ -14,7 +14,7 @@ FILLABLE = (*SLOTS, DELIVERY_DAY)
 UNKNOWN = "unknown"  # the name of what is said where nothing is known
 
 # Below it the intent is not certain (measured: see the README); a template may say its own.
-CERTAIN = 0.8
+CERTAIN = 0.9
 
 SLOT = re.compile(r"\{([a-z_]+)\}")
 _CALLED = re.compile(r",? \{name\}(?=[,.;:!?])")

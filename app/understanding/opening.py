@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.understanding.card import CARD
 from app.understanding.heads import Heads
 
 _SHIPPED = Path(__file__).with_name("shipped")
@@ -13,7 +12,7 @@ _SHIPPED = Path(__file__).with_name("shipped")
 def open_understanding(setting: str) -> Heads | None:
     """Open ``embedded:``, the one that comes with the program, or the one in a folder.
 
-    None for ``off``, and where none has come with the program.
+    None for ``off``.
 
     Raises:
         InvalidInput: the folder has no classifier, or a damaged one.
@@ -21,5 +20,5 @@ def open_understanding(setting: str) -> Heads | None:
     if setting == "off":
         return None
     if setting == "embedded:":
-        return Heads(_SHIPPED) if (_SHIPPED / CARD).is_file() else None
+        return Heads(_SHIPPED)
     return Heads(Path(setting))

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from app.main import create_app
@@ -38,7 +39,7 @@ TEMPLATES = """
 class Model:
     """What the scripted model answers: settings that a test may change, and what it was asked."""
 
-    reply: str = "I have noted that."
+    reply: str | Callable[[list[dict[str, Any]]], str] = "I have noted that."
     pause: float = 0.0  # seconds before each word
     broken: bool = False  # answer 500
     asked: list[list[dict[str, Any]]] = field(default_factory=list)
@@ -67,20 +68,21 @@ def handler_of(model: Model) -> type[BaseHTTPRequestHandler]:
             if model.broken:
                 self.answer(500, "application/json", '{"error": {"message": "out of memory"}}')
                 return
+            reply = model.reply(asked["messages"]) if callable(model.reply) else model.reply
             heard = sum(len(message["content"].split()) for message in asked["messages"])
-            said = len(model.reply.split())
+            said = len(reply.split())
             usage = {"prompt_tokens": heard, "completion_tokens": said}
             usage["total_tokens"] = heard + said
             base = {"id": "c1", "created": 0, "model": "scripted"}
             if not asked.get("stream"):
-                message = {"role": "assistant", "content": model.reply}
+                message = {"role": "assistant", "content": reply}
                 choice = {"index": 0, "message": message, "finish_reason": "stop"}
                 whole = {**base, "object": "chat.completion", "choices": [choice], "usage": usage}
                 self.answer(200, "application/json", json.dumps(whole))
                 return
             self.answer(200, "text/event-stream", "")
             try:
-                for word in model.reply.split(" "):
+                for word in reply.split(" "):
                     time.sleep(model.pause)
                     self.chunk(base, {"content": f"{word} "}, None)
                 self.chunk(base, {}, "stop")
@@ -108,6 +110,22 @@ def in_background(run: Callable[[], object], stop: Callable[[], object]) -> Iter
     finally:
         stop()
         thread.join(timeout=20)
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Where a service listens, for the length of a block."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    with in_background(
+        lambda: server.run(sockets=[listening]), lambda: setattr(server, "should_exit", True)
+    ):
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        until = time.monotonic() + 60
+        while not server.started and time.monotonic() < until:
+            time.sleep(0.05)
+        yield address
 
 
 @pytest.fixture
@@ -143,17 +161,7 @@ def base_url(
     templates = folder / "templates.yaml"
     templates.write_text(TEMPLATES)
     settings = Settings(data_dir=folder, api_key=KEY, llm=scripted[1], templates=templates)
-    listening = socket.create_server(("127.0.0.1", 0))
-    app = create_app(settings, understanding=WordReader())
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    with in_background(
-        lambda: server.run(sockets=[listening]), lambda: setattr(server, "should_exit", True)
-    ):
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        until = time.monotonic() + 60
-        while not server.started and time.monotonic() < until:
-            time.sleep(0.05)
+    with served(create_app(settings, understanding=WordReader())) as address:
         yield address
 
 

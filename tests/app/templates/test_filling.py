@@ -223,7 +223,7 @@ def test_the_next_template_of_the_intent_may_do(
         (None, "not read by a classifier"),
         ({}, "no head 'intent'"),
         ({"intent": Label(None, 0.9)}, "out of scope"),
-        ({"intent": Label("track_order", 0.79)}, "uncertain .0.79, below 0.8."),
+        ({"intent": Label("track_order", 0.89)}, "uncertain .0.89, below 0.9."),
         ({"intent": Label("refund", 0.9)}, "no template for refund"),
     ],
 )
