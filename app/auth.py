@@ -51,7 +51,7 @@ class Identity:
         """Who carries this; None if it lets nobody in, for whatever reason.
 
         Raises:
-            StoreUnavailable: that cannot be said now.
+            IdentityUnavailable, StoreUnavailable: that cannot be said now.
         """
         hashed = _hashed(carried)
         if self._given is not None and hmac.compare_digest(hashed, self._given):

@@ -50,7 +50,7 @@ class CustomerTokens:
         """Whose token it is; None if it lets nobody in, for whatever reason.
 
         Raises:
-            StoreUnavailable: the keys that it may be signed with cannot be had now.
+            IdentityUnavailable: the keys that it may be signed with cannot be had now.
         """
         try:
             header = jwt.get_unverified_header(token)

@@ -164,7 +164,8 @@ _WHEN = {
     410: "It was deleted meanwhile.",
     413: "The message or the body is too long.",
     422: "Something is wrong with what was sent; nothing was stored.",
-    503: "The database is locked, read-only, full or away, or the service is not ready.",
+    503: "The database is locked, read-only, full or away, the service is not ready, or the keys "
+    "of customers' tokens cannot be had.",
 }
 
 

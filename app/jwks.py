@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWKSet
 from jwt.exceptions import PyJWTError
 
-from memory import InvalidInput, StoreUnavailable
+from app.roles import IdentityUnavailable
+from memory import InvalidInput
 
 _KEEP_SECONDS = 600.0  # until they are read again
 _AGAIN_SECONDS = 30.0  # until they are, for a key that is not among them, or after a failure
@@ -53,7 +54,7 @@ class KeySet:
         """The key with an id; without one, the only key there is.
 
         Raises:
-            StoreUnavailable: no keys could be had yet.
+            IdentityUnavailable: no keys could be had yet.
         """
         with self._lock:
             at = time.monotonic()
@@ -67,7 +68,7 @@ class KeySet:
             keys = self._keys
         if not keys:
             msg = "the keys that customers' tokens are signed with cannot be had now: try again"
-            raise StoreUnavailable(msg)
+            raise IdentityUnavailable(msg)
         if key_id is None:
             return next(iter(keys.values())) if len(keys) == 1 else None
         return keys.get(key_id)

@@ -14,7 +14,7 @@ from starlette.routing import Match
 
 from app.faults import fault
 from app.llm import UnusableModel
-from app.roles import NoSuchCustomer
+from app.roles import IdentityUnavailable, NoSuchCustomer
 from app.training.card import Refused
 from app.training.registry import NoSuchAdapter
 from memory import (
@@ -75,6 +75,9 @@ def problem_of(error: BaseException) -> Problem:
             return Problem(409, "turn-passed", "Conversation has gone on", str(error))
         case NoSuchCustomer():
             return Problem(404, "no-such-customer", "No such customer", str(error))
+        case IdentityUnavailable():
+            title = "Identity unavailable"
+            return Problem(503, "identity-unavailable", title, str(error), Retry_After="30")
         case NoSuchAdapter():
             return Problem(404, "no-such-model", "No such model", str(error))
         case Refused() | UnusableModel():
@@ -94,7 +97,7 @@ def problem_of(error: BaseException) -> Problem:
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem document."""
     ours = (InvalidInput, UnusableModel, SessionBusy, TurnConflict, TurnPassed, StoreError)
-    for kind in (*ours, NoSuchCustomer, Exception, Problem):
+    for kind in (*ours, NoSuchCustomer, IdentityUnavailable, Exception, Problem):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(StarletteHTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _validation)

@@ -52,6 +52,10 @@ class NoSuchCustomer(MemoryServiceError):
         super().__init__(f"There is no customer {customer!r}.")
 
 
+class IdentityUnavailable(MemoryServiceError):
+    """Who asks cannot be said now, but perhaps in a while."""
+
+
 class Principal(NamedTuple):
     """Who asks: for which tenant, in which role, and for which customer alone if it is one."""
 

@@ -6,17 +6,20 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import app.jwks
 from app.jwks import KeySet
-from memory import InvalidInput, StoreUnavailable
+from app.roles import IdentityUnavailable
+from memory import InvalidInput
+from tests.app.conftest import KEY, Running
 from tests.app.test_customer_tokens import OTHER, PRIVATE, jwk
 
 
@@ -121,7 +124,7 @@ def test_what_cannot_be_had_changes_nothing(
     asked = server.asked
     assert known.find("k1") is not None
     for _ in range(2):
-        with pytest.raises(StoreUnavailable, match="try again"):
+        with pytest.raises(IdentityUnavailable, match="try again"):
             fresh.find("k1")
     assert server.asked <= asked + 2  # once for each
     if fault == "gone":
@@ -162,3 +165,18 @@ def test_an_address_that_is_not_safe_is_refused(place: str) -> None:
     """Whoever can change the keys on their way can sign for everybody."""
     with pytest.raises(InvalidInput, match="address"):
         KeySet(place)
+
+
+def test_a_service_without_the_keys_answers_those_who_have_one_of_its_own(
+    run_service: Callable[..., Running],
+) -> None:
+    """A customer is told to come again, as nobody else is."""
+    service = run_service(token_jwks="http://127.0.0.1:1/jwks.json")
+    token = jwt.encode({"sub": "ada"}, PRIVATE, "RS256", headers={"kid": "k1"})
+    answers = [
+        service.client.get("/v1/customers/ada/sessions", headers={"Authorization": f"Bearer {key}"})
+        for key in (token, "no.such.key", KEY)
+    ]
+    assert [answer.status_code for answer in answers] == [503, 401, 404]
+    assert answers[0].json()["type"] == "urn:problem:identity-unavailable"
+    assert answers[0].headers["retry-after"] == "30"
