@@ -7,7 +7,7 @@
 import { wireCard } from "/web/card.js";
 import { look } from "/web/given.js";
 import { kept } from "/web/kept.js";
-import { askForKey, heldKey, takeKey, wireKey } from "/web/key.js";
+import { askForKey, heldKey, ownCustomer, takeKey, wireKey } from "/web/key.js";
 import { byId, explain, on, part, stamp } from "/web/parts.js";
 import { call, eventsOf, layOut, problem, read, watchService } from "/web/service.js";
 import { SHORT, briefly } from "/web/times.js";
@@ -266,7 +266,7 @@ function sessionItem({ session: name, messages, updated_at: at }) {
   if (name === session) open.setAttribute("aria-current", "true");
   open.onclick = () => openSession(name);
   remove.setAttribute("aria-label", `Delete session ${nameOf(name)}`);
-  remove.hidden = !at;
+  remove.hidden = !at || ownCustomer() !== null;
   remove.onclick = () => askToDelete(name);
   return item;
 }
@@ -289,7 +289,11 @@ function deleteSession(name) {
 function start() {
   const place = kept("sessionStorage", "place");
   const [latest] = kept("localStorage", "customers") ?? ["guest"];
-  if (heldKey()) openCustomer(place?.customer ?? latest, place?.session);
+  const own = ownCustomer();
+  byId("customer").readOnly = own !== null;
+  for (const forStaff of ["show-glance", "given", "recent"]) byId(forStaff).hidden = own !== null;
+  const name = own ?? place?.customer ?? latest;
+  if (heldKey()) openCustomer(name, name === place?.customer ? place.session : undefined);
   else askForKey("");
 }
 

@@ -1,4 +1,4 @@
-/* The key: where it comes from, where it is kept, and the dialog that asks for it. */
+/* The key: where it comes from, where it is kept, whose it is, and the dialog that asks for it. */
 
 import { kept } from "/web/kept.js";
 import { byId, on } from "/web/parts.js";
@@ -6,6 +6,21 @@ import { byId, on } from "/web/parts.js";
 let key = null;
 
 export const heldKey = () => key;
+
+/* Whom a customer's own token speaks for; null with one of the service's keys. It is only read
+ * here: the service says whether it is true.
+ */
+export function ownCustomer() {
+  const [, claims, signature] = (key ?? "").split(".");
+  if (!signature) return null;
+  try {
+    const text = atob(claims.replaceAll("-", "+").replaceAll("_", "/"));
+    const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes)).sub ?? null;
+  } catch {
+    return null; // a key with dots in it
+  }
+}
 
 function keepKey(value, onDevice) {
   key = value;

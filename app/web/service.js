@@ -1,6 +1,6 @@
 /* The service: how it is asked, what it answers, and whether it is ready. */
 
-import { askForKey, heldKey } from "/web/key.js";
+import { askForKey, heldKey, ownCustomer } from "/web/key.js";
 import { byId } from "/web/parts.js";
 
 export const problem = (title, detail = "", status = 0, type = "") =>
@@ -26,6 +26,7 @@ export const read = async (path) => (await call("GET", path)).json();
 
 /* What the model is about to be given for a turn's message; nothing is stored. */
 export async function layOut({ customer, session, text }, signal) {
+  if (ownCustomer() !== null) throw problem("This is for staff.");
   return (await call("POST", "/v1/prompt", { customer, session, message: text }, signal)).json();
 }
 

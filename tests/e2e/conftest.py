@@ -26,6 +26,7 @@ from tests.doubles import WordReader
 
 CHROMIUM = Path("/usr/bin/chromium")
 KEY = "a-key+with%signs"  # what must survive the address's fragment
+SECRET = "a secret that signs customers' tokens"
 # The browser itself reports a refused request as an error; the page is to explain it.
 REFUSED = "Failed to load resource"
 TEMPLATES = """
@@ -160,7 +161,9 @@ def base_url(
     folder = tmp_path_factory.mktemp("data")
     templates = folder / "templates.yaml"
     templates.write_text(TEMPLATES)
-    settings = Settings(data_dir=folder, api_key=KEY, llm=scripted[1], templates=templates)
+    settings = Settings(
+        data_dir=folder, api_key=KEY, llm=scripted[1], templates=templates, token_secret=SECRET
+    )
     with served(create_app(settings, understanding=WordReader())) as address:
         yield address
 
