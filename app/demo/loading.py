@@ -25,10 +25,11 @@ TO_TRY = (
     '  1. Be the customer mara-okafor and ask "Where is my order?": a template answers, filled '
     "from what is remembered; no model is asked.",
     '  2. Ask "How do I care for my teak bench?": the model is given help articles to cite, and '
-    "below the answer stands which.",
+    "the panel shows which.",
     '  3. Ask "Do you rent out party tents?": nobody here knows, and that is said.',
-    '  4. Be ines-duarte and ask "What is my address?": it is the one she corrected.',
-    "  5. Open the card of tom-hallworth: his open problem, and what he was promised after it.",
+    '  4. Say "I ask for the third time now, and I am really angry.": the mood falls.',
+    '  5. Be ines-duarte and ask "What is my address?": it is the one she corrected.',
+    "  6. Open the card of tom-hallworth: his open problem, and what he was promised after it.",
 )
 
 

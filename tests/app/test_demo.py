@@ -114,7 +114,7 @@ def test_the_demo_leaves_nothing_behind(tmp_path: Path) -> None:
     assert address.startswith("http://127.0.0.1:")
     addresses = [fact["value"] for fact in card["facts"] if fact["slot"] == "address"]
     assert addresses == ["41 Heron Close, Ashmere TB7 2LW"]
-    assert len(re.findall(r"^ +\d\. ", said.read_text(), re.MULTILINE)) == 5
+    assert len(re.findall(r"^ +\d\. ", said.read_text(), re.MULTILINE)) == 6
     assert "Traceback" not in said.read_text()
     assert list(temporary.iterdir()) == []
     assert not own.exists()
