@@ -1,7 +1,7 @@
 """Whether a message asks for what nobody knows, so that to say so is the best answer.
 
 A wrong "I do not know that" is worse than a model's answer, so all of this has to be so: the
-message asks something, in English, and for more than a courtesy; no intent is seen in it; nothing
+message asks something, in English, and for more than a courtesy; it surely has no intent; nothing
 is found in articles, templates or a second source; it is not about the customer or what was said;
 and nothing that the customer ever said bears on it.
 """
@@ -22,6 +22,7 @@ from memory.sentences import pieces
 _STRICT = partial(evident, strict=True)
 _LOOKED_AT = 5  # records that bear on a message
 _FEWEST = 2  # words that say what is asked for
+_OUTSIDE = 0.75  # how sure it has to be that a message has no intent
 
 _START = r"^(?:(?:and|so|but|also|hi|hello|hey|please|sorry|quick question|question)\b[,:!.]?\s+)*"
 _QUESTION = re.compile(
@@ -79,7 +80,7 @@ def asks_unknown(
     """
     intent = (labels or {}).get(INTENT)
     return (
-        (intent is None or intent.name is None)
+        (intent is None or (intent.name is None and intent.confidence >= _OUTSIDE))
         and layout.evidence == []
         and asks_something(message)
         and not _remembered(memory, message, layout, turn)
