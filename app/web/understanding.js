@@ -6,20 +6,37 @@ const EDGE = 3; // so that the last point's dot is not cut
 
 export const spoken = (name) => name.replaceAll("_", " ");
 
+const percent = (confidence) => `${Math.round(confidence * 100)}%`;
+
+function label(head, name, sure) {
+  const item = stamp("label-template");
+  part(item, "head").textContent = `${head}: `;
+  part(item, "label").textContent = name;
+  part(item, "sure").textContent = sure;
+  item.dataset.label = name;
+  item.title = `${head}, ${sure} sure`;
+  return item;
+}
+
+/* The heads for which a message is out of scope, together: one by one they would be noise. */
+function beyond(heads) {
+  const named = heads.map(([head, { confidence }]) => `${spoken(head)} ${percent(confidence)}`);
+  const item = label("out of scope", named.join(", "), "");
+  part(item, "head").className = ""; // seen, since the rest does not say it
+  item.className = "beyond";
+  item.title = "None of the labels that are known";
+  return item;
+}
+
 /* Show what each head says of a message below it; nothing if nobody has read it. */
 export function showLabels(list, understanding) {
-  const items = Object.entries(understanding ?? {}).map(([head, { label, confidence }]) => {
-    const item = stamp("label-template");
-    item.dataset.label = label ?? "";
-    // Of what is in scope the label says enough; "out of scope" would not say of what.
-    part(item, "head").className = label === null ? "" : "unseen";
-    part(item, "head").textContent = `${spoken(head)}: `;
-    part(item, "label").textContent = label === null ? "out of scope" : spoken(label);
-    part(item, "sure").textContent = `${Math.round(confidence * 100)}%`;
-    item.title = `${spoken(head)}, ${part(item, "sure").textContent} sure`;
-    return item;
-  });
-  list.replaceChildren(...items);
+  const heads = Object.entries(understanding ?? {});
+  const unknown = heads.filter(([, said]) => said.label === null);
+  const known = heads.filter(([, said]) => said.label !== null);
+  const items = known.map(([head, said]) =>
+    label(spoken(head), spoken(said.label), percent(said.confidence)),
+  );
+  list.replaceChildren(...(unknown.length ? [beyond(unknown)] : []), ...items);
 }
 
 /* Show a mood in words, with a line of its points from -1 to 1; nothing if it is not known. */

@@ -49,16 +49,14 @@ def test_a_message_says_how_it_was_understood(visit: OpenVisit) -> None:
 
 
 def test_what_is_out_of_scope_is_said_so(visit: OpenVisit) -> None:
-    """Of what no label fits, the page says for all to see of which kind it is out of scope."""
+    """Where no label fits, the page says so for all to see, and of which kinds, in one place."""
     one = visit()
     page = one.open("beyond")
     one.say("Tell me a joke.")
     shown = page.get_by_role("list", name="Understood as").get_by_role("listitem")
-    expect(shown).to_have_text(
-        ["intent: out of scope 80%", "topic: out of scope 80%", "sentiment: neutral 90%"]
-    )
+    expect(shown).to_have_text(["out of scope: intent 80%, topic 80%", "sentiment: neutral 90%"])
     seen = "(all) => all.map((one) => one.getBoundingClientRect().width > 20)"
-    assert shown.locator("[data-part=head]").evaluate_all(seen) == [True, True, False]
+    assert shown.locator("[data-part=head]").evaluate_all(seen) == [True, False]
 
 
 def test_the_mood_is_seen_to_fall(visit: OpenVisit) -> None:
@@ -213,5 +211,5 @@ def test_long_names_stay_readable_and_inside(
     page.wait_for_timeout(300)  # it slides in
     assert page.evaluate(SIDEWAYS) == []
     found += page.evaluate(CONTRAST)
-    assert {"negative", "out of scope", "negative, falling"} <= {text for text, _ in found}
+    assert {"negative", "out of scope:", "negative, falling"} <= {text for text, _ in found}
     assert [(text, ratio) for text, ratio in found if ratio < 4.5] == []
