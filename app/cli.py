@@ -180,19 +180,43 @@ def import_(
     data_dir: DataDir = None,
     database: Database = None,
 ) -> None:
-    """Import past conversations; what is there already is left alone."""
+    """Import past conversations, or what export wrote; what is there already is left alone."""
     from app.embeddings import open_embeddings
+    from app.exports import import_export, is_export_file
     from app.importing import import_conversations
     from app.understanding.opening import open_understanding
 
     settings = settings_given(data_dir=data_dir, database=database)
     understanding = open_understanding(settings.understanding)
     with open_store(settings.database_url) as store:
+        encoder = open_embeddings(settings.embeddings)
+        if is_export_file(file):
+            whose = import_export(store, settings, encoder, file, tenant, understanding)
+            typer.echo(f"Customer {whose.customer} is here with everything that was exported.")
+            return
         stored, lines = import_conversations(
-            store, settings, open_embeddings(settings.embeddings), file, customer, understanding,
-            tenant,
-        )  # fmt: skip
+            store, settings, encoder, file, customer, understanding, tenant
+        )
     typer.echo(f"{stored} new messages of {lines} conversations.")
+
+
+@app.command()
+def export(
+    customer: Annotated[str, typer.Option(help="Whose memory.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to, if not the standard output; a new file.")
+    ] = None,
+    tenant: Tenant = TENANT,
+    data_dir: DataDir = None,
+    database: Database = None,
+) -> None:
+    """Write everything held about a customer, for import here or elsewhere."""
+    from app.exports import export_to
+
+    scope = Scope(customer, tenant=tenant)
+    with open_existing(settings_given(data_dir=data_dir, database=database)) as store:
+        rows = export_to(store, scope, file)
+    typer.echo(f"{rows} lines about customer {customer}.", err=True)
 
 
 @app.command()

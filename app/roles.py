@@ -28,6 +28,7 @@ GET    /v1/customers/{customer}/memories/{memory}         admin agent
 PUT    /v1/customers/{customer}/memories/{memory}         admin agent
 DELETE /v1/customers/{customer}/memories/{memory}         admin agent
 POST   /v1/customers/{customer}/forget                    admin
+GET    /v1/customers/{customer}/export                    admin
 DELETE /v1/customers/{customer}                           admin
 GET    /v1/knowledge                                      admin agent service
 GET    /v1/knowledge/{source}                             admin agent service

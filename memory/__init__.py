@@ -19,6 +19,7 @@ from memory.errors import (
     WeightsMissing,
 )
 from memory.evidence import evident
+from memory.exports import is_export
 from memory.fact_model import facts_by_model
 from memory.fact_writer import facts
 from memory.forgetting import Forgotten, Policy
@@ -133,6 +134,7 @@ __all__ = [
     "forget",
     "hops",
     "hybrid",
+    "is_export",
     "joined",
     "lexical",
     "mmr",

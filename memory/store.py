@@ -20,6 +20,7 @@ from memory.customers import KNOWLEDGE, WHERE, Owner, key
 from memory.database import Database
 from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch, StoreError
+from memory.exports import Exports
 from memory.forgetting import Forgetting
 from memory.keys import Keys
 from memory.labels import Labelling
@@ -63,8 +64,8 @@ class MemoryStore:
 
     Made by ``open_store``; safe to share between threads. The rows are reached through
     ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries`` and ``articles``;
-    ``labelling`` has what is read in messages, ``forgetting`` holds them against a policy, and
-    ``keys`` are those of who may ask.
+    ``labelling`` has what is read in messages, ``forgetting`` holds them against a policy,
+    ``exports`` takes a customer's out and in, and ``keys`` are those of who may ask.
     """
 
     def __init__(self, database: Database) -> None:
@@ -77,6 +78,7 @@ class MemoryStore:
         self.articles = Articles(database)
         self.labelling = Labelling(database)
         self.keys = Keys(database)
+        self.exports = Exports(database)
         self._caches: dict[tuple[str, Writer, Update], IndexCache] = {}
         self._closing = False
         self._lock = threading.Lock()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 
 from app.dependencies import ChainDep, CustomerDep, PrincipalDep, SessionDep, StoreDep, check_known
+from app.exports import MEDIA_TYPE, exported
 from app.problems import NO_CUSTOMER, Problem, no_such_customer
 from app.schemas import (
     Deleted,
@@ -29,6 +31,20 @@ router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
+
+_EXPORT = """{"kind":"customer","version":1,"customer":"ada","seq":1,...}
+{"kind":"message","seq":1,"session":"monday","id":"5a2d7c90","role":"human","text":"My order number is 4417-XZ",...}
+{"kind":"end","lines":1}
+"""  # noqa: E501
+_EXPORTED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Lines of JSON, one a row: the customer's own, sessions, messages, turns, "
+        "records, segments and summaries, then the end with how many stand between. What has no "
+        "such last line was cut off. Vectors are not in it; they are made again.",
+        "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXPORT}},
+    },
+    **NO_CUSTOMER,
+}
 
 
 @router.get("/sessions", responses=NO_CUSTOMER)
@@ -111,6 +127,15 @@ def recall(
     check_known(store, scope)
     found = chain.memory(scope).recall(body.query, body.max_tokens)
     return RecallResponse(recalled=[RecalledItem.of(r) for r in found])
+
+
+@router.get("/export", response_class=StreamingResponse, responses=_EXPORTED)
+def export(scope: CustomerDep, store: StoreDep) -> StreamingResponse:
+    """Everything held about the customer, for `memory-service import`, here or elsewhere."""
+    pieces = exported(store, scope)
+    if pieces is None:
+        raise no_such_customer(scope.customer)
+    return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
 
 
 @router.delete("")

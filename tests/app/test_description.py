@@ -18,6 +18,7 @@ from tests.app.conftest import Running
 from tests.llm.openai_double import OpenAIDouble
 
 CUSTOMER = "/v1/customers/{customer}"
+JSONL = "application/x-ndjson"
 SESSION = f"{CUSTOMER}/sessions/{{session}}"
 
 
@@ -47,7 +48,9 @@ def check(document: dict[str, Any], method: str, path: str, answer: httpx.Respon
     kind = answer.headers["content-type"].split(";")[0]
     content = responses[str(answer.status_code)]["content"]
     assert kind in content, where
-    Draft202012Validator(resolved(document, content[kind]["schema"])).validate(answer.json())
+    Draft202012Validator(resolved(document, content[kind]["schema"])).validate(
+        answer.text if kind == JSONL else answer.json()
+    )
 
 
 def test_every_operation_is_described_with_examples(service: Running) -> None:
@@ -61,7 +64,8 @@ def test_every_operation_is_described_with_examples(service: Running) -> None:
             assert operation.get("description"), where
             well = [status for status in operation["responses"] if status.startswith("2")]
             assert len(well) == 1, where
-            parts = [("answer", operation["responses"][well[0]]["content"]["application/json"])]
+            content = operation["responses"][well[0]]["content"]
+            parts = [("answer", content.get("application/json") or content[JSONL])]
             if "requestBody" in operation:
                 parts.append(("body", operation["requestBody"]["content"]["application/json"]))
             for status, response in operation["responses"].items():
@@ -117,6 +121,7 @@ def test_real_answers_are_as_described(service: Running) -> None:
         ("get", "/v1/knowledge/{source}"): ("/v1/knowledge/a%2Fb.md", None),
         ("delete", "/v1/knowledge/{source}"): ("/v1/knowledge/a%2Fb.md", None),
         ("delete", SESSION): ("/v1/customers/ada/sessions/s1", None),
+        ("get", f"{CUSTOMER}/export"): ("/v1/customers/ada/export", None),
         ("delete", CUSTOMER): ("/v1/customers/ada", None),
     }
     described_ones = {(m, p) for p, operations in document["paths"].items() for m in operations}
