@@ -28,6 +28,9 @@ from memory.transcript import COLUMNS, dump, insert_messages, message_from
 from memory.types import Labels, Message, Scope, Turn, check_name, check_text
 
 LEASE_SECONDS = 20.0  # a lease that is not renewed for so long belongs to nobody
+# One that ends later than any can was taken before the clock was set back. Other machines' clocks
+# may be ahead by what is more than a lease.
+_LONGEST = 4 * LEASE_SECONDS
 
 _ADD = text(
     "INSERT INTO turns (tenant, customer, id, session, status, at, question, answer, key, body, "
@@ -47,7 +50,7 @@ _LATER = text(
 _CUT_OFF = text(f"UPDATE turns SET status = :status, answer = :answer {WHERE} AND id = :id")
 _DEAD = text(
     "SELECT tenant, customer, session FROM sessions "
-    "WHERE lease IS NOT NULL AND lease_until <= :alive"
+    "WHERE lease IS NOT NULL AND (lease_until <= :alive OR lease_until > :latest)"
 )
 _FINISH = text(
     "UPDATE turns SET status = :status, answer = :answer, recalled = :recalled, usage = :usage "
@@ -213,14 +216,14 @@ class Turns:
         """
         alive = _NEVER if alone else to_stamp(now())
         with self._database.read() as connection:
-            dead = connection.execute(_DEAD, {"alive": alive}).all()
+            dead = connection.execute(_DEAD, {"alive": alive, "latest": _latest(alive)}).all()
         settled = 0
         for tenant, customer, session in dead:
             scope = Scope(customer, session, tenant)
             with self._database.write() as connection:
                 customers.lock(connection, scope.owner)
                 row = _lease(connection, scope)  # it may have been taken up again meanwhile
-                if row is not None and row.lease_until <= alive:
+                if row is not None and not alive < row.lease_until <= _latest(alive):
                     _cut_off(connection, scope, row)
                     settled += 1
         return settled
@@ -240,6 +243,11 @@ class Turns:
 
 def _lease_end() -> int:
     return to_stamp(now()) + int(LEASE_SECONDS * 1e6)
+
+
+def _latest(at: int) -> int:
+    """When a lease ends, at the latest, that is alive at a time."""
+    return at + int(_LONGEST * 1e6)
 
 
 def _insert(
@@ -310,7 +318,7 @@ def _take_over(connection: Connection, scope: Scope) -> bool:
     if row is None:
         return False
     at = to_stamp(now())
-    if row.lease_until > at:
+    if at < row.lease_until <= _latest(at):
         msg = f"another turn of session {scope.session!r} is being answered: try again after it"
         raise SessionBusy(msg, retry_after=(row.lease_until - at) / 1e6)
     _cut_off(connection, scope, row)
