@@ -1,0 +1,144 @@
+"""The crash contract: what was acknowledged is there, once and in order, however often it dies."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from memory import LEASE_SECONDS, open_store
+from tests.crash.checks import compare, derived, not_recalled
+from tests.crash.clients import Client
+from tests.crash.served import HEADERS, Served
+
+_SLACK = 10.0  # a busy machine's
+_RECALLED = 40  # turns whose number is asked for at the end
+
+
+def hold(
+    folder: Path,
+    database: str | None = None,
+    *,
+    kills: int = 200,
+    clients: int = 5,
+    seconds: float = 0.8,
+    model: str = "fake:echo",
+    seed: int = 1,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Let clients talk to a service that is killed again and again, and compare.
+
+    Args:
+        folder: the service's data folder.
+        database: its address; None is a SQLite file in the folder.
+        kills: how often it is killed.
+        clients: how many talk at a time.
+        seconds: how long it lives on average once it is ready; the moment is random.
+        model: the language model's address.
+        seed: of the kills and of what is said; the threads' order is the machine's.
+        progress: is told how far it is.
+
+    Returns:
+        The counts; ``faults`` has what is wrong, ``details`` where.
+    """
+    url = database or f"sqlite:///{folder / 'memory.db'}"
+    served = Served(folder, database=url, llm=model)
+    chance, up, over = random.Random(seed), threading.Event(), threading.Event()
+    talking = [Client(f"KX{n}", served.address, seed, up, clients + 2) for n in range(clients)]
+    threads = [threading.Thread(target=one.run, args=(over.is_set,)) for one in talking]
+    faults, details, starts = Counter[str](), [], []
+    checked = 0.0
+
+    def check(http: httpx.Client, since: float, *, settled: bool) -> None:
+        sent = [turn for client in talking for turn in list(client.sent)]
+        lately = {
+            (turn.customer, turn.session)
+            for turn in sent
+            if turn.open or max(turn.at, turn.answered or 0) > since
+        }
+        found, where = compare(
+            http, [t for t in sent if (t.customer, t.session) in lately], settled=settled
+        )
+        faults.update(found)
+        details.extend(where)
+
+    with httpx.Client(base_url=served.address, headers=HEADERS, timeout=120) as http:
+        try:
+            starts.append(served.start())
+            for thread in threads:
+                thread.start()
+            for number in range(kills):
+                for client in talking:
+                    client.round = number
+                up.set()
+                time.sleep(chance.random() * 2 * seconds)
+                up.clear()
+                served.kill()
+                starts.append(served.start())
+                began = time.monotonic()
+                check(http, checked, settled=False)
+                checked = began
+                progress(f"{number + 1} kills, {sum(faults.values())} faults")
+            over.set()
+            up.set()
+            for thread in threads:
+                thread.join()
+            until = time.monotonic() + 2 * LEASE_SECONDS + 60
+            for client in talking:
+                client.finish(until)
+            while _lagging(url) and time.monotonic() < until:
+                time.sleep(0.2)
+            check(http, -1.0, settled=True)
+            sent = [turn for client in talking for turn in client.sent]
+            told = [turn for turn in sent if turn.reply is not None]
+            missing = not_recalled(http, chance.sample(told, min(_RECALLED, len(told))))
+        finally:
+            over.set()
+            up.set()
+            for thread in threads:
+                if thread.is_alive():
+                    thread.join()
+            for client in talking:
+                client.close()
+            served.stop()
+    found, where = derived(url)
+    faults.update(found)
+    faults["not recalled"] += len(missing)
+    faults["unexpected"] += sum(len(client.unexpected) for client in talking)
+    faults["not answered in the end"] += sum(turn.open for turn in sent)
+    busy = max((turn.busy for turn in sent), default=0.0)
+    faults["held longer than its lease"] += busy > LEASE_SECONDS + _SLACK
+    details += [*where, *missing, *(what for client in talking for what in client.unexpected)]
+    return {
+        "kills": kills,
+        "clients": clients,
+        "model": model,
+        "database": url.partition(":")[0],
+        "sessions": len({(turn.customer, turn.session) for turn in sent}),
+        "turns": len(sent),
+        "acknowledged": len(told),
+        "cut": sum(turn.cuts for turn in sent),
+        "retried": sum(turn.tries > 1 for turn in sent),
+        "replayed": sum(client.replays for client in talking),
+        "hung_up": sum(turn.hang_up and turn.reply is None for turn in sent),
+        "passed": sum(turn.passed for turn in sent),
+        "losses": faults["losses"],
+        "doubles": faults["doubles"],
+        "out_of_order": faults["out of order"],
+        "faults": dict(+faults),
+        "details": details[:50],
+        "longest_busy_s": round(busy, 1),
+        "median_start_s": round(sorted(starts)[len(starts) // 2], 2),
+    }
+
+
+def _lagging(url: str) -> bool:
+    """Whether a digest has something left to do."""
+    with open_store(url) as store:
+        return bool(store.lagging())
