@@ -178,6 +178,7 @@ _PROMISES = re.compile(
 )
 _NO_PROMISE = re.compile(
     r"[?？]\s*$|^\s*(?:if|once|when|after|unless|to)\b"
+    r"|^\s*(?:yes, |as )?you (?:have )?(?:said|told|wrote|mentioned|asked)\b"
     r"|^\s*(?:please|just|make sure|confirm|let me know)\b[^.]*\band (?:i|we)\b|\b(?:will"
     r"|shall) (?:not|need|have to)\b"
     r"|\bwon['’]t\b"

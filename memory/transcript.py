@@ -39,6 +39,9 @@ _GROW = text(
 _KNOWN = text(f"SELECT id FROM messages {WHERE} AND session = :session AND id IN :ids").bindparams(
     sa.bindparam("ids", expanding=True)
 )
+_OF_TURNS = text(
+    f"SELECT id FROM messages {WHERE} AND session = :session AND id IN :ids AND turn IS NOT NULL"
+).bindparams(sa.bindparam("ids", expanding=True))
 _SAID = (
     "SELECT m.seq, m.session, m.id, m.role, m.text, m.at, m.tokens, m.turn, m.data, "
     "m.labels, t.status, t.recalled, t.question "
@@ -132,6 +135,14 @@ class Transcript:
                 key(scope.owner, session=scope.session, before=before or 2**62, limit=limit),
             ).all()
         return [_said(row) for row in reversed(rows)]
+
+    def of_turns(self, scope: Scope, ids: Sequence[str]) -> set[str]:
+        """Of some messages of a session those that are part of a turn, and not imported."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                _OF_TURNS, key(scope.owner, session=scope.session, ids=list(ids))
+            )
+            return set(found.scalars())
 
     def sessions(self, owner: Owner) -> list[Session]:
         """A customer's sessions, the last used first."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from langchain_core.messages import AIMessageChunk
@@ -16,7 +18,16 @@ from app.templates.reading import files_of, read_templates
 from app.templates.template import UNKNOWN, Template, Templates
 from app.templates.unknown import asks_unknown
 from app.understanding.heads import Heads
-from memory import ConversationMemory, Encoder, Evidence, Labels, Layout, Turn, Understanding
+from memory import (
+    ConversationMemory,
+    Encoder,
+    Evidence,
+    Labels,
+    Layout,
+    Record,
+    Turn,
+    Understanding,
+)
 from memory.clock import now
 from memory.codes import codes_in
 from memory.embeddings import trust
@@ -81,7 +92,7 @@ class AnswerTemplates:
             given: values of slots, to try templates with.
         """
         known = Known(
-            message, memory.known, now(), memory.scope.session,
+            message, partial(_told, memory), now(), memory.scope.session,
             lambda session: _named_in(memory, session), given or {},
         )  # fmt: skip
         last = next((s.message.text for s in reversed(layout.window) if s.message.role == "ai"), "")
@@ -144,6 +155,32 @@ def intents_of(understanding: Understanding | None) -> Collection[str] | None:
     if not isinstance(understanding, Heads) or INTENT not in understanding.card.heads:
         return None
     return understanding.card.heads[INTENT].inside
+
+
+def _told(memory: ConversationMemory, slot: str) -> list[Record]:
+    """The facts of a slot that hold, but those that only an answer of this service says.
+
+    A model says much that nobody has promised, and a template would say it as the company's word.
+    """
+    held = memory.known(slot)
+    said: dict[str, list[str]] = defaultdict(list)  # by agents, of each session
+    for fact in held:
+        if _by_agent(fact):
+            said[fact.session] += fact.messages
+    answers = {
+        (session, one)
+        for session, ids in said.items()
+        for one in memory.store.transcript.of_turns(replace(memory.scope, session=session), ids)
+    }
+    return [
+        fact
+        for fact in held
+        if not _by_agent(fact) or not answers.issuperset((fact.session, m) for m in fact.messages)
+    ]
+
+
+def _by_agent(fact: Record) -> bool:
+    return fact.role == "ai" and fact.source != "person"
 
 
 def _named_in(memory: ConversationMemory, session: str) -> frozenset[str]:

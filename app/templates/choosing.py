@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.templates.filling import Known, Missing, Value
+from app.templates.meaning import not_wanted, of_others
 from app.templates.template import Template, Templates
 from memory import Labels, Recalled
 
@@ -69,6 +70,10 @@ def choose(
 def _filled(template: Template, sure: float, known: Known) -> Answer | Declined:
     if sure < template.certain:
         return Declined(f"the intent is uncertain ({sure:.2f}, below {template.certain:g})")
+    if not_wanted(known.message):
+        return Declined("the message says what is not to be done")
+    if template.slots and of_others(known.message):
+        return Declined("the message may be about what is somebody else's")
     values = known.fill(template)
     if isinstance(values, Missing):
         return Declined(str(values))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage
 
 from app.auth import create_key
 from app.main import create_app
 from app.settings import Settings
-from memory import InvalidInput, Label, Labels
+from memory import InvalidInput, Label, Labels, Scope
 from tests.app.conftest import Running, events
 from tests.llm.openai_double import OpenAIDouble
 
@@ -122,6 +124,38 @@ def test_what_is_deleted_leaves_its_answer_too(service: Running, double: OpenAID
     answer = service.chat("Where is my order, please?", session="s2").json()
     assert answer["template"] is None
     assert "48213" not in str(double.requests[-1]["messages"])
+
+
+def test_what_only_a_model_has_promised_is_no_promise(
+    run_service: Callable[..., Running], double: OpenAIDouble, tmp_path: Path
+) -> None:
+    """The day that a model makes up fills no slot, in whatever session; the day that an agent
+    has said in an imported conversation does, also after a model has said it again.
+    """
+    file = tmp_path / "templates.yaml"
+    file.write_text(
+        "- {intent: track_order, text: 'Order {order_number} comes on {delivery_day}.'}"
+    )
+    service = run_service(understanding=Reads(), templates=file, llm=double.url)
+    day = datetime.now(UTC) + timedelta(days=4)
+    promise = f"Your bench will be delivered on {day:%A} {day.day} {day:%B %Y}."
+    double.reply = "Noted."
+    service.chat(INTRODUCTION)
+    double.reply = promise
+    service.chat("What day will it be?")
+    service.settle()
+    assert service.chat("Where is my order?", session="s2").json()["template"] is None
+    told = {"customer": "bob"}
+    double.reply = "Noted."
+    service.chat(INTRODUCTION, session="phone", **told)
+    double.reply = promise
+    service.app.state.chain.memory(Scope("bob", "phone")).add_messages([AIMessage(promise)])
+    for session in ("s2", "s3"):
+        service.settle()
+        answer = service.chat("Where is my order?", session=session, **told).json()
+        assert answer["template"] == "track_order"
+        assert f"{day:%A} {day.day} {day:%B %Y}" in answer["reply"]
+        service.chat("What day will it be, again?", session=session, **told)
 
 
 def test_what_cannot_be_filled_goes_to_the_model(service: Running, double: OpenAIDouble) -> None:

@@ -80,3 +80,12 @@ def test_sessions_are_kept_apart() -> None:
 def test_long_messages_take_no_more_than_their_length(filler: str) -> None:
     """A message of 32 kB that is made to mislead is read all the same (or the test times out)."""
     facts([message(filler * (32_768 // len(filler)))])
+
+
+def test_what_the_customer_is_reminded_of_is_no_promise() -> None:
+    """An agent who repeats what the customer said, or was told, commits to nothing by it."""
+    for said in ("You said that your order will be delivered on Friday.",
+                 "You told us that we will call you tomorrow."):  # fmt: skip
+        assert [f for f in facts([message(said, "ai")]) if f.slot == "promise"] == []
+    (found,) = facts([message("Your order will be delivered on Friday.", "ai")])
+    assert found.slot == "promise"
