@@ -140,7 +140,10 @@ class CitedItem(EvidenceItem):
 
 Found = Annotated[
     Literal["found", "none"] | None,
-    Field(description="whether any passage bears on the message; null: none were looked for"),
+    Field(
+        description="whether any passage bears on the message; null: there is none to find, or "
+        "none was found for a message that asks nothing"
+    ),
 ]
 
 

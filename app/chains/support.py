@@ -30,6 +30,7 @@ from app.problems import Problem, problem_of
 from app.second_source import SecondSource
 from app.settings import Settings
 from app.templates.answering import AnswerTemplates, Ready
+from app.templates.unknown import asks_anything
 from app.understanding.reading import MessageReader
 from memory import (
     LEASE_SECONDS,
@@ -104,8 +105,10 @@ class SupportChain:
             near = await run_sync(templates.near, memory, text)
             found = [*(found or ()), *near] if near else found
         layout = await run_sync(partial(memory.layout, turn=turn, found=found), text)
-        # That there is nothing is known only where all that there is was asked.
-        return replace(layout, evidence=layout.evidence or None) if failed else layout
+        # That there is nothing is known only where all that there is was asked, and says something
+        # only of a question: articles have nothing about thanks either.
+        says_nothing = failed or not asks_anything(text)
+        return replace(layout, evidence=layout.evidence or None) if says_nothing else layout
 
     async def answer(
         self, scope: Scope, text: str, idempotency_key: str | None = None

@@ -33,6 +33,12 @@ _QUESTION = re.compile(
     r"|(?:do|have) (?:i|you|we|they|the|any|your|my)\b)",
     re.IGNORECASE,
 )
+# A question that is no question by its form.
+_REQUEST = re.compile(
+    r"\b(?:tell|show|explain to) (?:me|us)\b|\b(?:like|love|want|need|curious) to know\b"
+    r"|\bi(?:['’]m| am)? wonder(?:ing)?\b|什么|怎么|怎样|多少|哪|如何|为何|是否|想知道",
+    re.IGNORECASE,
+)
 # What is said to somebody, not asked for.
 _COURTESIES = frozenset(
     terms(
@@ -95,6 +101,14 @@ def asks_something(message: str) -> bool:
         and any(_QUESTION.search(one) and len(_words(one)) >= _FEWEST for one in said)
         and not any(kind(one) for one in said)
         and not any(of.search(one) for one in said for of in (_BEFORE, _DEED, _IT))
+    )
+
+
+def asks_anything(message: str) -> bool:
+    """Whether a message asks for more than a courtesy, in any words; a wish is told, not asked."""
+    return any(
+        (asks(one) or _QUESTION.search(one) or _REQUEST.search(one)) and _words(one)
+        for one in pieces(message)
     )
 
 

@@ -43,7 +43,7 @@ function show({ messages, recalled, knowledge, evidence, summary, tokens, usage 
   byId("summary").textContent = summary;
   fill("recalled", recalled.map((record) => card({ ...record, customer })));
   fill("knowledge", knowledge.map(passage));
-  byId("knowledge-none").textContent = evidence === "none" ? `${NOTHING}.` : "There are none to look in.";
+  byId("knowledge-none").textContent = evidence === "none" ? `${NOTHING}.` : "None was given.";
   fill("window", recent.map(laidOut));
   fill("frame", frame.map(laidOut));
   byId("given-parts").dataset.asked = "true";

@@ -21,6 +21,7 @@ from tests.llm.openai_double import OpenAIDouble
 
 RETURNS = {"source": "returns.md", "text": "# Returns\n\nLamps can be sent back within 30 days."}
 QUESTION = "Can I send a lamp back?"
+UNKNOWN = "Who painted the ceiling?"
 
 
 class Shelf(BaseRetriever):
@@ -71,16 +72,25 @@ def test_an_answer_is_given_passages_to_cite(scripted: Running, double: OpenAIDo
 
 
 def test_missing_evidence_is_said(scripted: Running, double: OpenAIDouble) -> None:
-    """`none` where nothing bears on the message; null, and no fence, where nothing is known."""
+    """`none` where nothing bears on a question; null, and no fence, where nothing is known."""
     assert scripted.chat(QUESTION).json()["evidence"] is None
     scripted.client.post("/v1/knowledge", json=RETURNS).raise_for_status()
-    answer = scripted.chat("Hello there!", idempotency_key="k").json()
-    assert (answer["evidence"], answer["knowledge"]) == ("none", [])
-    assert scripted.chat("Hello there!", idempotency_key="k").json()["evidence"] == "none"
+    for _ in range(2):
+        answer = scripted.chat(UNKNOWN, idempotency_key="k").json()
+        assert (answer["evidence"], answer["knowledge"]) == ("none", [])
     assert not any("<knowledge>" in prompt for prompt in prompts(double))
     path = "/v1/customers/ada/sessions/s1/messages"
     kept = scripted.client.get(path).raise_for_status().json()["messages"]
     assert [m["evidence"] for m in kept] == [None, None, "none", None]
+
+
+def test_what_asks_nothing_lacks_no_evidence(scripted: Running) -> None:
+    """Null where none was found for it; what was found is given, whether it asks or not."""
+    scripted.client.post("/v1/knowledge", json=RETURNS).raise_for_status()
+    for said in ("Hello there!", "Thanks a lot!", "You are the rudest shop of all."):
+        assert scripted.chat(said).json()["evidence"] is None, said
+    told = scripted.chat("I send a lamp back.").json()
+    assert (told["evidence"], len(told["knowledge"])) == ("found", 1)
 
 
 @pytest.fixture
@@ -126,7 +136,7 @@ def test_a_second_source_never_breaks_a_turn(
     service = with_shelf(shelf)
     service.client.post("/v1/knowledge", json=RETURNS).raise_for_status()
     began = time.monotonic()
-    answer = service.chat("Hello there!")
+    answer = service.chat(UNKNOWN)
     assert answer.status_code == 200
     assert time.monotonic() - began < 1.4
     assert answer.json()["evidence"] is None

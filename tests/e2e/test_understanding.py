@@ -128,14 +128,16 @@ def test_what_nobody_knows_is_no_template_to_read(visit: OpenVisit) -> None:
 def test_what_no_article_says_is_not_hidden(
     visit: OpenVisit, api: httpx.Client, model: Model
 ) -> None:
-    """Near the answer and in the panel, as long as there are articles; a citation says nothing."""
+    """Near the answer and in the panel, as long as there are articles; a citation says nothing,
+    and to what asks nothing it is not said either.
+    """
     article = {"source": "lamps.md", "title": "Lamps", "text": "A lamp has a warranty of 2 years."}
     one = visit()
     page = one.open("curious")
     one.say("Who painted the ceiling?")
     basis = page.locator("[data-part=basis]")
     panel = page.get_by_role("complementary", name="What the model was given")
-    expect(panel).to_contain_text("There are none to look in.")
+    expect(panel).to_contain_text("None was given.")
     expect(basis).to_be_empty()
     api.post("/v1/knowledge", json=article).raise_for_status()
     try:
@@ -147,8 +149,11 @@ def test_what_no_article_says_is_not_hidden(
         expect(panel.locator("#knowledge .card")).to_have_count(1)
         expect(basis.last).to_be_empty()
         expect(page.locator(".look").last).to_have_text(re.compile(r"\d recalled · 1 passage"))
+        one.say("That was rude of you, but thanks!")
+        expect(panel).to_contain_text("None was given.")
+        expect(basis.last).to_be_empty()
         page.reload()
-        expect(basis).to_have_text(["", "No article says anything about this", ""])
+        expect(basis).to_have_text(["", "No article says anything about this", "", ""])
     finally:
         api.delete("/v1/knowledge/lamps.md").raise_for_status()
 

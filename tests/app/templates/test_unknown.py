@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.templates.unknown import asks_something, asks_unknown
+from app.templates.unknown import asks_anything, asks_something, asks_unknown
 from memory import ConversationMemory, Knowledge, Label, Scope, open_store
 from memory.knowledge import Article
 from tests.doubles import WordEncoder, count_words
@@ -24,8 +24,9 @@ OUT = {"intent": Label(None, 0.9)}
     ],
 )
 def test_a_question_for_a_thing_asks_something(message: str) -> None:
-    """With or without its mark, after a greeting, after a statement."""
+    """With or without its mark, after a greeting, after a statement; and so it asks anything."""
     assert asks_something(message)
+    assert asks_anything(message)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,35 @@ def test_a_question_for_a_thing_asks_something(message: str) -> None:
 def test_all_else_does_not(message: str) -> None:
     """Courtesies, statements, what was said before, what "it" is, and other languages."""
     assert not asks_something(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Where is my order?", "Which order was it?", "Hi. Is it waterproof? Thanks!",
+        "tell me a joke",
+        "I would like to know what the lamp weighs.", "do you have a gift card",
+        "Was kostet der Versand nach Bremen?", "你们几点开门？", "我的快递什么时候到",
+    ],
+)  # fmt: skip
+def test_a_question_of_any_kind_asks_anything(message: str) -> None:
+    """Also of what was spoken of, by a wish to know, and in other languages."""
+    assert asks_anything(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Hello", "hi there", "Good morning!", "Thanks a lot!", "thank you so much", "ok", "",
+        "How are you doing today?", "Is anybody there?", "can you help me?", "Hi, how are you?",
+        "My name is Ada", "WH-48213", "Have a nice day", "What a lovely bench you have made",
+        "That is useless. I am really fed up with waiting for you!", "谢谢", "你好！",
+        "This is the worst service I have ever had, shame on you.", "The green lamp please",
+    ],
+)  # fmt: skip
+def test_small_talk_and_complaints_ask_nothing(message: str) -> None:
+    """Greetings, also those in the form of a question, thanks, statements and anger."""
+    assert not asks_anything(message)
 
 
 @pytest.fixture
