@@ -11,6 +11,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -27,6 +28,10 @@ Format = Literal["text", "markdown", "html", "csv", "jsonl"]
 _CHUNK = 2**16
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_SEPARATORS = ";\t|,"  # of a table's cells; the comma last, since amounts have one
+_LOOKED_AT = 5  # rows, to find which of them it is
+# A number, a date or an amount, with its currency's sign or code.
+_VALUE = re.compile(r"(?:[A-Z]{3} ?)?\W*\d[\d\W]*(?:[A-Z]{3})?")
 _BREAKS = re.compile(r"\s*[\n\f\x0b\r]\s*")
 _DROPPED = "script style noscript template nav svg head".split()
 _BLOCKS = "p div li tr br section article table ul ol dl dt dd pre blockquote header footer".split()
@@ -133,13 +138,10 @@ def _jsonl(place: str, text: str) -> Read:
 
 def _table(place: str, text: str) -> Iterator[tuple[str, dict[str, str]]]:
     """The rows of a CSV file with a header, as (where it is, its cells by their columns)."""
-    try:
-        dialect: Any = csv.Sniffer().sniff(text[:8192].split("\n", 1)[0], ",;\t|")
-    except csv.Error:
-        dialect = csv.excel
-    rows = csv.reader(io.StringIO(text), delimiter=dialect.delimiter, strict=True)
+    rows = csv.reader(io.StringIO(text, newline=None), delimiter=_separator(text), strict=True)
     try:
         columns = [_clean(name) for name in next(rows, [])]
+        _check_headings(place, columns)
         for cells in rows:
             where = f"{place}, line {rows.line_num}"
             if not any(cell.strip() for cell in cells):
@@ -151,6 +153,30 @@ def _table(place: str, text: str) -> Iterator[tuple[str, dict[str, str]]]:
     except csv.Error as error:
         msg = f"{place}, line {rows.line_num}: {error}: it is no CSV that can be read"
         raise InvalidInput(msg) from error
+
+
+def _separator(text: str) -> str:
+    """What parts the first line into most columns, and the lines after it into as many."""
+
+    def fit(separator: str) -> tuple[bool, bool, int]:
+        rows = csv.reader(io.StringIO(text[:_CHUNK], newline=None), delimiter=separator)
+        columns, *others = [len(row) for row in islice(rows, _LOOKED_AT) if row] or [0]
+        return columns > 1, all(cells == columns for cells in others), columns
+
+    return max(_SEPARATORS, key=fit)
+
+
+def _check_headings(place: str, columns: list[str]) -> None:
+    """Refuse a first line that is a row like the others: it would be lost as headings."""
+    for number, name in enumerate(columns, 1):
+        if name and not _VALUE.fullmatch(name):
+            continue
+        what = f"is {name!r}, which is a value" if name else "has no heading"
+        msg = (
+            f"{place}, line 1: column {number} {what}: a table begins with a line that names its "
+            "columns, such as name,price"
+        )
+        raise InvalidInput(msg)
 
 
 def _rows(rows: Iterator[tuple[str, dict[str, str]]]) -> Iterator[str]:
