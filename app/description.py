@@ -96,7 +96,8 @@ EXAMPLES: dict[str, Any] = {
         "messages": [
             {"id": "5a2d7c90", "role": "human", "text": "My order number is 4417-XZ", "at": _AT,
              "turn": "0b5e2f18", "status": "complete", "template": None,
-             "evidence": "found", "understanding": _UNDERSTOOD}
+             "given": {"recalled": 4, "knowledge": 1}, "evidence": "found",
+             "understanding": _UNDERSTOOD}
         ],
         "next": None,
     },

@@ -26,7 +26,7 @@ from memory import (
 )
 from memory.articles import SOURCE_LIMIT, TITLE_LIMIT
 from memory.mood import MOST
-from memory.transcript import Rating
+from memory.transcript import Rating, Said
 
 Name = Annotated[
     str,
@@ -282,6 +282,21 @@ class SessionDetail(SessionItem):
     )
 
 
+class GivenCount(BaseModel):
+    """How much the model was given beside a message; some of it may have been forgotten since."""
+
+    recalled: int
+    knowledge: int
+
+    @classmethod
+    def of(cls, said: Said) -> GivenCount | None:
+        """What was kept with a message's turn; None for an answer, and where there is no turn."""
+        if said.status in (None, "running") or said.message.role != "human":
+            return None
+        kept = said.recalled or {}
+        return cls(recalled=len(kept.get("records", ())), knowledge=len(kept.get("evidence") or ()))
+
+
 class MessageItem(BaseModel):
     """A message as it was said."""
 
@@ -292,6 +307,10 @@ class MessageItem(BaseModel):
     turn: str | None
     status: str | None = Field(description="of its turn: running, complete, stopped or failed")
     template: str | None = Field(description="the template that gave this answer, if one did")
+    given: GivenCount | None = Field(
+        description="beside a customer's message, for its answer; null: an answer, one that was "
+        "imported or is being answered, or for a customer's own token"
+    )
     evidence: Found
     understanding: Understood
 

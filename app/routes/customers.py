@@ -12,6 +12,7 @@ from app.exports import MEDIA_TYPE, exported
 from app.problems import NO_CUSTOMER, Problem, no_such_customer
 from app.schemas import (
     Deleted,
+    GivenCount,
     MessageItem,
     MessageList,
     RatingRequest,
@@ -84,7 +85,7 @@ def messages(
     limit: Limit = 100,
     before: Before = None,
 ) -> MessageList:
-    """The session's last messages, oldest first; what they are judged to be is for staff."""
+    """The session's last messages, oldest first; what is known of them is for staff."""
     found = store.transcript.newest(scope, limit + 1, before)  # one more: are there older ones?
     page = found[-limit:]
     if not page and before is None and store.transcript.session(scope) is None:
@@ -93,6 +94,7 @@ def messages(
         messages=[
             MessageItem(id=m.id, role=m.role, text=m.text, at=m.at, turn=m.turn,
                         status=said.status, template=said.template,
+                        given=None if who.customer else GivenCount.of(said),
                         evidence=evidence((said.recalled or {}).get("evidence")),
                         understanding=None if who.customer else understood(m.labels))
             for said in page

@@ -34,8 +34,21 @@ export class Turn {
     return this.evidence === "none" ? NOTHING : "";
   }
 
+  /* How much the model was given; of an earlier visit's turn only that is told. */
+  get counts() {
+    const { recalled = [], knowledge = [] } = this.given ?? {};
+    const now = { recalled: recalled.length, knowledge: knowledge.length };
+    const told = this.given ? now : this.count;
+    if (!told) return "Memory";
+    const counts = [`${told.recalled} recalled`];
+    if (told.knowledge === 1) counts.push("1 passage");
+    if (told.knowledge > 1) counts.push(`${told.knowledge} passages`);
+    return counts.join(" · ");
+  }
+
   /* Take up what the service says of the turn; it says it in pieces. */
-  know({ understanding, template, evidence }) {
+  know({ understanding, template, evidence, given }) {
+    this.count = given ?? this.count;
     if (understanding) showLabels(part(this.question, "labels"), understanding);
     this.template = template ?? this.template;
     this.evidence = evidence ?? this.evidence;
@@ -44,11 +57,7 @@ export class Turn {
   settle(status, reply = this.reply) {
     if (reply !== this.reply) part(this.answer, "text").textContent = reply;
     this.element.dataset.status = part(this.answer, "mark").textContent = status;
-    const { recalled = [], knowledge = [] } = this.given ?? {};
-    const counts = [`${recalled.length} recalled`];
-    if (knowledge.length === 1) counts.push("1 passage");
-    if (knowledge.length > 1) counts.push(`${knowledge.length} passages`);
-    part(this.look, "look").textContent = this.given ? counts.join(" · ") : "Memory";
+    part(this.look, "look").textContent = this.counts;
     part(this.answer, "basis").textContent = this.basis;
     this.problem.hidden = true;
   }

@@ -93,6 +93,21 @@ def test_what_asks_nothing_lacks_no_evidence(scripted: Running) -> None:
     assert (told["evidence"], len(told["knowledge"])) == ("found", 1)
 
 
+def test_how_much_was_given_is_told_later(scripted: Running) -> None:
+    """The messages say of each question what its answer's `recalled` and `knowledge` had."""
+    scripted.client.post("/v1/knowledge", json=RETURNS).raise_for_status()
+    scripted.chat("My lamp has the number 4417-XZ", session="before")
+    scripted.settle()
+    counts = []
+    for said in ("Which number has my lamp?", QUESTION, "Thanks"):
+        told = scripted.chat(said).json()
+        counts += [{name: len(told[name]) for name in ("recalled", "knowledge")}, None]
+    kept = scripted.client.get("/v1/customers/ada/sessions/s1/messages").json()["messages"]
+    assert [m["given"] for m in kept] == counts
+    assert counts[0]["recalled"] > 0
+    assert counts[2]["knowledge"] == 1
+
+
 @pytest.fixture
 def with_shelf(tmp_path: Path, double: OpenAIDouble) -> Iterator[Callable[[Shelf], Running]]:
     """Starts a service with a second source."""

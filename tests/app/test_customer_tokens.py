@@ -200,6 +200,7 @@ def test_a_customer_talks_and_reads_their_own(
         assert [s["session"] for s in ada.get(mine).json()["sessions"]] == ["default"]
         said = ada.get(f"{mine}/default/messages").json()["messages"]
         assert [m["text"] for m in said][:2] == [asked["message"]] * 2
+        assert {m["given"] for m in said} == {None}
         assert ada.get(f"{mine}/default").json()["session"] == "default"
         for path, body in (("/sessions", None), ("/sessions/default", None),
                            ("/sessions/default/messages", None), ("", asked)):  # fmt: skip

@@ -152,8 +152,10 @@ def test_what_no_article_says_is_not_hidden(
         one.say("That was rude of you, but thanks!")
         expect(panel).to_contain_text("None was given.")
         expect(basis.last).to_be_empty()
+        counts = page.locator(".look").all_text_contents()
         page.reload()
         expect(basis).to_have_text(["", "No article says anything about this", "", ""])
+        expect(page.locator(".look")).to_have_text(counts)
     finally:
         api.delete("/v1/knowledge/lamps.md").raise_for_status()
 
