@@ -15,6 +15,8 @@ from memory.minilm import HEAD, graph
 from memory.types import Floats, Label, Labels
 from memory.weights import sha256
 
+_LEAST = 0.2  # of a head that knows texts out of scope: what is less sure is none of its labels
+
 
 class Heads:
     """A trained classifier. Safe to share between threads.
@@ -35,13 +37,21 @@ class Heads:
             self._network = Network((folder / GRAPH).read_bytes(), folder)
 
     def read(self, texts: Sequence[str], among: Collection[str] | None = None) -> list[Labels]:
-        """What each text is, by each head's name; of the labels ``among`` only, if it is given."""
+        """What each text is, by each head's name; of the labels ``among`` only, if it is given.
+
+        A text without a letter or a digit says nothing: that is out of every scope.
+        """
         scores = self._network.run(texts)
         columns = {
             name: readings(head, scores[HEAD + name], among)
             for name, head in self.card.heads.items()
         }
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return [
+            dict(zip(columns, row, strict=True))
+            if any(map(str.isalnum, text))
+            else dict.fromkeys(columns, Label(None, 1.0))
+            for text, row in zip(texts, zip(*columns.values(), strict=True), strict=True)
+        ]
 
 
 def _graph(folder: Path, card: Card, base: Path) -> bytes:
@@ -79,7 +89,7 @@ def readings(head: Head, scores: Floats, among: Collection[str] | None = None) -
         inside = np.where([label in among for label in head.inside], inside, 0)
     believed = np.full(len(scores), True)
     if head.threshold is not None:
-        believed = belief(head, scores) >= head.threshold
+        believed = (belief(head, scores) >= head.threshold) & (inside.max(1) >= _LEAST)
     return [
         Label(head.labels[place], sure) if yes else Label(None, 1 - sure)
         for place, sure, yes in zip(

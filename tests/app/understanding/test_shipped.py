@@ -56,7 +56,14 @@ def sure(labels: Labels) -> bool:
     return labels["intent"].name is not None and labels["intent"].confidence >= 0.9
 
 
-@pytest.mark.parametrize("text", ["我的订单在哪里？", "Где мой заказ?", "أين طلبي؟", "", "?!"])
+@pytest.mark.parametrize("text", ["", "?", "...", "👍", "😡😡"])
+def test_what_has_no_words_is_not_read(shipped: Heads, text: str) -> None:
+    """Signs and pictures move no mood: the encoder knows none of them."""
+    (read,) = shipped.read([text])
+    assert {one.name for one in read.values()} == {None}
+
+
+@pytest.mark.parametrize("text", ["我的订单在哪里？", "Где мой заказ?", "أين طلبي؟"])
 def test_what_it_cannot_read_is_out_of_scope(shipped: Heads, text: str) -> None:
     """No template answers what is written in another script, or says nothing."""
     (read,) = shipped.read([text])
