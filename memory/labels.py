@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -18,6 +18,11 @@ from memory.types import Label, Labels, Understanding, check_name
 
 _BATCH = 64  # messages that are read at a time
 _LAG = 512  # rows behind which the mark is left where nothing is to be read: a commit seldom
+
+_WANTED = (
+    'For each text `read` is to give labels by their heads, {"intent": Label("track_order", 0.93)}:'
+    " a name of text, or None for what is out of scope, and a confidence from 0 to 1"
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -108,15 +113,28 @@ def read_rest(labelling: Labelling, owner: Owner, understanding: Understanding) 
     A classifier that fails is logged, and asked again by the next digest.
     """
     while (unread := labelling.unread(owner)) is not None:
-        try:
-            said = understanding.read([*unread.texts.values()]) if unread.texts else []
-            read = {seq: checked(labels) for seq, labels in zip(unread.texts, said, strict=True)}
-        except Exception as error:  # whatever it was: the digest has done all the rest
-            # Not its text, which may repeat a message.
-            _logger.warning("the classifier failed: %s", type(error).__name__)
+        read = read_labels(understanding, [*unread.texts.values()]) if unread.texts else []
+        if read is None:
             return
-        if not labelling.keep(owner, unread, read):
+        if not labelling.keep(owner, unread, dict(zip(unread.texts, read, strict=True))):
             return
+
+
+def read_labels(understanding: Understanding, texts: Sequence[str]) -> list[Labels] | None:
+    """What a classifier says of each text; None, which is logged, if it fails or says no labels.
+
+    It costs the labels only, and the log has no error's text, which may repeat a message.
+    """
+    try:
+        said = understanding.read(texts)
+    except Exception as error:  # whatever it was
+        _logger.warning("the classifier failed: %s", type(error).__name__)
+        return None
+    try:
+        return [checked(labels) for _, labels in zip(texts, said, strict=True)]
+    except Exception as error:  # whatever it gave in place of a list
+        _logger.warning("the classifier failed: %s. %s", type(error).__name__, _WANTED)
+        return None
 
 
 def checked(given: Any) -> Labels:

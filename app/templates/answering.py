@@ -134,8 +134,8 @@ def open_templates(
         InvalidInput: the file cannot be read, or something in it is wrong.
     """
     templates = read_templates(file, intents_of(understanding))
-    if templates.answers and understanding is None:
-        _logger.warning("%s: without a classifier no template answers by itself", file)
+    if templates.answers and (why := why_none(understanding)) is not None:
+        _logger.warning("%s: no template answers by itself: %s", file, why)
     return AnswerTemplates(templates, encoder, read=understanding is not None)
 
 
@@ -148,6 +148,18 @@ def open_all(
     """
     files = files_of(path) if path is not None else {}
     return {name: open_templates(file, understanding, encoder) for name, file in files.items()}
+
+
+def why_none(understanding: Understanding | None) -> str | None:
+    """Why no template can ever answer by itself; None where that is not known."""
+    if understanding is None:
+        return "there is no classifier"
+    if isinstance(understanding, Heads) and INTENT not in understanding.card.heads:
+        return (
+            f'the classifier has no head "{INTENT}", only {", ".join(understanding.card.heads)}: '
+            f"train it with --data {INTENT}=FILE"
+        )
+    return None
 
 
 def intents_of(understanding: Understanding | None) -> Collection[str] | None:

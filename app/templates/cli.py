@@ -16,7 +16,7 @@ from app.conversation import conversation_memory
 from app.opening import open_existing
 from app.roles import TENANT
 from app.settings import Settings
-from app.templates.answering import AnswerTemplates, open_templates
+from app.templates.answering import AnswerTemplates, open_templates, why_none
 from app.templates.choosing import INTENT, Declined
 from app.templates.template import FILLABLE, UNKNOWN, Template
 from memory import ConversationMemory, InvalidInput, Knowledge, Labels, Scope, open_store
@@ -51,7 +51,8 @@ def try_(
 ) -> None:
     """Check a file, and say which template answers each message, or why none does.
 
-    Ends with 1 if an example is not seen to be its template's, or if the file is wrong.
+    Ends with 1 if an example is not seen to be its template's, if the classifier can tell no
+    intents, or if the file is wrong.
     """
     from app.embeddings import open_embeddings
     from app.understanding.opening import open_understanding
@@ -76,13 +77,15 @@ def try_(
         "templates": len(opened.templates.answers),
         UNKNOWN: opened.templates.unknown is not None,
         "classifier": None if understanding is None else settings.understanding,
+        "why_none": why_none(understanding),
         "messages": rows,
     }
     if as_json:
         typer.echo(json.dumps(report, indent=2, ensure_ascii=False))
     else:
         _print(report)
-    raise typer.Exit(0 if all(row.get("right", True) for row in rows) else 1)
+    able = understanding is None or report["why_none"] is None
+    raise typer.Exit(0 if able and all(row.get("right", True) for row in rows) else 1)
 
 
 def _row(
@@ -129,8 +132,8 @@ def _print(report: dict[str, Any]) -> None:
     said = f"{report['file']}: {report['templates']} templates"
     if judged:
         said += f"; {sum(judged)} of {len(judged)} examples are seen to be their template's"
-    elif report["classifier"] is None:
-        said += "; without a classifier no intent is read"
+    elif report["why_none"] is not None:
+        said += f"; no template answers by itself: {report['why_none']}"
     typer.echo(said)
 
 

@@ -28,10 +28,11 @@ class Heads:
     Raises InvalidInput if the folder has no classifier, or one that is not what its card says.
     """
 
-    def __init__(self, folder: Path, base: Path | None = None) -> None:
+    def __init__(self, folder: Path | str, base: Path | str | None = None) -> None:
+        folder = Path(folder)
         self.card = read_card(folder)
         if LORA in self.card.weights:
-            base = base or WEIGHTS.installed()
+            base = Path(base) if base is not None else WEIGHTS.installed()
             self._network = Network(_graph(folder, self.card, base), base.parent)
         else:
             self._network = Network((folder / GRAPH).read_bytes(), folder)

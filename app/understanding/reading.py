@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import partial
 
 from app.aside import Aside
 from memory import Labels, Understanding
-from memory.labels import checked
-
-_logger = logging.getLogger(__name__)
+from memory.labels import read_labels
 
 _AT_A_TIME = 32  # messages that may be with the classifier
 
@@ -45,10 +42,5 @@ class MessageReader:
 
 
 def _read(understanding: Understanding, text: str) -> Labels | None:
-    try:
-        (labels,) = understanding.read([text])
-        return checked(labels)
-    except Exception as error:  # whatever it was: it costs the labels only
-        # Not its text, which may repeat the message.
-        _logger.warning("the classifier failed: %s", type(error).__name__)
-        return None
+    read = read_labels(understanding, [text])
+    return read[0] if read is not None else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from app.conversation import conversation_memory
 from app.doctor import diagnose
 from app.embeddings import open_embeddings
 from app.settings import Settings
+from app.templates.answering import open_all
+from app.understanding.opening import open_understanding
 from memory import InvalidInput, Label, Labels, Scope, open_store
 
 FILE = """
@@ -103,10 +107,27 @@ def test_without_a_classifier_the_file_is_checked(
     monkeypatch.setattr("app.understanding.opening.open_understanding", lambda _: None)
     code, said = run(file)
     assert code == 0
-    assert said.endswith("2 templates; without a classifier no intent is read\n")
+    assert said.endswith("2 templates; no template answers by itself: there is no classifier\n")
     file.write_text("- intent: a\n  text: '{nam}'")
     with pytest.raises(InvalidInput, match=r"line 2: .*did you mean name"):
         run(file)
+
+
+def test_a_classifier_without_intents_is_told(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the start of a service, and here, where it counts as wrong."""
+    topics = copy(open_understanding("embedded:"))
+    assert topics is not None
+    topics.card = replace(topics.card, heads={"topic": topics.card.heads["topic"]})
+    monkeypatch.setattr("app.understanding.opening.open_understanding", lambda _: topics)
+    why = 'no template answers by itself: the classifier has no head "intent", only topic'
+    open_all(file, topics, open_embeddings("embedded:"))
+    assert why in caplog.text
+    code, said = run(file, "--message", "where is it")
+    assert (code, why in said) == (1, True)
+    code, said = run(file, "--json")
+    assert (code, json.loads(said)["why_none"] in why) == (1, True)
 
 
 def test_doctor_reads_the_file_that_is_set(file: Path, tmp_path: Path) -> None:

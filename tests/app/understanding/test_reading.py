@@ -60,6 +60,7 @@ class _Odd:
     "wrong",
     [
         WordReader(fails=True), _Odd([]), _Odd(None), _Odd([{}, {}]), _Odd(["x"]),
+        _Odd([{"intent": {"label": "my secret", "confidence": 1.0}}]),
         _Odd([{"intent": "x"}]), _Odd([{"intent": ("x", float("nan"))}]),
         _Odd([{"intent": ("x", 1.5)}]), _Odd([{"intent": ("\ud800", 0.5)}]), _Odd([{1: ("x", 1)}]),
     ],
@@ -71,6 +72,9 @@ def test_a_classifier_that_fails_costs_the_labels_only(
     assert read(wrong, "my secret", 60) == [None]
     assert "the classifier failed" in caplog.text
     assert "secret" not in caplog.text
+    assert ('is to give labels by their heads, {"intent": Label(' in caplog.text) == (
+        not isinstance(wrong, WordReader)
+    )
 
 
 def test_what_any_classifier_says_is_made_ours() -> None:
