@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ _IMPORTED = [
 def _serve(settings: dict[str, Any], log: Path) -> None:
     """Be the service, with nothing of who started it but the group's number."""
     os.setsid()
+    threading.Thread(target=_end_with_its_starter, daemon=True).start()
     opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(opened, 1)
     os.dup2(opened, 2)
@@ -34,6 +36,14 @@ def _serve(settings: dict[str, Any], log: Path) -> None:
     from app.settings import Settings
 
     run_server(Settings(**settings))
+
+
+def _end_with_its_starter() -> None:
+    """Leave no service behind where whoever started it was killed too."""
+    starter = multiprocessing.parent_process()
+    assert starter is not None
+    starter.join()
+    os._exit(1)
 
 
 class Served:
