@@ -86,6 +86,7 @@ EXAMPLES: dict[str, Any] = {
     },
     "RecallRequest": {"query": "which order was late?", "max_tokens": 500},
     "RecallResponse": {"recalled": [_RECALLED]},
+    "CustomerList": {"customers": [{"customer": "ada", "at": _AT}], "next": None},
     "SessionList": {"sessions": [_SESSION]},
     "SessionDetail": _SESSION | {
         "summary": {"text": "Customer: My order 4417-XZ is late.", "version": 1},

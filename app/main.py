@@ -133,8 +133,9 @@ def create_app(
     problems.install(app)
     app.include_router(health.router)
     app.include_router(page.router)
-    for guarded in (chat, prompt, customers, memories, card, knowledge, models):
-        app.include_router(guarded.router, dependencies=[Depends(authorize)])
+    guarded = [one.router for one in (chat, prompt, customers, memories, card, knowledge, models)]
+    for router in (customers.every, *guarded):
+        app.include_router(router, dependencies=[Depends(authorize)])
     app.add_api_route(
         "/openapi.json", _openapi(app), include_in_schema=False, dependencies=[Depends(authorize)]
     )

@@ -15,6 +15,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 _TABLE = """
 POST   /v1/chat                                           admin agent service customer
 POST   /v1/prompt                                         admin agent service
+GET    /v1/customers                                      admin agent
 GET    /v1/customers/{customer}/sessions                  admin agent service customer
 GET    /v1/customers/{customer}/sessions/{session}        admin agent service customer
 GET    /v1/customers/{customer}/sessions/{session}/messages  admin agent service customer

@@ -250,6 +250,20 @@ class RecallResponse(BaseModel):
     recalled: list[RecalledItem]
 
 
+class CustomerItem(BaseModel):
+    """A customer who has a session."""
+
+    customer: str
+    at: datetime = Field(description="when something was last said")
+
+
+class CustomerList(BaseModel):
+    """Customers, the last heard first; ``next`` asks for those after them."""
+
+    customers: list[CustomerItem]
+    next: str | None = Field(description="give it as `after` to get the next; null: none left")
+
+
 class SessionItem(BaseModel):
     """A session of a customer."""
 

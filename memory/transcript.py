@@ -62,6 +62,12 @@ _RATE = text(f"UPDATE sessions SET rating = :rating {WHERE} AND session = :sessi
 _LAST_USED = text(
     "SELECT tenant, customer, session FROM sessions ORDER BY updated DESC, customer LIMIT :limit"
 )
+_HEARD = text(
+    "SELECT customer, at FROM (SELECT customer, MAX(updated) AS at FROM sessions "
+    "WHERE tenant = :tenant GROUP BY customer) AS heard "
+    "WHERE at < :at OR (at = :at AND customer > :customer) "
+    "ORDER BY at DESC, customer LIMIT :limit"
+)
 _SESSION = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} AND session = :session")
 
 
@@ -87,6 +93,13 @@ class Session(NamedTuple):
     created_at: datetime
     updated_at: datetime
     rating: Rating | None = None
+
+
+class Heard(NamedTuple):
+    """A customer, and when something was last said in a session of theirs."""
+
+    customer: str
+    at: datetime
 
 
 class Transcript:
@@ -154,6 +167,16 @@ class Transcript:
         with self._database.read() as connection:
             rows = connection.execute(_LAST_USED, {"limit": limit}).all()
         return [Scope(row.customer, row.session, row.tenant) for row in rows]
+
+    def heard(self, tenant: str, limit: int, after: Heard | None = None) -> list[Heard]:
+        """The customers of a tenant who have sessions, the last heard first, from ``after`` on."""
+        place = {
+            "at": to_stamp(after.at) if after else 2**62,
+            "customer": after.customer if after else "",
+        }
+        with self._database.read() as connection:
+            rows = connection.execute(_HEARD, {"tenant": tenant, "limit": limit, **place}).all()
+        return [Heard(row.customer, from_stamp(row.at)) for row in rows]
 
     def rated(self) -> list[tuple[Scope, Rating | None]]:
         """Every customer's sessions with their ratings, each customer's oldest first."""

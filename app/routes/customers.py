@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -11,6 +12,8 @@ from app.dependencies import ChainDep, CustomerDep, PrincipalDep, SessionDep, St
 from app.exports import MEDIA_TYPE, exported
 from app.problems import NO_CUSTOMER, Problem, no_such_customer
 from app.schemas import (
+    CustomerItem,
+    CustomerList,
     Deleted,
     GivenCount,
     MessageItem,
@@ -26,12 +29,16 @@ from app.schemas import (
     evidence,
     understood,
 )
-from memory import Scope
+from memory import InvalidInput, Scope, check_name
+from memory.transcript import Heard
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
+every = APIRouter(prefix="/v1/customers", tags=["customers"])
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
+
+After = Annotated[str | None, Query(description="the `next` of the page before")]
 
 _EXPORT = """{"kind":"customer","version":1,"customer":"ada","seq":1,...}
 {"kind":"message","seq":1,"session":"monday","id":"5a2d7c90","role":"human","text":"My order number is 4417-XZ",...}
@@ -46,6 +53,20 @@ _EXPORTED: dict[int | str, dict[str, Any]] = {
     },
     **NO_CUSTOMER,
 }
+
+
+@every.get("")
+def customers(
+    who: PrincipalDep, store: StoreDep, limit: Limit = 100, after: After = None
+) -> CustomerList:
+    """The customers who have sessions, the last heard first."""
+    found = store.transcript.heard(who.tenant, limit + 1, None if after is None else _place(after))
+    page = found[:limit]
+    last = page[-1] if len(found) > limit else None
+    return CustomerList(
+        customers=[CustomerItem(customer=one.customer, at=one.at) for one in page],
+        next=None if last is None else f"{last.at.isoformat()} {last.customer}",
+    )
 
 
 @router.get("/sessions", responses=NO_CUSTOMER)
@@ -147,6 +168,16 @@ def erase(scope: CustomerDep, store: StoreDep) -> Deleted:
     if not deleted:
         raise no_such_customer(scope.customer)
     return Deleted(deleted=deleted)
+
+
+def _place(after: str) -> Heard:
+    """The last customer of the page before."""
+    at, _, customer = after.partition(" ")
+    try:
+        return Heard(check_name("after", customer), datetime.fromisoformat(at))
+    except ValueError:
+        msg = "after: give the `next` of the page before, percent-encoded, or leave it out"
+        raise InvalidInput(msg) from None
 
 
 def _no_session(scope: Scope) -> Problem:

@@ -15,7 +15,8 @@ import { Turn, turnsOf } from "/web/turn.js";
 import { showMood } from "/web/understanding.js";
 
 const PAGE = 50; // messages read at a time
-const RECENT = 5; // customers offered for a quick choice
+const RECENT = 5; // customers that are remembered for a quick choice
+const OFFERED = 8; // customers offered, with others who were heard last
 const NAMED = /^(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)( \(\d+\))?$/; // see newSession
 const NEAR_END = 80; // pixels from the end within which the view follows a growing answer
 
@@ -24,6 +25,7 @@ const field = byId("message");
 let customer = null;
 let session = null;
 let sessions = []; // the customer's stored ones, newest first
+let heard = []; // customers that the service knows, the last heard first
 let older = null; // the cursor of the messages before those shown
 let visit = 0; // moves with every change of place: a reply to an earlier one is dropped
 const live = new Map(); // turns being answered, by place: they go on while another is shown
@@ -225,11 +227,25 @@ function newSession() {
 function rememberCustomer() {
   const others = (kept("localStorage", "customers") ?? []).filter((name) => name !== customer);
   kept("localStorage", "customers", [customer, ...others].slice(0, RECENT));
-  const buttons = others.slice(0, RECENT - 1).map((name) => {
+  offerCustomers();
+}
+
+/* Those chosen here before, then others that there are. */
+function offerCustomers() {
+  const known = new Set([...(kept("localStorage", "customers") ?? []), ...heard]);
+  known.delete(customer);
+  const buttons = [...known].slice(0, OFFERED).map((name) => {
     const onclick = () => openCustomer(name);
     return Object.assign(stamp("customer-template"), { textContent: name, title: name, onclick });
   });
   byId("recent").replaceChildren(...buttons);
+}
+
+/* A key that may not ask who there is gets the recent ones only. */
+async function hearCustomers() {
+  const found = await read(`/v1/customers?limit=${OFFERED + RECENT}`).catch(() => null);
+  heard = found?.customers.map((one) => one.customer) ?? [];
+  offerCustomers();
 }
 
 async function refreshSessions(whose = customer) {
@@ -293,8 +309,10 @@ function start() {
   byId("customer").readOnly = own !== null;
   for (const forStaff of ["show-glance", "given", "recent"]) byId(forStaff).hidden = own !== null;
   const name = own ?? place?.customer ?? latest;
-  if (heldKey()) openCustomer(name, name === place?.customer ? place.session : undefined);
-  else askForKey("");
+  if (heldKey()) {
+    if (own === null) hearCustomers();
+    openCustomer(name, name === place?.customer ? place.session : undefined);
+  } else askForKey("");
 }
 
 /* The Enter that ends a composition (Chinese, Japanese, ...) chooses a word and sends nothing. */

@@ -68,6 +68,33 @@ def test_a_prompt_is_laid_out_and_nothing_is_stored(service: Running) -> None:
     assert [s["session"] for s in sessions] == ["monday"]
 
 
+def test_customers_come_by_when_they_were_last_heard(service: Running) -> None:
+    """In pages, each once; one whose sessions are gone is not among them."""
+    names = ["ada", "bob/b", "c d & e", "王", "eve"]
+    for name in (*names, "ada"):
+        service.chat("Hello", customer=name)
+    service.client.delete("/v1/customers/eve/sessions/s1").raise_for_status()
+    seen: list[str] = []
+    params: dict[str, Any] = {"limit": 2}
+    for page in range(2):
+        found = service.client.get("/v1/customers", params=params).json()
+        seen += [one["customer"] for one in found["customers"]]
+        assert (found["next"] is None) == (page == 1)
+        params["after"] = found["next"]
+    assert seen == ["ada", "王", "c d & e", "bob/b"]
+
+
+@pytest.mark.parametrize("after", ["ada", "2026-05-04T09:30:00Z", "x ada", "0001-01-01 ada", ""])
+def test_a_wrong_place_among_customers_is_refused(service: Running, after: str) -> None:
+    """With what to give in its place, or it is a time before everybody's."""
+    answer = service.client.get("/v1/customers", params={"after": after})
+    if after.startswith("0001"):
+        assert answer.json()["customers"] == []
+    else:
+        assert answer.status_code == 422
+        assert "`next`" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(("what", "limit"), [("messages", 2), ("memories", 3)])
 def test_next_is_given_only_where_something_comes_next(
     service: Running, what: str, limit: int

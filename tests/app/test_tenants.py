@@ -99,6 +99,7 @@ class World:
             ("/v1/chat", {**said, "stream": True}),
             ("/v1/prompt", said),
             (f"{whose}/recall", {"query": text, "max_tokens": 5000}),
+            ("/v1/customers", None),
             (f"{whose}/sessions", None),
             (f"{whose}/sessions/{pick(('monday', '%25', 'x'))}", None),
             (f"{whose}/sessions/monday/messages?before={pick((1, 5, 2**40))}", None),
@@ -199,6 +200,8 @@ def test_what_is_another_tenant_s_is_as_if_it_were_not_there(service: Running) -
         assert theirs.status_code == missing.status_code == 404, path
         assert theirs.text == missing.text.replace("eve", "ada"), path
     assert south.get("/v1/knowledge").json()["articles"] == []
+    assert south.get("/v1/customers").json() == {"customers": [], "next": None}
+    assert [one["customer"] for one in north.get("/v1/customers").json()["customers"]] == ["ada"]
     assert south.delete("/v1/knowledge/a.md").status_code == 404
     # Their own customer of the same name is another.
     south.post("/v1/chat", json=said).raise_for_status()

@@ -51,6 +51,17 @@ def answer_of(page: Page) -> Locator:
     return page.locator(".turn").last
 
 
+def test_the_customers_that_there_are_are_offered(visit: OpenVisit) -> None:
+    """Below the field, to whoever opens the page first and knows no name; a click opens one."""
+    page = visit().open("guest")
+    offered = page.get_by_role("group", name="Customers to choose from").get_by_role("button")
+    expect(offered).to_have_count(6)
+    offered.filter(has_text="mara-okafor").click()
+    expect(page.locator("#subtitle")).to_have_text("mara-okafor")
+    expect(page.locator(".turn").first).to_be_visible()
+    expect(offered.first).to_have_text("guest")
+
+
 def test_a_known_customer_is_answered_in_every_way(visit: OpenVisit, model: Model) -> None:
     """Mara has an open order. She asks for it and a template answers with what is remembered; in
     another way, and an article is cited; then what nobody knows, and that is said. She grows
