@@ -262,6 +262,27 @@ def test_sessions_are_listed_the_last_used_first(store: MemoryStore) -> None:
     assert all(s.created_at <= s.updated_at for s in found)
 
 
+def test_customers_come_in_pages_also_those_heard_at_once(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last heard first, each once with the last of their sessions, none of another tenant."""
+    said = [("old", 0), ("Ada", 2), ("ada", 2), ("王", 2), ("zoë b", 2), ("ada", 1), ("new", 3)]
+    for number, (customer, minutes) in enumerate(said):
+        at = DAY + timedelta(minutes=minutes)
+        monkeypatch.setattr("memory.transcript.now", lambda at=at: at)
+        for name, tenant in ((customer, "default"), (f"their {customer}", "other")):
+            scope = Scope(name, f"s{number}", tenant)
+            BufferMemory(store=store, scope=scope).add_messages([HumanMessage("hi")])
+    seen = store.transcript.heard("default", 2)
+    while found := store.transcript.heard("default", 2, seen[-1]):
+        seen += found
+    assert {one.customer: one.at - DAY for one in seen} == {
+        customer: timedelta(minutes=minutes) for customer, minutes in said if minutes != 1
+    }
+    assert len(seen) == 6
+    assert [one.at for one in seen] == sorted((one.at for one in seen), reverse=True)
+
+
 def test_the_newest_messages_come_in_pages(memory: BufferMemory, store: MemoryStore) -> None:
     """``newest`` with ``before`` walks back through a session, nothing twice, nothing missing."""
     memory.add_messages([HumanMessage(f"{n}") for n in range(25)])
