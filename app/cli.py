@@ -220,6 +220,31 @@ def export(
 
 
 @app.command()
+def erase(
+    customer: Annotated[str, typer.Option(help="Who.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    tenant: Tenant = TENANT,
+    data_dir: DataDir = None,
+    database: Database = None,
+) -> None:
+    """Erase a customer, in the database's files too; prints the receipt."""
+    from app.erasing import erase_customer
+    from app.schemas import Erased
+    from app.training.registry import Registry
+
+    settings = settings_given(data_dir=data_dir, database=database)
+    scope = Scope(customer, tenant=tenant)
+    with open_existing(settings) as store:
+        if not yes:
+            typer.confirm(f"Erase everything about {customer}?", abort=True, err=True)
+        receipt = erase_customer(store, scope, Registry(settings.data_dir / "models").cards())
+    if receipt is None:
+        msg = f"there is no customer {customer!r} of the tenant {tenant!r}"
+        raise InvalidInput(msg)
+    typer.echo(Erased.of(receipt).model_dump_json())
+
+
+@app.command()
 def backup(
     file: Annotated[Path, typer.Argument(help="Where to; it must not be there yet.")],
     data_dir: DataDir = None,

@@ -28,6 +28,7 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
         ("settings", lambda _: "; ".join(mistyped()) or None, "Correct or unset it."),
         ("data folder", _folder, "Set MEMORY_SERVICE_DATA_DIR to a folder of this user's."),
         ("database", _database, "Restore a backup, or give another --database."),
+        ("receipts", _receipts, "Compare with a backup: somebody wrote in the database."),
         ("embeddings", _embeddings, "Run `memory-service model pull`, or `doctor --reembed`."),
         ("understanding", _understanding, "Set MEMORY_SERVICE_UNDERSTANDING to a whole one."),
         ("language model", _model, "Run `memory-service model pull`, or set --llm."),
@@ -82,6 +83,11 @@ def _database(settings: Settings) -> str | None:
             found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
             return None if found == "ok" else f"it is damaged: {found}"
     return None
+
+
+def _receipts(settings: Settings) -> str | None:
+    with open_store(settings.database_url) as store:
+        return store.receipts.fault()
 
 
 def _embeddings(settings: Settings) -> str | None:

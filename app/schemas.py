@@ -20,6 +20,7 @@ from memory import (
     Mood,
     Policy,
     Recalled,
+    Receipt,
     Record,
     check_name,
     check_text,
@@ -451,6 +452,26 @@ class Deleted(BaseModel):
     """How many rows of each table were deleted."""
 
     deleted: dict[str, int]
+
+
+class Erased(Deleted):
+    """The receipt of an erasure, which is kept without the customer's name."""
+
+    receipt: str = Field(description="its id, which is random")
+    number: int = Field(description="of the receipt, in the chain")
+    at: datetime
+    elsewhere: list[str] = Field(
+        description="adapters that were tuned on the service's own sessions while the customer "
+        "was there, and may have learnt from them: tune anew, and roll back"
+    )
+    previous: str = Field(description="the hash of the receipt before")
+    hash: str = Field(description="SHA-256 of this receipt with `previous`")
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Erased:
+        """As it goes over the wire."""
+        given = receipt._asdict()
+        return cls(receipt=given.pop("id"), **given)
 
 
 class DeletedMemory(Deleted):

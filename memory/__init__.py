@@ -29,6 +29,7 @@ from memory.layout import Layout
 from memory.mood import Mood, MoodPoint
 from memory.passages import passages_of
 from memory.readers import as_messages, as_text
+from memory.receipts import Receipt
 from memory.retrieval import attention, dense, hops, hybrid, lexical, mmr, recency_weighted
 from memory.scoring import contextual
 from memory.slots import SLOTS
@@ -99,6 +100,7 @@ __all__ = [
     "Query",
     "Reader",
     "Recalled",
+    "Receipt",
     "Record",
     "Replace",
     "Retriever",

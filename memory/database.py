@@ -212,9 +212,14 @@ class Database:
                     connection.invalidate()
                     connection.close()
 
-    def scrub(self) -> None:
-        """Bring what was deleted out of the files: on SQLite, empty the write-ahead log."""
+    def scrub(self) -> bool:
+        """Bring what was deleted out of the files: on SQLite, empty the write-ahead log.
+
+        Returns:
+            False if somebody was reading or writing all the time, and it is there still.
+        """
         self.check_open()
+        blocked = False
         if self.dialect == "sqlite":
             until = time.monotonic() + BUSY_SECONDS
             with self.engine.connect() as connection:
@@ -223,10 +228,11 @@ class Database:
                 # in the end would wait for what waits for it.
                 driver.execute("PRAGMA busy_timeout=0")
                 try:
-                    while _is_blocked(driver) and time.monotonic() < until:
+                    while (blocked := _is_blocked(driver)) and time.monotonic() < until:
                         time.sleep(_PAUSE)
                 finally:
                     driver.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+        return not blocked
 
     def close(self) -> None:
         """Close every connection; a private file is deleted."""

@@ -202,6 +202,18 @@ def m010_add_keys(connection: Connection) -> None:
     connection.execute(text("DELETE FROM meta WHERE name = 'api_key_sha256'"))
 
 
+def m011_add_receipts(connection: Connection) -> None:
+    """What erasures took, without a word of it."""
+    connection.execute(
+        text(
+            "CREATE TABLE receipts ("
+            "number BIGINT PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, "
+            "at BIGINT NOT NULL, deleted TEXT NOT NULL, elsewhere TEXT NOT NULL, "
+            "previous TEXT NOT NULL UNIQUE, hash TEXT NOT NULL)"
+        )
+    )
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -213,6 +225,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m008_add_articles,
     m009_add_labels,
     m010_add_keys,
+    m011_add_receipts,
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from memory.forgetting import Forgetting
 from memory.keys import Keys
 from memory.labels import Labelling
 from memory.migrations import migrate
+from memory.receipts import Receipt, Receipts, add_receipt
 from memory.records import Records
 from memory.summaries import Summaries
 from memory.transcript import Transcript
@@ -65,7 +66,8 @@ class MemoryStore:
     Made by ``open_store``; safe to share between threads. The rows are reached through
     ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries`` and ``articles``;
     ``labelling`` has what is read in messages, ``forgetting`` holds them against a policy,
-    ``exports`` takes a customer's out and in, and ``keys`` are those of who may ask.
+    ``exports`` takes a customer's out and in, ``receipts`` are those of erasures, and
+    ``keys`` those of who may ask.
     """
 
     def __init__(self, database: Database) -> None:
@@ -79,6 +81,7 @@ class MemoryStore:
         self.labelling = Labelling(database)
         self.keys = Keys(database)
         self.exports = Exports(database)
+        self.receipts = Receipts(database)
         self._caches: dict[tuple[str, Writer, Update], IndexCache] = {}
         self._closing = False
         self._lock = threading.Lock()
@@ -155,27 +158,39 @@ class MemoryStore:
         Returns:
             How many rows of each table went; empty when there was no such session.
         """
-        return self._delete(_OF_SESSION, scope.owner, session=scope.session)
-
-    def erase(self, owner: Owner) -> dict[str, int]:
-        """Delete everything about a customer; counts as in ``delete_session``."""
-        return self._delete(_OF_CUSTOMER, owner)
-
-    def _delete(self, statements: dict[str, Any], owner: Owner, **more: str) -> dict[str, int]:
         with self.database.write() as connection:
-            if customers.state(connection, owner).generation == 0:
-                return {}
-            # Moved first: it is the lock, and it ends whatever digest is under way.
-            customers.move_generation(connection, owner)
-            counts = {
-                table: connection.execute(statement, key(owner, **more)).rowcount
-                for table, statement in statements.items()
-            }
+            counts = _deleted(connection, _OF_SESSION, scope.owner, session=scope.session)
+        if not any(counts.values()):
+            return {}
+        self._drop(scope.owner)
+        self.in_background("scrub", self.database.scrub)
+        return counts
+
+    def erase(self, owner: Owner, elsewhere: Sequence[str] = ()) -> Receipt | None:
+        """Delete everything about a customer, in the database's files too.
+
+        Args:
+            owner: who.
+            elsewhere: what may have learnt from the customer and is not in the database, by name;
+                the receipt says so.
+
+        Returns:
+            The receipt, which is kept without the customer's name; None if nothing was stored.
+        """
+        with self.database.write() as connection:
+            counts = _deleted(connection, _OF_CUSTOMER, owner)
+            if not counts:
+                return None
+            receipt = add_receipt(connection, owner[0], counts, elsewhere)
+        self._drop(owner)
+        if not self.database.scrub():  # somebody reads what was there before, and will have ended
+            self.in_background("scrub", self.database.scrub)
+        return receipt
+
+    def _drop(self, owner: Owner) -> None:
         with self._lock:
             for cache in self._caches.values():
                 cache.drop(owner)
-        self.in_background("scrub", self.database.scrub)
-        return counts if any(counts.values()) else {}
 
     # --- names and values ----------------------------------------------------------------
 
@@ -270,6 +285,20 @@ class MemoryStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _deleted(
+    connection: Connection, statements: dict[str, Any], owner: Owner, **more: str
+) -> dict[str, int]:
+    """Delete by the statements; how many rows of each table went, nothing if nobody is there."""
+    if customers.state(connection, owner).generation == 0:
+        return {}
+    # Moved first: it is the lock, and it ends whatever digest is under way.
+    customers.move_generation(connection, owner)
+    return {
+        table: connection.execute(statement, key(owner, **more)).rowcount
+        for table, statement in statements.items()
+    }
 
 
 def _embeds(connection: Connection, encoder: Encoder) -> bool:

@@ -8,13 +8,23 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from app.dependencies import ChainDep, CustomerDep, PrincipalDep, SessionDep, StoreDep, check_known
+from app.dependencies import (
+    ChainDep,
+    CustomerDep,
+    PrincipalDep,
+    ServingDep,
+    SessionDep,
+    StoreDep,
+    check_known,
+)
+from app.erasing import erase_customer
 from app.exports import MEDIA_TYPE, exported
 from app.problems import NO_CUSTOMER, Problem, no_such_customer
 from app.schemas import (
     CustomerItem,
     CustomerList,
     Deleted,
+    Erased,
     GivenCount,
     MessageItem,
     MessageList,
@@ -162,12 +172,12 @@ def export(scope: CustomerDep, store: StoreDep) -> StreamingResponse:
 
 
 @router.delete("")
-def erase(scope: CustomerDep, store: StoreDep) -> Deleted:
-    """Delete everything about the customer."""
-    deleted = store.erase(scope.owner)
-    if not deleted:
+def erase(scope: CustomerDep, store: StoreDep, serving: ServingDep) -> Erased:
+    """Delete everything about the customer, also in the database's files; the receipt stays."""
+    receipt = erase_customer(store, scope, serving.cards())
+    if receipt is None:
         raise no_such_customer(scope.customer)
-    return Deleted(deleted=deleted)
+    return Erased.of(receipt)
 
 
 def _place(after: str) -> Heard:

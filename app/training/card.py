@@ -14,6 +14,7 @@ from memory import InvalidInput
 
 BASE = "base"  # what the base without an adapter is called in comparisons
 CARD, GGUF = "card.json", "adapter.gguf"
+OWN_SESSIONS = "the service's own sessions"  # what they are called among an adapter's data
 LEAST = 10  # dialogues kept apart, and answers compared, that figures are to rest on
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from app.progress import bar
 from app.settings import Settings
 from app.training.base import Base, open_base
-from app.training.card import BASE, GGUF, Card, Figures, Refused, thin
+from app.training.card import BASE, GGUF, OWN_SESSIONS, Card, Figures, Refused, thin
 from app.training.dialogues import SERVICE, Dialogue, checksum
 from app.training.export import to_gguf
 from app.training.folder import check_out, claimed, first, note_end, redaction_seed
@@ -197,7 +197,7 @@ def _card(
         own = [one for part in parts[:3] for one in part if one.source == SERVICE]
         data.append(
             {
-                "name": "the service's own sessions",
+                "name": OWN_SESSIONS,
                 "sha256": checksum(own),
                 "dialogues": len(own),
                 "licence": "own",

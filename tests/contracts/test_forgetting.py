@@ -220,7 +220,7 @@ def test_forgetting_what_is_not_there_is_no_error(store: MemoryStore, encoder: W
     memory.vector.apply([Forget("nothing"), Replace("nothing", new("My cat is Tom."))])
     assert "A-1001" in shown(memory)
     assert "Tom" in shown(memory, "What is my cat?")
-    assert store.erase(("default", "nobody")) == {}
+    assert store.erase(("default", "nobody")) is None
     assert store.owners() == [NOW.owner]
 
 

@@ -1,0 +1,137 @@
+"""An erased customer is in no file of the data folder, and in no dump of Postgres."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.doctor import _receipts
+from app.erasing import erase_customer
+from app.settings import Settings
+from app.training.card import OWN_SESSIONS, Figures
+from memory import InvalidInput, MemoryStore, Scope, open_store
+from memory.transcript import make_message
+from tests.app.conftest import Running
+from tests.app.training.cards import card
+
+WHO = "Zebulon-Quarkwright"
+SECRETS = [WHO, "xylophone", "marmalade", "gooseberry", "4417-XZ", "5518-XZ"]
+
+
+def live(service: Running) -> None:
+    """Somebody who has left something everywhere: turns, folds, facts, corrections, a note."""
+    other = {"customer": "bob"}
+    service.chat("Good day, I am somebody else", **other)
+    for n in range(7):
+        said = f"My xylophone {n} came broken. The order number is 4417-XZ. {'Please help. ' * 25}"
+        service.chat(said, customer=WHO)
+    service.settle()
+    memories = f"/v1/customers/{WHO}/memories"
+    client = service.client
+    client.post(memories, json={"text": "They like marmalade"}).raise_for_status()
+    found = client.get(memories, params={"slot": "order_number"}).json()["memories"]
+    client.put(f"{memories}/{found[0]['id']}", json={"value": "5518-XZ"}).raise_for_status()
+    service.chat("Where is my gooseberry?", customer=WHO, idempotency_key=f"key of {WHO}")
+    service.settle()
+
+
+def kept_in(folder: Path) -> set[str]:
+    """Which of the secrets stand in a file of the folder."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    return {s for path in files for s in SECRETS if s.encode() in path.read_bytes()}
+
+
+def test_no_file_has_a_word_of_an_erased_customer(
+    run_service: Callable[..., Running], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the service goes on: database, write-ahead log, shared memory, and what was logged."""
+    caplog.set_level(logging.DEBUG)
+    folder = tmp_path / "data"
+    service = run_service(data_dir=folder, prompt_tokens=400, summary_tokens=80)
+    live(service)
+    assert kept_in(folder) == set(SECRETS), "it is there to be erased"
+    receipt = service.client.delete(f"/v1/customers/{WHO}").json()
+    assert receipt["deleted"]["messages"] == 16
+    for table in ("records", "vectors", "turns", "segments", "summaries"):
+        assert receipt["deleted"][table] > 0, table
+    assert kept_in(folder) == set()
+    kept = [r for r in caplog.records if r.name.split(".")[0] in {"app", "memory"}]
+    assert not any(secret in record.getMessage() for record in kept for secret in SECRETS)
+    service.chat("Hello again", customer="bob")
+    assert len(service.client.get("/v1/customers/bob/sessions").json()["sessions"]) == 1
+    assert kept_in(folder) == set()
+    assert _receipts(Settings(data_dir=folder)) is None
+    assert not any(s in json.dumps(receipt) for s in SECRETS)
+
+
+def test_a_dump_of_postgres_has_no_word_of_an_erased_customer(
+    run_service: Callable[..., Running], postgres_url: str
+) -> None:
+    """All tables, before and after."""
+    service = run_service(database=postgres_url)
+    live(service)
+    assert dumped(postgres_url) == set(SECRETS), "it is there to be erased"
+    service.client.delete(f"/v1/customers/{WHO}").raise_for_status()
+    assert dumped(postgres_url) == set()
+
+
+def dumped(url: str) -> set[str]:
+    """Which of the secrets stand in a dump: every table of the schema, as pg_dump copies it."""
+    engine = sa.create_engine(url)
+    found = set()
+    with engine.connect() as connection:
+        tables = sa.inspect(connection).get_table_names()
+        assert {"messages", "summaries", "customers", "receipts"} <= set(tables)
+        raw: Any = connection.connection.driver_connection
+        for table in tables:
+            with raw.cursor() as cursor, cursor.copy(f"COPY {table} TO STDOUT") as copied:
+                dump = b"".join(bytes(block) for block in copied)
+            found |= {secret for secret in SECRETS if secret.encode() in dump}
+    engine.dispose()
+    return found
+
+
+def test_the_console_erases_and_prints_the_receipt(tmp_path: Path) -> None:
+    """It asks first, and of nobody it says so."""
+    with open_store(f"sqlite:///{tmp_path}/memory.db") as store:
+        store.transcript.add(Scope("ada"), [make_message("human", "gooseberry", 1)])
+    command = ["erase", "--customer", "ada", "--data-dir", str(tmp_path)]
+    assert CliRunner().invoke(app, command, input="n\n").exit_code == 1
+    assert "gooseberry" in kept_in(tmp_path)
+    done = CliRunner().invoke(app, [*command, "--yes"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output.splitlines()[-1])["deleted"]["messages"] == 1
+    assert kept_in(tmp_path) == set()
+    again = CliRunner().invoke(app, [*command, "--yes"])
+    assert isinstance(again.exception, InvalidInput)
+
+
+def test_a_receipt_names_the_adapters_that_may_have_learnt_from_a_customer(
+    store: MemoryStore,
+) -> None:
+    """Those tuned on the service's own sessions since the customer came, and no others."""
+    own = [{"name": OWN_SESSIONS}]
+    cards = [
+        card("before", Figures(9.0, 0.3), date="2020-01-01T00:00:00+00:00", data=own),
+        card("since", Figures(9.0, 0.3), date="2999-01-01T00:00:00+00:00", data=own),
+        card(
+            "others",
+            Figures(9.0, 0.3),
+            date="2999-01-01T00:00:00+00:00",
+            data=[{"name": "desk.jsonl"}],
+        ),
+    ]
+    assert erase_customer(store, Scope("ada"), cards) is None
+    store.transcript.add(Scope("ada"), [make_message("human", "hello", 1)])
+    receipt = erase_customer(store, Scope("ada"), cards)
+    assert receipt is not None
+    assert receipt.elsewhere == ("since",)
