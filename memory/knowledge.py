@@ -6,6 +6,7 @@ are records with vectors, and the same indexes find them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -67,8 +68,9 @@ class Knowledge:
             InvalidInput: two are of one source.
             EmbeddingMismatch: the stored vectors were made by another model.
         """
-        if len({article.source for article in articles}) < len(articles):
-            msg = "two articles have one source: each needs a source of its own"
+        counts = Counter(article.source for article in articles)
+        if source := next((name for name, many in counts.items() if many > 1), None):
+            msg = f"two articles have one source, {source!r}: each needs a source of its own"
             raise InvalidInput(msg)
         # Before the transaction: it takes longer than all the rest.
         self._store.check_embeddings(self._encoder)

@@ -41,7 +41,7 @@ def check_name(kind: str, name: Any, limit: int = NAME_LIMIT) -> str:
         msg = f"a {kind} cannot be called {name!r}: no URL can carry that"
         raise InvalidInput(msg)
     if _FORBIDDEN_IN_NAME.search(name):
-        msg = f"a {kind} name has no control characters and no lone surrogates"
+        msg = f"a {kind} name has no control characters and no lone surrogates, as {name!r} has"
         raise InvalidInput(msg)
     return name
 

@@ -85,9 +85,12 @@ def search(
 ) -> None:
     """The passages that bear on a question, best first."""
     with _open(tenant, data_dir, database) as knowledge:
-        for found in knowledge.search(text, limit):
+        passages = knowledge.search(text, limit)
+        for found in passages:
             typer.secho(f"{found.score:.2f}  {found.title} ({found.source}): {found.why}", dim=True)
             typer.echo(f"      {' '.join(found.text.split())[:_SHOWN]}")
+    if not passages:
+        typer.echo("Nothing was found.", err=True)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import re
 import warnings
 import zipfile
@@ -245,6 +246,8 @@ def _pdf_file(file: Path) -> Read:
         if b"%PDF-" not in opened.read(1024):
             msg = f"{file} is no PDF, whatever its name says: give it its own ending"
             raise InvalidInput(msg)
+    # What it cannot read is told by its error; its warnings would stand beside that.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     pages = []
     for page in _loaded(file, "PyPDFLoader", "PDF"):
         pages.append(page.page_content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -53,10 +54,23 @@ def read_examples(file: Path, head: str | None = None) -> list[Example]:
 
 
 def once(examples: Iterable[Example]) -> list[Example]:
-    """Of texts that are the same, however spaced and capitalised, only the first."""
+    """Of texts that are the same, however spaced and capitalised, only the first.
+
+    Raises InvalidInput if a label has no text then, because all of its texts have another too.
+    """
     found: dict[str, Example] = {}
+    twice: dict[str, Example] = {}  # those that have another label than the first
     for one in examples:
-        found.setdefault(_plain(one.text), one)
+        if found.setdefault(_plain(one.text), one).label != one.label:
+            twice[_plain(one.text)] = one
+    kept = {one.label for one in found.values()}
+    if lost := next((one for one in twice.values() if one.label not in kept), None):
+        msg = (
+            f"texts with two labels: {len(twice)}, such as {lost.text[:80]!r}, which is "
+            f"{found[_plain(lost.text)].label!r} and {lost.label!r}, and {lost.label!r} has no "
+            "other: give each text one label"
+        )
+        raise InvalidInput(msg)
     return list(found.values())
 
 
@@ -104,7 +118,10 @@ def labels_of(examples: Iterable[Example], oos: str | None = None) -> tuple[list
 
 def _said(place: str, given: dict[str, Any], key: str) -> str:
     one = given.get(key)
-    if not isinstance(one, str):
+    if one is not None and not isinstance(one, str):
+        msg = f'{place}: "{key}" is {json.dumps(one)[:40]}, which is not text: put it in quotes'
+        raise InvalidInput(msg)
+    if one is None:
         msg = f'{place} has no "{key}": a line is {{"text": "...", "label": "..."}}'
         raise InvalidInput(msg)
     if not one.strip():

@@ -50,6 +50,17 @@ def test_articles_are_added_found_changed_and_removed() -> None:
     assert "returns.md" not in knowledge("list")
     with pytest.raises(InvalidInput, match="knowledge list"):
         knowledge("remove", "returns.md")
+    knowledge("remove", "faq.csv")
+    assert knowledge("search", "pets") == "Nothing was found.\n"
+
+
+def test_a_file_is_named_whose_path_is_wrong() -> None:
+    """As one that is given twice, or that no source can be called by."""
+    with pytest.raises(InvalidInput, match=r"one source, 'faq\.csv'"):
+        knowledge("add", "faq.csv", "returns.md", "faq.csv")
+    Path("a\tb.md").write_text("Text.")
+    with pytest.raises(InvalidInput, match=r"control characters.*'a\\tb\.md'"):
+        knowledge("add", "a\tb.md")
 
 
 def test_a_bad_file_keeps_all_of_them_out() -> None:

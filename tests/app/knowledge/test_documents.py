@@ -137,13 +137,18 @@ def test_a_file_becomes_an_article(
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_bad_file_is_told_what_is_wrong(
-    write: Callable[..., Path], name: str, content: str | bytes, said: str
+    write: Callable[..., Path],
+    name: str,
+    content: str | bytes,
+    said: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """With its name, and what to do."""
+    """With its name, and what to do; no library says something beside it."""
     file = write(name, content)
     with pytest.raises(InvalidInput, match=said) as refused:
         read_article(file)
     assert str(file) in str(refused.value)
+    assert caplog.text == ""
 
 
 def test_a_folder_and_a_file_that_is_not_there_are_refused(tmp_path: Path) -> None:

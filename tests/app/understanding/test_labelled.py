@@ -20,7 +20,8 @@ _GOOD = '{"text": "where is it", "label": "track"}\n'
     ("line", "fault"),
     [
         ('{"text": "a"}', 'line 2 has no "label"'),
-        ('{"text": 7, "label": "a"}', 'line 2 has no "text"'),
+        ('{"text": null, "label": "a"}', 'line 2 has no "text"'),
+        ('{"text": "a", "label": 7}', 'line 2: "label" is 7, which is not text: put it in quotes'),
         ('{"text": " ", "label": "a"}', 'line 2: "text" is empty'),
         ('{"text": "a", "label": ""}', 'line 2: "label" is empty'),
         ("{", "line 2 is not JSON"),
@@ -69,6 +70,14 @@ def test_what_is_said_twice_counts_once() -> None:
     """However it is spaced and capitalised; the first stays, in its place."""
     examples = [Example("Hi  there", "a"), Example("bye", "b"), Example("hi there ", "b")]
     assert once(examples) == examples[:2]
+
+
+def test_a_label_all_of_whose_texts_have_another_is_told() -> None:
+    """Not left out without a word; how many texts they are, and one of them."""
+    examples = [Example(text, label) for label in "ab" for text in ("Hi", "bye")]
+    said = r"texts with two labels: 2, such as 'Hi', which is 'a' and 'b', and 'b' has no other"
+    with pytest.raises(InvalidInput, match=said):
+        once(examples)
 
 
 def test_one_label_is_refused() -> None:
