@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from tqdm import tqdm
 
 from app.conversation import conversation_memory
+from app.progress import bar
 from app.roles import TENANT
 from app.settings import Settings
 from memory import Encoder, InvalidInput, MemoryStore, Scope, Understanding, check_name, check_text
@@ -61,15 +61,14 @@ def import_conversations(
     for _ in _conversations(file, customer):
         count += 1
     stored = 0
-    bar = tqdm(total=count, unit="conversation", desc=file.name, disable=None)
-    with bar:
+    with bar(total=count, unit="conversation", desc=file.name) as shown:
         for scope, messages, times in _conversations(file, customer):
             memory = conversation_memory(
                 store, replace(scope, tenant=tenant), settings, encoder, understanding=understanding
             )
             stored += memory.add_messages(messages, times)
             memory.digest()
-            bar.update()
+            shown.update()
     return stored, count
 
 

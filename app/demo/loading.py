@@ -11,6 +11,7 @@ from app.demo.lately import moved_on
 from app.embeddings import open_embeddings
 from app.importing import import_conversations
 from app.knowledge.documents import read_article
+from app.progress import bar
 from app.settings import SYSTEM, Settings
 from app.understanding.opening import open_understanding
 from memory import Knowledge, MemoryStore
@@ -50,7 +51,9 @@ def load_shop(store: MemoryStore, settings: Settings) -> tuple[int, int]:
     articles = [
         replace(read_article(file), source=file.relative_to(SHOP).as_posix()) for file in files
     ]
-    Knowledge(store, encoder).put(articles)
+    knowledge = Knowledge(store, encoder)
+    for article in bar(articles, desc="articles", unit="file", leave=False):
+        knowledge.put([article])
     understanding = open_understanding(settings.understanding)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, CUSTOMERS.name)

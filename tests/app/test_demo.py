@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from app.demo.loading import TEMPLATES, load_shop
 from app.embeddings import open_embeddings
@@ -22,11 +24,22 @@ from tests.app.conftest import Running, address_of
 from tests.llm.openai_double import OpenAIDouble
 
 
-def test_the_shop_is_loaded_once() -> None:
-    """Articles, FAQ, products and customers; a second time nothing changes, nothing is double."""
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_shop_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Articles, FAQ, products and customers; a second time nothing changes, nothing is double. On a
+    terminal it is seen how far it is.
+    """
     settings = Settings()
     with open_store() as store:
-        first = load_shop(store, settings)
+        with monkeypatch.context() as patched:
+            patched.setattr("sys.stderr", terminal := _Terminal())
+            first = load_shop(store, settings)
+        assert "articles: " in terminal.getvalue()
+        assert "customers.jsonl: 100%" in terminal.getvalue()
         owners = {name: store.transcript.sessions(Scope(name).owner) for _, name in store.owners()}
         again = load_shop(store, settings)
         assert first == again == (50, 18)
