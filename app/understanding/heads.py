@@ -15,7 +15,7 @@ from memory.minilm import HEAD, graph
 from memory.types import Floats, Label, Labels
 from memory.weights import sha256
 
-_LEAST = 0.2  # of a head that knows texts out of scope: what is less sure is none of its labels
+_LEAST = 0.2  # a label that is less sure is hardly better than none
 
 
 class Heads:
@@ -44,7 +44,7 @@ class Heads:
         """
         scores = self._network.run(texts)
         columns = {
-            name: readings(head, scores[HEAD + name], among)
+            name: [_if_any(head, label) for label in readings(head, scores[HEAD + name], among)]
             for name, head in self.card.heads.items()
         }
         return [
@@ -53,6 +53,13 @@ class Heads:
             else dict.fromkeys(columns, Label(None, 1.0))
             for text, row in zip(texts, zip(*columns.values(), strict=True), strict=True)
         ]
+
+
+def _if_any(head: Head, label: Label) -> Label:
+    """What a head has read; none of its labels, if it is hardly sure and knows of texts outside."""
+    if head.threshold is None or label.name is None or label.confidence >= _LEAST:
+        return label
+    return Label(None, 1 - label.confidence)
 
 
 def _graph(folder: Path, card: Card, base: Path) -> bytes:
@@ -90,7 +97,7 @@ def readings(head: Head, scores: Floats, among: Collection[str] | None = None) -
         inside = np.where([label in among for label in head.inside], inside, 0)
     believed = np.full(len(scores), True)
     if head.threshold is not None:
-        believed = (belief(head, scores) >= head.threshold) & (inside.max(1) >= _LEAST)
+        believed = belief(head, scores) >= head.threshold
     return [
         Label(head.labels[place], sure) if yes else Label(None, 1 - sure)
         for place, sure, yes in zip(

@@ -69,7 +69,7 @@ def test_a_number_in_quotes_is_none(service: Running) -> None:
         (b'{"customer": "ada",}', "body", "is no JSON from character 20 on"),
         (b"[]", "body", "with the header Content-Type: application/json"),
         (b"3", "body", "with the header Content-Type: application/json"),
-        (b"{}", "body.customer", "is missing: send it"),
+        (b"{}", "body.message", "is missing: send it"),
         (b'{"customer": 1}', "body.customer", "send text, in quotes"),
         (b'{"customer": ""}', "body.customer", "is empty: send at least 1 character"),
         (b'{"customer": "' + b"x" * 201 + b'"}', "body.customer", "give at most 200 characters"),
@@ -85,6 +85,13 @@ def test_a_body_that_cannot_be_taken_says_what_to_send(
     headers = {"content-type": "application/json"}
     answer = service.client.post("/v1/chat", content=body, headers=headers)
     assert what in faults(answer)[where]
+
+
+def test_a_key_says_whose_message_it_is(service: Running) -> None:
+    """Only a customer's own token may leave the customer out."""
+    answer = service.client.post("/v1/chat", json={"message": "hello"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("customer: it is missing")
 
 
 def test_a_body_needs_its_header(service: Running) -> None:
