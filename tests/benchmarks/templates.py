@@ -21,7 +21,7 @@ from app.embeddings import open_embeddings
 from app.settings import Settings
 from app.templates.answering import Ready, open_templates
 from app.templates.choosing import INTENT
-from app.templates.template import FILLABLE, UNKNOWN
+from app.templates.template import CERTAIN, FILLABLE, UNKNOWN
 from app.understanding.opening import open_understanding
 from memory import Knowledge, Scope, open_store
 
@@ -69,6 +69,14 @@ def main() -> None:
                 print(f"{of:26} {said or '-':24} {intent and intent.name} | {text}")
     for of, count in counts.items():
         print(f"{of:26} {count.total():4}  {dict(count)}")
+    if understanding is not None:
+        read = understanding.read([one["text"] for one in desk])
+        sure = [
+            labels[INTENT].name == one["intent"]
+            for labels, one in zip(read, desk, strict=True)
+            if labels[INTENT].name is not None and labels[INTENT].confidence >= CERTAIN
+        ]
+        print(f"intents that are certain ({CERTAIN:g}): {sum(sure)} of {len(sure)} are right")
     print(f"deciding: {statistics.median(seconds) * 1000:.2f} ms (median)")
 
 
