@@ -294,7 +294,8 @@ def _check_packed(file: Path) -> None:
                             msg = f"{file} declares a document type, which no DOCX does"
                             raise InvalidInput(msg)
                         first = False
-    # What zipfile raises: not a ZIP; an unknown method of packing; a password; cut off.
+    # What zipfile raises: BadZipFile for what is no ZIP, NotImplementedError for an unknown method
+    # of packing, RuntimeError for want of a password, EOFError for what is cut off.
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         msg = f"{file} is no DOCX that can be read ({error}): save it again as one"
         raise InvalidInput(msg) from error

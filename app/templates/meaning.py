@@ -21,7 +21,7 @@ _WHOSE = (
     r"|gran(?:ny|dma|dpa|dad|dmother|dfather)?|girlfriend|boyfriend|flatmate|roommate|mate)"
 )
 _OTHERS = re.compile(
-    rf"\b(?:my|our|his|her|their) (?:\w+ )?{_WHOSE}(?:['’]s|s['’]|['’])(?: \w+)?"
+    rf"\b(?:my|our|his|her|their) (?:\w+ )?{_WHOSE}(?:['’]s|s['’]|['’])"
     rf"|\b(?:of|for|from|by) (?:my|our) {_WHOSE}\b"
     rf"|\bfriend \w+['’]s\b",
     re.IGNORECASE,
