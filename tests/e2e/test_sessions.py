@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
     from tests.e2e.conftest import OpenVisit
 
 
@@ -28,6 +30,29 @@ def test_a_session_is_deleted_after_a_question(visit: OpenVisit, api: httpx.Clie
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.locator(".turn")).to_have_count(0)
     assert api.get("/v1/customers/leaver/sessions").json()["sessions"] == []
+
+
+def test_a_list_that_comes_late_finds_the_customer_being_opened_again(visit: OpenVisit) -> None:
+    """After an answer the list is read anew. It comes when a session has just been deleted and no
+    other one is open yet: it is shown, and the console complains of nothing.
+    """
+    one = visit()
+    page = one.open("hasty")
+    one.say("Wait for me.")
+    held: list[Route] = []
+    page.route("**/hasty/sessions", lambda route: held.append(route))
+    one.say("And for me.")
+    page.get_by_role("button", name="Delete session").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator(".turn")).to_have_count(0)
+    while len(held) < 3:  # of the turn's beginning and end, and of the deletion
+        page.wait_for_timeout(20)
+    for route in held[:2]:
+        route.fulfill(json={"sessions": [{"session": "lamp", "messages": 2}]})
+    expect(page.locator("#sessions [data-part=name]")).to_have_text(["lamp"])
+    held[2].continue_()
+    page.unroute("**/hasty/sessions")
+    expect(page.locator("#sessions [data-part=count]")).to_have_text(["0 messages"])
 
 
 WHEN = {
