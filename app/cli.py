@@ -229,7 +229,7 @@ def erase(
 ) -> None:
     """Erase a customer, in the database's files too; prints the receipt."""
     from app.erasing import erase_customer
-    from app.schemas import Erased
+    from app.schemas.customers import Erased
     from app.training.registry import Registry
 
     settings = settings_given(data_dir=data_dir, database=database)

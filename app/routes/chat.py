@@ -16,17 +16,9 @@ from pydantic import BaseModel
 from app.chains.events import Done, Event, Failed, Given, Token
 from app.dependencies import ChainDep, PrincipalDep, SettingsDep
 from app.problems import Problem, respond
-from app.schemas import (
-    ChatRequest,
-    ChatResponse,
-    RecalledEvent,
-    RecalledItem,
-    TokenEvent,
-    Usage,
-    cited,
-    evidence,
-    understood,
-)
+from app.schemas.chat import ChatRequest, ChatResponse, RecalledEvent, TokenEvent, Usage
+from app.schemas.recall import RecalledItem, cited, evidence
+from app.schemas.understanding import understood
 
 router = APIRouter(tags=["chat"])
 

@@ -20,25 +20,19 @@ from app.dependencies import (
 from app.erasing import erase_customer
 from app.exports import MEDIA_TYPE, exported
 from app.problems import NO_CUSTOMER, Problem, no_such_customer
-from app.schemas import (
-    CustomerItem,
-    CustomerList,
-    Deleted,
-    Erased,
+from app.schemas.customers import CustomerItem, CustomerList, Deleted, Erased
+from app.schemas.recall import RecalledItem, RecallRequest, RecallResponse, evidence
+from app.schemas.sessions import (
     GivenCount,
     MessageItem,
     MessageList,
     RatingRequest,
-    RecalledItem,
-    RecallRequest,
-    RecallResponse,
     SessionDetail,
     SessionItem,
     SessionList,
     SummaryItem,
-    evidence,
-    understood,
 )
+from app.schemas.understanding import understood
 from memory import InvalidInput, Scope, check_name
 from memory.transcript import Heard
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from app.dependencies import ModelDep, ReadinessDep
 from app.problems import Problem, respond
-from app.schemas import Health
+from app.schemas.health import Health
 
 router = APIRouter(tags=["health"])
 

@@ -9,16 +9,16 @@ from fastapi import APIRouter, Depends, Path, Query
 from app.dependencies import KnowledgeDep, named
 from app.knowledge.documents import article_of
 from app.problems import Problem
-from app.schemas import (
+from app.schemas.customers import Deleted
+from app.schemas.knowledge import (
     ArticleDetail,
     ArticleItem,
     ArticleList,
-    Deleted,
-    EvidenceItem,
     KnowledgeSearch,
     KnowledgeSearchResponse,
     NewArticle,
 )
+from app.schemas.recall import EvidenceItem
 from memory.articles import SOURCE_LIMIT
 
 router = APIRouter(prefix="/v1/knowledge", tags=["knowledge"])

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Path, Query, status
 
 from app.dependencies import ChainDep, CustomerDep, StoreDep, check_known, named
 from app.problems import NO_CUSTOMER, Problem
-from app.schemas import (
+from app.schemas.fields import SlotName
+from app.schemas.memories import (
     DeletedMemory,
     ForgetRequest,
     ForgetResponse,
@@ -17,7 +18,6 @@ from app.schemas import (
     MemoryItem,
     MemoryList,
     NewMemory,
-    SlotName,
 )
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["memories"])

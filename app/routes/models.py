@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from app.dependencies import ServingDep
-from app.schemas import RolledBack, TunedModel, TunedModels
+from app.schemas.models import RolledBack, TunedModel, TunedModels
 from app.serving import Serving
 from memory import InvalidInput
 

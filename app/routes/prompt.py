@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from langchain_core.messages import convert_to_openai_messages
 
 from app.dependencies import ChainDep, PrincipalDep
-from app.schemas import PromptMessage, PromptRequest, PromptResponse, RecalledItem, cited, evidence
+from app.schemas.chat import PromptMessage, PromptRequest, PromptResponse
+from app.schemas.recall import RecalledItem, cited, evidence
 
 router = APIRouter(tags=["chat"])
 

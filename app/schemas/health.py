@@ -1,0 +1,14 @@
+"""Whether the service is there."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class Health(BaseModel):
+    """The service is there, and ready if that was asked."""
+
+    status: Literal["ok"]
+    model: str | None = Field(None, description="the model that answers; only if it was tried")

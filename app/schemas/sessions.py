@@ -1,0 +1,92 @@
+"""A customer's sessions and what was said in them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from app.schemas.fields import Body
+from app.schemas.recall import Found
+from app.schemas.understanding import Understood
+from memory import Mood
+from memory.mood import MOST
+from memory.transcript import Rating, Said
+
+
+class RatingRequest(Body):
+    """How well the agent did in a session."""
+
+    rating: Rating | None = Field(description="null: take it back", examples=["good"])
+
+
+class SessionItem(BaseModel):
+    """A session of a customer."""
+
+    session: str
+    messages: int
+    created_at: datetime
+    updated_at: datetime
+    rating: Rating | None = Field(description="how well the agent did; null: not rated")
+
+
+class SessionList(BaseModel):
+    """A customer's sessions, the last used first."""
+
+    sessions: list[SessionItem]
+
+
+class SummaryItem(BaseModel):
+    """The summary in force."""
+
+    text: str
+    version: int
+
+
+class SessionDetail(SessionItem):
+    """A session with its summary and the customer's mood in it."""
+
+    summary: SummaryItem | None
+    mood: Mood | None = Field(
+        description=f"by the last {MOST} messages of the customer; null: none of them was read"
+    )
+
+
+class GivenCount(BaseModel):
+    """How much the model was given beside a message; some of it may have been forgotten since."""
+
+    recalled: int
+    knowledge: int
+
+    @classmethod
+    def of(cls, said: Said) -> GivenCount | None:
+        """What was kept with a message's turn; None for an answer, and where there is no turn."""
+        if said.status in (None, "running") or said.message.role != "human":
+            return None
+        kept = said.recalled or {}
+        return cls(recalled=len(kept.get("records", ())), knowledge=len(kept.get("evidence") or ()))
+
+
+class MessageItem(BaseModel):
+    """A message as it was said."""
+
+    id: str
+    role: str
+    text: str
+    at: datetime
+    turn: str | None
+    status: str | None = Field(description="of its turn: running, complete, stopped or failed")
+    template: str | None = Field(description="the template that gave this answer, if one did")
+    given: GivenCount | None = Field(
+        description="beside a customer's message, for its answer; null: an answer, one that was "
+        "imported or is being answered, or for a customer's own token"
+    )
+    evidence: Found
+    understanding: Understood
+
+
+class MessageList(BaseModel):
+    """Messages, oldest first; ``next`` asks for those before them."""
+
+    messages: list[MessageItem]
+    next: int | None = Field(description="give it as `before` to get older ones; null: none left")
