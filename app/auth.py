@@ -55,7 +55,7 @@ class Identity:
         """
         hashed = _hashed(carried)
         if self._given is not None and hmac.compare_digest(hashed, self._given):
-            return Principal(TENANT, "admin")
+            return Principal(TENANT, "admin", key=FIRST)
         if self._tokens is not None and carried.count(".") == 2:  # no key that is made has any
             return self._tokens.of(carried)
         # What is compared here is a hash, of 32 random bytes: how long it takes tells nothing.
@@ -69,7 +69,7 @@ class Identity:
         if key.used is None or at - key.used > _USED:
             note = partial(self._store.keys.note_use, key.id, at)
             self._store.in_background(("key", key.id), note)
-        return Principal(key.tenant, cast(KeyRole, key.role))
+        return Principal(key.tenant, cast(KeyRole, key.role), key=key.id)
 
 
 def open_tokens(settings: Settings) -> CustomerTokens | None:

@@ -59,11 +59,15 @@ class IdentityUnavailable(MemoryServiceError):
 
 
 class Principal(NamedTuple):
-    """Who asks: for which tenant, in which role, and for which customer alone if it is one."""
+    """Who asks: for which tenant, in which role, and for which customer alone if it is one.
+
+    ``key`` is the id of the key that they carry; None with a customer's own token.
+    """
 
     tenant: str
     role: Role
     customer: str | None = None
+    key: str | None = None
 
     def may(self, method: str, path: str) -> bool:
         """Whether the table lets them ask for a route, called by its path with the names in it."""

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
-from app.auth import Identity, open_tokens
+from app.auth import FIRST, Identity, open_tokens
 from app.customer_tokens import CustomerTokens
 from app.jwks import KeySet
 from app.roles import Principal
@@ -159,7 +159,7 @@ def test_clocks_may_differ_a_little() -> None:
 def test_keys_and_tokens_are_told_apart(store: MemoryStore) -> None:
     """A key with dots in it stays a key; without tokens a token is no more than a wrong key."""
     both = Identity(store, "a.key.given", CustomerTokens(SECRET))
-    assert both.of("a.key.given") == Principal("default", "admin")
+    assert both.of("a.key.given") == Principal("default", "admin", key=FIRST)
     assert both.of(signed()) == ADA
     assert both.of("a.key.other") is None
     assert Identity(store).of(signed()) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.auth import Identity
+from app.auth import FIRST, Identity
 from app.cli import app
 from app.roles import Principal
 from memory import InvalidInput, Scope, open_store
@@ -35,7 +35,7 @@ def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:
     assert "never used, until " in listed
     assert listed.endswith(": the desk")
     with open_store(f"sqlite:///{tmp_path}/memory.db") as store:
-        assert Identity(store).of(key) == Principal("shop", "agent")
+        assert Identity(store).of(key) == Principal("shop", "agent", key=key_id)
     assert ", used " in run(tmp_path, "key", "list").stdout.replace("  used", ", used")
     for _ in range(2):
         assert "fits no longer" in run(tmp_path, "key", "revoke", key_id).stdout
@@ -58,7 +58,7 @@ def test_a_reset_makes_the_first_key_anew(tmp_path: Path) -> None:
     assert listed.split()[:3] == ["first", "admin", "default"]
     assert "for ever" in listed
     with open_store(f"sqlite:///{tmp_path}/memory.db") as store:
-        assert Identity(store).of(key) == Principal("default", "admin")
+        assert Identity(store).of(key) == Principal("default", "admin", key=FIRST)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def test_the_first_start_makes_a_key_and_no_later_one_does(url: str) -> None:
     with open_store(url) as store:
         first = Identity(store)
         assert first.fresh is not None
-        assert first.of(first.fresh) == Principal("default", "admin")
+        assert first.of(first.fresh) == Principal("default", "admin", key=FIRST)
         store.keys.revoke(FIRST, now())
     with open_store(url) as store:
         later = Identity(store)
@@ -34,11 +34,11 @@ def test_the_first_start_makes_a_key_and_no_later_one_does(url: str) -> None:
 def test_a_key_says_whose_it_is_and_what_it_may(store: MemoryStore) -> None:
     """Tenant and role are the key's; another key, or a part of one, is nobody's."""
     identity = Identity(store, "given")
-    agent, _ = create_key(store, "agent", "shop")
-    service, _ = create_key(store, "service")
-    assert identity.of(agent) == Principal("shop", "agent")
-    assert identity.of(service) == Principal("default", "service")
-    assert identity.of("given") == Principal("default", "admin")
+    agent, desk = create_key(store, "agent", "shop")
+    service, backend = create_key(store, "service")
+    assert identity.of(agent) == Principal("shop", "agent", key=desk.id)
+    assert identity.of(service) == Principal("default", "service", key=backend.id)
+    assert identity.of("given") == Principal("default", "admin", key=FIRST)
     for other in (agent[:-1], agent + "x", agent.swapcase(), "", "%", "given ", "Given", "ä\udcff"):
         assert identity.of(other) is None
 
@@ -77,7 +77,7 @@ def test_a_reset_lets_the_old_first_key_in_no_more(store: MemoryStore) -> None:
     store.keys.revoke(FIRST, now())
     fresh = reset_key(store)
     assert identity.of(identity.fresh) is None
-    assert identity.of(fresh) == Principal("default", "admin")
+    assert identity.of(fresh) == Principal("default", "admin", key=FIRST)
     assert [key.id for key in store.keys.all()] == [FIRST]
 
 
@@ -139,7 +139,7 @@ def test_an_id_that_is_taken_is_not_overwritten(
     with pytest.raises(InvalidInput, match="try again"):
         create_key(store, "admin")
     assert store.keys.all() == [made]
-    assert Identity(store).of(key) == Principal("default", "agent")
+    assert Identity(store).of(key) == Principal("default", "agent", key=made.id)
 
 
 def test_the_key_of_an_older_version_goes_on_fitting(
@@ -154,6 +154,6 @@ def test_the_key_of_an_older_version_goes_on_fitting(
     with open_store(url) as store:
         identity = Identity(store)
         assert identity.fresh is None
-        assert identity.of("an old key") == Principal("default", "admin")
+        assert identity.of("an old key") == Principal("default", "admin", key=FIRST)
         assert [key.id for key in store.keys.all()] == [FIRST]
         assert store.get_meta("api_key_sha256") is None
