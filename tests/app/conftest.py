@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import threading
 import time
@@ -18,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.main import create_app
+from app.server import listen
 from app.settings import Settings
 from memory import Understanding
 from tests.llm.openai_double import OpenAIDouble
@@ -28,8 +28,7 @@ KEY = "a-key-for-tests"
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve ``app`` on a free port of 127.0.0.1; yields its address."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
