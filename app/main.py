@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 from langchain_core.retrievers import BaseRetriever
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import problems
@@ -22,6 +23,7 @@ from app.chains.support import SupportChain
 from app.dependencies import authorize
 from app.description import describe
 from app.embeddings import ENGLISH, open_embeddings
+from app.headers import SecurityHeaders, origins_of
 from app.language import advice
 from app.llm import open_llm
 from app.readiness import Readiness
@@ -59,6 +61,7 @@ def create_app(
             to do.
     """
     settings = settings or Settings()
+    origins = origins_of(settings.origins)
     if retriever is None and settings.retriever is not None:
         retriever = open_retriever(settings.retriever)
     if understanding is None:
@@ -142,6 +145,16 @@ def create_app(
     # A byte of a message takes at most six in JSON ("\\u0000"); the rest is names.
     app.add_middleware(BodyLimit, most=settings.max_message_bytes * 6 + 16_384)
     app.add_middleware(_EncodedPath)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization"],
+            expose_headers=["Retry-After"],
+        )
+    # Around all else, so that the answer to a fault has them too.
+    app.middleware_stack = SecurityHeaders(app.build_middleware_stack())
     return app
 
 

@@ -49,6 +49,7 @@ def run_server(settings: Settings, *more: str) -> None:
         service,
         log_level=settings.log_level,
         access_log=False,
+        server_header=False,
         # Streams under way get this long when the service is stopped.
         timeout_graceful_shutdown=10,
     )

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     token_leeway: float = Field(
         30.0, ge=0, le=600, description="seconds that the clock of who signs may be wrong"
     )
+    origins: str | None = Field(
+        None, description="other origins whose pages may ask: https://shop.example,https://..."
+    )
     llm: str = Field(
         "embedded:",
         description="embedded:, http(s)://host/v1#model, huggingface:BASE#ADAPTER, or fake:echo",

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
+from app.headers import PAGE_POLICY
 from app.problems import Problem
 
 router = APIRouter(include_in_schema=False)
@@ -14,13 +15,7 @@ router = APIRouter(include_in_schema=False)
 _WEB = Path(__file__).parents[1] / "web"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
 _FILES = {file.name: _TYPES[file.suffix] for file in _WEB.iterdir() if file.suffix in _TYPES}
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
+_HEADERS = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
 
 
 @router.get("/")

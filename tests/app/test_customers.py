@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import app
 from tests.app.conftest import Running
-
-WEB = Path(app.__file__).parent / "web"
 
 
 def test_sessions_messages_and_memories_are_listed(service: Running) -> None:
@@ -208,16 +204,6 @@ def test_the_api_describes_itself(service: Running) -> None:
     ):
         properties = document["components"]["schemas"][name]["properties"].values()
         assert any("examples" in p for p in properties), name
-
-
-def test_the_page_forbids_foreign_and_inline_scripts(service: Running) -> None:
-    """A strict Content-Security-Policy on every file of the page."""
-    scripts = [f"/web/{file.name}" for file in WEB.glob("*.js")]
-    assert "/web/chat.js" in scripts
-    for path in ("/", "/web/style.css", *scripts):
-        policy = service.client.get(path).headers["content-security-policy"]
-        assert "default-src 'self'" in policy
-        assert "unsafe" not in policy
 
 
 def test_a_fact_and_what_it_replaced_can_be_asked_for(service: Running) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -75,11 +77,111 @@ def test_the_page_asks_nobody_else(visit: OpenVisit, api: httpx.Client) -> None:
     asked: list[str] = []
     one.page.on("request", lambda request: asked.append(request.url))
     headers = one.page.goto(f"{one.base_url}/").headers  # type: ignore[union-attr]
-    assert "default-src 'self'" in headers["content-security-policy"]
-    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["content-security-policy"].startswith("default-src 'none'")
     one.open("policy")
     one.say("Hello")
     one.page.reload()
     expect(one.page.locator(".turn")).to_have_count(1)
     assert all(url.startswith(one.base_url) for url in asked)
     assert one.complaints == []
+
+
+def test_the_key_is_left_nowhere(visit: OpenVisit, key: str) -> None:
+    """Neither the session's history nor anything that is asked for has it, but the header that it
+    is for; going back does not bring it up again.
+    """
+    one = visit()
+    page = one.page
+    asked: list[tuple[str, dict[str, str]]] = []
+    page.on("request", lambda request: asked.append((request.url, request.all_headers())))
+    page.goto(f"{one.base_url}/healthz")
+    one.open("kept nowhere")
+    page.reload()
+    expect(page.locator("#subtitle")).to_have_text("kept nowhere")
+    visited = page.evaluate("navigation.entries().map(({ url }) => url)")
+    page.go_back()
+    page.go_forward()
+    for url in (*visited, page.url, page.evaluate("document.referrer")):
+        assert "key" not in url
+    for url, headers in asked:
+        said = headers.pop("authorization", f"Bearer {key}")
+        assert said == f"Bearer {key}"
+        assert not headers.get("referer")
+        assert "cookie" not in headers
+        assert quote(key) not in url.partition("#")[0] + "".join(headers.values())
+
+
+# What another origin's page tries with the service: to read, to change, to load, to look over.
+TRIES = """async ([base, key]) => {
+  const tried = async (path, options) => {
+    const said = await fetch(base + path, options).then((one) => one.text(), () => "refused");
+    return said || "refused"; // an answer that may not be read is empty
+  };
+  const headers = { Authorization: `Bearer ${key}` };
+  const body = JSON.stringify({ customer: "forged", message: "by another page" });
+  const simple = { method: "POST", mode: "no-cors", credentials: "include", body };
+  const loaded = (name, from) => new Promise((told) => {
+    const one = Object.assign(document.createElement(name), from);
+    Object.assign(one, { onload: () => told("loaded"), onerror: () => told("refused") });
+    document.body.append(one);
+  });
+  return Promise.all([
+    tried("/v1/customers", { headers }),
+    tried("/", {}),
+    tried("/", { mode: "no-cors" }),
+    tried("/v1/customers/known", { method: "DELETE", headers }),
+    tried("/v1/chat", { method: "POST", headers, body }),
+    tried("/v1/chat", simple),
+    loaded("script", { type: "module", src: `${base}/web/chat.js` }),
+    loaded("script", { src: `${base}/web/kept.js` }),
+    loaded("link", { rel: "stylesheet", href: `${base}/web/style.css` }),
+    navigator.sendBeacon(`${base}/v1/chat`, body) && "refused",
+  ]);
+}"""
+
+
+def test_a_page_of_another_origin_can_neither_read_nor_change(
+    visit: OpenVisit, api: httpx.Client, key: str
+) -> None:
+    """Even with the key at hand, in a browser that remembers it for the service's own page: no
+    answer is read, nothing is stored or deleted, nothing of it is framed.
+    """
+    api.post("/v1/customers/known/memories", json={"text": "A note"}).raise_for_status()
+    one = visit()
+    one.open("known").get_by_label("Remember the key here").check()
+    from tests.e2e.conftest import in_background
+
+    form = (
+        f"<form method=post enctype=text/plain action='{one.base_url}/v1/chat'><input name="
+        """'{"customer": "forged", "message": "' value='"}'></form>"""
+    )
+    evil = ThreadingHTTPServer(("127.0.0.1", 0), page_of(f"<!doctype html><body>{form}"))
+    with evil, in_background(evil.serve_forever, evil.shutdown):
+        page = one.context.new_page()
+        page.goto(f"http://127.0.0.1:{evil.server_port}/")
+        assert set(page.evaluate(TRIES, [one.base_url, key])) == {"refused"}
+        page.evaluate("(url) => document.body.append(Object.assign(document.createElement("
+                      "'iframe'), { src: url }))", f"{one.base_url}/#key={quote(key)}")  # fmt: skip
+        page.wait_for_timeout(300)
+        assert [frame.url for frame in page.frames[1:]] == ["chrome-error://chromewebdata/"]
+        with page.expect_response("**/v1/chat") as answer:
+            page.evaluate("document.forms[0].submit()")
+        assert answer.value.status == 401
+    assert api.get("/v1/customers/forged/sessions").status_code == 404
+    assert api.get("/v1/customers/known/memories").json()["memories"] != []
+
+
+def page_of(content: str) -> type[BaseHTTPRequestHandler]:
+    """Serves a page, whatever is asked for."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_request(self, *said: object) -> None:
+            """Say nothing."""
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(content.encode())
+
+    return Handler
