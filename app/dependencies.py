@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.auth import Identity
 from app.chains.support import SupportChain
+from app.limits import Limits, told_of
 from app.llm import Model
 from app.problems import Problem, no_such_customer
 from app.readiness import Readiness
@@ -51,20 +52,36 @@ def _serving(request: Request) -> Serving:
     return serving
 
 
+def _limits(request: Request) -> Limits:
+    limits: Limits = request.app.state.limits
+    return limits
+
+
 def authorize(
     request: Request,
     given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> Principal:
-    """Who asks; refused is whoever carries no key, or one that may not ask for this route."""
+    """Who asks; refused is whoever carries no key, or one that may not ask for this route.
+
+    So is, before anything is looked up, who has carried what fits nobody too often.
+    """
     identity: Identity = request.app.state.identity
-    who = None if given is None else identity.of(given.credentials)
-    if who is None:
+    limits = _limits(request)
+    address = request.client.host if request.client else ""
+    who = None
+    if given is not None:
+        limits.check_guess(address, given.credentials)
+        who = identity.of(given.credentials)
+    if given is None or who is None:
+        if given is not None:
+            limits.note_guess(address)
         what = "is missing" if given is None else "is wrong, or fits no longer"
         detail = (
             f"The key {what}. Send the header `Authorization: Bearer KEY`; "
             "`memory-service key create` makes a key, `key reset` the first one anew."
         )
         raise Problem(401, "unauthorized", "Unauthorized", detail, WWW_Authenticate="Bearer")
+    limits.take_request(who, given.credentials, told_of(request))
     path = request.scope["route"].path
     if not who.may(request.method, path):
         allowed = ", ".join(sorted(MAY.get((request.method, path), ())))
@@ -116,6 +133,7 @@ ChainDep = Annotated[SupportChain, Depends(_chain)]
 ServingDep = Annotated[Serving, Depends(_serving)]
 KnowledgeDep = Annotated[Knowledge, Depends(_knowledge)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
+LimitsDep = Annotated[Limits, Depends(_limits)]
 # Whose memory it is: no route makes a scope of its own.
 CustomerDep = Annotated[Scope, Depends(_customer)]
 SessionDep = Annotated[Scope, Depends(_session)]

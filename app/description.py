@@ -171,6 +171,8 @@ _WHEN = {
     410: "It was deleted meanwhile.",
     413: "The message or the body is too long.",
     422: "Something is wrong with what was sent; nothing was stored.",
+    429: "There are too many requests with this key, or too many keys that fit nobody have come "
+    "from this address; `Retry-After` says when to go on.",
     503: "The database is locked, read-only, full or away, the service is not ready, or the keys "
     "of customers' tokens cannot be had.",
 }
@@ -203,7 +205,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     """The problems that an operation can have because of what it is."""
     found = set()
     if operation.get("security"):
-        found |= {401, 503}  # what is behind a key is in the database
+        found |= {401, 429, 503}  # what is behind a key is in the database
         if not MAY[method.upper(), path].issuperset(ROLES):
             found.add(403)
     if operation.get("parameters"):

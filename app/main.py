@@ -25,6 +25,7 @@ from app.description import describe
 from app.embeddings import ENGLISH, open_embeddings
 from app.headers import SecurityHeaders, origins_of
 from app.language import advice
+from app.limits import Limits, RateLimitFields
 from app.llm import open_llm
 from app.readiness import Readiness
 from app.routes import card, chat, customers, health, knowledge, memories, models, page, prompt
@@ -133,6 +134,7 @@ def create_app(
     )  # fmt: skip
     given = settings.api_key.get_secret_value() if settings.api_key else None
     app.state.identity = Identity(store, given, tokens)
+    app.state.limits = Limits(settings)
     problems.install(app)
     app.include_router(health.router)
     app.include_router(page.router)
@@ -142,6 +144,7 @@ def create_app(
     app.add_api_route(
         "/openapi.json", _openapi(app), include_in_schema=False, dependencies=[Depends(authorize)]
     )
+    app.add_middleware(RateLimitFields)
     # A byte of a message takes at most six in JSON ("\\u0000"); the rest is names.
     app.add_middleware(BodyLimit, most=settings.max_message_bytes * 6 + 16_384)
     app.add_middleware(_EncodedPath)

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 
 from app.faults import fault
+from app.limits import TooMany
 from app.llm import UnusableModel
 from app.roles import IdentityUnavailable, NoSuchCustomer
 from app.training.card import Refused
@@ -56,6 +57,11 @@ class Problem(HTTPException):
         }
 
 
+def later(status: int, name: str, title: str, detail: str, seconds: float) -> Problem:
+    """A refusal that passes: ``Retry-After`` says in how many whole seconds to ask again."""
+    return Problem(status, name, title, detail, Retry_After=str(max(1, math.ceil(seconds))))
+
+
 def no_such_customer(customer: str) -> Problem:
     """Nothing is stored about a customer, or nothing that whoever asks may see."""
     return problem_of(NoSuchCustomer(customer))
@@ -67,8 +73,9 @@ def problem_of(error: BaseException) -> Problem:
         case Problem():
             return error
         case SessionBusy():
-            wait = str(max(1, math.ceil(error.retry_after)))
-            return Problem(409, "session-busy", "Session busy", str(error), Retry_After=wait)
+            return later(409, "session-busy", "Session busy", str(error), error.retry_after)
+        case TooMany():
+            return later(429, "too-many-requests", "Too many", str(error), error.retry_after)
         case TurnConflict():
             return Problem(409, "key-conflict", "Idempotency key used before", str(error))
         case TurnPassed():
@@ -77,7 +84,7 @@ def problem_of(error: BaseException) -> Problem:
             return Problem(404, "no-such-customer", "No such customer", str(error))
         case IdentityUnavailable():
             title = "Identity unavailable"
-            return Problem(503, "identity-unavailable", title, str(error), Retry_After="30")
+            return later(503, "identity-unavailable", title, str(error), 30)
         case NoSuchAdapter():
             return Problem(404, "no-such-model", "No such model", str(error))
         case Refused() | UnusableModel():
@@ -86,7 +93,7 @@ def problem_of(error: BaseException) -> Problem:
             return Problem(422, "invalid-input", "Invalid input", str(error))
         case StoreUnavailable():
             title = "Database unavailable"
-            return Problem(503, "database-unavailable", title, str(error), Retry_After="2")
+            return later(503, "database-unavailable", title, str(error), 2)
         case StoreError():
             return Problem(500, "database-error", "Database error", str(error))
     return Problem(
@@ -97,7 +104,7 @@ def problem_of(error: BaseException) -> Problem:
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem document."""
     ours = (InvalidInput, UnusableModel, SessionBusy, TurnConflict, TurnPassed, StoreError)
-    for kind in (*ours, NoSuchCustomer, IdentityUnavailable, Exception, Problem):
+    for kind in (*ours, NoSuchCustomer, IdentityUnavailable, TooMany, Exception, Problem):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(StarletteHTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _validation)

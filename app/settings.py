@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr
@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from memory.weights import MODELS_DIR
 
 PREFIX = "MEMORY_SERVICE_"
+# So many in so long, such as 30/minute: app/limits.py says what that means.
+Rate = Annotated[str, Field(pattern=r"^(off|[1-9][0-9]{0,6}/(second|minute|hour|day))$")]
 SYSTEM = (
     "You are a helpful customer-service assistant. Answer the customer's question from the "
     "conversation and from the notes in <memory>, which say what was said before."
@@ -52,6 +54,13 @@ class Settings(BaseSettings):
     )
     origins: str | None = Field(
         None, description="other origins whose pages may ask: https://shop.example,https://..."
+    )
+    rate_key: Rate = Field(
+        "6000/minute", description="requests of each key, or of a customer's tokens; or off"
+    )
+    rate_customer: Rate = Field("30/minute", description="turns of each customer; or off")
+    rate_failures: Rate = Field(
+        "20/minute", description="keys and tokens that fit nobody, of each address; or off"
     )
     llm: str = Field(
         "embedded:",

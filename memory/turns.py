@@ -228,11 +228,11 @@ class Turns:
                     settled += 1
         return settled
 
-    def is_running(self, scope: Scope, idempotency_key: str) -> bool:
-        """Whether the turn that a key names is being answered."""
+    def status(self, scope: Scope, idempotency_key: str) -> str | None:
+        """How it stands with the turn that a key names; None if there is none."""
         with self._database.read() as connection:
             row = connection.execute(_BY_KEY, key(scope.owner, key=idempotency_key)).first()
-        return row is not None and row.status == "running"
+        return None if row is None else str(row.status)
 
     def get(self, scope: Scope, turn_id: str) -> Turn | None:
         """A turn with its messages, or None."""

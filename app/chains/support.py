@@ -230,8 +230,10 @@ class SupportChain:
                 return await run_sync(memory.start, text, idempotency_key)
             except SessionBusy:
                 # A retry of the turn under way is told so at once.
-                if idempotency_key is not None and await run_sync(
-                    memory.store.turns.is_running, memory.scope, idempotency_key
+                if (
+                    idempotency_key is not None
+                    and await run_sync(memory.store.turns.status, memory.scope, idempotency_key)
+                    == "running"
                 ):
                     raise
                 if time.monotonic() >= deadline:

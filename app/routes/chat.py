@@ -8,13 +8,15 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
 from app.chains.events import Done, Event, Failed, Given, Token
-from app.dependencies import ChainDep, PrincipalDep, SettingsDep
+from app.dependencies import ChainDep, LimitsDep, PrincipalDep, SettingsDep, StoreDep
+from app.limits import told_of
 from app.problems import Problem, respond
 from app.schemas.chat import ChatRequest, ChatResponse, RecalledEvent, TokenEvent, Usage
 from app.schemas.recall import RecalledItem, cited, evidence
@@ -57,6 +59,8 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     409: {"description": "Another turn of the session is under way, the idempotency key was used "
           "for another message, or its turn broke off and the session has gone on since."},
     410: {"description": "The session was deleted while its turn was answered."},
+    429: {"description": "The customer has sent too many messages, or the key too many requests; "
+          "nothing was stored."},
     502: {"description": "The model failed or answered nothing; the message is kept."},
     504: {"description": "The model did not answer in time; the message is kept."},
 }  # fmt: skip
@@ -64,7 +68,13 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 @router.post("/v1/chat", response_model=ChatResponse, responses=_RESPONSES)
 async def chat(
-    body: ChatRequest, request: Request, who: PrincipalDep, chain: ChainDep, settings: SettingsDep
+    body: ChatRequest,
+    request: Request,
+    who: PrincipalDep,
+    chain: ChainDep,
+    settings: SettingsDep,
+    store: StoreDep,
+    limits: LimitsDep,
 ) -> Response:
     """Say something as a customer and get the answer.
 
@@ -77,7 +87,11 @@ async def chat(
         detail = f"The message has {size} bytes; at most {settings.max_message_bytes} are taken."
         raise Problem(413, "message-too-long", "Message too long", detail)
     scope = who.scope(body.customer, body.session)
-    events = chain.answer(scope, body.message, body.idempotency_key)
+    key = body.idempotency_key
+    # An answered turn that is asked for again costs the customer nothing.
+    if key is None or await run_sync(store.turns.status, scope, key) != "complete":
+        limits.take_turn(scope, told_of(request))
+    events = chain.answer(scope, body.message, key)
     if who.customer is not None:
         events = _discreet(events)
     if body.stream:

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from app.dependencies import (
     ChainDep,
     CustomerDep,
+    LimitsDep,
     PrincipalDep,
     ServingDep,
     SessionDep,
@@ -166,9 +167,10 @@ def export(scope: CustomerDep, store: StoreDep) -> StreamingResponse:
 
 
 @router.delete("")
-def erase(scope: CustomerDep, store: StoreDep, serving: ServingDep) -> Erased:
+def erase(scope: CustomerDep, store: StoreDep, serving: ServingDep, limits: LimitsDep) -> Erased:
     """Delete everything about the customer, also in the database's files; the receipt stays."""
     receipt = erase_customer(store, scope, serving.cards())
+    limits.forget(scope)
     if receipt is None:
         raise no_such_customer(scope.customer)
     return Erased.of(receipt)

@@ -212,7 +212,9 @@ def streaming(model_server: Server, folder: Path, rounds: int = 5) -> tuple[floa
     from app.main import create_app
 
     listener = socket.create_server(("127.0.0.1", 0))
-    settings = Settings(data_dir=folder / "service", api_key="k", reply_tokens=200)
+    settings = Settings(
+        data_dir=folder / "service", api_key="k", reply_tokens=200, rate_customer="off"
+    )
     app = create_app(settings)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -44,6 +44,7 @@ def start(folder: Path, log: Path) -> tuple[subprocess.Popen[bytes], str, float]
     """A running service, its address, and the seconds until it was ready."""
     environment = {
         **os.environ, "MEMORY_SERVICE_DATA_DIR": str(folder), "MEMORY_SERVICE_API_KEY": "k",
+        "MEMORY_SERVICE_RATE_CUSTOMER": "off",
         "MEMORY_SERVICE_REPLY_TOKENS": "16",
     }  # fmt: skip
     began = time.perf_counter()

@@ -280,7 +280,7 @@ def test_a_fold_leaves_the_turn_under_way(memory: ConversationMemory, store: Mem
 def test_a_key_in_flight_is_busy(memory: ConversationMemory, store: MemoryStore) -> None:
     """The same request again while it is being answered is told to wait, and is stored once."""
     memory.start("one", "k1")
-    assert store.turns.is_running(ADA, "k1")
+    assert store.turns.status(ADA, "k1") == "running"
     with pytest.raises(SessionBusy):
         memory.start("one", "k1")
     assert said(store) == [("human", "one")]
@@ -290,7 +290,7 @@ def test_a_key_s_answer_comes_again(memory: ConversationMemory, store: MemorySto
     """The same request after its answer gives that answer, also with another turn under way."""
     turn = memory.start("one", "k1")
     finished = memory.finish(turn, "first", "complete", usage={"output_tokens": 1})
-    assert not store.turns.is_running(ADA, "k1")
+    assert store.turns.status(ADA, "k1") == "complete"
     memory.start("two")
     assert memory.start("one", "k1") == finished
     assert said(store) == [("human", "one"), ("ai", "first"), ("human", "two")]
