@@ -25,6 +25,7 @@ from memory.indexes.customer import CustomerIndex
 from memory.knowledge import Knowledge
 from memory.labels import read_rest
 from memory.layout import SUMMARY_HEADING, Layout, block, lay_out
+from memory.marks import inert
 from memory.scoring import contextual
 from memory.summaries import Summary
 from memory.summary import SummaryMemory
@@ -134,7 +135,8 @@ class ConversationMemory(StoredMemory):
         recent = self._rendered([said.message for said in parts.window])
         if self.return_messages:
             assert isinstance(recent, list)
-            head = [SystemMessage(f"{SUMMARY_HEADING}\n{parts.summary}")] if parts.summary else []
+            told = f"{SUMMARY_HEADING}\n{inert(parts.summary)}"
+            head = [SystemMessage(told)] if parts.summary else []
             found = readers.as_messages(parts.recalled, self.recall_tokens, self.count_tokens)
             if self.recalled_key:
                 return {self.memory_key: [*head, *recent], self.recalled_key: found}
@@ -142,11 +144,11 @@ class ConversationMemory(StoredMemory):
         assert isinstance(recent, str)
         recalled = self.reader(parts.recalled, self.recall_tokens, self.count_tokens)
         if self.recalled_key:
-            history = _joined((SUMMARY_HEADING, parts.summary), (_RECENT_HEADING, recent))
+            history = _joined((SUMMARY_HEADING, inert(parts.summary)), (_RECENT_HEADING, recent))
             return {self.memory_key: history, self.recalled_key: recalled}
         return {
             self.memory_key: _joined(
-                (SUMMARY_HEADING, parts.summary),
+                (SUMMARY_HEADING, inert(parts.summary)),
                 (_REMEMBERED_HEADING, str(recalled)),
                 (_RECENT_HEADING, recent),
             )
@@ -392,10 +394,8 @@ class _Folding(SummaryMemory):
         with self.vector.index() as index:
             again = beside_again(index, self.vector.policy, self.knowledge)
             return [
-                said.message.tokens + self.count_tokens(block(again(said.recalled)))
-                if said.recalled
-                else said.message.tokens
-                for said in window
+                tokens + self.count_tokens(block(again(said.recalled))) if said.recalled else tokens
+                for said, tokens in zip(window, super().costs(window), strict=True)
             ]
 
 

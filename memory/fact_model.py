@@ -22,6 +22,7 @@ from memory import mentions
 from memory.clock import end_of
 from memory.dates import dates
 from memory.fact_writer import GIVEN_OUT, fact
+from memory.marks import on_one_line
 from memory.slots import FREE
 from memory.types import Message, Record, Writer
 
@@ -75,7 +76,8 @@ def _written(
     said = [m for m in messages if m.role in {"human", "ai"} and m.text.strip()]
     for start in range(0, len(said), _AT_ONCE):
         part = said[start : start + _AT_ONCE]
-        lines = (f"[{n}] {_SPEAKER[m.role]}: {m.text}" for n, m in enumerate(part))
+        # A line a message: with a line break of his own a customer could write the agent's.
+        lines = (f"[{n}] {_SPEAKER[m.role]}: {on_one_line(m.text)}" for n, m in enumerate(part))
         try:
             answer = asked.invoke([SystemMessage(_SYSTEM), HumanMessage("\n".join(lines))])
         except Exception as error:  # whatever a model's client raises; the rules' facts stay

@@ -6,7 +6,9 @@ model's server said about the call (``response_metadata``, usage) is not.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from langchain_core.messages import (
     AIMessage,
@@ -19,6 +21,7 @@ from langchain_core.messages import (
     messages_from_dict,
 )
 
+from memory.marks import inert
 from memory.transcript import make_message
 from memory.types import CountTokens, Message
 
@@ -35,6 +38,32 @@ def to_langchain(message: Message) -> BaseMessage:
     if message.data is not None:
         return messages_from_dict([message.data])[0]
     return _PLAIN[message.role](content=message.text, id=message.id)
+
+
+def in_prompt(message: Message, count_tokens: CountTokens) -> Message:
+    """A message as it stands in a prompt, with the tokens that it takes there (see ``inert``)."""
+    shown = inert(message.text)
+    if shown == message.text:
+        return message
+    tokens = count_tokens(shown) + MESSAGE_OVERHEAD
+    return replace(message, text=shown, tokens=tokens, data=_inert(message.data))
+
+
+def _inert(data: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The same of a LangChain message that carries more than its text."""
+    if data is None:
+        return None
+    content = data["data"]["content"]
+    if isinstance(content, str):
+        shown: Any = inert(content)
+    else:
+        shown = [
+            inert(block) if isinstance(block, str)
+            else {**block, "text": inert(block["text"])} if isinstance(block.get("text"), str)
+            else block
+            for block in content
+        ]  # fmt: skip
+    return {**data, "data": {**data["data"], "content": shown}}
 
 
 def from_langchain(

@@ -8,7 +8,6 @@ fold begins with the one before it, and a model's server reads only what is new.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,14 +15,12 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_message_runs
 
-from memory.history import MESSAGE_OVERHEAD, to_langchain
+from memory.history import MESSAGE_OVERHEAD, in_prompt, to_langchain
+from memory.marks import inert
 from memory.readers import cited, line
 from memory.transcript import Said
 from memory.types import CountTokens, Evidence, Recalled
 
-# What was said may not end the fence around it: its brackets are replaced, not taken out, since
-# what is left around a gap could make another.
-_FENCE = re.compile(r"<(?=\s*/?\s*(?:memory|knowledge)\b)", re.IGNORECASE)
 # In these words a model of 135 million parameters answers from the passages; told at more length,
 # it speaks of the company.
 _CITE = "Help articles, to be cited as [1]:"
@@ -110,19 +107,21 @@ def lay_out(
     """
     messages: list[BaseMessage] = []
     # One system message, first: many chat templates take no other.
-    head = "\n\n".join(filter(None, (system, summary and f"{SUMMARY_HEADING}\n{summary}")))
+    told = summary and f"{SUMMARY_HEADING}\n{inert(summary)}"
+    head = "\n\n".join(filter(None, (system, told)))
     tokens = 0
     if head:
         messages.append(SystemMessage(head))
         tokens += count_tokens(head) + MESSAGE_OVERHEAD
     for said in window:
         before = again(said.recalled) if said.recalled else Beside()
-        tokens += said.message.tokens
-        if before and said.message.data is None:
+        message = in_prompt(said.message, count_tokens)
+        tokens += message.tokens
+        if before and message.data is None:
             messages.append(asked(said.message.text, before))
             tokens += count_tokens(block(before))
         else:
-            messages.append(to_langchain(said.message))
+            messages.append(to_langchain(message))
     if question is not None:
         beside = Beside(recalled, list(enumerate(evidence or (), 1)))
         messages.append(asked(question, beside))
@@ -137,17 +136,19 @@ def lay_out(
 
 def asked(question: str, beside: Beside) -> HumanMessage:
     """A question with what stands beside it; ``said`` keeps the customer's own words."""
-    if not beside:
+    shown = inert(question)
+    if not beside and shown == question:
         return HumanMessage(question)
-    return HumanMessage(f"{block(beside)}\n\n{question}", additional_kwargs={"said": question})
+    text = f"{block(beside)}\n\n{shown}" if beside else shown
+    return HumanMessage(text, additional_kwargs={"said": question})
 
 
 def block(beside: Beside) -> str:
     """What was recalled and found, fenced: somebody wrote it once, nobody asks it now."""
     parts: list[str] = []
     if beside.recalled:
-        parts += ("<memory>", *(_FENCE.sub("‹", line(r)) for r in beside.recalled), "</memory>")
+        parts += ("<memory>", *(line(r) for r in beside.recalled), "</memory>")
     if beside.evidence:
-        lines = (_FENCE.sub("‹", cited(number, e)) for number, e in beside.evidence)
+        lines = (cited(number, e) for number, e in beside.evidence)
         parts += ("<knowledge>", _CITE, *lines, "</knowledge>")
     return "\n".join(parts)

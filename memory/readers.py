@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from langchain_core.messages import BaseMessage, SystemMessage
 
+from memory.marks import on_one_line
 from memory.types import CountTokens, Evidence, Recalled
 
 _SHORTEST = 12  # tokens; hardly a line is shorter
@@ -49,8 +50,7 @@ def citable(found: list[Evidence], budget: int, count_tokens: CountTokens) -> li
 
 def cited(number: int, evidence: Evidence) -> str:
     """A passage as it stands in a prompt: its number, title and text."""
-    said = " ".join(evidence.text.split())
-    title = " ".join(evidence.title.split())
+    said, title = on_one_line(evidence.text), on_one_line(evidence.title)
     shown = said if not title or said.startswith(title) else f"{title}: {said}"
     return f"[{number}] {shown}"
 
@@ -85,4 +85,4 @@ def line(recalled: Recalled) -> str:
     date first it takes the date for what was asked.
     """
     lead = _LEAD.get(recalled.role) or f"{recalled.role} said"
-    return f"- {lead} on {recalled.at.date().isoformat()}: {' '.join(recalled.text.split())}"
+    return f"- {lead} on {recalled.at.date().isoformat()}: {on_one_line(recalled.text)}"

@@ -7,17 +7,20 @@ import re
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import HumanMessage, SystemMessage, get_buffer_string
+from langchain_core.messages import HumanMessage, SystemMessage
 
 from memory.base import StoredMemory
 from memory.extractive import Sentence, condense, extract, render
-from memory.history import to_langchain
+from memory.history import in_prompt
+from memory.marks import on_one_line
 from memory.summaries import STALE, Segment, Summary
 from memory.transcript import Said
 from memory.types import Message
 
 _logger = logging.getLogger(__name__)
 
+_SPEAKER = {"human": "Customer", "ai": "Agent"}
+_WORD = re.compile(r"[\w@%+#=&?./:-]+")
 _REBUILD = 40  # messages a segment, when segments are made again
 _TASK = (
     "Summarise this customer-service conversation in at most {words} words. Keep names, numbers, "
@@ -96,7 +99,7 @@ class SummaryMemory(StoredMemory):
 
     def costs(self, window: list[Said]) -> list[int]:
         """Tokens that each message takes in a prompt; subclasses may know of more."""
-        return [said.message.tokens for said in window]
+        return [in_prompt(said.message, self.count_tokens).tokens for said in window]
 
     def _made(
         self, sentences: list[Sentence], before: Summary, folded: list[Message], by_model: bool
@@ -109,7 +112,8 @@ class SummaryMemory(StoredMemory):
 
     def _by_model(self, before: Summary, folded: list[Message]) -> str | None:
         assert self.llm is not None
-        said = get_buffer_string([to_langchain(m) for m in folded], "Customer", "Agent")
+        # A line a message: with a line break of his own a customer could write the agent's.
+        said = "\n".join(f"{_SPEAKER.get(m.role, m.role)}: {on_one_line(m.text)}" for m in folded)
         task = _TASK.format(words=self.max_tokens * 2 // 3)
         content = f"{before.text}\n\n{said}" if before.text else said
         try:
@@ -117,8 +121,9 @@ class SummaryMemory(StoredMemory):
         except Exception:  # whatever it was: the extractive summary is kept
             _logger.warning("the model could not summarise %s", self.scope, exc_info=True)
             return None
-        text = str(answer.text).strip()
-        if fault := self._fault(text, task):
+        # Without empty lines: past one, what was summed up could look like another instruction.
+        text = "\n".join(filter(None, map(str.strip, str(answer.text).splitlines())))
+        if fault := self._fault(text, task) or _unsaid(text, content):
             _logger.warning("the model's summary of %s is %s: not used", self.scope, fault)
             return None
         return text
@@ -161,6 +166,20 @@ class SummaryMemory(StoredMemory):
         if self.store.summaries.add(self.scope, stale, segments, made, generation):
             return made
         return self.store.summaries.latest(self.scope)
+
+
+def _unsaid(text: str, content: str) -> str | None:
+    """What is wrong with a summary that names what it was not made of."""
+    return None if _named(text) <= _named(content) else "of numbers or addresses not said"
+
+
+def _named(text: str) -> set[str]:
+    """The numbers of three digits and more, e-mail and web addresses in a text."""
+    return {
+        word.strip(".:-?#/")
+        for word in _WORD.findall(text.casefold())
+        if "@" in word or "://" in word or "www." in word or sum(map(str.isdigit, word)) >= 3
+    }
 
 
 def _cut(window: list[Said], costs: list[int], keep: int) -> int:

@@ -102,6 +102,9 @@ def base_of(url: str) -> str:
 class EmbeddedModel(OpenAIModel):
     """llama.cpp's server on a random port of 127.0.0.1, with a random key.
 
+    Its key is in no argument of any process: the server is threads of this one. All that it
+    answers is under a random path too, since some of it (``/health``) asks for no key.
+
     Its conversations share ``context`` tokens between them; who comes when there is no room
     waits. Reading and writing happen in threads of the server's own, outside Python.
     """
@@ -122,12 +125,13 @@ class EmbeddedModel(OpenAIModel):
             raise WeightsMissing(fault if chosen else f"{fault}: run `memory-service model pull`")
         self.base = base_of(url)
         key = secrets.token_urlsafe(24)
-        self._open = partial(_server, path, choices, key)
+        prefix = f"/{secrets.token_hex(16)}"
+        self._open = partial(_server, path, choices, key, prefix)
         self.adapter = choices.adapter(self.base)
         self._relay = Relay(self._open(self.adapter))
         name = path.stem.removesuffix(".Q8_0")
         super().__init__(
-            f"{self._relay.address}/v1#{name}",
+            f"{self._relay.address}{prefix}/v1#{name}",
             replace(choices, api_key=key),
             relay=self._relay,
             chat=partial(RoomChat, room=Room(choices.context)),
@@ -167,7 +171,7 @@ class EmbeddedModel(OpenAIModel):
         self._relay.close()
 
 
-def _server(path: Path, choices: Choices, key: str, adapter: Path | None) -> Any:
+def _server(path: Path, choices: Choices, key: str, prefix: str, adapter: Path | None) -> Any:
     """llama.cpp's server with a model and its adapter loaded; it stops when it is forgotten."""
     # Read when libgomp is loaded. By default a thread that waits for the other spins for
     # milliseconds, and on a busy machine the answers slow down tenfold.
@@ -184,6 +188,10 @@ def _server(path: Path, choices: Choices, key: str, adapter: Path | None) -> Any
     params.hostnames = ["127.0.0.1"]
     params.port = 0
     params.api_keys = [key]
+    params.api_prefix = prefix
+    # What a slot or the server has read is nobody's to see, and no other page's to ask for.
+    params.endpoint_slots = params.endpoint_metrics = params.endpoint_props = False
+    params.cors_origins, params.cors_credentials = "", False
     params.ui = False
     params.verbosity = -1
     params.use_jinja = True

@@ -1,0 +1,35 @@
+"""The leak suite: `LEAK_PROBES=10000 python -m pytest tests/leaks`; in CI with fewer probes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.app.conftest import run_service, service  # noqa: F401 - fixtures
+from tests.llm.conftest import embedded  # noqa: F401 - a fixture
+
+PROBES = int(os.environ.get("LEAK_PROBES", "250"))  # of each kind of random probe
+SEED = int(os.environ.get("LEAK_SEED", "1"))
+
+_made: Counter[str] = Counter()
+
+
+@pytest.fixture
+def probes(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
+    """Counts probes by their kind; a test that fails has found a leak, or is broken."""
+    counted: Counter[str] = Counter()
+    yield counted
+    _made.update(counted)
+    assert counted, f"{request.node.name} has counted none of its probes"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many probes there were, by kind and in all."""
+    if _made:
+        for kind, count in sorted(_made.items()):
+            terminalreporter.write_line(f"{count:>7,} {kind}")
+        leaks = len(terminalreporter.getreports("failed"))
+        terminalreporter.write_line(f"{_made.total():>7,} leak probes, {leaks} tests failed")
