@@ -23,6 +23,7 @@ from memory.changes import insert
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import KNOWLEDGE, WHERE, Owner, key
 from memory.database import Database, run
+from memory.deeds import enter
 from memory.errors import InvalidInput
 from memory.indexes.lexical import terms
 from memory.transcript import dump
@@ -174,7 +175,10 @@ class Articles:
         """
         check_name("tenant", tenant)
         with self._database.write() as connection:
-            return [_put(connection, tenant, article, vectors) for article in articles]
+            stored = [_put(connection, tenant, article, vectors) for article in articles]
+            if stored:
+                enter(connection, ", ".join(article.source for article in stored))
+        return stored
 
     def remove(self, tenant: str, source: str) -> Article | None:
         """Delete an article with all its versions; what was in force, None if there is none."""
@@ -185,6 +189,7 @@ class Articles:
                 return None
             connection.execute(_DELETE, {"tenant": tenant, "source": source})
             _drop(connection, owner_of(tenant), source)
+            enter(connection, source)
         return known[0]
 
 

@@ -17,14 +17,19 @@ KNOWLEDGE = "\x1fknowledge"
 WHERE = "WHERE tenant = :tenant AND customer = :customer"
 
 _ALLOCATE = text(
-    "INSERT INTO customers (tenant, customer, seq, generation, written, embedded) "
-    "VALUES (:tenant, :customer, :count, :fresh, 0, 0) "
+    "INSERT INTO customers (tenant, customer, seq, generation, written, embedded, audit_key) "
+    "VALUES (:tenant, :customer, :count, :fresh, 0, 0, :audit_key) "
     "ON CONFLICT (tenant, customer) DO UPDATE SET seq = customers.seq + :count "
     "RETURNING seq, generation"
 )
 _LOCK = text(f"UPDATE customers SET seq = seq {WHERE} RETURNING generation")
 _STATE = text(f"SELECT seq, generation, written, embedded FROM customers {WHERE}")
 _MOVE = text(f"UPDATE customers SET generation = generation + 1 {WHERE}")
+
+
+def new_audit_key() -> str:
+    """The key of a new customer's: under it the audit log has names of theirs (``deeds``)."""
+    return secrets.token_hex(32)
 
 
 class State(NamedTuple):
@@ -48,7 +53,7 @@ def allocate(connection: Connection, owner: Owner, count: int) -> tuple[int, int
     reader that has seen n will never see a smaller one appear. A generation starts at random,
     so that one from before an erasure never fits again.
     """
-    values = key(owner, count=count, fresh=secrets.randbits(53))
+    values = key(owner, count=count, fresh=secrets.randbits(53), audit_key=new_audit_key())
     # All rows are fetched: a statement that is not at its end would hold up the commit.
     ((last, generation),) = run(connection, _ALLOCATE, values).fetchall()
     return last - count + 1, generation

@@ -20,8 +20,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from memory.columns import Column
-from memory.customers import WHERE, Owner, key
+from memory.customers import WHERE, Owner, key, new_audit_key
 from memory.database import Database
+from memory.deeds import enter
 from memory.errors import InvalidInput
 from memory.indexes.lexical import terms
 from memory.types import check_name
@@ -65,7 +66,8 @@ _KINDS = {
 _OWN = "seq:number written:number understood:number swept:time"
 _ADD_CUSTOMER = text(
     "INSERT INTO customers (tenant, customer, seq, generation, written, embedded, understood, "
-    "swept) VALUES (:tenant, :customer, :seq, :generation, :written, 0, :understood, :swept) "
+    "swept, audit_key) VALUES (:tenant, :customer, :seq, :generation, :written, 0, :understood, "
+    ":swept, :audit_key) "
     "ON CONFLICT DO NOTHING"
 )
 _SAME = "tenant = t.tenant AND customer = t.customer AND"
@@ -143,6 +145,7 @@ class Exports:
                 if (found := connection.execute(text(broken), key(owner)).first()) is not None:
                     msg = f"{what.format(found[0])}: nothing was stored; export again"
                     raise InvalidInput(msg)
+            enter(connection)
         return owner
 
 
@@ -188,7 +191,9 @@ def _add_customer(connection: Connection, tenant: str, line: dict[str, Any]) -> 
     customer = check_name("customer", line.get("customer"))
     values = _values(line, Column.all(_OWN), {"kind", "version", "customer"})
     # At random, as for everybody new: nothing from before fits it.
-    fresh = key((tenant, customer), generation=secrets.randbits(53), **values)
+    fresh = key(
+        (tenant, customer), generation=secrets.randbits(53), audit_key=new_audit_key(), **values
+    )
     if not connection.execute(_ADD_CUSTOMER, fresh).rowcount:
         msg = (
             f"customer {customer!r} is there already, and an export is not mixed with what is: "

@@ -26,6 +26,7 @@ from memory import customers
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import WHERE, Owner, key
 from memory.database import Database, run
+from memory.deeds import enter
 from memory.errors import InvalidInput
 from memory.summaries import hide_messages
 from memory.types import Record
@@ -180,6 +181,7 @@ class Forgetting:
                     return
                 _forget(connection, owner, found[start : start + _AT_ONCE])
                 customers.move_generation(connection, owner)
+                enter(connection)
 
     def due(self, owner: Owner) -> bool:
         """Whether the customer's daily look is due; who is told so has taken it on."""

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from memory.clock import from_stamp, to_stamp
 from memory.database import Database, run
+from memory.deeds import enter
 
 _COLUMNS = "id, tenant, role, name, created, expires, used, revoked"
 _ADD = text(
@@ -46,13 +47,17 @@ class Keys:
     def add(self, key: ApiKey, hashed: str) -> bool:
         """Add a key; False, and nothing is written, if there is one with its id."""
         with self._database.write() as connection:
-            return bool(connection.execute(_ADD, _row(key, hashed)).rowcount)
+            added = bool(connection.execute(_ADD, _row(key, hashed)).rowcount)
+            if added:
+                enter(connection, key.id)
+        return added
 
     def replace(self, key: ApiKey, hashed: str) -> None:
         """Put a key in the place of the one with its id, if there is one: that fits no longer."""
         with self._database.write() as connection:
             connection.execute(_REMOVE, {"id": key.id})
             connection.execute(_ADD, _row(key, hashed))
+            enter(connection, key.id)
 
     def find(self, hashed: str) -> ApiKey | None:
         """The key with a hash, also one that has expired or was revoked."""
@@ -69,7 +74,10 @@ class Keys:
         """Let a key fit no longer; False if there is none with this id that did."""
         with self._database.write() as connection:
             values = {"id": key_id, "at": to_stamp(at)}
-            return bool(connection.execute(_REVOKE, values).rowcount)
+            revoked = bool(connection.execute(_REVOKE, values).rowcount)
+            if revoked:
+                enter(connection, key_id)
+        return revoked
 
     def note_use(self, key_id: str, at: datetime) -> None:
         """Write down that a key was used."""

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from memory.clock import now, to_stamp
+from memory.customers import WHERE, key, new_audit_key
 from memory.database import Database
 from memory.errors import NotADatabase, SchemaTooNew
 
@@ -214,6 +215,59 @@ def m011_add_receipts(connection: Connection) -> None:
     )
 
 
+_AUDIT_COLUMNS = (
+    "at BIGINT NOT NULL, tenant TEXT NOT NULL, actor TEXT NOT NULL, role TEXT NOT NULL, "
+    "action TEXT NOT NULL, customer TEXT, session TEXT, what TEXT, outcome TEXT NOT NULL"
+)
+_APPEND_ONLY = {
+    # REPLACE, too, deletes, and no trigger sees that: nothing is put where something is.
+    "sqlite": [
+        "CREATE TRIGGER audit_at_the_end BEFORE INSERT ON audit "
+        "WHEN NEW.number <= (SELECT MAX(number) FROM audit) "
+        "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
+        "CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit "
+        "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
+        "CREATE TRIGGER audit_kept BEFORE DELETE ON audit "
+        "WHEN OLD.number > (SELECT COALESCE(MAX(number), 0) FROM audit_cuts) "
+        "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
+    ],
+    "postgresql": [
+        "CREATE FUNCTION audit_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF TG_OP = 'DELETE' THEN "
+        "IF OLD.number <= (SELECT COALESCE(MAX(number), 0) FROM audit_cuts) THEN "
+        "RETURN OLD; END IF; END IF; "
+        "RAISE EXCEPTION 'the audit log is append-only'; END $$",
+        "CREATE TRIGGER audit_kept BEFORE UPDATE OR DELETE ON audit "
+        "FOR EACH ROW EXECUTE FUNCTION audit_is_kept()",
+        "CREATE TRIGGER audit_whole BEFORE TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_is_kept()",
+        # Where entries wait for their places in the chain; on SQLite none waits.
+        f"CREATE TABLE audit_unsealed (number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
+        f"{_AUDIT_COLUMNS})",
+    ],
+}
+
+
+def m012_add_audit(connection: Connection) -> None:
+    """Who did what to whose memory: a chain of entries that is only ever added to."""
+    number = "INTEGER" if connection.dialect.name == "sqlite" else "BIGINT"
+    for statement in (
+        f"CREATE TABLE audit (number {number} PRIMARY KEY, {_AUDIT_COLUMNS}, "
+        "previous TEXT NOT NULL, hash TEXT NOT NULL)",
+        # Up to where its beginning was cut off; only there may entries be deleted.
+        "CREATE TABLE audit_cuts (number BIGINT PRIMARY KEY, hash TEXT NOT NULL)",
+        *_APPEND_ONLY[connection.dialect.name],
+        "ALTER TABLE customers ADD COLUMN audit_key TEXT",
+    ):
+        connection.exec_driver_sql(statement)
+    owners = connection.execute(text("SELECT tenant, customer FROM customers")).all()
+    for tenant, customer in owners:
+        connection.execute(
+            text(f"UPDATE customers SET audit_key = :audit_key {WHERE}"),
+            key((tenant, customer), audit_key=new_audit_key()),
+        )
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -226,6 +280,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m009_add_labels,
     m010_add_keys,
     m011_add_receipts,
+    m012_add_audit,
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,17 +10,17 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from memory.chain import Chain, End, linked
 from memory.clock import from_stamp, now, to_stamp
 from memory.database import Database, new_id
 
 _COLUMNS = "number, id, tenant, at, deleted, elsewhere, previous, hash"
-_LAST = text("SELECT number, hash FROM receipts ORDER BY number DESC LIMIT 1")
+_CHAIN = Chain("receipts", "receipt", 7205759404)
 _ALL = text(f"SELECT {_COLUMNS} FROM receipts ORDER BY number")
 _ADD = text(
     f"INSERT INTO receipts ({_COLUMNS}) VALUES "
     "(:number, :id, :tenant, :at, :deleted, :elsewhere, :previous, :hash)"
 )
-_LOCK = text("SELECT pg_advisory_xact_lock(7205759404)")  # on SQLite there is one writer anyway
 
 
 class Receipt(NamedTuple):
@@ -37,8 +36,13 @@ class Receipt(NamedTuple):
     at: datetime
     deleted: dict[str, int]  # rows, by table
     elsewhere: tuple[str, ...]
-    previous: str
-    hash: str
+    previous: str = ""
+    hash: str = ""
+
+    def said(self) -> list[Any]:
+        """What the hash is over."""
+        number, receipt_id, tenant, at, *rest, _ = self
+        return [number, receipt_id, tenant, to_stamp(at), *rest]
 
 
 class Receipts:
@@ -57,13 +61,11 @@ class Receipts:
 
         That the last ones are missing shows only to somebody who has kept one of them.
         """
-        previous = ""
-        for number, receipt in enumerate(self.all(), 1):
-            if receipt.number != number or receipt.previous != previous:
-                return f"a receipt before number {receipt.number} is missing or another"
-            if receipt.hash != _hash(receipt):
-                return f"receipt {number} is not as it was written"
-            previous = receipt.hash
+        end = End()
+        for receipt in self.all():
+            if (fault := _CHAIN.fault(end, receipt)) is not None:
+                return fault
+            end = End(receipt.number, receipt.hash)
         return None
 
 
@@ -71,15 +73,9 @@ def add_receipt(
     connection: Connection, tenant: str, deleted: Mapping[str, int], elsewhere: Sequence[str]
 ) -> Receipt:
     """Write the receipt of an erasure, in the erasure's own transaction."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(_LOCK)
-    last = connection.execute(_LAST).first()
-    number, previous = (1, "") if last is None else (last.number + 1, last.hash)
     at = from_stamp(to_stamp(now()))
-    receipt = Receipt(
-        number, new_id(), tenant, at, dict(deleted), tuple(elsewhere), previous, hash=""
-    )
-    receipt = receipt._replace(hash=_hash(receipt))
+    fresh = Receipt(0, new_id(), tenant, at, dict(deleted), tuple(elsewhere))
+    (receipt,) = linked(_CHAIN.end(connection), [fresh])
     connection.execute(
         _ADD,
         {
@@ -90,12 +86,6 @@ def add_receipt(
         },
     )
     return receipt
-
-
-def _hash(receipt: Receipt) -> str:
-    number, receipt_id, tenant, at, *rest, _ = receipt
-    said = [number, receipt_id, tenant, to_stamp(at), *rest]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _receipt(row: Any) -> Receipt:

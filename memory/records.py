@@ -24,6 +24,7 @@ from memory.changes import (
 from memory.clock import to_stamp
 from memory.customers import WHERE, Owner, State, key
 from memory.database import Database
+from memory.deeds import enter
 from memory.transcript import COLUMNS, message_from
 from memory.types import Add, Change, Floats, Message, Record, Update
 from memory.updates import AGAIN, LATELY, settle
@@ -250,7 +251,10 @@ class Records:
         with self._database.write() as connection:
             # Held from before the look: a digest about to commit is waited for, and undone too.
             customers.lock(connection, owner)
-            return apply(connection, owner, list(changes), corrected=True)
+            taken = apply(connection, owner, changes := list(changes), corrected=True)
+            if taken or any(isinstance(change, Add) for change in changes):
+                enter(connection)
+        return taken
 
     def correct(
         self,
@@ -262,7 +266,10 @@ class Records:
         """Change a record as a person says (see ``changes.correct``); None if it is not there."""
         with self._database.write() as connection:
             customers.lock(connection, owner)
-            return correct(connection, owner, record_id, given, facts_in)
+            found = correct(connection, owner, record_id, given, facts_in)
+            if found is not None:
+                enter(connection)
+        return found
 
 
 def _earlier(connection: Connection, owner: Owner, upto: int) -> list[Message]:

@@ -15,9 +15,11 @@ from sqlalchemy.engine import Connection
 
 from memory import customers
 from memory.articles import Articles
+from memory.audit import AuditLog
 from memory.cache import IndexCache
 from memory.customers import KNOWLEDGE, WHERE, Owner, key
 from memory.database import Database
+from memory.deeds import enter, key_of
 from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch, StoreError
 from memory.exports import Exports
@@ -66,8 +68,8 @@ class MemoryStore:
     Made by ``open_store``; safe to share between threads. The rows are reached through
     ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries`` and ``articles``;
     ``labelling`` has what is read in messages, ``forgetting`` holds them against a policy,
-    ``exports`` takes a customer's out and in, ``receipts`` are those of erasures, and
-    ``keys`` those of who may ask.
+    ``exports`` takes a customer's out and in, ``receipts`` are those of erasures, ``keys`` those
+    of who may ask, and ``audit`` is the log of who did what.
     """
 
     def __init__(self, database: Database) -> None:
@@ -82,6 +84,7 @@ class MemoryStore:
         self.keys = Keys(database)
         self.exports = Exports(database)
         self.receipts = Receipts(database)
+        self.audit = AuditLog(database)
         self._caches: dict[tuple[str, Writer, Update], IndexCache] = {}
         self._closing = False
         self._lock = threading.Lock()
@@ -160,8 +163,9 @@ class MemoryStore:
         """
         with self.database.write() as connection:
             counts = _deleted(connection, _OF_SESSION, scope.owner, session=scope.session)
-        if not any(counts.values()):
-            return {}
+            if not any(counts.values()):
+                return {}
+            enter(connection)
         self._drop(scope.owner)
         self.in_background("scrub", self.database.scrub)
         return counts
@@ -178,10 +182,12 @@ class MemoryStore:
             The receipt, which is kept without the customer's name; None if nothing was stored.
         """
         with self.database.write() as connection:
+            secret = key_of(connection, owner)  # the last time that it is there
             counts = _deleted(connection, _OF_CUSTOMER, owner)
             if not counts:
                 return None
             receipt = add_receipt(connection, owner[0], counts, elsewhere)
+            enter(connection, receipt.hash, secret)
         self._drop(owner)
         if not self.database.scrub():  # somebody reads what was there before, and will have ended
             self.in_background("scrub", self.database.scrub)
@@ -277,6 +283,7 @@ class MemoryStore:
             self._closing = True
         if self._background is not None:
             self._background.shutdown(wait=True)
+        self.audit.close()
         self.database.close()
 
     def __enter__(self) -> MemoryStore:

@@ -16,6 +16,7 @@ from memory import customers
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import WHERE, Owner, key
 from memory.database import Database, new_id, run
+from memory.deeds import enter
 from memory.errors import InvalidInput
 from memory.labels import labels_from
 from memory.types import Message, Scope, check_name, check_text
@@ -130,6 +131,8 @@ class Transcript:
                     fresh.setdefault(message.id, message)
             numbered = [replace(m, seq=first + i) for i, m in enumerate(fresh.values())]
             insert_messages(connection, scope, numbered)
+            if numbered:
+                enter(connection)
         return len(numbered)
 
     def window(self, scope: Scope, after: int = 0) -> list[Said]:
@@ -191,7 +194,10 @@ class Transcript:
             raise InvalidInput(msg)
         with self._database.write() as connection:
             values = key(scope.owner, session=scope.session, rating=rating)
-            return connection.execute(_RATE, values).rowcount > 0
+            rated = connection.execute(_RATE, values).rowcount > 0
+            if rated:
+                enter(connection)
+        return rated
 
     def session(self, scope: Scope) -> Session | None:
         """One session, or None."""

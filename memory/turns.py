@@ -21,6 +21,7 @@ from memory import customers
 from memory.clock import now, to_stamp
 from memory.customers import WHERE, Owner, key
 from memory.database import Database, new_id, run
+from memory.deeds import enter
 from memory.errors import SessionBusy, TurnConflict, TurnPassed
 from memory.labels import dumped
 from memory.summaries import hide_message
@@ -101,6 +102,7 @@ class Turns:
             insert_messages(connection, scope, [question, answer])
             turn = Turn(turn_id, scope.session, "complete", question, answer)
             _insert(connection, scope, turn, recalled=recalled)
+            enter(connection)
         return turn
 
     def start(self, scope: Scope, question: Message, idempotency_key: str | None = None) -> Turn:
@@ -142,6 +144,7 @@ class Turns:
             connection.execute(
                 _TAKE, key(scope.owner, session=scope.session, lease=turn.id, until=_lease_end())
             )
+            enter(connection)
         return turn
 
     def finish(

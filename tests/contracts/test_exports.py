@@ -36,7 +36,7 @@ Lines = list[dict[str, Any]]
 ADA = Scope("ada", "s1")
 LABELS = {"intent": Label("track_order", 0.93), "topic": Label(None, 1 / 3)}
 MADE_AGAIN = {"vectors": {"seq", "vector"}, "records": {"terms"}, "customers": {"embedded"}}
-ITS_OWN = {"customers": {"generation"}}  # of a database, not of what is held
+ITS_OWN = {"customers": {"generation", "audit_key"}}  # of a database, not of what is held
 WRITER = joined(verbatim, facts)
 _numbers = itertools.count()
 
@@ -210,7 +210,7 @@ def test_every_column_is_exported_or_is_made_again(store: MemoryStore) -> None:
     inspected = sa.inspect(store.database.engine)
     for table in inspected.get_table_names():
         columns = {column["name"] for column in inspected.get_columns(table)}
-        if "customer" in columns:
+        if "customer" in columns and not table.startswith("audit"):  # there it is no name
             known = (
                 told.get(table, set()) | MADE_AGAIN.get(table, set()) | ITS_OWN.get(table, set())
             )
