@@ -63,6 +63,17 @@ def main() -> None:
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Certificate with its chain (PEM): serve https.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The certificate's key (PEM).")] = None,
+    behind_proxy: Annotated[
+        str | None,
+        typer.Option(help="Addresses of the proxy in front that ends TLS: only it says who asks."),
+    ] = None,
+    plain_http: Annotated[
+        bool, typer.Option("--plain-http", help="Serve other machines without TLS.")
+    ] = False,
     data_dir: DataDir = None,
     database: Database = None,
     llm: Llm = None,
@@ -70,7 +81,11 @@ def serve(
     """Start the service."""
     from app.server import run_server
 
-    run_server(settings_given(host=host, port=port, data_dir=data_dir, database=database, llm=llm))
+    settings = settings_given(
+        host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, proxy=behind_proxy,
+        plain_http=plain_http or None, data_dir=data_dir, database=database, llm=llm,
+    )  # fmt: skip
+    run_server(settings)
 
 
 @app.command()

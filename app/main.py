@@ -154,7 +154,7 @@ def create_app(
             allow_origins=origins,
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization"],
-            expose_headers=["Retry-After"],
+            expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy"],
         )
     # Around all else, so that the answer to a fault has them too.
     app.middleware_stack = SecurityHeaders(app.build_middleware_stack())

@@ -9,9 +9,11 @@ import sys
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
 from app.auth import write_private
+from app.exposure import check_exposure, proxies_of
 from app.main import create_app
 from app.settings import Settings
 from memory import InvalidInput
@@ -26,11 +28,13 @@ def run_server(settings: Settings, *more: str) -> None:
     Raises:
         MemoryServiceError: address, database or model cannot be used; the message says what to do.
     """
+    check_exposure(settings)
     listener = listen(settings.host, settings.port)
     service = create_app(settings)
     _give_back()
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http://{shown}:{listener.getsockname()[1]}/"
+    scheme = "http" if settings.tls_cert is None else "https"
+    address = f"{scheme}://{shown}:{listener.getsockname()[1]}/"
     fresh = service.state.identity.fresh
     if fresh is not None and sys.stdout.isatty():
         typer.echo(f"Your key, shown only this once: {fresh}")
@@ -45,15 +49,25 @@ def run_server(settings: Settings, *more: str) -> None:
     for line in more:
         typer.echo(line)
     sys.stdout.flush()
-    config = uvicorn.Config(
+    uvicorn.Server(server_config(settings, service)).run(sockets=[listener])
+
+
+def server_config(settings: Settings, service: FastAPI) -> uvicorn.Config:
+    """How the service is served."""
+    proxies = proxies_of(settings.proxy)
+    return uvicorn.Config(
         service,
         log_level=settings.log_level,
         access_log=False,
         server_header=False,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+        # What anybody else says of who asks is not believed, whatever the environment has.
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
         # Streams under way get this long when the service is stopped.
         timeout_graceful_shutdown=10,
     )
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -29,6 +29,14 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    tls_cert: Path | None = Field(None, description="PEM, certificate with its chain: serve https")
+    tls_key: Path | None = Field(None, description="PEM, the certificate's key, without a password")
+    proxy: str | None = Field(
+        None, description="addresses of the proxy in front that ends TLS; only it says who asks"
+    )
+    plain_http: bool = Field(
+        False, description="serve other machines without TLS: who is on the way can read it all"
+    )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("langchain-memory-service")),
         description="folder of the database",

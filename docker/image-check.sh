@@ -115,6 +115,7 @@ configured() { # the words of a field of the image's configuration, one a line
 readarray -t environment < <(configured Env)
 readarray -t entrypoint < <(configured Entrypoint)
 readarray -t arguments < <(configured Cmd)
+arguments+=(--plain-http)
 readarray -t health < <(configured Healthcheck.Test)
 user=$("${buildah[@]}" inspect --type image --format '{{.Docker.Config.User}}' "$image")
 uid=${user%:*}

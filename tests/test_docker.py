@@ -22,7 +22,9 @@ import yaml
 from typer.testing import CliRunner
 
 from app.cli import app
+from app.exposure import check_exposure
 from app.settings import Settings
+from memory import InvalidInput
 from memory.weights import MODELS_DIR
 
 ROOT = Path(__file__).parents[1]
@@ -264,10 +266,28 @@ def test_compose_fits_the_image(service: dict[str, Any]) -> None:
 
 
 def test_compose_passes_settings_on_and_sets_none(service: dict[str, Any]) -> None:
-    """Its environment names existing settings, the key among them, and holds no value."""
+    """Its environment names existing settings, all that say who may ask, how often, and who is
+    believed among them, and holds no value.
+    """
     names = set(service["environment"])
-    assert f"{PREFIX}API_KEY" in names
+    asks = re.compile(f"{PREFIX}(API_KEY|ORIGINS|PROXY|(TOKEN|TLS|RATE)_.*)")
+    assert {name for name in SETTINGS if asks.fullmatch(name)} <= names
     assert names <= SETTINGS
+
+
+def test_compose_serves_plain_http_to_this_machine_alone(service: dict[str, Any]) -> None:
+    """The image alone is refused, as it could be reached from anywhere; what compose adds is said
+    for a port that only this machine can reach.
+    """
+    stage = final()
+    command = json.loads(stage["CMD"][0])
+    assert service["command"] == [*command, "--plain-http"]
+    host = command[command.index("--host") + 1]
+    with pytest.raises(InvalidInput, match="--plain-http"):
+        check_exposure(Settings(host=host))
+    check_exposure(Settings(host=host, plain_http=True))
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    assert "\narguments+=(--plain-http)\n" in (ROOT / "docker/image-check.sh").read_text("utf-8")
 
 
 def test_compose_gives_streams_time_to_end(service: dict[str, Any]) -> None:

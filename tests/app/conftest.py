@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import subprocess
 import threading
 import time
@@ -46,14 +47,16 @@ def serving(app: FastAPI) -> Iterator[str]:
         listener.close()
 
 
-def address_of(said: Path, process: subprocess.Popen[bytes]) -> str:
+def address_of(
+    said: Path, process: subprocess.Popen[bytes], trust: ssl.SSLContext | bool = True
+) -> str:
     """The address that ``serve`` prints into a file, once it answers there."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert process.poll() is None, said.read_text()
         if found := re.search(r"Chat at (\S+)", said.read_text()):
             try:
-                if httpx.get(f"{found[1]}readyz").status_code == 200:
+                if httpx.get(f"{found[1]}readyz", verify=trust).status_code == 200:
                     return found[1]
             except httpx.TransportError:
                 pass
