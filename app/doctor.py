@@ -19,6 +19,11 @@ from memory import Knowledge, MemoryServiceError, MemoryStore, Scope, open_store
 
 Finding = tuple[str, str | None, str]  # what was looked at, what is wrong with it, what to do
 
+# Without them Postgres does not wait for the disk, or a power cut can damage its files.
+_LOOSE = text(
+    "SELECT name FROM pg_settings WHERE setting = 'off' "
+    "AND name IN ('fsync', 'synchronous_commit', 'full_page_writes') ORDER BY name"
+)
 _LOW_DISK = 200 * 2**20  # bytes
 
 
@@ -28,6 +33,7 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
         ("settings", lambda _: "; ".join(mistyped()) or None, "Correct or unset it."),
         ("data folder", _folder, "Set MEMORY_SERVICE_DATA_DIR to a folder of this user's."),
         ("database", _database, "Restore a backup, or give another --database."),
+        ("disk", _disk, "Set it on in postgresql.conf, and reload."),
         ("receipts", _receipts, "Compare with a backup: somebody wrote in the database."),
         ("embeddings", _embeddings, "Run `memory-service model pull`, or `doctor --reembed`."),
         ("understanding", _understanding, "Set MEMORY_SERVICE_UNDERSTANDING to a whole one."),
@@ -83,6 +89,16 @@ def _database(settings: Settings) -> str | None:
             found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
             return None if found == "ok" else f"it is damaged: {found}"
     return None
+
+
+def _disk(settings: Settings) -> str | None:
+    with open_store(settings.database_url) as store, store.database.read() as connection:
+        if store.database.dialect == "sqlite":  # told so with each connection
+            return None
+        loose = connection.execute(_LOOSE).scalars().all()
+    if not loose:
+        return None
+    return f"Postgres has {', '.join(loose)} off: a power cut may lose what was acknowledged"
 
 
 def _receipts(settings: Settings) -> str | None:

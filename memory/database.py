@@ -25,6 +25,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from memory.errors import NotADatabase, StoreError, StoreUnavailable
 from memory.presence import Presence
+from memory.weights import to_disk
 
 BUSY_SECONDS = 5.0  # how long a write waits for another process's lock
 
@@ -232,6 +233,9 @@ class Database:
                         time.sleep(_PAUSE)
                 finally:
                     driver.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+            if not blocked and self.path is not None:
+                # SQLite does not wait for that: after a power cut the old log could be there.
+                to_disk(self.path.with_name(f"{self.path.name}-wal"))
         return not blocked
 
     def close(self) -> None:
@@ -278,8 +282,11 @@ def _postgres(url: URL) -> Engine:
 def _create_private(path: Path) -> None:
     """Make the file readable by its owner only, before SQLite would make it for everybody."""
     try:
+        made = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
         os.close(os.open(path, os.O_CREAT | os.O_RDONLY, stat.S_IRUSR | stat.S_IWUSR))
+        for new in made:  # its name is to be there after a power cut
+            to_disk(new.parent)
     except OSError as error:
         msg = f"{path} cannot be opened: {error.strerror}"
         raise StoreUnavailable(msg) from error

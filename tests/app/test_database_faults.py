@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import memory.database
+from app.doctor import _disk
 from app.main import create_app
 from app.settings import Settings
-from memory import NotADatabase, SchemaTooNew, StoreUnavailable
+from memory import NotADatabase, SchemaTooNew, StoreUnavailable, open_store
 from tests.app.conftest import Running
 
 
@@ -127,3 +128,22 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     app.state.store.close()
     with pytest.raises(SchemaTooNew, match="upgrade"):
         create_app(Settings(data_dir=tmp_path, llm="fake:echo", api_key="k"))
+
+
+def test_doctor_says_when_postgres_does_not_wait_for_the_disk(postgres_url: str) -> None:
+    """The tests' server has fsync off; this program turns nothing off, and every commit waits."""
+    fault = _disk(Settings(database=postgres_url))
+    assert fault is not None
+    assert "has fsync off" in fault
+    with open_store(postgres_url) as store, store.database.read() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+
+
+def test_sqlite_waits_for_the_disk_at_each_commit(sqlite_url: str) -> None:
+    """Of all connections, with which is read too."""
+    with open_store(sqlite_url) as store:
+        for connect in (store.database.read, store.database.write, store.database.engine.connect):
+            with connect() as connection:
+                assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+                assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    assert _disk(Settings(database=sqlite_url)) is None

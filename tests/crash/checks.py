@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx
@@ -14,29 +14,35 @@ from memory import open_store
 from tests.crash.clients import Sent
 
 Faults = Counter[str]
+Read = Callable[[str, str], list[dict[str, Any]]]  # a customer's session's messages, oldest first
 
 
-def stored(http: httpx.Client, customer: str, session: str) -> list[dict[str, Any]]:
-    """All messages of a session, oldest first."""
-    found: list[dict[str, Any]] = []
-    before = None
-    while True:
-        query = {"limit": 500} | ({"before": before} if before else {})
-        answer = http.get(f"/v1/customers/{customer}/sessions/{session}/messages", params=query)
-        if answer.status_code == 404:
-            return found
-        answer.raise_for_status()
-        page = answer.json()
-        found = page["messages"] + found
-        if (before := page["next"]) is None:
-            return found
+def reader(http: httpx.Client) -> Read:
+    """What reads sessions as the service gives them."""
+
+    def read(customer: str, session: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        before = None
+        while True:
+            query = {"limit": 500} | ({"before": before} if before else {})
+            path = f"/v1/customers/{customer}/sessions/{session}/messages"
+            answer = http.get(path, params=query)
+            if answer.status_code == 404:
+                return found
+            answer.raise_for_status()
+            page = answer.json()
+            found = page["messages"] + found
+            if (before := page["next"]) is None:
+                return found
+
+    return read
 
 
-def compare(http: httpx.Client, sent: Iterable[Sent], *, settled: bool) -> tuple[Faults, list[str]]:
+def compare(read: Read, sent: Iterable[Sent], *, settled: bool) -> tuple[Faults, list[str]]:
     """What is wrong with the sessions of some turns: how often, and where.
 
     Args:
-        http: a client of the service.
+        read: gives what is stored of a session.
         sent: every turn that was sent in any of these sessions.
         settled: no turn can be under way.
     """
@@ -45,7 +51,7 @@ def compare(http: httpx.Client, sent: Iterable[Sent], *, settled: bool) -> tuple
     for one in sent:
         by_session[one.customer, one.session].append(one)
     for place, turns in by_session.items():
-        for kind, what in _of_session(stored(http, *place), turns, settled=settled):
+        for kind, what in _of_session(read(*place), turns, settled=settled):
             faults[kind] += 1
             details.append(f"{kind} in {place}: {what}")
     return faults, details
@@ -78,6 +84,9 @@ def _of_session(
             yield "out of order", f"{turn.code}: its answer does not follow"
         if settled and question["status"] not in {"complete", "stopped", "failed"}:
             yield "changed", f"{turn.code} is {question['status']}"
+        whole = not said or messages[said[0]]["text"].endswith(turn.ends or "")
+        if question["status"] == "complete" and not whole:
+            yield "wrong status", f"{turn.code}: its answer is not complete"
         if turn.reply is None:
             continue
         if not said:

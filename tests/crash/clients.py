@@ -34,6 +34,8 @@ class Sent:
     tries: int = 0
     cuts: int = 0  # how often its connection broke
     turn: str | None = None  # once it is known that the question is stored
+    known: float | None = None  # since when
+    ends: str | None = None  # with what the answer ends, of a model of which that is known
     reply: str | None = None  # once the answer is acknowledged
     answered: float | None = None
     passed: bool = False  # the session had gone on
@@ -50,8 +52,9 @@ class Client:
     """One thread of customers, in sessions that others use too."""
 
     def __init__(
-        self, name: str, address: str, seed: int, up: threading.Event, sessions: int
-    ) -> None:
+        self, name: str, address: str, seed: int, up: threading.Event, sessions: int, *,
+        echo: bool = True, outages: bool = False,
+    ) -> None:  # fmt: skip
         self.name = name
         self.sent: list[Sent] = []
         self.unexpected: list[str] = []
@@ -60,6 +63,8 @@ class Client:
         self._random = random.Random(f"{seed} {name}")
         self._up = up
         self._sessions = sessions
+        self._echo = echo  # whether the model repeats what was said
+        self._outages = outages  # whether the database may be away while the service is there
         self._http = httpx.Client(base_url=address, headers=HEADERS, timeout=60)
 
     def run(self, ended: Callable[[], bool]) -> None:
@@ -109,10 +114,13 @@ class Client:
                     answer.read()
                     self._answered(sent, answer.json())
         except httpx.TransportError:
-            sent.cuts += 1
-            sent.busy_since = None
-            self._up.wait(1)
-            time.sleep(0.02)
+            self._cut(sent)
+
+    def _cut(self, sent: Sent) -> None:
+        sent.cuts += 1
+        sent.busy_since = None
+        self._up.wait(1)
+        time.sleep(0.02)
 
     def _streamed(self, sent: Sent, answer: httpx.Response) -> None:
         event = ""
@@ -123,10 +131,13 @@ class Client:
                 data = json.loads(line[6:])
                 if event == "recalled":
                     sent.turn = data["turn"]
+                    sent.known = sent.known or time.monotonic()
                 elif event == "token" and sent.hang_up and sent.reply is None:
                     return
                 elif event == "done":
                     self._answered(sent, data)
+                elif event == "error" and self._outages and "database" in data["type"]:
+                    self._cut(sent)
                 elif event == "error":
                     self.unexpected.append(f"{sent.code}: {data}")
 
@@ -141,7 +152,10 @@ class Client:
             self.unexpected.append(f"{sent.code} was answered as {data['status']}")
         if sent.turn not in (None, told[0]):
             self.unexpected.append(f"{sent.code} is another turn after a retry")
+        if not told[1].endswith(sent.ends or ""):
+            self.unexpected.append(f"{sent.code} has another answer: {told[1][-80:]!r}")
         sent.answered = time.monotonic()
+        sent.known = sent.known or sent.answered
         sent.turn, sent.reply = told
         sent.busy_since = None
 
@@ -154,6 +168,8 @@ class Client:
             sent.busy_since = sent.busy_since or now
             sent.busy = max(sent.busy, now - sent.busy_since)
             time.sleep(0.05)
+        elif answer.status_code == 503 and self._outages:
+            self._cut(sent)
         else:
             self.unexpected.append(f"{sent.code}: {answer.status_code} {answer.text[:300]}")
 
@@ -168,4 +184,5 @@ class Client:
         return Sent(
             f"c{number % 3}-{era}", f"s{number}", code, text, stream,
             stream and chance.random() < 0.15, time.monotonic(),
+            ends=text if self._echo else None,
         )  # fmt: skip

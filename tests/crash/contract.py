@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 
 from memory import LEASE_SECONDS, open_store
-from tests.crash.checks import compare, derived, not_recalled
+from tests.crash.checks import compare, derived, not_recalled, reader
 from tests.crash.clients import Client
+from tests.crash.postgres import Postgres
 from tests.crash.served import HEADERS, Served
 
 _SLACK = 10.0  # a busy machine's
@@ -23,37 +24,47 @@ _RECALLED = 40  # turns whose number is asked for at the end
 
 def hold(
     folder: Path,
-    database: str | None = None,
+    postgres: Postgres | None = None,
     *,
     kills: int = 200,
     clients: int = 5,
     seconds: float = 0.8,
     model: str = "fake:echo",
     seed: int = 1,
+    mutant: str | None = None,
+    server_dies: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Let clients talk to a service that is killed again and again, and compare.
 
     Args:
         folder: the service's data folder.
-        database: its address; None is a SQLite file in the folder.
+        postgres: has the database; None is a SQLite file in the folder.
         kills: how often it is killed.
         clients: how many talk at a time.
         seconds: how long it lives on average once it is ready; the moment is random.
         model: the language model's address.
         seed: of the kills and of what is said; the threads' order is the machine's.
+        mutant: how the service is broken; None is as it is.
+        server_dies: kill Postgres too: the service, the server, or both, by chance.
         progress: is told how far it is.
 
     Returns:
         The counts; ``faults`` has what is wrong, ``details`` where.
     """
-    url = database or f"sqlite:///{folder / 'memory.db'}"
-    served = Served(folder, database=url, llm=model)
+    url = f"sqlite:///{folder / 'memory.db'}" if postgres is None else postgres.url
+    served = Served(folder, mutant, database=url, llm=model)
     chance, up, over = random.Random(seed), threading.Event(), threading.Event()
-    talking = [Client(f"KX{n}", served.address, seed, up, clients + 2) for n in range(clients)]
+    talking = [
+        Client(
+            f"KX{n}", served.address, seed, up, clients + 2,
+            echo=model == "fake:echo", outages=server_dies,
+        )
+        for n in range(clients)
+    ]  # fmt: skip
     threads = [threading.Thread(target=one.run, args=(over.is_set,)) for one in talking]
     faults, details, starts = Counter[str](), [], []
-    checked = 0.0
+    checked, servers = 0.0, 0
 
     def check(http: httpx.Client, since: float, *, settled: bool) -> None:
         sent = [turn for client in talking for turn in list(client.sent)]
@@ -63,7 +74,9 @@ def hold(
             if turn.open or max(turn.at, turn.answered or 0) > since
         }
         found, where = compare(
-            http, [t for t in sent if (t.customer, t.session) in lately], settled=settled
+            reader(http),
+            [turn for turn in sent if (turn.customer, turn.session) in lately],
+            settled=settled,
         )
         faults.update(found)
         details.extend(where)
@@ -79,8 +92,17 @@ def hold(
                 up.set()
                 time.sleep(chance.random() * 2 * seconds)
                 up.clear()
-                served.kill()
-                starts.append(served.start())
+                dies = chance.choice(["service", "server", "both"]) if server_dies else "service"
+                if dies != "server":
+                    served.kill()
+                if postgres is not None and dies != "service":
+                    postgres.kill()
+                    postgres.start()
+                    servers += 1
+                if dies == "server":
+                    served.wait()
+                else:
+                    starts.append(served.start())
                 began = time.monotonic()
                 check(http, checked, settled=False)
                 checked = began
@@ -117,6 +139,7 @@ def hold(
     details += [*where, *missing, *(what for client in talking for what in client.unexpected)]
     return {
         "kills": kills,
+        "server_kills": servers,
         "clients": clients,
         "model": model,
         "database": url.partition(":")[0],
@@ -136,6 +159,17 @@ def hold(
         "longest_busy_s": round(busy, 1),
         "median_start_s": round(sorted(starts)[len(starts) // 2], 2),
     }
+
+
+def summary(found: dict[str, Any]) -> str:
+    """What was found, in a line."""
+    if "cuts" in found:
+        what = "{cuts} power cuts, {changes} changes of files, {syncs} syncs"
+    else:
+        what = "{kills} kills, {server_kills} of Postgres, {cut} connections cut, {retried} retried"
+    faults = ", ".join(f"{count} {kind}" for kind, count in found["faults"].items())
+    told = "{turns} turns, {acknowledged} acknowledged"
+    return f"{what}, {told}: ".format(**found) + (faults or "no fault")
 
 
 def _lagging(url: str) -> bool:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import multiprocessing
 import os
 import signal
 import socket
 import threading
 import time
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.crash.mutants import MUTANTS, Put
+
 KEY = "a-key-for-the-crash-contract"
+_WORD = 0.002  # seconds that a word takes
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 
 # What has imported everything already is forked for each start, which leaves out the seconds that
 # the imports take and nothing else: what is killed is `memory-service serve` itself.
 _started = multiprocessing.get_context("forkserver")
+_fresh = multiprocessing.get_context("spawn")  # seconds, but with an environment of its own
 _IMPORTED = [
     "app.server", "app.llm.embedded", "app.understanding.heads", "memory.minilm",
     "onnxruntime", "tokenizers", "faiss", "psycopg",
 ]  # fmt: skip
 
 
-def _serve(settings: dict[str, Any], log: Path) -> None:
+def _serve(settings: dict[str, Any], log: Path, mutant: str | None) -> None:
     """Be the service, with nothing of who started it but the group's number."""
     os.setsid()
     threading.Thread(target=_end_with_its_starter, daemon=True).start()
@@ -35,7 +42,24 @@ def _serve(settings: dict[str, Any], log: Path) -> None:
     from app.server import run_server
     from app.settings import Settings
 
+    if mutant is not None:
+        MUTANTS[mutant](setattr)
+    take_time(setattr)
     run_server(Settings(**settings))
+
+
+def take_time(put: Put) -> None:
+    """Let the model that repeats what was said take its time, so that answers are cut off."""
+    from app.llm.echo import EchoChat
+
+    at_once = EchoChat._astream
+
+    async def slowly(self: EchoChat, *given: Any, **more: Any) -> AsyncIterator[Any]:
+        async for chunk in at_once(self, *given, **more):
+            await asyncio.sleep(_WORD)
+            yield chunk
+
+    put(EchoChat, "_astream", slowly)
 
 
 def _end_with_its_starter() -> None:
@@ -46,30 +70,67 @@ def _end_with_its_starter() -> None:
     os._exit(1)
 
 
-class Served:
-    """A service on a port of its own, over a database that outlives it."""
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """More environment variables, until the block ends."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+
+class Served:
+    """A service on a port of its own, over a database that outlives it.
+
+    Args:
+        folder: its data folder.
+        mutant: how it is broken, to see whether that is found; None is the service as it is.
+        environment: what it is to have beside this process's, for what it loads at its start.
+        settings: as it takes them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        mutant: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port = listener.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
         self.log = folder / "log"
         self._settings = {
-            "data_dir": folder, "port": self.port, "api_key": KEY, "busy_wait": 0.5, **settings
+            "data_dir": folder, "port": self.port, "api_key": KEY, "busy_wait": 0.5,
+            "rate_key": "off", "rate_customer": "off", **settings,
         }  # fmt: skip
+        self._mutant = mutant
+        self._environment = environment
         self._process: Any = None
         _started.set_forkserver_preload(_IMPORTED)
 
     def start(self, patience: float = 120) -> float:
         """Start it; returns the seconds until it was ready."""
-        self._process = _started.Process(target=_serve, args=(self._settings, self.log))
+        context: Any = _started if self._environment is None else _fresh
+        given = (self._settings, self.log, self._mutant)
+        self._process = context.Process(target=_serve, args=given)
         began = time.monotonic()
-        self._process.start()
-        while time.monotonic() - began < patience:
+        with _environment(self._environment or {}):
+            self._process.start()
+        self.wait(patience)
+        return time.monotonic() - began
+
+    def wait(self, patience: float = 120) -> None:
+        """Wait until it is ready."""
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
             assert self._process.is_alive(), self.log.read_text()[-3000:]
             try:
                 if httpx.get(f"{self.address}/readyz", timeout=10).status_code == 200:
-                    return time.monotonic() - began
+                    return
             except httpx.TransportError:
                 pass
             time.sleep(0.02)
