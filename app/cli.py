@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from app import keys
+from app import backups, keys
 from app.console import Database, DataDir, Tenant, settings_given
 from app.evaluation.cli import app as evaluate_app
 from app.knowledge.cli import app as knowledge_app
@@ -37,6 +37,8 @@ app.add_typer(knowledge_app, name="knowledge")
 app.add_typer(templates_app, name="templates")
 app.add_typer(understanding.app, name="train")
 evaluate_app.command("classifier")(understanding.evaluate)
+app.command()(backups.backup)
+app.command()(backups.restore)
 app.command()(tuning.finetune)
 model_app.command("list")(tuning.list_)
 model_app.command()(tuning.promote)
@@ -257,18 +259,6 @@ def erase(
         msg = f"there is no customer {customer!r} of the tenant {tenant!r}"
         raise InvalidInput(msg)
     typer.echo(Erased.of(receipt).model_dump_json())
-
-
-@app.command()
-def backup(
-    file: Annotated[Path, typer.Argument(help="Where to; it must not be there yet.")],
-    data_dir: DataDir = None,
-    database: Database = None,
-) -> None:
-    """Copy the SQLite database to FILE, also while the service runs."""
-    with open_existing(settings_given(data_dir=data_dir, database=database)) as store:
-        store.backup(file)
-    typer.echo(f"Saved to {file}: to use it, give it as --database sqlite:///{file}")
 
 
 @app.command()

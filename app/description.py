@@ -130,8 +130,8 @@ EXAMPLES: dict[str, Any] = {
     "Deleted": {"deleted": {"messages": 2, "records": 2, "vectors": 2, "sessions": 1}},
     "Erased": {
         "deleted": {"messages": 2, "records": 2, "vectors": 2, "sessions": 1, "customers": 1},
-        "receipt": "1f0c9a77", "number": 1, "at": _AT, "elsewhere": [], "previous": "",
-        "hash": "9f2c6b10",
+        "receipt": "1f0c9a77", "number": 1, "at": _AT, "elsewhere": [],
+        "subject": "6d1f0e5c", "previous": "", "hash": "9f2c6b10",
     },
     "Health": {"status": "ok", "model": "SmolLM2-135M-Instruct"},
     "Problem": _PROBLEM,

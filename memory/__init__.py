@@ -6,6 +6,7 @@ from memory.card import Card
 from memory.conversation import ConversationMemory
 from memory.embeddings import EmbeddedEmbeddings, Encoder, embedded
 from memory.errors import (
+    BadBackup,
     EmbeddingMismatch,
     InvalidInput,
     MemoryServiceError,
@@ -30,6 +31,7 @@ from memory.mood import Mood, MoodPoint
 from memory.passages import passages_of
 from memory.readers import as_messages, as_text
 from memory.receipts import Receipt
+from memory.restoring import Restored, restore_backup
 from memory.retrieval import attention, dense, hops, hybrid, lexical, mmr, recency_weighted
 from memory.scoring import contextual
 from memory.slots import SLOTS
@@ -74,6 +76,7 @@ __all__ = [
     "Add",
     "ApiKey",
     "Article",
+    "BadBackup",
     "BufferMemory",
     "Candidates",
     "Card",
@@ -103,6 +106,7 @@ __all__ = [
     "Receipt",
     "Record",
     "Replace",
+    "Restored",
     "Retriever",
     "SchemaTooNew",
     "Scope",
@@ -144,6 +148,7 @@ __all__ = [
     "passages_of",
     "recency_weighted",
     "replace_similar",
+    "restore_backup",
     "supersede",
     "verbatim",
 ]

@@ -27,6 +27,7 @@ from memory.errors import NotADatabase, StoreError, StoreUnavailable
 from memory.presence import Presence
 from memory.weights import to_disk
 
+SERVICE = "memory-service"  # what a connection to Postgres is called there, with its schema
 BUSY_SECONDS = 5.0  # how long a write waits for another process's lock
 
 _PAUSE = 0.02  # seconds between two tries to empty the write-ahead log
@@ -117,6 +118,7 @@ class Database:
             )
         else:
             self.engine = _postgres(parsed)
+            sa.event.listen(self.engine, "connect", _configure_postgres)
         sa.event.listen(self.engine, "handle_error", _explain)
         # Of Postgres: on SQLite every transaction is a snapshot.
         self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
@@ -302,6 +304,16 @@ def _configure_sqlite(raw: Any, _record: Any) -> None:
         "temp_store=MEMORY",
     ):
         raw.execute(f"PRAGMA {pragma}")
+
+
+def _configure_postgres(raw: Any, _record: Any) -> None:
+    """Say who it is, so that a restore can see that the schema is in use."""
+    with raw.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('application_name', left(%s || current_schema(), 63), false)",
+            [f"{SERVICE} "],
+        )
+    raw.commit()
 
 
 @contextlib.contextmanager

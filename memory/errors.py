@@ -5,6 +5,7 @@ MemoryServiceError
 ├── StoreError
 │   ├── StoreUnavailable           locked, read-only, full: nothing was written, try again
 │   ├── NotADatabase               the file is something else
+│   ├── BadBackup                  a backup is damaged, cut off, or none
 │   └── SchemaTooNew               written by a newer version of this package
 ├── EmbeddingMismatch              the store was embedded by another model
 ├── WeightsMissing                 model weights are not on this machine, or damaged
@@ -34,6 +35,10 @@ class StoreUnavailable(StoreError):
 
 class NotADatabase(StoreError):
     """The file that was to be opened is no database of ours."""
+
+
+class BadBackup(StoreError):
+    """A backup is not what was written, or is none; nothing was restored."""
 
 
 class SchemaTooNew(StoreError):

@@ -268,6 +268,12 @@ def m012_add_audit(connection: Connection) -> None:
         )
 
 
+def m013_say_more_in_receipts(connection: Connection) -> None:
+    """Who was erased, as only a backup from before can tell; and what retention took, and why."""
+    for column in ("subject TEXT", "report TEXT"):
+        connection.execute(text(f"ALTER TABLE receipts ADD COLUMN {column}"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -281,6 +287,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m010_add_keys,
     m011_add_receipts,
     m012_add_audit,
+    m013_say_more_in_receipts,
 )
 
 
@@ -291,28 +298,48 @@ def migrate(database: Database) -> None:
         SchemaTooNew: the database was written by a newer version.
     """
     with database.write() as connection:  # on SQLite this is the lock
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(7205759403)"))
-        connection.execute(
-            text("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
-        )
+        lock_schema(connection)
+        make_meta(connection)
         found = connection.execute(
             text("SELECT value FROM meta WHERE name = 'schema_version'")
         ).scalar()
         version = int(found or 0)
-        if version > len(MIGRATIONS):
-            msg = (
-                f"the database has schema version {version}, this program knows "
-                f"{len(MIGRATIONS)}: upgrade langchain-memory-service, or open another database"
-            )
-            raise SchemaTooNew(msg)
-        for step in MIGRATIONS[version:]:
-            step(connection)
-        if version < len(MIGRATIONS):
-            connection.execute(
-                text(
-                    "INSERT INTO meta (name, value) VALUES ('schema_version', :v) "
-                    "ON CONFLICT (name) DO UPDATE SET value = :v"
-                ),
-                {"v": str(len(MIGRATIONS))},
-            )
+        check_version(version)
+        take_steps(connection, version, len(MIGRATIONS))
+
+
+def lock_schema(connection: Connection) -> None:
+    """Let nobody else change the schema until the transaction ends; on SQLite nobody can."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(7205759403)"))
+
+
+def make_meta(connection: Connection) -> None:
+    """Make the table that says which version the schema has."""
+    connection.execute(
+        text("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+    )
+
+
+def check_version(version: int) -> None:
+    """Raise SchemaTooNew if this program does not know a schema of this version."""
+    if version > len(MIGRATIONS):
+        msg = (
+            f"the database has schema version {version}, this program knows "
+            f"{len(MIGRATIONS)}: upgrade langchain-memory-service, or open another database"
+        )
+        raise SchemaTooNew(msg)
+
+
+def take_steps(connection: Connection, version: int, to: int) -> None:
+    """Bring the schema from one version to a later one."""
+    for step in MIGRATIONS[version:to]:
+        step(connection)
+    if version < to:
+        connection.execute(
+            text(
+                "INSERT INTO meta (name, value) VALUES ('schema_version', :v) "
+                "ON CONFLICT (name) DO UPDATE SET value = :v"
+            ),
+            {"v": str(to)},
+        )

@@ -1,9 +1,12 @@
-"""Rows: the receipts of erasures, in a chain, without a word of what or who was erased."""
+"""Rows: receipts of what was erased, in a chain, without a word of what or whose it was.
+
+Of a customer who was erased, and of what went because its time was over (``memory.retention``).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,12 +17,12 @@ from memory.chain import Chain, End, linked
 from memory.clock import from_stamp, now, to_stamp
 from memory.database import Database, new_id
 
-_COLUMNS = "number, id, tenant, at, deleted, elsewhere, previous, hash"
+_COLUMNS = "number, id, tenant, at, deleted, elsewhere, previous, hash, subject, report"
 _CHAIN = Chain("receipts", "receipt", 7205759404)
 _ALL = text(f"SELECT {_COLUMNS} FROM receipts ORDER BY number")
 _ADD = text(
     f"INSERT INTO receipts ({_COLUMNS}) VALUES "
-    "(:number, :id, :tenant, :at, :deleted, :elsewhere, :previous, :hash)"
+    "(:number, :id, :tenant, :at, :deleted, :elsewhere, :previous, :hash, :subject, :report)"
 )
 
 
@@ -28,6 +31,10 @@ class Receipt(NamedTuple):
 
     ``hash`` is SHA-256 over all the rest, ``previous`` (the hash of the receipt before) too: who
     keeps one can show that none up to it was changed or taken away since. The ``id`` is random.
+
+    ``subject`` is an HMAC under the customer's key, which is destroyed: only who has a backup from
+    before, with the key, can tell whom it is of. ``report`` is retention's: its policy, and from
+    when the oldest is that stays.
     """
 
     number: int  # from 1
@@ -38,11 +45,16 @@ class Receipt(NamedTuple):
     elsewhere: tuple[str, ...]
     previous: str = ""
     hash: str = ""
+    subject: str | None = None
+    report: dict[str, Any] | None = None
 
     def said(self) -> list[Any]:
         """What the hash is over."""
-        number, receipt_id, tenant, at, *rest, _ = self
-        return [number, receipt_id, tenant, to_stamp(at), *rest]
+        more = [self.subject, self.report]
+        return [
+            self.number, self.id, self.tenant, to_stamp(self.at), self.deleted, self.elsewhere,
+            self.previous, *(more if any(more) else ()),  # older ones have neither
+        ]  # fmt: skip
 
 
 class Receipts:
@@ -54,27 +66,45 @@ class Receipts:
     def all(self) -> list[Receipt]:
         """Every receipt, the first one first."""
         with self._database.read() as connection:
-            return [_receipt(row) for row in connection.execute(_ALL)]
+            return receipts_in(connection)
 
     def fault(self) -> str | None:
         """What is wrong with the chain; None if nothing is.
 
         That the last ones are missing shows only to somebody who has kept one of them.
         """
-        end = End()
-        for receipt in self.all():
-            if (fault := _CHAIN.fault(end, receipt)) is not None:
-                return fault
-            end = End(receipt.number, receipt.hash)
-        return None
+        return chain_fault(self.all())
+
+
+def receipts_in(connection: Connection) -> list[Receipt]:
+    """Every receipt of a database, the first one first."""
+    return [_receipt(row) for row in connection.execute(_ALL)]
+
+
+def chain_fault(receipts: Iterable[Receipt]) -> str | None:
+    """What is wrong with a chain from its first receipt on; None if nothing is."""
+    end = End()
+    for receipt in receipts:
+        if (fault := _CHAIN.fault(end, receipt)) is not None:
+            return fault
+        end = End(receipt.number, receipt.hash)
+    return None
 
 
 def add_receipt(
-    connection: Connection, tenant: str, deleted: Mapping[str, int], elsewhere: Sequence[str]
+    connection: Connection,
+    tenant: str,
+    deleted: Mapping[str, int],
+    elsewhere: Sequence[str] = (),
+    *,
+    subject: str | None = None,
+    report: dict[str, Any] | None = None,
 ) -> Receipt:
     """Write the receipt of an erasure, in the erasure's own transaction."""
     at = from_stamp(to_stamp(now()))
-    fresh = Receipt(0, new_id(), tenant, at, dict(deleted), tuple(elsewhere))
+    fresh = Receipt(
+        0, new_id(), tenant, at, dict(deleted), tuple(elsewhere), subject=subject, report=report
+    )
     (receipt,) = linked(_CHAIN.end(connection), [fresh])
     connection.execute(
         _ADD,
@@ -83,6 +113,7 @@ def add_receipt(
             "at": to_stamp(at),
             "deleted": json.dumps(receipt.deleted),
             "elsewhere": json.dumps(receipt.elsewhere),
+            "report": json.dumps(report) if report else None,
         },
     )
     return receipt
@@ -91,5 +122,6 @@ def add_receipt(
 def _receipt(row: Any) -> Receipt:
     return Receipt(
         row.number, row.id, row.tenant, from_stamp(row.at), json.loads(row.deleted),
-        tuple(json.loads(row.elsewhere)), row.previous, row.hash,
+        tuple(json.loads(row.elsewhere)), row.previous, row.hash, row.subject,
+        json.loads(row.report) if row.report else None,
     )  # fmt: skip

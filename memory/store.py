@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,21 +12,22 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from memory import customers
 from memory.articles import Articles
 from memory.audit import AuditLog
+from memory.backups import back_up
 from memory.cache import IndexCache
-from memory.customers import KNOWLEDGE, WHERE, Owner, key
+from memory.customers import KNOWLEDGE, Owner
 from memory.database import Database
-from memory.deeds import enter, key_of
+from memory.deeds import enter
+from memory.deleting import delete_customer, delete_session
 from memory.embeddings import Encoder
-from memory.errors import EmbeddingMismatch, StoreError
+from memory.errors import EmbeddingMismatch
 from memory.exports import Exports
 from memory.forgetting import Forgetting
 from memory.keys import Keys
 from memory.labels import Labelling
 from memory.migrations import migrate
-from memory.receipts import Receipt, Receipts, add_receipt
+from memory.receipts import Receipt, Receipts
 from memory.records import Records
 from memory.summaries import Summaries
 from memory.transcript import Transcript
@@ -38,21 +38,6 @@ T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
-# Vectors go by their record's number, so before the records.
-_OF_SESSION = {
-    "vectors": text(
-        f"DELETE FROM vectors {WHERE} AND seq IN "
-        f"(SELECT seq FROM records {WHERE} AND session = :session)"
-    ),
-    **{
-        table: text(f"DELETE FROM {table} {WHERE} AND session = :session")
-        for table in ("records", "messages", "turns", "segments", "summaries", "sessions")
-    },
-}
-_OF_CUSTOMER = {
-    table: text(f"DELETE FROM {table} {WHERE}")
-    for table in (*_OF_SESSION, "customers")
-}  # fmt: skip
 _META = text("SELECT value FROM meta WHERE name = :name")
 _SET_META = text(
     "INSERT INTO meta (name, value) VALUES (:name, :value) "
@@ -162,7 +147,7 @@ class MemoryStore:
             How many rows of each table went; empty when there was no such session.
         """
         with self.database.write() as connection:
-            counts = _deleted(connection, _OF_SESSION, scope.owner, session=scope.session)
+            counts = delete_session(connection, scope.owner, scope.session)
             if not any(counts.values()):
                 return {}
             enter(connection)
@@ -182,12 +167,9 @@ class MemoryStore:
             The receipt, which is kept without the customer's name; None if nothing was stored.
         """
         with self.database.write() as connection:
-            secret = key_of(connection, owner)  # the last time that it is there
-            counts = _deleted(connection, _OF_CUSTOMER, owner)
-            if not counts:
-                return None
-            receipt = add_receipt(connection, owner[0], counts, elsewhere)
-            enter(connection, receipt.hash, secret)
+            receipt = delete_customer(connection, owner, elsewhere)
+        if receipt is None:
+            return None
         self._drop(owner)
         if not self.database.scrub():  # somebody reads what was there before, and will have ended
             self.in_background("scrub", self.database.scrub)
@@ -211,31 +193,9 @@ class MemoryStore:
             connection.execute(_SET_META, {"name": name, "value": value})
 
     def backup(self, path: str | Path) -> None:
-        """Copy a SQLite database, while it is in use, to a new private file.
-
-        Raises:
-            StoreError: the file is there already, or the database is no SQLite file.
-        """
+        """Copy the database, while it is in use, to a new private file (see ``back_up``)."""
         self.database.check_open()
-        source, target = self.database.path, Path(path)
-        if source is None:
-            msg = "this database is on a Postgres server: back it up with pg_dump"
-            raise StoreError(msg)
-        try:
-            target.touch(mode=0o600, exist_ok=False)
-        except OSError as error:
-            msg = f"cannot write the backup {target}: {error.strerror}"
-            raise StoreError(msg) from error
-        live, copy = sqlite3.connect(source), sqlite3.connect(target)
-        try:
-            live.backup(copy)
-        except sqlite3.Error as error:
-            target.unlink()
-            msg = f"cannot write the backup {target}: {error}"
-            raise StoreError(msg) from error
-        finally:
-            live.close()
-            copy.close()
+        back_up(self.database, Path(path))
 
     # --- background ----------------------------------------------------------------------
 
@@ -292,20 +252,6 @@ class MemoryStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _deleted(
-    connection: Connection, statements: dict[str, Any], owner: Owner, **more: str
-) -> dict[str, int]:
-    """Delete by the statements; how many rows of each table went, nothing if nobody is there."""
-    if customers.state(connection, owner).generation == 0:
-        return {}
-    # Moved first: it is the lock, and it ends whatever digest is under way.
-    customers.move_generation(connection, owner)
-    return {
-        table: connection.execute(statement, key(owner, **more)).rowcount
-        for table, statement in statements.items()
-    }
 
 
 def _embeds(connection: Connection, encoder: Encoder) -> bool:

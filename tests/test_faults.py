@@ -547,7 +547,7 @@ def test_a_backup_is_whole_private_and_never_over_something(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     """A copy made while turns are being stored opens and holds what was there; a file that exists
-    is not overwritten, and on Postgres the right tool is named.
+    is not overwritten.
     """
     target = tmp_path / "backup.db"
     with open_store(sqlite_url) as store:
@@ -565,10 +565,3 @@ def test_a_backup_is_whole_private_and_never_over_something(
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     with open_store(f"sqlite:///{target}") as store:
         assert rows(store) == copied
-
-
-def test_a_backup_of_postgres_names_the_tool_for_it(postgres_url: str, tmp_path: Path) -> None:
-    """Nothing is made."""
-    with open_store(postgres_url) as store, pytest.raises(StoreError, match="pg_dump"):
-        store.backup(tmp_path / "backup.db")
-    assert list(tmp_path.iterdir()) == []

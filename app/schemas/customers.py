@@ -39,6 +39,10 @@ class Erased(Deleted):
         description="adapters that were tuned on the service's own sessions while the customer "
         "was there, and may have learnt from them: tune anew, and roll back"
     )
+    subject: str | None = Field(
+        description="a number by which `restore` knows the customer in a backup from before; "
+        "without the backup it says nothing"
+    )
     previous: str = Field(description="the hash of the receipt before")
     hash: str = Field(description="SHA-256 of this receipt with `previous`")
 
@@ -46,4 +50,5 @@ class Erased(Deleted):
     def of(cls, receipt: Receipt) -> Erased:
         """As it goes over the wire."""
         given = receipt._asdict()
+        del given["report"]
         return cls(receipt=given.pop("id"), **given)
