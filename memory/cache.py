@@ -52,26 +52,29 @@ class IndexCache:
         self._update = update
         self._max_records = max_records
         self._entries: OrderedDict[Owner, _Entry] = OrderedDict()
-        self._asked: OrderedDict[int, Floats] = OrderedDict()  # by the hash of the text
+        # By the hash of whose it is and the text: how long an answer takes tells nobody whether
+        # somebody else has asked the same.
+        self._asked: OrderedDict[int, Floats] = OrderedDict()
         self._lock = threading.Lock()
 
-    def question(self, text: str) -> Floats:
+    def question(self, owner: Owner, text: str) -> Floats:
         """The vector (d,) of what somebody asks, and may say again in the turn that follows."""
+        key = hash((owner, text))
         with self._lock:
-            vector = self._asked.get(hash(text))
+            vector = self._asked.get(key)
         if vector is None:
             (vector,) = self._encoder.encode([text])
             with self._lock:
-                self._asked[hash(text)] = vector
+                self._asked[key] = vector
                 while len(self._asked) > ASKED:
                     self._asked.popitem(last=False)
         return vector.copy()
 
-    def encode(self, records: Sequence[Record]) -> Floats:
+    def encode(self, owner: Owner, records: Sequence[Record]) -> Floats:
         """The vectors (n, d) of records, at least one; that of a question is made already."""
         texts = [record.text for record in records]
         with self._lock:
-            known = {t: v for t in texts if (v := self._asked.get(hash(t))) is not None}
+            known = {t: v for t in texts if (v := self._asked.get(hash((owner, t)))) is not None}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         if missing:
             known.update(zip(missing, self._encoder.encode(missing), strict=True))
@@ -94,7 +97,7 @@ class IndexCache:
             self._catch_up(owner, entry)
             missing = entry.index.without_vector()[:embed]
             if missing:
-                entry.index.add_vectors(self.encode(missing))
+                entry.index.add_vectors(self.encode(owner, missing))
             yield entry.index
         self._evict(keep=owner)
 

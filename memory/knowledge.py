@@ -132,7 +132,7 @@ class Knowledge:
 
     def embedding(self, text: str) -> Floats:
         """The vector (d,) of what is looked for, as ``search`` makes it."""
-        return self._cache.question(text)
+        return self._cache.question(self._owner, text)
 
     def reading(self) -> AbstractContextManager[CustomerIndex]:
         """The passages, caught up with the rows."""

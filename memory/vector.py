@@ -161,7 +161,7 @@ class VectorMemory(StoredMemory):
 
     def embedding(self, query: str) -> Floats:
         """The vector (d,) of a query, as ``recall`` makes it where it is not given one."""
-        return self._cache.question(query)
+        return self._cache.question(self.scope.owner, query)
 
     def reading(self) -> AbstractContextManager[CustomerIndex]:
         """The customer's records, caught up with the rows, the newest of them embedded."""
@@ -325,7 +325,7 @@ class VectorMemory(StoredMemory):
         with self._cache.reading(owner) as index:
             known = {r.id: v for r in fresh if (v := index.vector_of(r.id)) is not None}
         missing = [r for r in fresh if r.id not in known]
-        made = self._cache.encode(missing) if missing else ()
+        made = self._cache.encode(owner, missing) if missing else ()
         known.update((r.id, v) for r, v in zip(missing, made, strict=True))
         vectors = np.stack([known[r.id] for r in fresh])
         changes = self._changes(fresh, vectors) if self._by_likeness else []

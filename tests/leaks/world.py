@@ -1,0 +1,167 @@
+"""A service in which each tenant and each customer has a word that nobody else may see."""
+
+from __future__ import annotations
+
+import random
+import time
+import unicodedata
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import httpx
+import jwt
+
+from app.auth import create_key
+from tests.app.conftest import Running
+
+SECRET = "a secret that signs customers' tokens"
+# The first of each are in the suite, all of them in the long form. Twins by case, width, accent and
+# what does not show; wildcards; and pairs that are one where names are joined.
+TENANTS = ("north", "south", "nor%", "default", "a", "a/b", "NORTH", "ｎorth", "north ")
+CUSTOMERS = (
+    "ada", "ADA", "a%", "a_a", "north/ada", "ada\u202e", "*", "Ａda", "b/c", "c", "../ada",
+    "adá", "ada\u0301", "a\u200bda", " ada", "ada ", "%2e%2e", "ada%00", "ß", "ss", "ﬁn", "fin",
+    "İ", "i", "';--", "[a-z]*", "ada\\", "default", "monday", "аdа",
+)  # fmt: skip
+_ABOUT = ("the blue lamp", "the oak table", "a garden hose", "two curtains")
+Scoped = tuple[str, str | None]
+
+
+class Probe(NamedTuple):
+    """Somebody asks for something."""
+
+    tenant: str
+    customer: str
+    method: str
+    path: str
+    body: dict[str, Any] | None
+
+
+class World:
+    """The service, who asks it, and whose the words are."""
+
+    def __init__(self, service: Running, seed: int, tenants: int, customers: int) -> None:
+        self.service = service
+        self.random = random.Random(seed)
+        self.tenants, self.names = TENANTS[:tenants], CUSTOMERS[:customers]
+        self.clients: dict[str, httpx.Client] = {}
+        self.customers: dict[tuple[str, str], httpx.Client] = {}
+        self.words: dict[Scoped, str] = {}
+        self.texts: list[str] = []  # what was said, less the word
+        self.ids: list[str] = ["1", "nobody"]
+        self.places: list[int] = [1, 5, 2**40]  # where pages of messages and memories began
+        self.after: list[str] = ["", "2026-01-01T00:00:00+00:00 ada", "ada", "x y"]
+        store = service.app.state.store
+        for tenant in self.tenants:
+            key, _ = create_key(store, "admin", tenant)
+            self.clients[tenant] = self._client(key)
+            self._tell(tenant)
+            for customer in self.names:
+                self._say(tenant, customer)
+                self.customers[tenant, customer] = self._client(_token(tenant, customer))
+        service.settle()
+        for tenant, customer in self.words:
+            if customer is not None:
+                self._collect(tenant, customer)
+
+    def probe(self, customer: str | None = None) -> Probe:
+        """Something that somebody may want: another's names, ids, words, places in a list."""
+        pick = self.random.choice
+        tenant = pick(self.tenants)
+        customer = customer or pick((*self.names, self._twin(pick(self.names)), "nobody"))
+        text = pick(self.texts)
+        exact = f"{text} {pick(list(self.words.values()))}"  # another's very message
+        session = pick(("monday", "%", "tuesday", "MONDAY"))
+        whose = f"/v1/customers/{quote(customer, safe='')}"
+        said = {"customer": customer, "session": session, "message": text}
+        before = pick(self.places)
+        path, body = pick([
+            ("/v1/chat", said),
+            ("/v1/chat", {**said, "stream": True}),
+            ("/v1/chat", {**said, "idempotency_key": "k1"}),
+            ("/v1/prompt", said),
+            (f"{whose}/recall", {"query": text, "max_tokens": 5000}),
+            (f"{whose}/recall", {"query": exact, "max_tokens": 5000}),
+            ("/v1/customers", None),
+            (f"/v1/customers?limit=3&after={quote(self._after(), safe='')}", None),
+            (f"{whose}/sessions", None),
+            (f"{whose}/sessions/{pick(('monday', '%25', 'x'))}", None),
+            (f"{whose}/sessions/monday/messages?before={before}", None),
+            (f"{whose}/memories?history=true&before={before}", None),
+            (f"{whose}/memories/{quote(pick(self.ids), safe='')}", None),
+            (f"{whose}/card", None),
+            (f"{whose}/export", None),
+            (f"{whose}/forget", {"policy": {"max_records": 1}, "dry_run": True}),
+            ("/v1/knowledge", None),
+            (f"/v1/knowledge?before={before}", None),
+            ("/v1/knowledge/returns.md", None),
+            ("/v1/knowledge/search", {"query": exact, "limit": 20}),
+        ])  # fmt: skip
+        return Probe(tenant, customer, "GET" if body is None else "POST", path, body)
+
+    def seen(self, answer: str) -> set[Scoped]:
+        """The scopes whose words are in an answer."""
+        return {scope for scope, word in self.words.items() if word in answer}
+
+    def close(self) -> None:
+        """Let the clients go."""
+        for client in (*self.clients.values(), *self.customers.values()):
+            client.close()
+
+    # --- inside --------------------------------------------------------------------------
+
+    def _client(self, carried: str) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {carried}"}
+        return httpx.Client(base_url=self.service.address, headers=headers, timeout=120)
+
+    def _word(self, tenant: str, customer: str | None) -> str:
+        made = self.words[tenant, customer] = f"ZQ-{self.random.getrandbits(32):08X}"
+        return made
+
+    def _tell(self, tenant: str) -> None:
+        """Give a tenant an article."""
+        text = f"Whoever returns {_ABOUT[0]} needs the form"
+        self.texts.append(text)
+        body = {"source": "returns.md", "text": f"{text} {self._word(tenant, None)}."}
+        self.clients[tenant].post("/v1/knowledge", json=body).raise_for_status()
+
+    def _say(self, tenant: str, customer: str) -> None:
+        """Let a customer say something."""
+        text = f"My order with {self.random.choice(_ABOUT)} is late, it has the number"
+        self.texts.append(text)
+        body = {
+            "customer": customer, "session": "monday", "idempotency_key": "k1",
+            "message": f"{text} {self._word(tenant, customer)}",
+        }  # fmt: skip
+        self.clients[tenant].post("/v1/chat", json=body).raise_for_status()
+
+    def _collect(self, tenant: str, customer: str) -> None:
+        """Keep a customer's ids and places in lists, to ask with them elsewhere."""
+        path = f"/v1/customers/{quote(customer, safe='')}"
+        get = self.clients[tenant].get
+        memories = get(f"{path}/memories?limit=1").json()
+        self.ids += [one["id"] for one in memories["memories"]]
+        said = get(f"{path}/sessions/monday/messages?limit=1").json()
+        self.ids += [one[name] for one in said["messages"] for name in ("id", "turn")]
+        self.places += [found["next"] for found in (memories, said) if found["next"]]
+        self.after.append(get("/v1/customers?limit=1").json()["next"] or "")
+
+    def _after(self) -> str:
+        """A place in a list of customers: another's, cut off, or forged."""
+        pick = self.random.choice
+        after = pick(self.after)
+        return pick((after, after[: len(after) // 2], after + "%", after.replace("+00", "-00")))
+
+    def _twin(self, name: str) -> str:
+        """A name that is another, and looks or compares like this one somewhere."""
+        form = unicodedata.normalize
+        return self.random.choice([
+            name.swapcase(), name.casefold(), form("NFKC", name), form("NFD", name), f"{name}%",
+            f"{name} ", name.replace("a", "_"), f"%{name[1:]}", f"{name}/", f"x/../{name}",
+            quote(name, safe=""), f"{name}\u200d", name[::-1], f"{name}';--",
+        ])  # fmt: skip
+
+
+def _token(tenant: str, customer: str) -> str:
+    claims = {"sub": customer, "tenant": tenant, "exp": time.time() + 36_000}
+    return jwt.encode(claims, SECRET, "HS256")
