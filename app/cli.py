@@ -246,6 +246,7 @@ def erase(
 ) -> None:
     """Erase a customer, in the database's files too; prints the receipt."""
     from app.erasing import erase_customer
+    from app.llm.states import States
     from app.schemas.customers import Erased
     from app.training.registry import Registry
 
@@ -255,6 +256,7 @@ def erase(
         if not yes:
             typer.confirm(f"Erase everything about {customer}?", abort=True, err=True)
         receipt = erase_customer(store, scope, Registry(settings.data_dir / "models").cards())
+        States(settings.states_dir, 0, store).drop(scope.owner)
     if receipt is None:
         msg = f"there is no customer {customer!r} of the tenant {tenant!r}"
         raise InvalidInput(msg)

@@ -27,6 +27,7 @@ from app.headers import SecurityHeaders, origins_of
 from app.language import advice
 from app.limits import Limits, RateLimitFields
 from app.llm import open_llm
+from app.llm.states import States
 from app.readiness import Readiness
 from app.routes import card, chat, customers, health, knowledge, memories, models, page, prompt
 from app.second_source import SecondSource, open_retriever
@@ -70,6 +71,7 @@ def create_app(
     tokens = open_tokens(settings)
     store = open_store(settings.database_url)
     registry = Registry(settings.data_dir / "models")
+    states = States(settings.states_dir, settings.states_mib << 20, store)
     try:
         encoder = open_embeddings(settings.embeddings)
         # Refused now, not at the first turn, if the vectors are another model's.
@@ -84,6 +86,7 @@ def create_app(
                 max_tokens=settings.reply_tokens,
                 temperature=settings.temperature,
                 adapter=adapter,
+                states=states if settings.states_mib else None,
             ),
             registry,
         )
@@ -107,7 +110,9 @@ def create_app(
             store.in_background("language", partial(_advise, store))
         settling = asyncio.create_task(app.state.chain.settle())
         following = asyncio.create_task(app.state.serving.follow())
+        sweeping = asyncio.create_task(states.follow())
         yield
+        sweeping.cancel()
         settling.cancel()
         following.cancel()
         await app.state.chain.ended()

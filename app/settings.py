@@ -117,6 +117,11 @@ class Settings(BaseSettings):
     facts: Literal["extract", "model", "off"] = Field(
         "extract", description="who takes facts; 'model' adds what a capable one finds"
     )
+    states_mib: int = Field(
+        1024,
+        ge=0,
+        description="disk for what the embedded model has read of conversations; 0: none is used",
+    )
     busy_wait: float = Field(
         10.0, ge=0, description="seconds that a turn waits for the one before it in its session"
     )
@@ -133,6 +138,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what is logged"
     )
+
+    @property
+    def states_dir(self) -> Path:
+        """Where it is kept what a model has read of conversations."""
+        return self.data_dir / "states"
 
     @property
     def database_url(self) -> str:

@@ -123,7 +123,7 @@ class Turns:
         body = hashlib.sha256(f"{scope.session}\0{question.text}".encode()).hexdigest()
         with self._database.write() as connection:
             # The number is taken first: its row lock orders everything else of this customer.
-            first, _ = customers.allocate(connection, scope.owner, 1)
+            first, generation = customers.allocate(connection, scope.owner, 1)
             known = _by_key(connection, scope.owner, idempotency_key, body)
             if known is not None and known.status == "complete":
                 return known
@@ -145,7 +145,7 @@ class Turns:
                 _TAKE, key(scope.owner, session=scope.session, lease=turn.id, until=_lease_end())
             )
             enter(connection)
-        return turn
+        return replace(turn, generation=generation)
 
     def finish(
         self,

@@ -392,7 +392,8 @@ class Turn:
     ``failed``. ``recalled`` lists what was given to the model beside the question:
     ``{"id", "score", "why"}`` each; ``evidence`` the passages likewise, with the ``number`` by
     which they may be cited (see ``Layout.rows``), or None if none were looked for. ``template``
-    names the answer template that answered, if no model did.
+    names the answer template that answered, if no model did. ``generation`` is the customer's when
+    ``start`` gave the turn: it has moved if something was changed or taken away since.
     """
 
     id: str
@@ -405,3 +406,4 @@ class Turn:
     usage: dict[str, Any] | None = None
     evidence: list[dict[str, Any]] | None = None
     template: str | None = None
+    generation: int = field(default=0, compare=False)

@@ -26,6 +26,7 @@ from app.chains.failures import cut, model_problem, silent
 from app.conversation import conversation_memory
 from app.llm import Model
 from app.llm.openai import OpenAIModel
+from app.llm.states import Conversation
 from app.problems import Problem, problem_of
 from app.second_source import SecondSource
 from app.settings import Settings
@@ -80,8 +81,6 @@ class SupportChain:
         self._reader = MessageReader(understanding)
         self._templates = templates or {}  # by tenant
         self._under_way = 0  # turns that are being answered
-        # The chain itself: a layout's messages, given to the model.
-        self._chain: Runnable[Layout, Any] = RunnableLambda(_messages) | model.chat
 
     def memory(self, scope: Scope) -> ConversationMemory:
         """The memory of a session."""
@@ -147,7 +146,8 @@ class SupportChain:
             layout = layout if ready is None else ready.layout
             yield Given(turn, layout.recalled, layout.cited, labels)
             # Closed here and now when the client leaves: the model is to stop at once.
-            answering = self._chunks(layout) if ready is None else ready.chunks()
+            conversation = Conversation(scope.owner, scope.session, turn.generation)
+            answering = self._chunks(layout, conversation) if ready is None else ready.chunks()
             async with contextlib.aclosing(answering) as chunks:
                 async for chunk in chunks:
                     usage.update(_usage(chunk))
@@ -259,13 +259,18 @@ class SupportChain:
             return None
         return found if isinstance(found, Ready) else None
 
-    async def _chunks(self, layout: Layout) -> AsyncGenerator[AIMessageChunk, None]:
+    async def _chunks(
+        self, layout: Layout, conversation: Conversation
+    ) -> AsyncGenerator[AIMessageChunk, None]:
         """What the model says; it is stopped when this is closed."""
+        # The chain itself: a layout's messages, given to the model.
+        model = self._model.answering(conversation)
+        chain: Runnable[Layout, Any] = RunnableLambda(_messages) | model
         chunks: asyncio.Queue[AIMessageChunk | None] = asyncio.Queue()
 
         async def read() -> None:
             try:
-                async for chunk in self._chain.astream(layout):
+                async for chunk in chain.astream(layout):
                     chunks.put_nowait(chunk)
             finally:
                 chunks.put_nowait(None)
@@ -308,7 +313,10 @@ class SupportChain:
             memory.digest()
             if memory.summary.current().version != before:
                 # The fold has changed the prompt's beginning: it is read before it is needed.
-                self._model.warm(memory.beginning())
+                scope = memory.scope
+                generation = self._store.records.state(scope.owner).generation
+                conversation = Conversation(scope.owner, scope.session, generation)
+                self._model.warm(memory.beginning(), conversation)
 
         memory.store.in_background(("digest", memory.scope), digest)
 

@@ -9,17 +9,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import httpx
 from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable
 
 from app.llm.gguf import to_q8_0
 from app.llm.model import Choices, UnusableModel
 from app.llm.openai import OpenAIModel
-from app.llm.relay import Relay
-from app.llm.room import Room, RoomChat
+from app.llm.relay import Relay, RelayTransport
+from app.llm.room import Room
+from app.llm.room_chat import RoomChat
+from app.llm.slots import Slots
+from app.llm.states import Conversation, Owner
 from memory import WeightsMissing
 from memory.weights import Weight, models_dir, sha256, written
 
@@ -34,8 +40,8 @@ NAME = "SmolLM2-135M-Instruct"
 # How many tokens are read in one step: between two steps the other answers go on, and the
 # logits of a step's tokens (49,152 numbers each) are what the server's work space is made of.
 _BATCH = 128
-# Conversations that had to leave their slot are kept here, 23 kB a token, to be read back in
-# milliseconds; llama.cpp's own default is 8 GiB.
+# Where conversations that had to leave their slot are not kept in files they are kept here, 23 kB
+# a token, to be read back in milliseconds; llama.cpp's own default is 8 GiB.
 _CACHE_MIB = 128
 
 _logger = logging.getLogger(__name__)
@@ -129,21 +135,35 @@ class EmbeddedModel(OpenAIModel):
         self._open = partial(_server, path, choices, key, prefix)
         self.adapter = choices.adapter(self.base)
         self._relay = Relay(self._open(self.adapter))
+        self._states = choices.states
+        self._slots = httpx.Client(
+            base_url=f"{self._relay.address}{prefix}", headers={"Authorization": f"Bearer {key}"},
+            transport=RelayTransport(self._relay, trust_env=False), trust_env=False,
+        )  # fmt: skip
+        keeper = None if self._states is None else Slots(self._slots, self._states, self._reader)
+        self._room = Room(choices.context, choices.slots, keeper)
         name = path.stem.removesuffix(".Q8_0")
         super().__init__(
             f"{self._relay.address}{prefix}/v1#{name}",
             replace(choices, api_key=key),
             relay=self._relay,
-            chat=partial(RoomChat, room=Room(choices.context)),
+            chat=partial(RoomChat, room=self._room),
         )
         _logger.info("%s is ready after %.2f s", name, time.perf_counter() - began)
 
-    def warm(self, messages: Sequence[BaseMessage]) -> None:
+    def answering(self, conversation: Conversation) -> Runnable[Any, Any]:
+        """The chat model, which reads what is new of a conversation."""
+        return self.chat.bind(conversation=conversation)
+
+    def warm(
+        self, messages: Sequence[BaseMessage], conversation: Conversation | None = None
+    ) -> None:
         """Let the server read the beginning of a prompt; it writes nothing."""
         try:
             self.chat.invoke(
-                list(messages), max_tokens=0, extra_body={"add_generation_prompt": False}
-            )
+                list(messages), max_tokens=0, extra_body={"add_generation_prompt": False},
+                conversation=conversation,
+            )  # fmt: skip
         except Exception:  # a turn that finds its prefix cold is slower, and nothing else
             _logger.warning("could not warm the prompt's beginning", exc_info=True)
 
@@ -159,7 +179,14 @@ class EmbeddedModel(OpenAIModel):
         """
         with self._adapting:
             self._relay.replace(self._open(adapter))
+            self._room.restart()
             self.adapter = adapter
+
+    def drop(self, owner: Owner) -> None:
+        """Let go of what was read of a customer's conversations, also in the slots at rest."""
+        self._room.drop(owner)
+        if self._states is not None:
+            self._states.drop(owner)
 
     def check(self) -> str | None:
         """What keeps the server from answering, or None."""
@@ -167,8 +194,15 @@ class EmbeddedModel(OpenAIModel):
 
     def close(self) -> None:
         """Stop the server; its threads and its memory are gone when this returns."""
+        self._room.save()  # who comes back after a restart need not be read again
+        self._slots.close()
         super().close()
         self._relay.close()
+
+    def _reader(self) -> str:
+        """What can read the server's states: these weights, this adapter, this llama.cpp."""
+        adapter = "" if self.adapter is None else self.adapter.parent.name
+        return f"{self.base} {adapter} {version('xllamacpp')}"
 
 
 def _server(path: Path, choices: Choices, key: str, prefix: str, adapter: Path | None) -> Any:
@@ -201,7 +235,13 @@ def _server(path: Path, choices: Choices, key: str, prefix: str, adapter: Path |
     params.kv_unified = True  # or each slot would have its share of the context only
     params.cont_batching = True
     params.n_batch = params.n_ubatch = _BATCH
-    params.cache_ram_mib = _CACHE_MIB
+    if choices.states is None:
+        params.cache_ram_mib = _CACHE_MIB
+    else:
+        params.cache_ram_mib = 0
+        params.cache_idle_slots = False  # a slot is saved when another conversation needs it
+        choices.states.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        params.slot_save_path = f"{choices.states.folder}{os.sep}"
     params.warmup = False
     if adapter is not None:
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]

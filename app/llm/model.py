@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable
 
+from app.llm.states import Conversation, Owner, States
 from memory import MemoryServiceError
 
 
@@ -29,6 +32,7 @@ class Choices:
     slots: int  # answers at a time
     # Of a base, by its sha256: the GGUF file of the adapter that it is to be served with.
     adapter: Callable[[str], Path | None] = lambda _: None
+    states: States | None = None  # what was read of conversations, where it is kept
 
 
 class Model:
@@ -47,8 +51,17 @@ class Model:
         self.name = name
         self.context = context
 
-    def warm(self, messages: Sequence[BaseMessage]) -> None:
+    def answering(self, conversation: Conversation) -> Runnable[Any, Any]:  # noqa: ARG002
+        """The chat model, told whose prompts it gets: it may have read the most of them."""
+        return self.chat
+
+    def warm(
+        self, messages: Sequence[BaseMessage], conversation: Conversation | None = None
+    ) -> None:
         """Let the model read the beginning of a prompt before it is needed; never fails."""
+
+    def drop(self, owner: Owner) -> None:
+        """Let go of what was read of a customer's conversations; never fails."""
 
     def adapt(self, adapter: Path | None) -> None:  # noqa: ARG002 - for those that do
         """Answer with an adapter from now on, None being the base; what is under way goes on.

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from app.llm.model import Choices, Model, UnusableModel
+from app.llm.states import States
 
 # Drivers are imported when they are asked for: the embedded server is not needed by those who
 # have another, nor the OpenAI client by those who try the service without a model.
@@ -30,6 +31,7 @@ def open_llm(
     context: int = 8192,
     slots: int = 4,
     adapter: Callable[[str], Path | None] = lambda _: None,
+    states: States | None = None,
 ) -> Model:
     """Open the model at an address.
 
@@ -50,6 +52,8 @@ def open_llm(
         slots: how many answers the embedded server gives at a time.
         adapter: of the base that is served, by its sha256, the adapter's GGUF file; embedded
             only.
+        states: where it is kept what was read of conversations, so that who comes back need not
+            be read again; embedded only.
 
     Raises:
         UnusableModel: the address is none of these, or what is there cannot be used.
@@ -67,5 +71,7 @@ def open_llm(
     opened: Callable[[str, Choices], Model] = getattr(import_module(module), name)
     return opened(
         url,
-        Choices(api_key, timeout, max_tokens, temperature, threads, context, slots, adapter),
+        Choices(
+            api_key, timeout, max_tokens, temperature, threads, context, slots, adapter, states
+        ),
     )

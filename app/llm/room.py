@@ -1,70 +1,173 @@
-"""Several conversations in one context: who comes when there is no room waits."""
+"""Several conversations in one context: who comes when there is no room waits.
+
+Each answer has one of the server's slots to itself. A slot keeps what was read of its
+conversation until another one needs the slot or the tokens; the longest unused makes way first.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, cast
+from typing import NamedTuple, Protocol
 
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_openai import ChatOpenAI
-from pydantic import Field
-from typing_extensions import override
+from anyio.to_thread import run_sync
 
-from memory import count_tokens
+from app.llm.states import Conversation, Owner
 
-_AROUND = 8  # tokens that the chat template puts around a message, at most
-_PREAMBLE = 32  # tokens of the system message that it adds where there is none, at most
+
+class Keeper(Protocol):
+    """What keeps what was read of conversations outside their slots; nothing here fails."""
+
+    def save(self, slot: int, conversation: Conversation, tokens: int) -> None:
+        """Keep what is in a slot, at most so many tokens."""
+
+    def load(self, slot: int, conversation: Conversation) -> None:
+        """Put into a slot what was kept of a conversation, if anything was."""
+
+    def empty(self, slot: int) -> None:
+        """Give the tokens in a slot back."""
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One of the server's, and what is in it as far as is known."""
+
+    number: int
+    conversation: Conversation | None = None
+    tokens: int = 0  # at most so many are in it
+    busy: bool = False
+    used: int = 0  # when it was left, as a count
+
+    def holds(self, conversation: Conversation | None) -> bool:
+        """Whether it has a session, as of whatever generation."""
+        return self.conversation is not None and conversation is not None and (
+            self.conversation.owner, self.conversation.session
+        ) == (conversation.owner, conversation.session)  # fmt: skip
+
+
+class _Leaving(NamedTuple):
+    slot: int
+    conversation: Conversation
+    tokens: int
+
+
+@dataclass(slots=True, eq=False)
+class _Seat:
+    """A slot for an answer, and what is to be done before."""
+
+    slot: Slot
+    server: int  # the count of servers when it was given
+    leaving: list[_Leaving] = field(default_factory=list)  # to be saved
+    emptied: list[Slot] = field(default_factory=list)  # others; busy until they are empty
+    load: Conversation | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Place:
-    """Tokens that were asked for, and whether they have been given."""
+    """What was asked for, and whether it has been given."""
 
     tokens: int
-    given: Future[None] = field(default_factory=Future)
+    conversation: Conversation | None
+    given: Future[_Seat] = field(default_factory=Future)
 
 
 class Room:
-    """A number of tokens, given to threads and tasks in the order in which they ask.
+    """A number of tokens and of slots, given to threads and tasks in the order they ask in.
 
     Nobody gets past somebody who waits for more, so that a long conversation has its turn too.
-    Who asks for more than there is gets all of it.
+    Who asks for more than there is gets all of it. With a keeper, a conversation finds again what
+    was read of it, also after others have had its slot.
     """
 
-    def __init__(self, tokens: int) -> None:
+    def __init__(self, tokens: int, slots: int = 4, keeper: Keeper | None = None) -> None:
         self.size = self._free = tokens
+        self.keeper = keeper
+        self._slots = [Slot(number) for number in range(slots)]
         self._waiting: deque[_Place] = deque()
         self._lock = Lock()
+        self._count = itertools.count(1)
+        self._server = 0
 
     @contextmanager
-    def taken(self, tokens: int) -> Iterator[None]:
-        """Wait for ``tokens`` and keep them until the block ends."""
-        place = self._ask(tokens)
+    def taken(self, tokens: int, conversation: Conversation | None = None) -> Iterator[Slot]:
+        """Wait for ``tokens`` and a slot, and keep them until the block ends.
+
+        Once the server has read the conversation the block says so, by ``slot.conversation``.
+        """
+        place = self._ask(tokens, conversation)
         try:
-            place.given.result()
-            yield
+            seat = place.given.result()
+            self._move(seat)
+            yield seat.slot
         finally:
             self._leave(place)
 
     @asynccontextmanager
-    async def taken_async(self, tokens: int) -> AsyncIterator[None]:
+    async def taken_async(
+        self, tokens: int, conversation: Conversation | None = None
+    ) -> AsyncIterator[Slot]:
         """As ``taken``, for a task; one that is cancelled while it waits gives up its place."""
-        place = self._ask(tokens)
+        place = self._ask(tokens, conversation)
         try:
-            await asyncio.wrap_future(place.given)
-            yield
+            seat = await asyncio.wrap_future(place.given)
+            if self.keeper is not None and (seat.leaving or seat.emptied or seat.load):
+                await run_sync(self._move, seat)
+            yield seat.slot
         finally:
             self._leave(place)
 
-    def _ask(self, tokens: int) -> _Place:
-        place = _Place(min(tokens, self.size))
+    def restart(self) -> None:
+        """Take every slot for empty: there is another server."""
+        with self._lock:
+            self._server += 1
+            for slot in self._slots:
+                slot.conversation, slot.tokens = None, slot.tokens if slot.busy else 0
+
+    def save(self) -> None:
+        """Keep what is in the slots, before the server ends."""
+        if self.keeper is not None:
+            with self._set_aside(lambda _: True) as slots:
+                for slot in slots:
+                    assert slot.conversation is not None
+                    self.keeper.save(slot.number, slot.conversation, slot.tokens)
+
+    def drop(self, owner: Owner) -> None:
+        """Empty the slots that have something of a customer's, but those in use."""
+        if self.keeper is not None:
+            with self._set_aside(lambda conversation: conversation.owner == owner) as slots:
+                for slot in slots:
+                    self.keeper.empty(slot.number)
+                    slot.conversation, slot.tokens = None, 0
+
+    # --- inside --------------------------------------------------------------------------
+
+    @contextmanager
+    def _set_aside(self, wanted: Callable[[Conversation], bool]) -> Iterator[list[Slot]]:
+        """Keep the idle slots whose conversation is wanted from all others."""
+        with self._lock:
+            found = [
+                slot
+                for slot in self._slots
+                if not slot.busy and slot.conversation is not None and wanted(slot.conversation)
+            ]
+            for slot in found:
+                slot.busy = True
+        try:
+            yield found
+        finally:
+            with self._lock:
+                for slot in found:
+                    slot.busy = False
+                self._give()
+
+    def _ask(self, tokens: int, conversation: Conversation | None) -> _Place:
+        place = _Place(min(tokens, self.size), conversation)
         with self._lock:
             self._waiting.append(place)
             self._give()
@@ -73,7 +176,13 @@ class Room:
     def _leave(self, place: _Place) -> None:
         with self._lock:
             if not place.given.cancel():  # it cannot be cancelled once it was given
+                seat = place.given.result()
+                slot = seat.slot
                 self._free += place.tokens
+                self._emptied(seat)
+                slot.busy, slot.used = False, next(self._count)
+                if seat.server != self._server:
+                    slot.conversation, slot.tokens = None, 0
             self._give()
 
     def _give(self) -> None:
@@ -81,57 +190,52 @@ class Room:
         while self._waiting:
             place = self._waiting[0]
             if not place.given.cancelled():
-                if place.tokens > self._free:
+                idle = [slot for slot in self._slots if not slot.busy]
+                if place.tokens > self._free or not idle:
                     return
                 if place.given.set_running_or_notify_cancel():
                     self._free -= place.tokens
-                    place.given.set_result(None)
+                    place.given.set_result(self._seat(place, idle))
             self._waiting.popleft()
 
+    def _seat(self, place: _Place, idle: list[Slot]) -> _Seat:
+        """Choose a slot, its own or the longest unused, and who makes way for the tokens."""
+        wanted = place.conversation
+        idle.sort(key=lambda slot: slot.used)
+        slot = next((one for one in idle if one.holds(wanted)), idle[0])
+        own = slot.holds(wanted)
+        seat = _Seat(slot, self._server, load=None if own else wanted)
+        others = [one for one in idle if one is not slot and one.tokens]
+        held = sum(one.tokens for one in others)
+        for one in others:
+            if held <= self._free:
+                break
+            held -= one.tokens
+            one.busy = True
+            seat.emptied.append(one)
+        for one in seat.emptied if own else [slot, *seat.emptied]:
+            if one.conversation is not None:
+                seat.leaving.append(_Leaving(one.number, one.conversation, one.tokens))
+        slot.busy, slot.tokens = True, place.tokens
+        if not own:
+            slot.conversation = None
+        return seat
 
-class RoomChat(ChatOpenAI):
-    """A chat model whose server has one context for all conversations.
+    def _move(self, seat: _Seat) -> None:
+        """Make way for an answer, and bring back what was kept."""
+        if self.keeper is not None:
+            for leaving in seat.leaving:
+                self.keeper.save(*leaving)
+            for slot in seat.emptied:
+                self.keeper.empty(slot.number)
+            if seat.load is not None:
+                self.keeper.load(seat.slot.number, seat.load)
+        with self._lock:
+            self._emptied(seat)
+            self._give()
 
-    llama.cpp fails every answer under way when they do not fit in together; so each waits here
-    until its prompt and its longest answer do.
-    """
-
-    room: Room = Field(exclude=True)
-
-    def _need(self, messages: list[BaseMessage], choices: dict[str, Any]) -> int:
-        longest = choices.get("max_tokens", self.max_tokens)
-        if longest is None:
-            return self.room.size
-        read = sum(count_tokens(message.text) + _AROUND for message in messages)
-        return read + _PREAMBLE + int(longest)
-
-    @override
-    def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
-        with self.room.taken(self._need(messages, kwargs)):
-            return super()._generate(messages, *args, **kwargs)
-
-    @override
-    async def _agenerate(
-        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
-    ) -> ChatResult:
-        async with self.room.taken_async(self._need(messages, kwargs)):
-            return await super()._agenerate(messages, *args, **kwargs)
-
-    @override
-    def _stream(
-        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
-    ) -> Iterator[ChatGenerationChunk]:
-        with self.room.taken(self._need(messages, kwargs)):
-            yield from super()._stream(messages, *args, **kwargs)
-
-    @override
-    async def _astream(
-        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        stream = super()._astream(messages, *args, **kwargs)
-        async with (
-            self.room.taken_async(self._need(messages, kwargs)),
-            aclosing(cast("AsyncGenerator[ChatGenerationChunk]", stream)) as chunks,
-        ):
-            async for chunk in chunks:
-                yield chunk
+    def _emptied(self, seat: _Seat) -> None:
+        """Those who made way are gone; the lock is held."""
+        for slot in seat.emptied:
+            slot.conversation, slot.tokens, slot.busy = None, 0, False
+        seat.emptied.clear()

@@ -12,6 +12,7 @@ from app.dependencies import (
     ChainDep,
     CustomerDep,
     LimitsDep,
+    ModelDep,
     PrincipalDep,
     ServingDep,
     SessionDep,
@@ -131,9 +132,10 @@ def messages(
 
 
 @router.delete("/sessions/{session}")
-def delete_session(scope: SessionDep, store: StoreDep) -> Deleted:
+def delete_session(scope: SessionDep, store: StoreDep, model: ModelDep) -> Deleted:
     """Delete the session with its records, vectors and summaries."""
     deleted = store.delete_session(scope)
+    model.drop(scope.owner)
     if not deleted:
         raise _no_session(scope)
     return Deleted(deleted=deleted)
@@ -167,10 +169,17 @@ def export(scope: CustomerDep, store: StoreDep) -> StreamingResponse:
 
 
 @router.delete("")
-def erase(scope: CustomerDep, store: StoreDep, serving: ServingDep, limits: LimitsDep) -> Erased:
+def erase(
+    scope: CustomerDep,
+    store: StoreDep,
+    serving: ServingDep,
+    limits: LimitsDep,
+    model: ModelDep,
+) -> Erased:
     """Delete everything about the customer, also in the database's files; the receipt stays."""
     receipt = erase_customer(store, scope, serving.cards())
     limits.forget(scope)
+    model.drop(scope.owner)
     if receipt is None:
         raise no_such_customer(scope.customer)
     return Erased.of(receipt)

@@ -11,7 +11,8 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from app.llm import open_llm
-from app.llm.room import Room
+from app.llm.room import Room, Slot
+from app.llm.states import Conversation
 
 
 class _Guest(threading.Thread):
@@ -123,6 +124,127 @@ def test_many_threads_and_tasks_never_hold_more_than_there_is() -> None:
         in_tasks.result()
     assert most[0] <= 100
     assert (done[0], held[0]) == (200, 0)
+
+
+class _Shelf:
+    """Keeps conversations beside the slots, and sees that the room does what it says."""
+
+    def __init__(self, slots: int) -> None:
+        self.inside: list[Conversation | None] = [None] * slots  # as the server has them
+        self.shelf: set[str] = set()
+        self.reading = [0] * slots  # how many answers a slot gives
+        self.wrong: list[str] = []
+        self.lost = 0
+
+    def save(self, slot: int, conversation: Conversation, tokens: int) -> None:
+        time.sleep(0.0005)
+        if self.inside[slot] != conversation or self.reading[slot] or not tokens:
+            self.wrong.append(f"saves {conversation} from {slot}")
+        self.shelf.add(conversation.session)
+
+    def load(self, slot: int, conversation: Conversation) -> None:
+        time.sleep(0.0005)
+        if self.reading[slot]:
+            self.wrong.append(f"loads into {slot} while it answers")
+        self.inside[slot] = conversation if conversation.session in self.shelf else None
+
+    def empty(self, slot: int) -> None:
+        if self.reading[slot]:
+            self.wrong.append(f"empties {slot} while it answers")
+        self.inside[slot] = None
+
+    def read(self, slot: Slot, conversation: Conversation) -> None:
+        """The server reads a conversation; it should have found what was read before."""
+        if self.reading[slot.number]:
+            self.wrong.append(f"two in {slot.number}")
+        self.reading[slot.number] += 1
+        known = self.inside[slot.number]
+        self.lost += known is None or known.session != conversation.session
+        self.inside[slot.number] = conversation
+
+
+def test_every_conversation_finds_what_was_read_of_it() -> None:
+    """Twelve sessions on three slots, from threads and tasks, some of which give up: no slot is in
+    two hands, nothing is saved under another's name, and none is read twice from its beginning.
+    """
+    shelf = _Shelf(3)
+    room = Room(100, 3, shelf)
+    busy = [threading.Lock() for _ in range(12)]  # a session has one turn at a time
+
+    def answer(slot: Slot, who: Conversation) -> None:
+        shelf.read(slot, who)
+        slot.conversation = who
+        time.sleep(0.0005)
+        shelf.reading[slot.number] -= 1
+
+    def thread(number: int) -> None:
+        who = Conversation(("default", "ada"), f"s{number % 12}", 1)
+        with busy[number % 12], room.taken(11 + number % 40, who) as slot:
+            answer(slot, who)
+
+    async def task(number: int) -> None:
+        who = Conversation(("default", "bob"), f"t{number}", 1)
+        for _ in range(5):
+            try:
+                async with asyncio.timeout(0.002 if number == 0 else None):
+                    async with room.taken_async(11 + number * 3, who) as slot:
+                        answer(slot, who)
+            except TimeoutError:
+                pass
+
+    async def tasks() -> None:
+        await asyncio.gather(*(task(number) for number in range(8)))
+
+    with ThreadPoolExecutor(7) as pool:
+        in_tasks = pool.submit(asyncio.run, tasks())
+        list(pool.map(thread, range(120)))
+        in_tasks.result()
+    assert shelf.wrong == []
+    # Each of 12 + 8 sessions once; the task that gives up may lose what it had begun.
+    assert shelf.lost <= 20 + 5
+    assert room._free == 100
+
+
+def test_idle_conversations_make_way_for_tokens() -> None:
+    """Two that rest hold tokens that a third needs: the one that was left first is saved and
+    emptied, the other stays.
+    """
+    shelf = _Shelf(3)
+    room = Room(100, 3, shelf)
+    for number, tokens in enumerate((40, 30)):
+        who = Conversation(("default", "ada"), f"s{number}", 1)
+        with room.taken(tokens, who) as slot:
+            shelf.inside[slot.number] = slot.conversation = who
+    with room.taken(60, Conversation(("default", "bob"), "now", 1)):
+        assert shelf.shelf == {"s0"}
+        assert [one.session for one in shelf.inside if one is not None] == ["s1"]
+    assert shelf.wrong == []
+
+
+def test_a_customer_who_is_dropped_is_in_no_slot() -> None:
+    """The other ones stay; what is kept at the end is of them alone."""
+    shelf = _Shelf(3)
+    room = Room(100, 3, shelf)
+    for name in ("ada", "bob"):
+        who = Conversation(("default", name), name, 1)
+        with room.taken(20, who) as slot:
+            shelf.inside[slot.number] = slot.conversation = who
+    room.drop(("default", "ada"))
+    room.save()
+    assert shelf.shelf == {"bob"}
+    assert [one.session for one in shelf.inside if one is not None] == ["bob"]
+
+
+def test_another_server_has_nothing_of_what_the_one_before_read() -> None:
+    """Also not of what was being read when it came."""
+    shelf = _Shelf(2)
+    room = Room(100, 2, shelf)
+    who = Conversation(("default", "ada"), "now", 1)
+    with room.taken(20, who) as slot:
+        shelf.inside[slot.number] = slot.conversation = who
+        room.restart()
+    room.save()
+    assert shelf.shelf == set()
 
 
 def test_more_conversations_than_fit_into_the_context_are_all_answered() -> None:
