@@ -255,7 +255,7 @@ def erase(
     with open_existing(settings) as store:
         if not yes:
             typer.confirm(f"Erase everything about {customer}?", abort=True, err=True)
-        receipt = erase_customer(store, scope, Registry(settings.data_dir / "models").cards())
+        receipt = erase_customer(store, scope, Registry(settings.data_dir / "models"))
         States(settings.states_dir, 0, store).drop(scope.owner)
     if receipt is None:
         msg = f"there is no customer {customer!r} of the tenant {tenant!r}"

@@ -30,7 +30,7 @@ class Serving:
     """The registry's adapters and the model that answers with one of them."""
 
     def __init__(self, registry: Registry, model: Model) -> None:
-        self._registry = registry
+        self.registry = registry
         self._model = model
         self._changing = threading.Lock()
         self._failed: str | None = None  # what was promoted and could not be taken up
@@ -44,11 +44,11 @@ class Serving:
 
     def cards(self) -> list[Card]:
         """The adapters that are here."""
-        return self._registry.cards()
+        return self.registry.cards()
 
     def faults(self) -> dict[str, str]:
         """What is wrong with those that are here and have no card, by their ids."""
-        return self._registry.faults()
+        return self.registry.faults()
 
     def answering(self) -> str | None:
         """The adapter that answers, whatever was promoted; None is the base."""
@@ -56,13 +56,13 @@ class Serving:
 
     def promoted(self) -> str | None:
         """The adapter that is to answer; None is the base, or a model that takes none."""
-        return self._registry.in_service(self.base) if self.base is not None else None
+        return self.registry.in_service(self.base) if self.base is not None else None
 
     def trouble(self) -> str | None:
         """Why what was promoted does not answer; None if it does, or is about to."""
         if self.base is None or self.promoted() == self.answering():
             return None
-        return self._registry.trouble(self.base)
+        return self.registry.trouble(self.base)
 
     def promote(self, adapter: str) -> None:
         """Answer with an adapter from now on, if the gate lets it.
@@ -74,9 +74,9 @@ class Serving:
         """
         with self._changing:
             base, before = self._base(), self._model.adapter
-            self._model.adapt(_file(self._registry.gate(adapter, base)))
+            self._model.adapt(_file(self.registry.gate(adapter, base)))
             try:
-                self._registry.promote(adapter, base)
+                self.registry.promote(adapter, base)
             except BaseException:
                 self._model.adapt(before)
                 raise
@@ -89,16 +89,16 @@ class Serving:
         with self._changing:
             base, before = self._base(), self._model.adapter
             unfit: dict[str, str] = {}
-            while (found := self._registry.back(base, unfit).adapter) is not None:
+            while (found := self.registry.back(base, unfit).adapter) is not None:
                 try:
-                    self._model.adapt(_file(self._registry.whole(found)))
+                    self._model.adapt(_file(self.registry.whole(found)))
                     break
                 except (Refused, UnusableModel) as error:
                     unfit[found] = str(error)
             else:
                 self._model.adapt(None)
             try:
-                return self._registry.rollback(base, unfit)
+                return self.registry.rollback(base, unfit)
             except BaseException:
                 self._model.adapt(before)
                 raise
@@ -128,7 +128,7 @@ class Serving:
             if promoted == self._failed and time.monotonic() < self._retry:
                 return
             try:
-                whole = None if promoted is None else self._registry.whole(promoted)
+                whole = None if promoted is None else self.registry.whole(promoted)
                 self._model.adapt(None if whole is None else _file(whole))
                 _logger.info("%s is in service", promoted or "the base")
                 self._well(self.base)
@@ -144,13 +144,13 @@ class Serving:
         self._told = False
         if promoted is not None:
             with suppress(MemoryServiceError):
-                self._registry.note(base, Trouble(adapter=promoted, why=f"{error}; {goes_on}"))
+                self.registry.note(base, Trouble(adapter=promoted, why=f"{error}; {goes_on}"))
 
     def _well(self, base: str) -> None:
         self._failed = None
         if not self._told:
             with suppress(MemoryServiceError):
-                self._registry.note(base, None)
+                self.registry.note(base, None)
         self._told = True
 
     def _base(self) -> str:

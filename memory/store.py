@@ -18,7 +18,7 @@ from memory.backups import back_up
 from memory.cache import IndexCache
 from memory.customers import KNOWLEDGE, Owner
 from memory.database import Database
-from memory.deeds import enter
+from memory.deeds import enter, key_of, pseudonym
 from memory.deleting import delete_customer, delete_session
 from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch
@@ -179,6 +179,15 @@ class MemoryStore:
         with self._lock:
             for cache in self._caches.values():
                 cache.drop(owner)
+
+    def pseudonym(self, owner: Owner, kind: str) -> str | None:
+        """A name of a customer's to keep outside of the database, of whatever kind.
+
+        It is an HMAC under a key in the customer's row: the same as long as they are there, and
+        nobody's once they are erased. None of one who is not there.
+        """
+        with self.database.read() as connection:
+            return pseudonym(key_of(connection, owner), kind, owner[1])
 
     # --- names and values ----------------------------------------------------------------
 

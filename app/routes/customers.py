@@ -177,7 +177,7 @@ def erase(
     model: ModelDep,
 ) -> Erased:
     """Delete everything about the customer, also in the database's files; the receipt stays."""
-    receipt = erase_customer(store, scope, serving.cards())
+    receipt = erase_customer(store, scope, serving.registry)
     limits.forget(scope)
     model.drop(scope.owner)
     if receipt is None:

@@ -36,8 +36,8 @@ class Erased(Deleted):
     number: int = Field(description="of the receipt, in the chain")
     at: datetime
     elsewhere: list[str] = Field(
-        description="adapters that were tuned on the service's own sessions while the customer "
-        "was there, and may have learnt from them: tune anew, and roll back"
+        description="adapters that were tuned on the customer's sessions, and folders of such "
+        "trainings: tune anew, roll back, and delete them"
     )
     subject: str | None = Field(
         description="a number by which `restore` knows the customer in a backup from before; "

@@ -15,6 +15,7 @@ from memory import InvalidInput
 BASE = "base"  # what the base without an adapter is called in comparisons
 CARD, GGUF = "card.json", "adapter.gguf"
 OWN_SESSIONS = "the service's own sessions"  # what they are called among an adapter's data
+LEARNT = "learnt"  # the kind of the pseudonyms by which cards name customers
 LEAST = 10  # dialogues kept apart, and answers compared, that figures are to rest on
 
 T = TypeVar("T")
@@ -68,6 +69,8 @@ class Card:
     compared: dict[str, Figures]  # others on the same: the base, what was in service
     training: dict[str, Any] = field(default_factory=dict)  # steps, seconds, losses
     commit: str | None = None  # of the program that made it
+    # Whose sessions of the service's own it saw, by pseudonyms; a card from before has none.
+    customers: list[str] | None = None
     weights: dict[str, str] = field(default_factory=dict)  # sha256 of each file beside the card
 
     def against(self, adapter: str | None, other: Card | None) -> Figures | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.roles import TENANT
 from app.settings import Settings
 from memory import InvalidInput
 
@@ -100,7 +101,10 @@ def finetune(
         typer.Option(help="Of the data, for the card: one, or one for each --data."),
     ] = None,
     data_dir: DataDir = None,
-    database: Annotated[str | None, typer.Option(help="With --from-service: whose.")] = None,
+    database: Annotated[str | None, typer.Option(help="With --from-service: of which.")] = None,
+    tenant: Annotated[
+        str, typer.Option(help="With --from-service: whose sessions; no other's are learnt.")
+    ] = TENANT,
 ) -> None:
     """Tune a model on dialogues; it is kept with its figures, and served when it is promoted."""
     settings = _settings(data_dir=data_dir, database=database)
@@ -132,7 +136,7 @@ def finetune(
         dialogues += sample(list(read_dialogues([file])), limit, seed or 0)
     if from_service is not None:
         with open_existing(settings) as store:
-            dialogues += own(store, rated_only=from_service is Own.GOOD)
+            dialogues += own(store, rated_only=from_service is Own.GOOD, tenant=tenant)
     check_parts(split(dialogues, seed or 0))
     check_out(out, resume=resume)
     try:

@@ -22,7 +22,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
@@ -30,6 +30,8 @@ from typing import Any, Literal
 
 from app.importing import KINDS
 from app.jsonl import MOST_BYTES, lines
+from app.roles import TENANT
+from app.training.card import LEARNT
 from app.training.placeholders import fill
 from memory import InvalidInput, MemoryStore, Scope, check_text
 
@@ -69,6 +71,7 @@ class Dialogue:
     turns: tuple[Said, ...]
     source: str
     begins: tuple[int, ...] = (0,)
+    customer: str | None = None  # the pseudonym of one of the service's own
 
     def sessions(self) -> list[list[tuple[str, str]]]:
         """The questions of each session with the agent's answers, as the service has them.
@@ -116,20 +119,24 @@ def read_dialogues(files: Sequence[Path], most_bytes: int = MOST_BYTES) -> Itera
                 yield dialogue
 
 
-def from_service(store: MemoryStore, *, rated_only: bool) -> Iterator[Dialogue]:
-    """The service's own sessions, a dialogue a customer; with ``rated_only`` those rated good.
+def from_service(
+    store: MemoryStore, *, rated_only: bool, tenant: str = TENANT
+) -> Iterator[Dialogue]:
+    """A tenant's own sessions, a dialogue a customer; with ``rated_only`` those rated good.
 
     Sessions rated bad, turns without a whole answer, and what was forgotten are left out.
     """
-    for (tenant, customer), rated in groupby(store.transcript.rated(), lambda one: one[0].owner):
+    for owner, rated in groupby(store.transcript.rated(), lambda one: one[0].owner):
+        if owner[0] != tenant:
+            continue
         scopes = [
             scope for scope, rating in rated
             if rating == "good" or (rating is None and not rated_only)
         ]  # fmt: skip
-        name = customer if tenant == Scope(customer).tenant else f"{tenant}/{customer}"
+        name = owner[1] if tenant == TENANT else "/".join(owner)
         dialogue = in_sessions(name, [list(_said_in(store, scope)) for scope in scopes], SERVICE)
         if dialogue.exchanges():
-            yield dialogue
+            yield replace(dialogue, customer=store.pseudonym(owner, LEARNT))
 
 
 def checksum(dialogues: Iterable[Dialogue]) -> str:

@@ -9,7 +9,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Sequence as Sized
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from app.training.card import BASE, GGUF, OWN_SESSIONS, Card, Figures, Refused, 
 from app.training.dialogues import SERVICE, Dialogue, checksum
 from app.training.export import to_gguf
 from app.training.folder import check_out, claimed, first, note_end, redaction_seed
+from app.training.learnt import note_learnt
 from app.training.lora import Trained, check_options, train
 from app.training.measure import Asked, HeldOut, measure
 from app.training.options import Options
@@ -102,6 +103,7 @@ def _finetune(
         raise InvalidInput(msg)
     parts = split(dialogues, work.options.seed)
     check_parts(parts)
+    own = sorted({one.customer for part in parts[:3] for one in part if one.customer is not None})
     answers = min(work.examples, sum(len(one.exchanges()) for one in parts.test))
     if (few := thin({"test_dialogues": len(parts.test), "answers": answers})) is not None:
         _logger.warning(
@@ -111,6 +113,8 @@ def _finetune(
     check_options(work.options, base)
     tokenizer = base.tokenizer()
     check_tokenizer(tokenizer)
+    if first():
+        note_learnt(registry.folder, work.out, own)
     seed = redaction_seed(work.out)
     redacted = [[redact(one, seed) for one in part] for part in parts[:3]]
     redacted[0] += returning(work.returning, work.options.seed)
@@ -140,6 +144,7 @@ def _finetune(
         except Refused as error:
             _logger.warning("nothing is compared with what is in service: %s", error)
     card = _card(work, base, parts, made, held_out, options, trained, figures, compared)
+    card = replace(card, customers=own)
     if options.method == "full":
         return card  # a whole model stays where it is, to be served by its folder
     files = [trained.folder / "adapter_model.safetensors", trained.folder / "adapter_config.json"]

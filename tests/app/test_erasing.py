@@ -16,11 +16,13 @@ from app.cli import app
 from app.doctor import _receipts
 from app.erasing import erase_customer
 from app.settings import Settings
-from app.training.card import OWN_SESSIONS, Figures
+from app.training.card import LEARNT, OWN_SESSIONS, Figures
+from app.training.learnt import note_learnt
+from app.training.registry import Registry
 from memory import InvalidInput, MemoryStore, Scope, open_store
 from memory.transcript import make_message
 from tests.app.conftest import Running
-from tests.app.training.cards import card
+from tests.app.training.cards import card, files
 
 WHO = "Zebulon-Quarkwright"
 SECRETS = [WHO, "xylophone", "marmalade", "gooseberry", "4417-XZ", "5518-XZ"]
@@ -116,11 +118,14 @@ def test_the_console_erases_and_prints_the_receipt(tmp_path: Path) -> None:
 
 
 def test_a_receipt_names_the_adapters_that_may_have_learnt_from_a_customer(
-    store: MemoryStore,
+    store: MemoryStore, tmp_path: Path
 ) -> None:
-    """Those tuned on the service's own sessions since the customer came, and no others."""
+    """Of cards that do not say whose sessions they are of, those that were tuned on the service's
+    own since the customer came, and no others.
+    """
     own = [{"name": OWN_SESSIONS}]
-    cards = [
+    registry = Registry(tmp_path / "models")
+    for one in (
         card("before", Figures(9.0, 0.3), date="2020-01-01T00:00:00+00:00", data=own),
         card("since", Figures(9.0, 0.3), date="2999-01-01T00:00:00+00:00", data=own),
         card(
@@ -129,9 +134,44 @@ def test_a_receipt_names_the_adapters_that_may_have_learnt_from_a_customer(
             date="2999-01-01T00:00:00+00:00",
             data=[{"name": "desk.jsonl"}],
         ),
-    ]
-    assert erase_customer(store, Scope("ada"), cards) is None
+    ):
+        registry.add(files(tmp_path / one.id), one)
+    assert erase_customer(store, Scope("ada"), registry) is None
     store.transcript.add(Scope("ada"), [make_message("human", "hello", 1)])
-    receipt = erase_customer(store, Scope("ada"), cards)
+    receipt = erase_customer(store, Scope("ada"), registry)
     assert receipt is not None
     assert receipt.elsewhere == ("since",)
+
+
+def test_a_receipt_names_exactly_what_has_learnt_from_a_customer(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    """Adapters whose card has the customer, and folders of trainings that are there still; neither
+    card nor note has the name, and once the customer is erased, and comes back, nothing leads
+    to them.
+    """
+    registry, data = Registry(tmp_path / "data" / "models"), [{"name": OWN_SESSIONS}]
+    names = {}
+    for customer in (WHO, "bob"):
+        store.transcript.add(Scope(customer), [make_message("human", "hello", 1)])
+        names[customer] = store.pseudonym(Scope(customer).owner, LEARNT)
+        assert names[customer] is not None
+        seen = card(f"of-{customer[0]}", Figures(9.0, 0.3), data=data, customers=[names[customer]])
+        registry.add(files(tmp_path / customer), seen)
+    here, elsewhere, empty = tmp_path / "data" / "training", tmp_path / "out", tmp_path / "empty"
+    for folder in (here, elsewhere, empty):
+        folder.mkdir(exist_ok=True)
+        note_learnt(registry.folder, folder, [str(names["bob"])])
+        note_learnt(registry.folder, folder, [str(names[WHO])])
+    for folder in (here, elsewhere):
+        (folder / "run.json").touch()
+        note_learnt(registry.folder, folder, [str(names[WHO])])
+    assert len({*names.values(), store.pseudonym(Scope("bob").owner, "other")}) == 3
+    assert kept_in(tmp_path / "data") == set()
+    receipt = erase_customer(store, Scope(WHO), registry)
+    assert receipt is not None
+    assert receipt.elsewhere == ("of-Z", "training", str(elsewhere))
+    store.transcript.add(Scope(WHO), [make_message("human", "hello", 1)])
+    again = erase_customer(store, Scope(WHO), registry)
+    assert again is not None
+    assert again.elsewhere == ()

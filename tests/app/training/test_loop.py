@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from app.training.card import Card, Figures
 from app.training.cli import how_to_serve
 from app.training.dialogues import read_dialogues
 from app.training.finetune import Work, finetune
+from app.training.learnt import learnt_in
 from app.training.measure import Asked, HeldOut, measure
 from app.training.options import Options
 from app.training.play import Exchange
@@ -52,11 +54,15 @@ def tune(tmp_path: Path, gguf: Path, name: str, **options: object) -> Card:
         [data], str(gguf), tmp_path / name, Options(**given),  # type: ignore[arg-type]
         examples=10, returning=0, facts=5, licences=["own"],
     )  # fmt: skip
+    dialogues = [replace(one, customer=f"of {one.id}") for one in read_dialogues([data])]
     card = finetune(
-        work, read_dialogues([data]), Registry(tmp_path / "models"), Settings(data_dir=tmp_path),
-        WordEncoder(),
-    )  # fmt: skip
+        work, dialogues, Registry(tmp_path / "models"), Settings(data_dir=tmp_path), WordEncoder()
+    )
     assert card is not None
+    said = ("that I have ordered", ANSWER)
+    left = [path for path in work.out.rglob("*") if path.is_file()]
+    assert left
+    assert not [path for path in left for one in said if one.encode() in path.read_bytes()]
     return card
 
 
@@ -99,6 +105,13 @@ def test_the_whole_loop(
     assert kept.data[0]["name"] == "desk.jsonl"
     assert (kept.data[0]["licence"], kept.data[0]["dialogues"]) == ("own", 120)
     assert sum(kept.counts[f"{part}_dialogues"] for part in ("train", "dev", "test")) == 120
+    everybody = {f"of d{k}" for k in range(120)}
+    assert set(kept.customers or ()) == everybody
+    noted = learnt_in(tmp_path / "models")
+    assert {folder.name: set(names) for folder, names in noted.items()} == {
+        "worse": everybody,
+        "better": everybody,
+    }
     assert set(kept.weights) == {
         "adapter.gguf",
         "adapter_config.json",
