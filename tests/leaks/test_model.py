@@ -63,7 +63,7 @@ def test_the_port_answers_nothing_without_its_key(port: Port, probes: Counter[st
 
     def guess() -> dict[str, str]:
         near = [
-            "", port.key[:-1], f"{port.key}x", port.key[::-1], port.key.swapcase(), "none", "null",
+            "x", port.key[:-1], f"{port.key}x", port.key[::-1], port.key.swapcase(), "none", "null",
             "".join(draw.choices(letters, k=32)), f"{port.key[:31]}*", "Bearer",
         ]  # fmt: skip
         name = draw.choice(["Authorization", "X-Api-Key", "Api-Key", "Cookie"])
