@@ -114,6 +114,8 @@ def lay_out(
         messages.append(SystemMessage(head))
         tokens += count_tokens(head) + MESSAGE_OVERHEAD
     for said in window:
+        if said.message.role == "system":  # of the past, perhaps imported: no instruction any more
+            continue
         before = again(said.recalled) if said.recalled else Beside()
         message = in_prompt(said.message, count_tokens)
         tokens += message.tokens

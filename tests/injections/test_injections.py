@@ -311,7 +311,8 @@ def test_what_is_imported_is_no_more_than_what_is_said(
     names = [re.sub(r"[\x00-\x1f]", " ", one.whole)[:190] for one in some]
     lines = [
         {"customer": customer, "session": name,
-         "messages": [{"role": "customer", "text": f"My order 4417-XZ: {one.whole}", "id": name},
+         "messages": [{"role": "system", "text": one.whole},
+                      {"role": "customer", "text": f"My order 4417-XZ: {one.whole}", "id": name},
                       {"role": "agent", "text": one.whole}]}
         for one, name in zip(some, names, strict=True)
         for customer in ("ada", name)

@@ -159,6 +159,7 @@ class World:
             name.swapcase(), name.casefold(), form("NFKC", name), form("NFD", name), f"{name}%",
             f"{name} ", name.replace("a", "_"), f"%{name[1:]}", f"{name}/", f"x/../{name}",
             quote(name, safe=""), f"{name}\u200d", name[::-1], f"{name}';--",
+            f"{name}\0", f"{name}\n",
         ])  # fmt: skip
 
 
