@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote
 
 from fastapi import Depends, Path, Request, Security
@@ -15,6 +15,7 @@ from app.llm import Model
 from app.problems import Problem, no_such_customer
 from app.readiness import Readiness
 from app.roles import MAY, Principal
+from app.schemas.fields import NAMED
 from app.serving import Serving
 from app.settings import Settings
 from memory import NAME_LIMIT, Knowledge, MemoryStore, Scope, check_name
@@ -91,6 +92,11 @@ def authorize(
     return who
 
 
+def described(limit: int = NAME_LIMIT) -> dict[str, Any]:
+    """What a name in a path has to be, for the description; ``named`` holds it to that."""
+    return {**NAMED, "minLength": 1, "maxLength": limit}
+
+
 def named(kind: str, encoded: str, limit: int = NAME_LIMIT) -> str:
     """A name from a path; it comes percent-encoded, so that it may contain a slash."""
     try:
@@ -110,15 +116,15 @@ def check_known(store: MemoryStore, scope: Scope) -> None:
 PrincipalDep = Annotated[Principal, Depends(authorize)]
 
 
-def _customer(who: PrincipalDep, customer: Annotated[str, Path(examples=["ada"])]) -> Scope:
+_CustomerName = Annotated[str, Path(examples=["ada"], json_schema_extra=described())]
+_SessionName = Annotated[str, Path(examples=["default"], json_schema_extra=described())]
+
+
+def _customer(who: PrincipalDep, customer: _CustomerName) -> Scope:
     return who.scope(named("customer", customer))
 
 
-def _session(
-    who: PrincipalDep,
-    customer: Annotated[str, Path(examples=["ada"])],
-    session: Annotated[str, Path(examples=["default"])],
-) -> Scope:
+def _session(who: PrincipalDep, customer: _CustomerName, session: _SessionName) -> Scope:
     return who.scope(named("customer", customer), named("session", session))
 
 

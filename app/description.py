@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from app.problems import MEDIA_TYPE
 from app.roles import MAY, ROLES
 from app.routes import card
+from app.schemas.chat import RecalledEvent, TokenEvent
 
 _AT = "2026-05-04T09:30:00Z"
 _RECALLED = {
@@ -84,6 +85,11 @@ EXAMPLES: dict[str, Any] = {
         ],
         "recalled": [_RECALLED], "knowledge": [], "evidence": "none", "summary": "", "tokens": 61,
     },
+    "RecalledEvent": {
+        "turn": "0b5e2f18", "recalled": [_RECALLED], "knowledge": [_CITED], "evidence": "found",
+        "understanding": _UNDERSTOOD,
+    },
+    "TokenEvent": {"text": "Your order"},
     "RecallRequest": {"query": "which order was late?", "max_tokens": 500},
     "RecallResponse": {"recalled": [_RECALLED]},
     "CustomerList": {"customers": [{"customer": "ada", "at": _AT}], "next": None},
@@ -178,6 +184,19 @@ _WHEN = {
 }
 
 
+_RETRY_AFTER = {
+    "description": "seconds to wait before the next try",
+    "schema": {"type": "integer", "minimum": 1},
+}
+_HEADERS: dict[int, dict[str, Any]] = {
+    401: {
+        "WWW-Authenticate": {"required": True, "schema": {"type": "string", "const": "Bearer"}},
+    },
+    409: {"Retry-After": _RETRY_AFTER},  # only where waiting helps
+    503: {"Retry-After": {"required": True, **_RETRY_AFTER}},
+}
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document of ``app``, its problems and examples filled in."""
     document = app.openapi()
@@ -185,6 +204,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
     for fastapis_own in ("HTTPValidationError", "ValidationError"):
         schemas.pop(fastapis_own, None)
     schemas["Problem"] = _SCHEMA
+    for event in (RecalledEvent, TokenEvent):  # no route answers with one alone
+        shape = event.model_json_schema(ref_template="#/components/schemas/{model}")
+        shape.pop("$defs", None)  # ChatResponse has brought them
+        schemas[event.__name__] = shape
     for name, example in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [example]
@@ -197,6 +220,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
                 if int(status) >= 400:
                     response["description"] = response.get("description") or _WHEN[int(status)]
                     response["content"] = {MEDIA_TYPE: _content(int(status))}
+                    if int(status) in _HEADERS:
+                        response["headers"] = _HEADERS[int(status)]
             operation["responses"] = dict(sorted(responses.items()))
     return document
 

@@ -30,6 +30,10 @@ class Column(NamedTuple):
         pairs = (one.split(":") for one in described.split())
         return [cls(name, holds.rstrip("?"), holds.endswith("?")) for name, holds in pairs]
 
+    def described(self) -> dict[str, Any]:
+        """What stands in a line, as JSON Schema."""
+        return _SCHEMAS[self.holds]
+
     def shown(self, stored: Any) -> Any:
         """A value of the database as it stands in a line."""
         if self.holds == "time":
@@ -120,4 +124,14 @@ _PLAIN = {
 }  # fmt: skip
 _JSON = {
     "object": _object, "ids": _ids, "labels": checked, "saying": _saying, "sentences": _sentences,
+}  # fmt: skip
+_OBJECT = {"type": "object"}
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "name": {"type": "string"}, "text": {"type": "string"},
+    "number": {"type": "integer", "minimum": 0, "exclusiveMaximum": _MOST},
+    "time": {"type": "string", "format": "date-time"}, "flag": {"type": "boolean"},
+    "role": {"enum": sorted(ROLES)}, "status": {"enum": list(_STATUSES)},
+    "object": _OBJECT, "labels": _OBJECT, "saying": _OBJECT,
+    "ids": {"type": "array", "items": {"type": "string"}},
+    "sentences": {"type": "array", "items": _OBJECT},
 }  # fmt: skip

@@ -149,6 +149,29 @@ class Exports:
         return owner
 
 
+def line_schema() -> dict[str, Any]:
+    """What a line of an export is, as JSON Schema: one shape a kind."""
+    own = {"version": {"const": VERSION}, "customer": {"type": "string"}}
+    kinds = {kind: Column.all(described) for kind, (_, _, described) in _KINDS.items()}
+    return {
+        "oneOf": [
+            _shape("customer", Column.all(_OWN), own),
+            *(_shape(kind, columns) for kind, columns in kinds.items()),
+            _shape("end", Column.all("lines:number")),
+        ]
+    }
+
+
+def _shape(kind: str, columns: list[Column], more: dict[str, Any] | None = None) -> dict[str, Any]:
+    properties = {"kind": {"const": kind}, **(more or {})}
+    required = [*properties, *(column.name for column in columns if not column.optional)]
+    properties |= {column.name: column.described() for column in columns}
+    return {
+        "type": "object", "properties": properties, "required": required,
+        "additionalProperties": False,
+    }  # fmt: skip
+
+
 def is_export(line: dict[str, Any]) -> bool:
     """Whether a file that begins with this line is an export."""
     return line.get("kind") == "customer"

@@ -53,6 +53,14 @@ _OLD = text(
 )
 _CLAIM = text(f"UPDATE customers SET swept = :now {WHERE} AND swept <= :before")
 
+
+def _span(days: float | None) -> timedelta | None:
+    """Days as a time; what is above zero stays so, however little it is."""
+    if days is None:
+        return None
+    return timedelta(days=days) or (timedelta.resolution if days > 0 else timedelta())
+
+
 Reason = Literal["expired", "age", "unrecalled", "count"]
 
 
@@ -83,10 +91,7 @@ class Policy:
         cls, max_age: float | None, unrecalled_for: float | None, max_records: int | None
     ) -> Policy:
         """A policy whose times are given in days."""
-        age, unrecalled = (
-            None if days is None else timedelta(days=days) for days in (max_age, unrecalled_for)
-        )
-        return cls(age, unrecalled, max_records)
+        return cls(_span(max_age), _span(unrecalled_for), max_records)
 
     def __bool__(self) -> bool:
         """Whether it sets any limit."""

@@ -41,6 +41,27 @@ _ERROR = """event: error
 data: {"type":"urn:problem:model-timeout","title":"Model too slow","status":504,"detail":"The model ... did not answer in time. The message is kept: send it again."}
 
 """  # noqa: E501
+# The server-sent events, and what their data is.
+EVENTS = {
+    "recalled": "RecalledEvent", "token": "TokenEvent", "done": "ChatResponse", "error": "Problem",
+}  # fmt: skip
+
+
+def _shaped(event: str, schema: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {
+            "event": {"const": event},
+            "data": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": f"#/components/schemas/{schema}"},
+            },
+        },
+    }
+
+
 _UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx's word for it
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -48,7 +69,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         "then exactly one of `done` (data as in the JSON answer) and `error` (a problem).",
         "content": {
             "text/event-stream": {
-                "schema": {"type": "string"},
+                "itemSchema": {"oneOf": [_shaped(*one) for one in EVENTS.items()]},
                 "examples": {
                     "complete": {"summary": "recalled, token..., done", "value": _STREAM},
                     "failed": {"summary": "error, in place of done", "value": _ERROR},

@@ -36,6 +36,7 @@ from app.schemas.sessions import (
 )
 from app.schemas.understanding import understood
 from memory import InvalidInput, Scope, check_name
+from memory.exports import line_schema
 from memory.transcript import Heard
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
@@ -46,16 +47,17 @@ Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of 
 
 After = Annotated[str | None, Query(description="the `next` of the page before")]
 
-_EXPORT = """{"kind":"customer","version":1,"customer":"ada","seq":1,...}
-{"kind":"message","seq":1,"session":"monday","id":"5a2d7c90","role":"human","text":"My order number is 4417-XZ",...}
-{"kind":"end","lines":1}
+_EXPORT = """{"kind": "customer", "version": 1, "customer": "ada", "seq": 1, "written": 1, "understood": 1, "swept": "2026-05-04T09:30:00+00:00"}
+{"kind": "session", "session": "monday", "created": "2026-05-04T09:30:00+00:00", "updated": "2026-05-04T09:30:00+00:00", "messages": 1, "tokens": 9}
+{"kind": "message", "seq": 1, "session": "monday", "id": "5a2d7c90", "role": "human", "text": "My order number is 4417-XZ", "at": "2026-05-04T09:30:00+00:00", "tokens": 9, "forgotten": false}
+{"kind": "end", "lines": 2}
 """  # noqa: E501
 _EXPORTED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Lines of JSON, one a row: the customer's own, sessions, messages, turns, "
         "records, segments and summaries, then the end with how many stand between. What has no "
         "such last line was cut off. Vectors are not in it; they are made again.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXPORT}},
+        "content": {MEDIA_TYPE: {"itemSchema": line_schema(), "example": _EXPORT}},
     },
     **NO_CUSTOMER,
 }

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from app.dependencies import KnowledgeDep, named
+from app.dependencies import KnowledgeDep, described, named
 from app.knowledge.documents import article_of
 from app.problems import Problem
 from app.schemas.customers import Deleted
@@ -27,7 +27,11 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
 
 
-def _source(source: Annotated[str, Path(examples=["returns.md"])]) -> str:
+def _source(
+    source: Annotated[
+        str, Path(examples=["returns.md"], json_schema_extra=described(SOURCE_LIMIT))
+    ],
+) -> str:
     return named("source", source, SOURCE_LIMIT)
 
 

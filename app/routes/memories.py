@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, status
 
-from app.dependencies import ChainDep, CustomerDep, StoreDep, check_known, named
+from app.dependencies import ChainDep, CustomerDep, StoreDep, check_known, described, named
 from app.problems import NO_CUSTOMER, Problem
 from app.schemas.fields import SlotName
 from app.schemas.memories import (
@@ -28,7 +28,9 @@ Slot = Annotated[SlotName | None, Query(description="only the facts of this slot
 History = Annotated[bool, Query(description="also what has been superseded")]
 
 
-def _memory_id(memory: Annotated[str, Path(description="the `id` of a memory")]) -> str:
+def _memory_id(
+    memory: Annotated[str, Path(description="the `id` of a memory", json_schema_extra=described())],
+) -> str:
     return named("memory", memory)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from app.schemas.fields import Body, Name, Text, Truth
+from app.schemas.fields import Body, Name, Said, Truth
 from app.schemas.recall import CitedItem, Found, RecalledItem
 from app.schemas.understanding import Understood
 
@@ -20,7 +20,7 @@ class ChatRequest(Body):
         None, description="who says it; to be left out only with the customer's own token"
     )
     session: Name = "default"
-    message: Text = Field(min_length=1, examples=["Where is my order 4417-XZ?"])
+    message: Said = Field(min_length=1, examples=["Where is my order 4417-XZ?"])
     stream: Truth = False
     idempotency_key: Name | None = Field(
         None,
@@ -34,7 +34,7 @@ class PromptRequest(Body):
 
     customer: Name
     session: Name = "default"
-    message: Text = Field(min_length=1, examples=["Where is my order?"])
+    message: Said = Field(min_length=1, examples=["Where is my order?"])
 
 
 class Usage(BaseModel):

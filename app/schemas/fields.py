@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationInfo,
+)
+from pydantic_core import PydanticCustomError
 
 from memory import NAME_LIMIT, SLOTS, check_name, check_text
 
+# What check_name and check_text ask for, as JSON Schema says it; they say better what is wrong.
+NAMED: dict[str, Any] = {"pattern": r"^[^\x00-\x1f\x7f]+$", "not": {"enum": [".", ".."]}}
+_WHOLE_TEXT: dict[str, Any] = {"pattern": r"^[^\x00]*$"}
+_SAID: dict[str, Any] = {"pattern": r"[^\s\x1c-\x1f\x85]", "not": {"pattern": r"\x00"}}
+
+
+def _name(name: str, info: ValidationInfo) -> str:
+    return check_name(info.field_name or "", name)
+
+
+def _time(given: object) -> object:
+    # Pydantic takes numbers for seconds since 1970: a slip, and not what the description says.
+    if isinstance(given, str) and ":" in given:
+        return given
+    raise PydanticCustomError("datetime_type", "a time is text such as 2027-01-31T00:00:00Z")
+
+
 Name = Annotated[
     str,
-    Field(min_length=1, max_length=NAME_LIMIT, examples=["ada"]),
-    AfterValidator(lambda name: check_name("", name)),
+    Field(min_length=1, max_length=NAME_LIMIT, examples=["ada"], json_schema_extra=NAMED),
+    AfterValidator(_name),
 ]
 
-Text = Annotated[str, AfterValidator(check_text)]
+Text = Annotated[str, AfterValidator(check_text), Field(json_schema_extra=_WHOLE_TEXT)]
+
+# Text in which there is something to read; where it is used, blank text is refused.
+Said = Annotated[str, AfterValidator(check_text), Field(json_schema_extra=_SAID)]
+
+Time = Annotated[datetime, BeforeValidator(_time)]
+
+
+def _whole(given: object) -> object:
+    # JSON has one kind of number: 3.0 is whole.
+    return int(given) if isinstance(given, float) and given.is_integer() else given
 
 
 def _known(slot: str) -> str:
@@ -31,7 +68,7 @@ SlotName = Annotated[
 # In a body "yes", "5" and 1 are slips: nobody is to pin, forget or keep by them.
 Truth = Annotated[bool, Strict()]
 
-Whole = Annotated[int, Strict()]
+Whole = Annotated[int, Strict(), BeforeValidator(_whole)]
 
 Number = Annotated[float, Strict()]
 

@@ -8,14 +8,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 
 from app.knowledge.documents import Format
-from app.schemas.fields import Body, Text, Whole
+from app.schemas.fields import NAMED, Body, Text, Whole
 from app.schemas.recall import EvidenceItem
 from memory import Article, check_name
 from memory.articles import SOURCE_LIMIT, TITLE_LIMIT
 
 ArticleSource = Annotated[
     str,
-    Field(min_length=1, max_length=SOURCE_LIMIT, examples=["returns.md"]),
+    Field(min_length=1, max_length=SOURCE_LIMIT, examples=["returns.md"], json_schema_extra=NAMED),
     AfterValidator(lambda source: check_name("source", source, SOURCE_LIMIT)),
 ]
 

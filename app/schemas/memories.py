@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.customers import Deleted
-from app.schemas.fields import ROLE, Body, Number, SlotName, Text, Truth, Whole
+from app.schemas.fields import ROLE, Body, Number, Said, SlotName, Time, Truth, Whole
 from memory import Policy, Record
 
 
@@ -45,37 +45,37 @@ class MemoryList(BaseModel):
     next: int | None
 
 
+# Of what is left out; null itself would be no change, and is refused.
+_ABSENT: Any = None
+
+
 class _Change(Body):
-    value: Text | None = Field(
-        None, min_length=1, max_length=1000, description="of a fact", examples=["4418-XZ"]
+    value: Said = Field(
+        _ABSENT, min_length=1, max_length=1000, description="of a fact", examples=["4418-XZ"]
     )
-    pinned: Truth | None = Field(None, description="no policy forgets it")
-    expires_at: datetime | None = Field(
+    pinned: Truth = Field(_ABSENT, description="no policy forgets it")
+    expires_at: Time | None = Field(
         None, description="when it is forgotten; null: never", examples=["2027-01-31T00:00:00Z"]
     )
-
-    @field_validator("text", "value", "pinned", mode="after", check_fields=False)
-    @classmethod
-    def _not_null(cls, given: Any) -> Any:
-        if given is None:
-            msg = "null is no change: leave it out"
-            raise ValueError(msg)
-        return given
 
 
 class MemoryChange(_Change):
     """What a person changes of a memory; what is left out stays as it is."""
 
-    text: Text | None = Field(
-        None, min_length=1, max_length=32_768, examples=["Order number: 4418-XZ"]
-    )
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    text: Said = Field(_ABSENT, min_length=1, max_length=32_768, examples=["Order number: 4418-XZ"])
 
 
 class NewMemory(_Change):
     """A memory that a person adds; with a slot and a value it is a fact."""
 
-    text: Text = Field(min_length=1, max_length=32_768, examples=["Prefers to be called."])
-    slot: SlotName | None = Field(None, description="what a fact is about", examples=["preference"])
+    model_config = ConfigDict(
+        json_schema_extra={"dependentRequired": {"slot": ["value"], "value": ["slot"]}}
+    )
+
+    text: Said = Field(min_length=1, max_length=32_768, examples=["Prefers to be called."])
+    slot: SlotName = Field(_ABSENT, description="what a fact is about", examples=["preference"])
 
 
 class PolicyItem(Body):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
@@ -19,6 +20,7 @@ from tests.llm.openai_double import OpenAIDouble
 
 CUSTOMER = "/v1/customers/{customer}"
 JSONL = "application/x-ndjson"
+SSE = "text/event-stream"
 SESSION = f"{CUSTOMER}/sessions/{{session}}"
 
 
@@ -46,11 +48,21 @@ def check(document: dict[str, Any], method: str, path: str, answer: httpx.Respon
     where = f"{method} {path} {answer.status_code}"
     assert str(answer.status_code) in responses, where
     kind = answer.headers["content-type"].split(";")[0]
-    content = responses[str(answer.status_code)]["content"]
-    assert kind in content, where
-    Draft202012Validator(resolved(document, content[kind]["schema"])).validate(
-        answer.text if kind == JSONL else answer.json()
-    )
+    response = responses[str(answer.status_code)]
+    assert kind in response["content"], where
+    for name, header in response.get("headers", {}).items():
+        assert name in answer.headers or not header.get("required"), (where, name)
+    validate(document, response["content"][kind], answer.text)
+
+
+def validate(document: dict[str, Any], content: dict[str, Any], text: str) -> None:
+    """A body, or each line of one that is lines, is as a description's content says."""
+    if "schema" in content:
+        Draft202012Validator(resolved(document, content["schema"])).validate(json.loads(text))
+        return
+    lines = Draft202012Validator(resolved(document, content["itemSchema"]))
+    for line in text.splitlines():
+        lines.validate(json.loads(line))
 
 
 def test_every_operation_is_described_with_examples(service: Running) -> None:
@@ -74,11 +86,12 @@ def test_every_operation_is_described_with_examples(service: Running) -> None:
                     assert response["description"], where
                     parts.append((status, response["content"]["application/problem+json"]))
             for name, part in parts:
-                schema = resolved(document, part["schema"])
-                examples = [part["example"]] if "example" in part else schema.get("examples")
+                examples = [part["example"]] if "example" in part else None
+                examples = examples or resolved(document, part["schema"]).get("examples")
                 assert examples, f"{where} has no example of {name}: see app/description.py"
                 for example in examples:
-                    Draft202012Validator(schema).validate(example)
+                    text = example if "itemSchema" in part else json.dumps(example)
+                    validate(document, part, text)
             assert ("401" in operation["responses"]) == path.startswith("/v1/"), where
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
@@ -228,3 +241,24 @@ def test_a_database_that_is_away_is_as_described(
         check(document, method, path, answer)
     other.execute("ROLLBACK")
     other.close()
+
+
+def test_the_events_of_a_stream_are_as_described(service: Running) -> None:
+    """Each by its name; a stream ends with exactly one of `done` and `error`, examples too."""
+    document = described(service)
+    stream = document["paths"]["/v1/chat"]["post"]["responses"]["200"]["content"][SSE]
+    shapes = {
+        one["properties"]["event"]["const"]: Draft202012Validator(
+            resolved(document, one["properties"]["data"]["contentSchema"])
+        )
+        for one in stream["itemSchema"]["oneOf"]
+    }
+    real = service.chat("Where is my order 4417-XZ?", stream=True).text
+    for text in (real, *(one["value"] for one in stream["examples"].values())):
+        names = []
+        for event in text.strip().split("\n\n"):
+            name, data = (line.split(": ", 1)[1] for line in event.splitlines())
+            shapes[name].validate(json.loads(data))
+            names.append(name)
+        assert names[-1] in ("done", "error")
+        assert not {"done", "error"} & set(names[:-1])

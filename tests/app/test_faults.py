@@ -42,7 +42,7 @@ def test_true_and_false_have_no_other_names(service: Running, given: Any) -> Non
         ("POST", "/v1/chat", {"customer": "ada", "message": "x", "stream": given}, "body.stream"),
     ):
         what = faults(service.client.request(method, path, json=body))[place]
-        assert what in ("send true or false, without quotes", "null is no change: leave it out")
+        assert what == "send true or false, without quotes"
     assert service.client.get(f"{ADA}/memories").json()["memories"] == memories
 
 
@@ -163,3 +163,27 @@ def test_a_method_that_is_not_taken_says_which_are(
     assert answer.headers["allow"] == allowed
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"] == f"{path} takes {allowed}, not {method}."
+
+
+def test_numbers_and_times_are_as_the_description_says(service: Running) -> None:
+    """3.0 is whole, since JSON has one kind of number; a number is no time, though it may count
+    seconds; and the least time above zero is above zero.
+    """
+    service.chat("hello")
+    recall = {"query": "hello", "max_tokens": 9.0}
+    assert service.client.post(f"{ADA}/recall", json=recall).status_code == 200
+    assert "body.max_tokens" in faults(
+        service.client.post(f"{ADA}/recall", json={**recall, "max_tokens": 9.5})
+    )
+    for given in (4_000_000_000, "4000000000", "2099-01-31"):
+        memory = {"text": "x", "expires_at": given}
+        found = faults(service.client.post(f"{ADA}/memories", json=memory))
+        assert found == {"body.expires_at": "send a time such as 2027-01-31T00:00:00Z"}
+    policy = {"policy": {"unrecalled_days": 5e-324}, "dry_run": True}
+    assert service.client.post(f"{ADA}/forget", json=policy).status_code == 200
+
+
+def test_a_name_that_cannot_be_is_called_by_its_field(service: Running) -> None:
+    """A body has several."""
+    found = faults(service.chat("hello", session="a\tb"))
+    assert found["body.session"].startswith("a session name has no control characters")

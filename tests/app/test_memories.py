@@ -137,8 +137,8 @@ def test_a_value_that_another_fact_has_makes_one_of_them(service: Running) -> No
     ("body", "said"),
     [
         ({}, "nothing is to be changed"),
-        ({"text": None}, "leave it out"),
-        ({"pinned": None}, "leave it out"),
+        ({"text": None}, "send text"),
+        ({"pinned": None}, "send true or false"),
         ({"text": ""}, "at least 1"),
         ({"text": "  "}, "the text is empty"),
         ({"text": 7}, "send text, in quotes"),
