@@ -264,6 +264,16 @@ def erase(
 
 
 @app.command()
+def scrub(data_dir: DataDir = None, database: Database = None) -> None:
+    """Bring what was deleted out of the files; Postgres locks each table meanwhile."""
+    with open_existing(settings_given(data_dir=data_dir, database=database)) as store:
+        if not store.scrub():
+            msg = "somebody reads or writes all the time: try again when less is asked"
+            raise InvalidInput(msg)
+    typer.echo("No file of the database has what was deleted.")
+
+
+@app.command()
 def forget(
     customer: Annotated[str | None, typer.Option(help="Whose memories.")] = None,
     everybody: Annotated[

@@ -28,6 +28,7 @@ _OF_CUSTOMER = {
     table: text(f"DELETE FROM {table} {WHERE}")
     for table in (*_OF_SESSION, "customers")
 }  # fmt: skip
+TABLES = tuple(_OF_CUSTOMER)  # those that have a customer's words
 
 
 def delete_session(connection: Connection, owner: Owner, session: str) -> dict[str, int]:

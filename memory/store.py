@@ -21,7 +21,7 @@ from memory.database import Database
 from memory.deeds import enter, key_of, pseudonym
 from memory.deleting import delete_customer, delete_session
 from memory.embeddings import Encoder
-from memory.errors import EmbeddingMismatch
+from memory.errors import EmbeddingMismatch, StoreUnavailable
 from memory.exports import Exports
 from memory.forgetting import Forgetting
 from memory.keys import Keys
@@ -29,6 +29,7 @@ from memory.labels import Labelling
 from memory.migrations import migrate
 from memory.receipts import Receipt, Receipts
 from memory.records import Records
+from memory.rewriting import SMALL, rewrite
 from memory.summaries import Summaries
 from memory.transcript import Transcript
 from memory.turns import Turns
@@ -171,9 +172,38 @@ class MemoryStore:
         if receipt is None:
             return None
         self._drop(owner)
-        if not self.database.scrub():  # somebody reads what was there before, and will have ended
+        if self.database.dialect != "sqlite":
+            self.in_background("rewrite", self._rewrite)
+        elif not self.database.scrub():  # somebody reads what was there before, and will have ended
             self.in_background("scrub", self.database.scrub)
         return receipt
+
+    def scrub(self) -> bool:
+        """Bring what was deleted out of the database's files.
+
+        On SQLite the write-ahead log is emptied, on Postgres the tables are written anew, and
+        locked meanwhile.
+
+        Returns:
+            False if somebody was reading or writing all the time, and it is there still.
+
+        Raises:
+            StoreUnavailable: a table of Postgres's is in use all the time.
+        """
+        if self.database.dialect == "sqlite":
+            return self.database.scrub()
+        return rewrite(self.database.engine)
+
+    def _rewrite(self) -> None:
+        try:
+            done = rewrite(self.database.engine, SMALL)
+        except StoreUnavailable:
+            done = False
+        if not done:
+            _logger.warning(
+                "what was erased is in Postgres's files until its place is used again, or "
+                "`memory-service scrub` has written the tables anew"
+            )
 
     def _drop(self, owner: Owner) -> None:
         with self._lock:

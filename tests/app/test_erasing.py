@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,42 @@ def dumped(url: str) -> set[str]:
             found |= {secret for secret in SECRETS if secret.encode() in dump}
     engine.dispose()
     return found
+
+
+def test_no_file_of_postgres_has_a_word_of_an_erased_customer(
+    run_service: Callable[..., Running], postgres_url: str
+) -> None:
+    """The tables are written anew in the background, and at the next checkpoint the old files are
+    gone: heap, indexes, large values. Postgres's write-ahead log is its own.
+    """
+    who = f"Quark{uuid.uuid4().hex}"  # the cluster has other tests' customers
+    service = run_service(database=postgres_url)
+    for n in range(3):
+        service.chat(f"{who} {n} came broken", customer=who).raise_for_status()
+        service.chat(f"Lamp {n} came broken", customer="bob").raise_for_status()
+    service.settle()
+    engine = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        cluster = Path(connection.exec_driver_sql("SHOW data_directory").scalar_one())
+
+        def found() -> set[str]:
+            """The folders of the cluster in whose files the name is."""
+            connection.exec_driver_sql("CHECKPOINT")
+            files = [path for path in cluster.rglob("*") if path.is_file()]
+            names = [path for path in files if who.encode() in path.read_bytes()]
+            return {path.relative_to(cluster).parts[0] for path in names} - {"pg_wal"}
+
+        assert found() == {"base"}, "it is there to be erased"
+        service.client.delete(f"/v1/customers/{who}").raise_for_status()
+        service.settle()
+        for _ in range(10):  # a snapshot of autovacuum's may have held it
+            if not found():
+                break
+            assert service.app.state.store.scrub()
+        assert found() == set()
+    engine.dispose()
+    kept = service.client.get("/v1/customers/bob/sessions/s1/messages").json()["messages"]
+    assert len(kept) == 6
 
 
 def test_the_console_erases_and_prints_the_receipt(tmp_path: Path) -> None:
