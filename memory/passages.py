@@ -10,7 +10,9 @@ from memory.types import CountTokens
 
 MOST_TOKENS = 200  # of a passage; an embedding model reads 256, its title among them
 
-_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.+?)\s*#*\s*")
+_LONGEST_HEADING = 300  # characters; it stands above each passage of its section
+
+_HEADING = re.compile(r" {0,3}(#{1,6})\s+(\S.*)")
 _CODE = re.compile(r"\s*(```|~~~)")
 _BLANK = re.compile(r"\n[ \t]*\n")
 
@@ -47,20 +49,29 @@ def _sections(text: str) -> Iterator[tuple[list[str], str]]:
     for line in text.splitlines():
         if mark := _CODE.match(line):
             fence = "" if mark[1] == fence else fence or mark[1]
-        heading = None if fence or mark else _HEADING.fullmatch(line)
+        heading = None if fence or mark else _heading(line)
         if heading is None:
             lines.append(line)
             continue
-        depth = len(heading[1])
+        depth, name = heading
         body = "\n".join(lines)
         if body.strip() or (not shown and depth <= headings[-1][0]):
             yield [name for _, name in headings], body
         headings = [above for above in headings if above[0] < depth]
-        headings.append((depth, heading[2]))
+        headings.append((depth, name))
         lines, shown = [], False
     body = "\n".join(lines)
     if body.strip() or not shown:
         yield [name for _, name in headings], body
+
+
+def _heading(line: str) -> tuple[int, str] | None:
+    """A heading's depth, 1 to 6, and its name; None if it is none, or too long for one."""
+    found = _HEADING.fullmatch(line)
+    if found is None:
+        return None
+    name = found[2].rstrip().rstrip("#").rstrip() or "#"
+    return (len(found[1]), name) if len(name) <= _LONGEST_HEADING else None
 
 
 def _paragraphs(text: str, count_tokens: CountTokens, most: int) -> Iterator[tuple[str, str]]:

@@ -42,6 +42,16 @@ def test_a_heading_without_text_is_kept() -> None:
     assert passages_of(text, count_words) == ["A > B", "A > C\nText.", "D"]
 
 
+def test_a_heading_is_short_and_its_closing_signs_are_none_of_it() -> None:
+    """What is too long to stand above each passage of its section is text like any other."""
+    assert passages_of("## Returns ##  \nText.\n# #\nMore.", count_words) == [
+        "Returns\nText.",
+        "#\nMore.",
+    ]
+    long = f"# {'x' * 301}"
+    assert passages_of(f"{long}\n## Inner\nText.", count_words) == [long, "Inner\nText."]
+
+
 def test_a_number_sign_in_code_is_no_heading() -> None:
     """A comment of a program does not begin a section."""
     text = "# Set up\n```\n# run it\nmake serve\n```\nDone."

@@ -12,17 +12,20 @@ import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from app import jsonl
+from app.knowledge.bounds import bounded
 from memory import Article, InvalidInput, count_tokens, passages_of
+from memory.articles import MOST_PASSAGES
 
 MOST_BYTES = 20 * 2**20  # of a file
 MOST_EXPANDED = 100 * 2**20  # bytes of what is packed in one
 MOST_PAGES = 5_000
 LONGEST_ROW = 200  # tokens; a longer one is cut
+LONGEST_HEADING = 200  # characters of a column's, which stands in each of its rows
 
 Format = Literal["text", "markdown", "html", "csv", "jsonl"]
 
@@ -34,8 +37,6 @@ _LOOKED_AT = 5  # rows, to find which of them it is
 # A number, a date or an amount, with its currency's sign or code.
 _VALUE = re.compile(r"(?:[A-Z]{3} ?)?\W*\d[\d\W]*(?:[A-Z]{3})?")
 _BREAKS = re.compile(r"\s*[\n\f\x0b\r]\s*")
-_DROPPED = "script style noscript template nav svg head".split()
-_BLOCKS = "p div li tr br section article table ul ol dl dt dd pre blockquote header footer".split()
 _EXTRA = "pip install 'langchain-memory-service[knowledge]'"
 
 
@@ -65,7 +66,8 @@ def read_article(file: Path) -> Article:
         if size > MOST_BYTES:
             msg = f"{file} has {size:,} bytes, at most {MOST_BYTES:,} are taken: split it"
             raise InvalidInput(msg)
-        read = reader(file)
+        with bounded(str(file)):
+            read = reader(file)
     except OSError as error:
         msg = f"{file} cannot be read: {error.strerror or error}"
         raise InvalidInput(msg) from error
@@ -105,36 +107,27 @@ def _plain(_place: str, text: str) -> Read:
     return Read(None, passages_of(text, count_tokens, headings=False))
 
 
-def _html(_place: str, text: str) -> Read:
+def _html(place: str, text: str) -> Read:
     try:
-        from bs4 import BeautifulSoup
+        from app.knowledge.markup import markdown_of
     except ImportError as error:
         raise InvalidInput(_missing("HTML")) from error
-    page = BeautifulSoup(text, "html.parser")
-    heading = page.title or page.find("h1")
-    title = heading.get_text(" ") if heading else None
-    for unwanted in page.find_all(_DROPPED):
-        unwanted.decompose()
-    for word in page.find_all(string=re.compile(r"\s")):
-        if word.find_parent("pre") is None:
-            word.replace_with(re.sub(r"\s+", " ", word))
-    for depth in range(1, 7):
-        for tag in page.find_all(f"h{depth}"):
-            tag.replace_with(f"\n\n{'#' * depth} {_clean(tag.get_text(' '))}\n\n")
-    for tag in page.find_all(_BLOCKS):
-        tag.insert_before("\n\n" if tag.name == "p" else "\n")
-        tag.insert_after("\n\n" if tag.name == "p" else "\n")
-    lines = (line.strip() for line in page.get_text().split("\n"))
-    return Read(title, passages_of("\n".join(lines), count_tokens))
+    title, lines = markdown_of(place, text)
+    return Read(title, passages_of(lines, count_tokens))
 
 
 def _csv(place: str, text: str) -> Read:
-    return Read(None, list(_rows(_table(place, text))))
+    return Read(None, _few(_rows(_table(place, text))))
 
 
 def _jsonl(place: str, text: str) -> Read:
     lines = jsonl.objects(place, io.BytesIO(text.encode()))
-    return Read(None, list(_pairs(lines)))
+    return Read(None, _few(_pairs(lines)))
+
+
+def _few(passages: Iterator[str]) -> list[str]:
+    """No more of them than show that there are too many: each repeats its columns' names."""
+    return list(islice(passages, MOST_PASSAGES + 1))
 
 
 def _table(place: str, text: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -170,9 +163,14 @@ def _separator(text: str) -> str:
 def _check_headings(place: str, columns: list[str]) -> None:
     """Refuse a first line that is a row like the others: it would be lost as headings."""
     for number, name in enumerate(columns, 1):
-        if name and not _VALUE.fullmatch(name):
+        if len(name) > LONGEST_HEADING:
+            what = f"has a heading of {len(name):,} characters, more than {LONGEST_HEADING}"
+        elif not name:
+            what = "has no heading"
+        elif _VALUE.fullmatch(name):
+            what = f"is {name!r}, which is a value"
+        else:
             continue
-        what = f"is {name!r}, which is a value" if name else "has no heading"
         msg = (
             f"{place}, line 1: column {number} {what}: a table begins with a line that names its "
             "columns, such as name,price"
@@ -181,11 +179,14 @@ def _check_headings(place: str, columns: list[str]) -> None:
 
 
 def _rows(rows: Iterator[tuple[str, dict[str, str]]]) -> Iterator[str]:
-    found = list(rows)
-    if found and {"question", "answer"} <= {name.lower() for name in found[0][1]}:
-        yield from _pairs(iter(found))
+    first = next(rows, None)
+    if first is None:
         return
-    for _, cells in found:
+    rows = chain([first], rows)
+    if {"question", "answer"} <= {name.lower() for name in first[1]}:
+        yield from _pairs(rows)
+        return
+    for _, cells in rows:
         yield from _cut([f"{name}: {cell.strip()}" for name, cell in cells.items() if cell.strip()])
 
 
@@ -316,7 +317,7 @@ def _loaded(file: Path, loader: str, kind: str) -> Iterator[Any]:
             yield from made.lazy_load()
     except ImportError as error:
         raise InvalidInput(_missing(kind)) from error
-    except InvalidInput:
+    except (InvalidInput, MemoryError):
         raise
     except Exception as error:  # whatever it was: these libraries raise all sorts
         msg = (
