@@ -11,20 +11,23 @@ from __future__ import annotations
 
 import re
 
-SHOWN = "‹"  # in place of what opens a mark
+_SHOWN = "‹"  # in place of what opens a mark
 _LOST = "\N{REPLACEMENT CHARACTER}"
 
 # White space, and what is not seen: it may stand inside a fence's name and still be read over.
-_UNSEEN = "[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]*"
+_UNSEEN = (
+    "[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]*+"
+)
 _OWN = "|".join(_UNSEEN.join(name) for name in ("memory", "knowledge"))
 _OPENS = re.compile(
-    rf"[<＜﹤](?={_UNSEEN}[/／]?{_UNSEEN}(?:{_OWN})(?!\w)"  # our fences
+    rf"[<＜﹤](?={_UNSEEN}(?:[/／]{_UNSEEN})?(?:{_OWN})(?!\w)"  # our fences
     r"|[|｜]"  # <|im_start|>, <|eot_id|>, <｜User｜> and their like
     # Llama 2, Mistral, Gemma and Qwen: <s>, <<SYS>>, <start_of_turn>, <tool_call>
     r"|/?(?:s|sys|bos|eos|unk|pad|mask|think|tools|filename|reponame|[a-z\d]+(?:_[a-z\d]+)+)>)"
     r"|\[(?=(?-i:/?(?:INST|IMG|THINK|gMASK|[A-Z]+_[A-Z]+)\])|\|)",  # [INST], [TOOL_CALLS], [|user|]
     re.IGNORECASE,
 )
+_MAY_OPEN = re.compile("[<＜﹤[\U000e0000-\U000e007f]")  # most texts have none: one quick look
 # Letters that nobody sees, and some models read (U+E0020 to U+E007E repeat ASCII).
 _TAGS = re.compile("[\U000e0000-\U000e007f]+")
 
@@ -34,7 +37,9 @@ def inert(text: str) -> str:
 
     Most texts come back as they are. Doing it again changes nothing.
     """
-    return _OPENS.sub(SHOWN, _TAGS.sub(_LOST, text))
+    if _MAY_OPEN.search(text) is None:
+        return text
+    return _OPENS.sub(_SHOWN, _TAGS.sub(_LOST, text))
 
 
 def on_one_line(text: str) -> str:
