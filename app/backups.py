@@ -10,6 +10,8 @@ import typer
 from app.console import Database, DataDir, settings_given
 from app.jsonl import lines
 from app.opening import open_existing
+from app.recording import at_console
+from app.roles import TENANT
 from app.schemas.customers import Erased
 from memory import InvalidInput, Restored, restore_backup
 
@@ -20,7 +22,10 @@ def backup(
     database: Database = None,
 ) -> None:
     """Copy the database to FILE, also while the service runs; its checksum goes to FILE.sha256."""
-    with open_existing(settings_given(data_dir=data_dir, database=database)) as store:
+    with (
+        open_existing(settings_given(data_dir=data_dir, database=database)) as store,
+        at_console(store, TENANT, "export.database", ahead=True),
+    ):
         store.backup(file)
     typer.echo(f"Saved to {file} and {file}.sha256: `memory-service restore {file}` takes both.")
 
@@ -39,8 +44,10 @@ def restore(
     """Put a backup where the database belongs; the service is stopped before."""
     settings = settings_given(data_dir=data_dir, database=database)
     subjects = [] if receipts is None else _subjects(receipts)
-    for line in told(restore_backup(settings.database_url, file, force=force, subjects=subjects)):
-        typer.echo(line)
+    restored = restore_backup(settings.database_url, file, force=force, subjects=subjects)
+    with open_existing(settings) as store, at_console(store, TENANT, "change.database"):
+        for line in told(restored):
+            typer.echo(line)
 
 
 def told(restored: Restored) -> list[str]:

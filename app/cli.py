@@ -12,16 +12,17 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from app import backups, keys
+from app import audit, backups, keys
 from app.console import Database, DataDir, Tenant, settings_given
 from app.evaluation.cli import app as evaluate_app
 from app.knowledge.cli import app as knowledge_app
 from app.opening import open_existing
+from app.recording import at_console
 from app.roles import TENANT
 from app.templates.cli import app as templates_app
 from app.training import cli as tuning
 from app.understanding import cli as understanding
-from memory import InvalidInput, MemoryServiceError, Scope, open_store
+from memory import InvalidInput, MemoryServiceError, MemoryStore, Scope, open_store
 
 app = typer.Typer(
     help="A conversational memory service: chat that remembers every customer.",
@@ -32,6 +33,7 @@ app = typer.Typer(
 model_app = typer.Typer(help="The embedded model, and what is tuned.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 app.add_typer(keys.app, name="key")
+app.add_typer(audit.app, name="audit")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(knowledge_app, name="knowledge")
 app.add_typer(templates_app, name="templates")
@@ -136,7 +138,7 @@ def chat(
     scope = Scope(customer, session, tenant)
     service = create_app(settings)
     try:
-        asyncio.run(_chat(service.state.chain, scope))
+        asyncio.run(_chat(service.state.chain, scope, service.state.store))
     except KeyboardInterrupt:
         typer.echo()
     finally:
@@ -144,24 +146,25 @@ def chat(
         service.state.store.close()
 
 
-async def _chat(chain: Any, scope: Scope) -> None:
+async def _chat(chain: Any, scope: Scope, store: MemoryStore) -> None:
     from app.chains.events import Done, Failed, Given, Token
 
     while text := await asyncio.to_thread(_ask):
-        async for event in chain.answer(scope, text):
-            match event:
-                case Given(_, recalled, evidence):
-                    for r in recalled[:3]:
-                        typer.secho(f"  remembered: {r.text[:90]} ({r.why})", dim=True)
-                    for number, e in evidence or ():
-                        said = " ".join(e.text.split())[:90]
-                        typer.secho(f"  [{number}] {e.title}: {said}", dim=True)
-                case Token(piece):
-                    typer.echo(piece, nl=False)
-                case Done(turn) if turn.template is not None:
-                    typer.secho(f"\n  (template {turn.template})", dim=True, nl=False)
-                case Failed(_, problem):
-                    typer.secho(f"\n{problem.detail}", fg="red", err=True)
+        with at_console(store, scope.tenant, "change.turn", scope.customer):
+            async for event in chain.answer(scope, text):
+                match event:
+                    case Given(_, recalled, evidence):
+                        for r in recalled[:3]:
+                            typer.secho(f"  remembered: {r.text[:90]} ({r.why})", dim=True)
+                        for number, e in evidence or ():
+                            said = " ".join(e.text.split())[:90]
+                            typer.secho(f"  [{number}] {e.title}: {said}", dim=True)
+                    case Token(piece):
+                        typer.echo(piece, nl=False)
+                    case Done(turn) if turn.template is not None:
+                        typer.secho(f"\n  (template {turn.template})", dim=True, nl=False)
+                    case Failed(_, problem):
+                        typer.secho(f"\n{problem.detail}", fg="red", err=True)
         typer.echo()
 
 
@@ -231,7 +234,10 @@ def export(
     from app.exports import export_to
 
     scope = Scope(customer, tenant=tenant)
-    with open_existing(settings_given(data_dir=data_dir, database=database)) as store:
+    with (
+        open_existing(settings_given(data_dir=data_dir, database=database)) as store,
+        at_console(store, tenant, "export.customer", customer, ahead=True),
+    ):
         rows = export_to(store, scope, file)
     typer.echo(f"{rows} lines about customer {customer}.", err=True)
 
@@ -255,7 +261,9 @@ def erase(
     with open_existing(settings) as store:
         if not yes:
             typer.confirm(f"Erase everything about {customer}?", abort=True, err=True)
-        receipt = erase_customer(store, scope, Registry(settings.data_dir / "models"))
+        with at_console(store, tenant, "erase.customer", customer) as deed:
+            receipt = erase_customer(store, scope, Registry(settings.data_dir / "models"))
+            deed.outcome = "ok" if receipt else "absent"
         States(settings.states_dir, 0, store).drop(scope.owner)
     if receipt is None:
         msg = f"there is no customer {customer!r} of the tenant {tenant!r}"

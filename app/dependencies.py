@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -14,11 +15,13 @@ from app.limits import Limits, told_of
 from app.llm import Model
 from app.problems import Problem, no_such_customer
 from app.readiness import Readiness
-from app.roles import MAY, Principal
+from app.roles import ACTIONS, AHEAD, MAY, Principal
 from app.schemas.fields import NAMED
 from app.serving import Serving
 from app.settings import Settings
-from memory import NAME_LIMIT, Knowledge, MemoryStore, Scope, check_name
+from memory import NAME_LIMIT, InvalidInput, Knowledge, MemoryStore, Scope, check_name
+from memory.articles import SOURCE_LIMIT
+from memory.deeds import Deed, current
 
 _bearer = HTTPBearer(auto_error=False, description="a key, or a customer's own token")
 
@@ -84,12 +87,32 @@ def authorize(
         raise Problem(401, "unauthorized", "Unauthorized", detail, WWW_Authenticate="Bearer")
     limits.take_request(who, given.credentials, told_of(request))
     path = request.scope["route"].path
+    deed = _told(request, who, path)
     if not who.may(request.method, path):
         allowed = ", ".join(sorted(MAY.get((request.method, path), ())))
         what = f"A key of the role {who.role}" if who.customer is None else "A customer's own token"
         detail = f"{what} may not do this: it is for {allowed or 'nobody'}."
         raise Problem(403, "forbidden", "Forbidden", detail)
+    if deed.action in AHEAD:
+        _store(request).audit.begin(deed)
     return who
+
+
+def _told(request: Request, who: Principal, path: str) -> Deed:
+    """Tell the audit log who asks for what, and of whom; what a body names is told later."""
+    deed = current.get()
+    assert deed is not None, "requests come through Recording"
+    deed.actor, deed.role, deed.tenant = who.actor, who.role, who.tenant
+    deed.action = ACTIONS.get((request.method, path), "unknown")
+    names: dict[str, str] = {}
+    for kind, encoded in request.path_params.items():
+        with suppress(Problem, InvalidInput):  # what can be no name is the route's to refuse
+            names[kind] = named(kind, encoded, SOURCE_LIMIT)
+    # A customer's own token is that customer's whoever is asked for.
+    deed.customer = who.customer or names.get("customer")
+    deed.session, deed.memory = names.get("session"), names.get("memory")
+    deed.what = names.get("source") or names.get("model")
+    return deed
 
 
 def described(limit: int = NAME_LIMIT) -> dict[str, Any]:

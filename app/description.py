@@ -127,6 +127,16 @@ EXAMPLES: dict[str, Any] = {
     "KnowledgeSearch": {"query": "can I send a lamp back?", "limit": 3},
     "KnowledgeSearchResponse": {"found": [_EVIDENCE]},
     "Card": card.EXAMPLE,
+    "AuditList": {
+        "entries": [
+            {"number": 4417, "at": _AT, "tenant": "default", "actor": "049f74f80a98",
+             "role": "agent", "action": "read.messages",
+             "customer": "3f1c9a0b7d2e4c5f8a6b1d0e9c7f2a34",
+             "session": "b40d7e1f6a2c4d3e9f8b5a7c1e0d2f63", "what": None, "outcome": "ok",
+             "hash": "9f2c6b10"}
+        ],
+        "next": 4417,
+    },
     "DeletedMemory": {
         "deleted": {"records": 2}, "memories": ["9c1f04b1", "9c1f04b1.17"],
         "shortened": ["77aa0e6d"], "messages": 2,

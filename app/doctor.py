@@ -35,6 +35,7 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
         ("database", _database, "Restore a backup, or give another --database."),
         ("disk", _disk, "Set it on in postgresql.conf, and reload."),
         ("receipts", _receipts, "Compare with a backup: somebody wrote in the database."),
+        ("audit log", _audit, "Compare with a backup: somebody wrote in the database."),
         ("embeddings", _embeddings, "Run `memory-service model pull`, or `doctor --reembed`."),
         ("understanding", _understanding, "Set MEMORY_SERVICE_UNDERSTANDING to a whole one."),
         ("language model", _model, "Run `memory-service model pull`, or set --llm."),
@@ -104,6 +105,11 @@ def _disk(settings: Settings) -> str | None:
 def _receipts(settings: Settings) -> str | None:
     with open_store(settings.database_url) as store:
         return store.receipts.fault()
+
+
+def _audit(settings: Settings) -> str | None:
+    with open_store(settings.database_url) as store:
+        return store.audit.verify().fault
 
 
 def _embeddings(settings: Settings) -> str | None:

@@ -9,6 +9,7 @@ from tempfile import SpooledTemporaryFile
 
 from app.conversation import conversation_memory
 from app.jsonl import lines
+from app.recording import at_console
 from app.settings import Settings
 from memory import Encoder, InvalidInput, MemoryStore, Scope, Understanding, is_export
 
@@ -99,7 +100,8 @@ def import_export(
     Raises:
         InvalidInput: the customer is there already, or a line is bad; the message has its number.
     """
-    tenant, customer = store.exports.read(tenant, lines(file, _LONGEST))
+    with at_console(store, tenant, "change.customer"):
+        tenant, customer = store.exports.read(tenant, lines(file, _LONGEST))
     scope = Scope(customer, tenant=tenant)
     conversation_memory(store, scope, settings, encoder, understanding=understanding).digest()
     return scope

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from app.conversation import conversation_memory, policy_of
 from app.embeddings import open_embeddings
+from app.recording import at_console
 from app.settings import Settings
 from memory import Forgotten, InvalidInput, MemoryStore, Policy, Scope
 
@@ -60,7 +61,8 @@ def forget_by(
     for name in names:
         scope = Scope(tenant=tenant, customer=name)
         memory = conversation_memory(store, scope, settings, encoder)
-        found = memory.forget(policy, dry_run=dry_run)
+        with at_console(store, tenant, "erase.memories", name):
+            found = memory.forget(policy, dry_run=dry_run)
         total += found
         if found:
             counted = Counter(one.reason for one in found)

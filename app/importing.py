@@ -24,6 +24,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from app.conversation import conversation_memory
 from app.progress import bar
+from app.recording import at_console
 from app.roles import TENANT
 from app.settings import Settings
 from memory import Encoder, InvalidInput, MemoryStore, Scope, Understanding, check_name, check_text
@@ -66,8 +67,9 @@ def import_conversations(
             memory = conversation_memory(
                 store, replace(scope, tenant=tenant), settings, encoder, understanding=understanding
             )
-            stored += memory.add_messages(messages, times)
-            memory.digest()
+            with at_console(store, tenant, "change.messages", scope.customer):
+                stored += memory.add_messages(messages, times)
+                memory.digest()
             shown.update()
     return stored, count
 

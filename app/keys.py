@@ -10,6 +10,7 @@ import typer
 from app.auth import FIRST, create_key, ended_at, reset_key
 from app.console import Database, DataDir, Tenant, settings_given
 from app.opening import open_existing
+from app.recording import at_console
 from app.roles import TENANT, KeyRole
 from memory import ApiKey, InvalidInput, open_store
 from memory.clock import now
@@ -34,7 +35,8 @@ def create(
     from app.forgetting import span
 
     lasts = span("--expires", expires)
-    with open_store(settings_given(data_dir=data_dir, database=database).database_url) as store:
+    settings = settings_given(data_dir=data_dir, database=database)
+    with open_store(settings.database_url) as store, at_console(store, tenant, "change.key"):
         key, made = create_key(store, role, tenant, name, lasts)
     until = "" if made.expires is None else f", until {_day(made.expires)}"
     typer.secho(f"Key {made.id}: {role} of {tenant}{until}. Shown only this once:", err=True)
@@ -66,7 +68,8 @@ def revoke(
         if key not in known:
             msg = f"there is no key {key!r}: `memory-service key list` shows their ids"
             raise InvalidInput(msg)
-        store.keys.revoke(key, now())
+        with at_console(store, known[key].tenant, "change.key", what=key):
+            store.keys.revoke(key, now())
     typer.echo(f"The key {key} fits no longer.")
     if key == FIRST:
         typer.echo("`memory-service key reset` makes another first key.")
@@ -76,7 +79,7 @@ def revoke(
 def reset(data_dir: DataDir = None, database: Database = None) -> None:
     """Make the first key anew and print it; the old one fits no longer, from now on."""
     settings = settings_given(data_dir=data_dir, database=database)
-    with open_store(settings.database_url) as store:
+    with open_store(settings.database_url) as store, at_console(store, TENANT, "change.key"):
         typer.echo(reset_key(store))
     (settings.data_dir / "api-key").unlink(missing_ok=True)  # it holds the old one
 

@@ -29,7 +29,19 @@ from app.limits import Limits, RateLimitFields
 from app.llm import open_llm
 from app.llm.states import States
 from app.readiness import Readiness
-from app.routes import card, chat, customers, health, knowledge, memories, models, page, prompt
+from app.recording import Recording
+from app.routes import (
+    audit,
+    card,
+    chat,
+    customers,
+    health,
+    knowledge,
+    memories,
+    models,
+    page,
+    prompt,
+)
 from app.second_source import SecondSource, open_retriever
 from app.serving import Serving, open_served
 from app.settings import Settings
@@ -143,7 +155,9 @@ def create_app(
     problems.install(app)
     app.include_router(health.router)
     app.include_router(page.router)
-    guarded = [one.router for one in (chat, prompt, customers, memories, card, knowledge, models)]
+    guarded = [
+        one.router for one in (chat, prompt, customers, memories, card, knowledge, models, audit)
+    ]
     for router in (customers.every, *guarded):
         app.include_router(router, dependencies=[Depends(authorize)])
     app.add_api_route(
@@ -153,6 +167,7 @@ def create_app(
     # A byte of a message takes at most six in JSON ("\\u0000"); the rest is names.
     app.add_middleware(BodyLimit, most=settings.max_message_bytes * 6 + 16_384)
     app.add_middleware(_EncodedPath)
+    app.add_middleware(Recording, audit=store.audit)
     if origins:
         app.add_middleware(
             CORSMiddleware,

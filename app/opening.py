@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sqlalchemy.engine import make_url
 
 from app.settings import Settings
@@ -16,8 +14,8 @@ def open_existing(settings: Settings) -> MemoryStore:
     Raises:
         InvalidInput: there is no such database.
     """
-    url = make_url(settings.database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        msg = f"there is no database {url.database}: give the service's --data-dir or --database"
+    if not settings.database_exists:
+        name = make_url(settings.database_url).database
+        msg = f"there is no database {name}: give the service's --data-dir or --database"
         raise InvalidInput(msg)
     return open_store(settings.database_url)

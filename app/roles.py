@@ -5,46 +5,49 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, get_args
 
 from memory import InvalidInput, MemoryServiceError, Scope
+from memory.deeds import current
 
 TENANT = "default"  # whose the service is, and all that names no tenant
 KeyRole = Literal["admin", "agent", "service"]
 Role = Literal[KeyRole, "customer"]  # a customer's own token has a role too
 ROLES: tuple[Role, ...] = get_args(Role)
 
-# An admin of the tenant "default" runs the service: what all tenants share is for no other's.
+# A route, what the audit log calls it, and the roles that may ask for it. An admin of the tenant
+# "default" runs the service: what all tenants share is for no other's.
 _TABLE = """
-POST   /v1/chat                                           admin agent service customer
-POST   /v1/prompt                                         admin agent service
-GET    /v1/customers                                      admin agent
-GET    /v1/customers/{customer}/sessions                  admin agent service customer
-GET    /v1/customers/{customer}/sessions/{session}        admin agent service customer
-GET    /v1/customers/{customer}/sessions/{session}/messages  admin agent service customer
-PUT    /v1/customers/{customer}/sessions/{session}/rating admin agent service
-DELETE /v1/customers/{customer}/sessions/{session}        admin agent
-POST   /v1/customers/{customer}/recall                    admin agent service
-GET    /v1/customers/{customer}/card                      admin agent
-GET    /v1/customers/{customer}/memories                  admin agent
-POST   /v1/customers/{customer}/memories                  admin agent
-GET    /v1/customers/{customer}/memories/{memory}         admin agent
-PUT    /v1/customers/{customer}/memories/{memory}         admin agent
-DELETE /v1/customers/{customer}/memories/{memory}         admin agent
-POST   /v1/customers/{customer}/forget                    admin
-GET    /v1/customers/{customer}/export                    admin
-DELETE /v1/customers/{customer}                           admin
-GET    /v1/knowledge                                      admin agent service
-GET    /v1/knowledge/{source}                             admin agent service
-POST   /v1/knowledge/search                               admin agent service
-POST   /v1/knowledge                                      admin
-DELETE /v1/knowledge/{source}                             admin
-GET    /v1/admin/models                                   default:admin
-POST   /v1/admin/models/{model}/promote                   default:admin
-POST   /v1/admin/models/rollback                          default:admin
-GET    /openapi.json                                      admin agent service
+POST   /v1/chat                                        change.turn     admin agent service customer
+POST   /v1/prompt                                      read.prompt     admin agent service
+GET    /v1/customers                                   read.customers  admin agent
+GET    /v1/customers/{customer}/sessions               read.sessions   admin agent service customer
+GET    /v1/customers/{customer}/sessions/{session}     read.session    admin agent service customer
+GET /v1/customers/{customer}/sessions/{session}/messages read.messages admin agent service customer
+PUT    /v1/customers/{customer}/sessions/{session}/rating change.rating   admin agent service
+DELETE /v1/customers/{customer}/sessions/{session}     erase.session   admin agent
+POST   /v1/customers/{customer}/recall                 read.recall     admin agent service
+GET    /v1/customers/{customer}/card                   read.card       admin agent
+GET    /v1/customers/{customer}/memories               read.memories   admin agent
+POST   /v1/customers/{customer}/memories               change.memories admin agent
+GET    /v1/customers/{customer}/memories/{memory}      read.memory     admin agent
+PUT    /v1/customers/{customer}/memories/{memory}      change.memory   admin agent
+DELETE /v1/customers/{customer}/memories/{memory}      erase.memory    admin agent
+POST   /v1/customers/{customer}/forget                 erase.memories  admin
+GET    /v1/customers/{customer}/export                 export.customer admin
+DELETE /v1/customers/{customer}                        erase.customer  admin
+GET    /v1/knowledge                                   read.articles   admin agent service
+GET    /v1/knowledge/{source}                          read.article    admin agent service
+POST   /v1/knowledge/search                            read.passages   admin agent service
+POST   /v1/knowledge                                   change.article  admin
+DELETE /v1/knowledge/{source}                          erase.article   admin
+GET    /v1/admin/models                                read.models     default:admin
+POST   /v1/admin/models/{model}/promote                change.model    default:admin
+POST   /v1/admin/models/rollback                       change.model    default:admin
+GET    /v1/admin/audit                                 read.audit      admin
+GET    /openapi.json                                   read.description admin agent service
 """
-MAY = {
-    (method, path): frozenset(roles)
-    for method, path, *roles in map(str.split, _TABLE.strip().splitlines())
-}
+_ROWS = [row.split() for row in _TABLE.strip().splitlines()]
+MAY = {(method, path): frozenset(roles) for method, path, _, *roles in _ROWS}
+ACTIONS = {(method, path): action for method, path, action, *_ in _ROWS}
+AHEAD = frozenset({"export.customer", "change.model"})  # entered before they are done
 
 
 class NoSuchCustomer(MemoryServiceError):
@@ -74,12 +77,19 @@ class Principal(NamedTuple):
         allowed = MAY.get((method, path), frozenset())
         return not allowed.isdisjoint({self.role, f"{self.tenant}:{self.role}"})
 
-    def scope(self, customer: str | None = None, session: str = "default") -> Scope:
+    @property
+    def actor(self) -> str:
+        """What they are called in the audit log."""
+        return self.key or self.role
+
+    def scope(self, customer: str | None = None, session: str | None = None) -> Scope:
         """Whose memory they ask for; the only place where a route gets a scope from.
+
+        The audit log is told, too.
 
         Args:
             customer: who is asked for; a customer's own token may leave it out.
-            session: of the customer's.
+            session: of the customer's; else the one that is called "default".
 
         Raises:
             NoSuchCustomer: a customer asks for somebody else, who may be there or not.
@@ -91,4 +101,7 @@ class Principal(NamedTuple):
             raise InvalidInput(msg)
         if self.customer not in (None, whose):
             raise NoSuchCustomer(whose)
-        return Scope(whose, session, self.tenant)
+        scope = Scope(whose, "default" if session is None else session, self.tenant)
+        if (deed := current.get()) is not None:
+            deed.customer, deed.session = whose, session
+        return scope

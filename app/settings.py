@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import platformdirs
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
 
 from memory.weights import MODELS_DIR
 
@@ -148,6 +149,12 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """Where the rows are."""
         return self.database or f"sqlite:///{self.data_dir.absolute() / 'memory.db'}"
+
+    @property
+    def database_exists(self) -> bool:
+        """Whether it is there; of one on a server that is not asked."""
+        url = make_url(self.database_url)
+        return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
 
 
 def mistyped() -> list[str]:

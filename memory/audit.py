@@ -98,8 +98,13 @@ class AuditLog:
             raise
         finally:
             current.reset(token)
-            if deed.actor:
-                self._done(deed, deed.outcome or "ok")
+            self.end(deed, deed.outcome or "ok")
+
+    def end(self, deed: Deed, outcome: Outcome) -> None:
+        """Say what came of a deed, before whoever asked is told; said again it changes nothing."""
+        if deed.actor and not deed.ended:
+            deed.ended = True
+            self._note(deed, outcome)
 
     def begin(self, deed: Deed) -> None:
         """Enter a deed before it is done: one that no transaction of this database can hold."""
@@ -133,7 +138,9 @@ class AuditLog:
             count = len(self._waiting) + self._lost
             _logger.exception("%d entries of the audit log could not be written", count)
 
-    def _done(self, deed: Deed, outcome: Outcome) -> None:
+    def _note(self, deed: Deed, outcome: Outcome) -> None:
+        if deed.only_changes and not deed.entered:
+            return
         if deed.entered and outcome == "ok":
             if self._database.dialect == "sqlite":
                 return

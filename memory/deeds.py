@@ -89,24 +89,33 @@ class Deed:
     outcome: Outcome | None = None
     at: datetime = field(default_factory=now)
     entered: bool = False  # with the change itself
+    ended: bool = False  # what came of it is known
+    only_changes: bool = False  # where nothing was changed, there is nothing to enter
 
 
 current: ContextVar[Deed | None] = ContextVar("deed", default=None)
 
 
-def enter(connection: Connection, what: str | None = None, secret: str | None = None) -> None:
+def enter(
+    connection: Connection,
+    what: str | None = None,
+    *,
+    customer: str | None = None,
+    secret: str | None = None,
+) -> None:
     """Enter what is being done, if anybody has said who does it, in the transaction that does it.
 
     Args:
         connection: of the transaction; called where it has changed something.
         what: what was changed, if that was not known before.
+        customer: whose it was, if that was not known.
         secret: the customer's key, where that is no longer there (``key_of``).
     """
     deed = current.get()
     if deed is None or not deed.actor or deed.entered:
         return
-    if what is not None:
-        deed.what = what
+    deed.what = deed.what if what is None else what
+    deed.customer = deed.customer if customer is None else customer
     add(connection, [entry(connection, deed, "done", secret)])
     deed.entered = True
 

@@ -47,7 +47,7 @@ def delete_customer(
     receipt = add_receipt(
         connection, owner[0], counts, elsewhere, subject=subject_of(secret, owner)
     )
-    enter(connection, receipt.hash, secret)
+    enter(connection, receipt.hash, secret=secret)
     return receipt
 
 

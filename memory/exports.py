@@ -145,7 +145,7 @@ class Exports:
                 if (found := connection.execute(text(broken), key(owner)).first()) is not None:
                     msg = f"{what.format(found[0])}: nothing was stored; export again"
                     raise InvalidInput(msg)
-            enter(connection)
+            enter(connection, customer=owner[1])
         return owner
 
 

@@ -12,6 +12,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -47,6 +48,7 @@ from memory import (
     Turn,
     Understanding,
 )
+from memory.deeds import SERVICE, Deed
 
 _logger = logging.getLogger(__name__)
 
@@ -196,7 +198,8 @@ class SupportChain:
         def rest() -> None:
             for tenant, customer in self._store.lagging():
                 memory = self.memory(Scope(tenant=tenant, customer=customer))
-                memory.vector.digest()
+                with self._forgetting(memory):
+                    memory.vector.digest()
 
         self._store.in_background("rest", rest)
 
@@ -310,7 +313,8 @@ class SupportChain:
     def _digest_later(self, memory: ConversationMemory) -> None:
         def digest() -> None:
             before = memory.summary.current().version
-            memory.digest()
+            with self._forgetting(memory):
+                memory.digest()
             if memory.summary.current().version != before:
                 # The fold has changed the prompt's beginning: it is read before it is needed.
                 scope = memory.scope
@@ -319,6 +323,14 @@ class SupportChain:
                 self._model.warm(memory.beginning(), conversation)
 
         memory.store.in_background(("digest", memory.scope), digest)
+
+    def _forgetting(self, memory: ConversationMemory) -> AbstractContextManager[object]:
+        """What a digest forgets by policy, the service itself forgets."""
+        tenant, customer = memory.scope.owner
+        by_policy = Deed(
+            SERVICE, SERVICE, tenant, "erase.memories", customer, what="policy", only_changes=True
+        )
+        return self._store.audit.doing(by_policy)
 
 
 def _messages(layout: Layout) -> list[BaseMessage]:

@@ -11,6 +11,7 @@ import typer
 
 from app.console import Database, DataDir, Tenant, settings_given
 from app.opening import open_existing
+from app.recording import at_console
 from app.roles import TENANT
 from memory import InvalidInput, Knowledge, check_name, open_store
 
@@ -36,7 +37,7 @@ def add(
     from app.knowledge.documents import read_article
 
     articles = [read_article(f) for f in tqdm(files, unit="file", disable=None, leave=False)]
-    with _open(tenant, data_dir, database, fresh=True) as knowledge:
+    with _open(tenant, data_dir, database, "change.article", fresh=True) as knowledge:
         before = [knowledge.versions(article.source)[:1] for article in articles]
         for article, known in zip(knowledge.put(articles), before, strict=True):
             unchanged = known and known[0].version == article.version
@@ -49,7 +50,7 @@ def add(
 @app.command("list")
 def list_(tenant: Tenant = TENANT, data_dir: DataDir = None, database: Database = None) -> None:
     """The articles in force, the newest first."""
-    with _open(tenant, data_dir, database) as knowledge:
+    with _open(tenant, data_dir, database, "read.articles") as knowledge:
         before = None
         while page := knowledge.articles(_PAGE, before):
             for article in page:
@@ -68,7 +69,7 @@ def remove(
     database: Database = None,
 ) -> None:
     """Delete an article with all its versions."""
-    with _open(tenant, data_dir, database) as knowledge:
+    with _open(tenant, data_dir, database, "erase.article") as knowledge:
         if knowledge.remove(source) is None:
             msg = f"there is no article {source!r}: `memory-service knowledge list` shows them"
             raise InvalidInput(msg)
@@ -84,7 +85,7 @@ def search(
     database: Database = None,
 ) -> None:
     """The passages that bear on a question, best first."""
-    with _open(tenant, data_dir, database) as knowledge:
+    with _open(tenant, data_dir, database, "read.passages") as knowledge:
         passages = knowledge.search(text, limit)
         for found in passages:
             typer.secho(f"{found.score:.2f}  {found.title} ({found.source}): {found.why}", dim=True)
@@ -95,12 +96,15 @@ def search(
 
 @contextmanager
 def _open(
-    tenant: str, data_dir: Path | None, database: str | None, *, fresh: bool = False
+    tenant: str, data_dir: Path | None, database: str | None, action: str, *, fresh: bool = False
 ) -> Iterator[Knowledge]:
-    """The knowledge in a database, which is made if ``fresh`` says so."""
+    """The knowledge in a database, which is made if ``fresh`` says so, for an action."""
     from app.embeddings import open_embeddings
 
     check_name("tenant", tenant)
     settings = settings_given(data_dir=data_dir, database=database)
-    with open_store(settings.database_url) if fresh else open_existing(settings) as store:
+    with (
+        open_store(settings.database_url) if fresh else open_existing(settings) as store,
+        at_console(store, tenant, action),
+    ):
         yield Knowledge(store, open_embeddings(settings.embeddings), tenant)

@@ -14,6 +14,7 @@ import typer
 from app.console import Database, DataDir, Tenant, settings_given
 from app.conversation import conversation_memory
 from app.opening import open_existing
+from app.recording import at_console
 from app.roles import TENANT
 from app.settings import Settings
 from app.templates.answering import AnswerTemplates, open_templates, why_none
@@ -164,4 +165,5 @@ def _memory(
             msg = f"nothing is stored of a customer {customer!r}: give another --customer"
             raise InvalidInput(msg)
         knowledge = Knowledge(store, encoder, tenant)
-        yield conversation_memory(store, scope, settings, encoder, knowledge=knowledge)
+        with at_console(store, tenant, "read.prompt", customer):
+            yield conversation_memory(store, scope, settings, encoder, knowledge=knowledge)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.recording import about_models, at_console
 from app.roles import TENANT
 from app.settings import Settings
 from memory import InvalidInput
@@ -135,7 +136,10 @@ def finetune(
     for file in files:
         dialogues += sample(list(read_dialogues([file])), limit, seed or 0)
     if from_service is not None:
-        with open_existing(settings) as store:
+        with (
+            open_existing(settings) as store,
+            at_console(store, tenant or "", "read.dialogues"),
+        ):
             dialogues += own(store, rated_only=from_service is Own.GOOD, tenant=tenant)
     check_parts(split(dialogues, seed or 0))
     check_out(out, resume=resume)
@@ -236,7 +240,8 @@ def promote(
     from app.llm.embedded import base_of
 
     settings = _settings(data_dir=data_dir, llm=llm)
-    _registry(settings).promote(adapter, base_of(settings.llm))
+    with about_models(settings, adapter):
+        _registry(settings).promote(adapter, base_of(settings.llm))
     typer.echo(f"{adapter} is in service; a service that runs takes it up in seconds.")
 
 
@@ -245,7 +250,8 @@ def rollback(data_dir: DataDir = None, llm: Llm = None) -> None:
     from app.llm.embedded import base_of
 
     settings = _settings(data_dir=data_dir, llm=llm)
-    adapter, passed_over = _registry(settings).rollback(base_of(settings.llm))
+    with about_models(settings):
+        adapter, passed_over = _registry(settings).rollback(base_of(settings.llm))
     for name, why in passed_over.items():
         typer.echo(f"{name} is passed over: {why}")
     typer.echo(f"{adapter or 'The base'} is in service again.")

@@ -128,6 +128,7 @@ def test_real_answers_are_as_described(service: Running) -> None:
         ("get", SESSION): ("/v1/customers/ada/sessions/s1", None),
         ("get", f"{SESSION}/messages"): ("/v1/customers/ada/sessions/s1/messages", None),
         ("put", f"{SESSION}/rating"): ("/v1/customers/ada/sessions/s1/rating", {"rating": "good"}),
+        ("get", "/v1/admin/audit"): ("/v1/admin/audit?customer=ada", None),
         ("get", "/v1/admin/models"): ("/v1/admin/models", None),
         ("post", "/v1/knowledge"): ("/v1/knowledge", {"source": "a/b.md", "text": "# Orders"}),
         ("get", "/v1/knowledge"): ("/v1/knowledge", None),

@@ -46,6 +46,15 @@ def live(service: Running) -> None:
     service.settle()
 
 
+def key_of_names(store: MemoryStore) -> str:
+    """The key under which the audit log names the customer, and so whose entries they are."""
+    with store.database.read() as connection:
+        found = connection.execute(
+            sa.text("SELECT audit_key FROM customers WHERE customer = :who"), {"who": WHO}
+        )
+        return str(found.scalar_one())
+
+
 def kept_in(folder: Path) -> set[str]:
     """Which of the secrets stand in a file of the folder."""
     files = [path for path in folder.rglob("*") if path.is_file()]
@@ -62,6 +71,8 @@ def test_no_file_has_a_word_of_an_erased_customer(
     service = run_service(data_dir=folder, prompt_tokens=400, summary_tokens=80)
     live(service)
     assert kept_in(folder) == set(SECRETS), "it is there to be erased"
+    key = key_of_names(service.app.state.store).encode()
+    assert any(key in path.read_bytes() for path in folder.rglob("*") if path.is_file())
     receipt = service.client.delete(f"/v1/customers/{WHO}").json()
     assert receipt["deleted"]["messages"] == 16
     for table in ("records", "vectors", "turns", "segments", "summaries"):
@@ -72,6 +83,8 @@ def test_no_file_has_a_word_of_an_erased_customer(
     service.chat("Hello again", customer="bob")
     assert len(service.client.get("/v1/customers/bob/sessions").json()["sessions"]) == 1
     assert kept_in(folder) == set()
+    assert not any(key in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert service.app.state.store.audit.verify().fault is None
     assert _receipts(Settings(data_dir=folder)) is None
     assert not any(s in json.dumps(receipt) for s in SECRETS)
 
@@ -82,23 +95,24 @@ def test_a_dump_of_postgres_has_no_word_of_an_erased_customer(
     """All tables, before and after."""
     service = run_service(database=postgres_url)
     live(service)
-    assert dumped(postgres_url) == set(SECRETS), "it is there to be erased"
+    secrets = [*SECRETS, key_of_names(service.app.state.store)]
+    assert dumped(postgres_url, secrets) == set(secrets), "it is there to be erased"
     service.client.delete(f"/v1/customers/{WHO}").raise_for_status()
-    assert dumped(postgres_url) == set()
+    assert dumped(postgres_url, secrets) == set()
 
 
-def dumped(url: str) -> set[str]:
+def dumped(url: str, secrets: list[str]) -> set[str]:
     """Which of the secrets stand in a dump: every table of the schema, as pg_dump copies it."""
     engine = sa.create_engine(url)
     found = set()
     with engine.connect() as connection:
         tables = sa.inspect(connection).get_table_names()
-        assert {"messages", "summaries", "customers", "receipts"} <= set(tables)
+        assert {"messages", "summaries", "customers", "receipts", "audit"} <= set(tables)
         raw: Any = connection.connection.driver_connection
         for table in tables:
             with raw.cursor() as cursor, cursor.copy(f"COPY {table} TO STDOUT") as copied:
                 dump = b"".join(bytes(block) for block in copied)
-            found |= {secret for secret in SECRETS if secret.encode() in dump}
+            found |= {secret for secret in secrets if secret.encode() in dump}
     engine.dispose()
     return found
 

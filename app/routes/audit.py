@@ -1,0 +1,57 @@
+"""GET /v1/admin/audit: who did what to whose memory, in a tenant."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from app.dependencies import PrincipalDep, StoreDep
+from app.problems import NO_CUSTOMER, no_such_customer
+from app.schemas.audit import AuditEntry, AuditList
+
+router = APIRouter(prefix="/v1/admin/audit", tags=["audit"])
+
+_WORD = r"^[a-z0-9.]{1,40}$"
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
+Since = Annotated[datetime | None, Query(description="only from then on")]
+Action = Annotated[
+    str | None,
+    Query(pattern=_WORD, description="such as `read.messages`, or `read` for all such"),
+]
+Actor = Annotated[str | None, Query(pattern=_WORD, description="a key's id, or `console`")]
+Customer = Annotated[str | None, Query(description="only what was done to one who is here")]
+
+
+@router.get("", responses=NO_CUSTOMER)
+def audit_log(
+    who: PrincipalDep,
+    store: StoreDep,
+    limit: Limit = 100,
+    before: Before = None,
+    since: Since = None,
+    action: Action = None,
+    actor: Actor = None,
+    customer: Customer = None,
+) -> AuditList:
+    """Who read, changed, exported or erased whose memory, the newest first.
+
+    Of an erased customer nobody can ask any more: the key to the entries went with the rows.
+    """
+    whose = None
+    if customer is not None:
+        whose = store.audit.pseudonym(who.scope(customer).owner)
+        if whose is None:
+            raise no_such_customer(customer)
+    found = store.audit.entries(
+        limit + 1, before, tenant=who.tenant, since=since, action=action, actor=actor,
+        customer=whose,
+    )  # fmt: skip
+    page = found[:limit]
+    return AuditList(
+        entries=[AuditEntry.of(one) for one in page],
+        next=page[-1].number if len(found) > limit else None,
+    )
