@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from app import audit, backups, keys
+from app import audit, backups, keys, retention
 from app.console import Database, DataDir, Tenant, settings_given
 from app.evaluation.cli import app as evaluate_app
 from app.knowledge.cli import app as knowledge_app
@@ -41,6 +41,7 @@ app.add_typer(understanding.app, name="train")
 evaluate_app.command("classifier")(understanding.evaluate)
 app.command()(backups.backup)
 app.command()(backups.restore)
+app.command()(retention.retain)
 app.command()(tuning.finetune)
 model_app.command("list")(tuning.list_)
 model_app.command()(tuning.promote)

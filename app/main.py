@@ -30,6 +30,7 @@ from app.llm import open_llm
 from app.llm.states import States
 from app.readiness import Readiness
 from app.recording import Recording
+from app.retention import retain_daily, retention_of
 from app.routes import (
     audit,
     card,
@@ -120,11 +121,13 @@ def create_app(
         app.state.chain.digest_rest()
         if settings.embeddings in ENGLISH:
             store.in_background("language", partial(_advise, store))
+        retaining = asyncio.create_task(retain_daily(store, retention_of(settings)))
         settling = asyncio.create_task(app.state.chain.settle())
         following = asyncio.create_task(app.state.serving.follow())
         sweeping = asyncio.create_task(states.follow())
         yield
         sweeping.cancel()
+        retaining.cancel()
         settling.cancel()
         following.cancel()
         await app.state.chain.ended()

@@ -136,6 +136,30 @@ class Settings(BaseSettings):
     max_records: int | None = Field(
         None, ge=1, description="memories kept of a customer, the last said or recalled"
     )
+    retain_messages_days: float | None = Field(
+        None,
+        gt=0,
+        le=36_500,
+        description="days that messages and what is made of them are kept, then deleted",
+    )
+    retain_memories_days: float | None = Field(
+        None, gt=0, le=36_500, description="days for memories, where they are not those of messages"
+    )
+    retain_summaries_days: float | None = Field(
+        None, gt=0, le=36_500, description="days for summaries, by the oldest message in a part"
+    )
+    retain_recalled_days: float | None = Field(
+        None, gt=0, le=36_500, description="days for what stood beside a question"
+    )
+    retain_articles_days: float | None = Field(
+        None, gt=0, le=36_500, description="days for versions of articles that were replaced"
+    )
+    retain_keys_days: float | None = Field(
+        None, gt=0, le=36_500, description="days for keys that were revoked or have expired"
+    )
+    retain_audit_days: float | None = Field(
+        None, gt=0, le=36_500, description="days for entries of the audit log"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what is logged"
     )

@@ -32,6 +32,7 @@ from memory.passages import passages_of
 from memory.readers import as_messages, as_text
 from memory.receipts import Receipt
 from memory.restoring import Restored, restore_backup
+from memory.retention import Retention
 from memory.retrieval import attention, dense, hops, hybrid, lexical, mmr, recency_weighted
 from memory.scoring import contextual
 from memory.slots import SLOTS
@@ -107,6 +108,7 @@ __all__ = [
     "Record",
     "Replace",
     "Restored",
+    "Retention",
     "Retriever",
     "SchemaTooNew",
     "Scope",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ from memory.labels import Labelling
 from memory.migrations import migrate
 from memory.receipts import Receipt, Receipts
 from memory.records import Records
+from memory.retention import Retaining, Retention, Step
 from memory.rewriting import SMALL, rewrite
 from memory.summaries import Summaries
 from memory.transcript import Transcript
@@ -54,7 +55,8 @@ class MemoryStore:
     Made by ``open_store``; safe to share between threads. The rows are reached through
     ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries`` and ``articles``;
     ``labelling`` has what is read in messages, ``forgetting`` holds them against a policy,
-    ``exports`` takes a customer's out and in, ``receipts`` are those of erasures, ``keys`` those
+    ``exports`` takes a customer's out and in, ``retaining`` deletes what is
+    too old, ``receipts`` are those of erasures, ``keys`` those
     of who may ask, and ``audit`` is the log of who did what.
     """
 
@@ -71,6 +73,7 @@ class MemoryStore:
         self.exports = Exports(database)
         self.receipts = Receipts(database)
         self.audit = AuditLog(database)
+        self.retaining = Retaining(database, self.audit)
         self._caches: dict[tuple[str, Writer, Update], IndexCache] = {}
         self._closing = False
         self._lock = threading.Lock()
@@ -204,6 +207,14 @@ class MemoryStore:
                 "what was erased is in Postgres's files until its place is used again, or "
                 "`memory-service scrub` has written the tables anew"
             )
+
+    def retain(self, policy: Retention) -> Iterator[Step]:
+        """Delete what is older than it may be, a transaction a step (see ``Retaining.sweep``)."""
+        for step in self.retaining.sweep(policy):
+            if step.owner is not None:
+                self._drop(step.owner)
+            yield step
+        self.in_background("scrub", self.database.scrub)
 
     def _drop(self, owner: Owner) -> None:
         with self._lock:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 
+import sqlalchemy as sa
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
@@ -17,7 +19,9 @@ from memory.database import Database, run
 from memory.extractive import Sentence
 from memory.types import Scope
 
-STALE = "stale"  # a summary's source when something it was made from has been forgotten
+# A summary's source when something it was made from is gone, and it has to be made again:
+STALE = "stale"  # from the messages that are left
+CUT = "cut"  # from the segments that are left: their messages may be gone
 
 _SESSION = f"{WHERE} AND session = :session"
 _LATEST = text(
@@ -43,7 +47,10 @@ _DROP_OLD = text(
     f"DELETE FROM summaries {_SESSION} AND version < "
     f"(SELECT max(version) FROM summaries {_SESSION})"
 )
-_EMPTY = text(f"UPDATE summaries SET text = '', tokens = 0, source = '{STALE}' {_SESSION}")
+_DROP_SOME = text(f"DELETE FROM segments {_SESSION} AND last IN :ends").bindparams(
+    sa.bindparam("ends", expanding=True)
+)
+_EMPTY = text(f"UPDATE summaries SET text = '', tokens = 0, source = :source {_SESSION}")
 
 
 class Segment(NamedTuple):
@@ -52,6 +59,7 @@ class Segment(NamedTuple):
     first: int
     last: int
     sentences: list[Sentence]
+    at: datetime | None = None  # when the first of it was said
 
 
 class Summary(NamedTuple):
@@ -61,7 +69,7 @@ class Summary(NamedTuple):
     watermark: int
     text: str
     tokens: int
-    source: str  # "extractive", "model" or STALE
+    source: str  # "extractive", "model", STALE or CUT
 
 
 NO_SUMMARY = Summary(0, 0, "", 0, "extractive")
@@ -118,7 +126,8 @@ class Summaries:
                 connection.execute(
                     _ADD_SEGMENT,
                     key(owner, session=scope.session, first=segment.first, last=segment.last,
-                        sentences=sentences, at=at),
+                        sentences=sentences,
+                        at=at if segment.at is None else to_stamp(segment.at)),
                 )  # fmt: skip
             connection.execute(
                 _ADD,
@@ -148,9 +157,32 @@ def hide_messages(
         spans[session] = min(first, seq), max(last, seq)
         run(connection, _HIDE, key(owner, seq=seq))
     for session, (first, last) in spans.items():
-        where = key(owner, session=session)
-        covered = connection.execute(_COVERED, {**where, "first": first, "last": last})
-        if covered.first() is not None:
-            connection.execute(_DROP_SEGMENTS, where)
-            connection.execute(_DROP_OLD, where)
-            connection.execute(_EMPTY, where)
+        make_stale(connection, owner, session, first, last)
+
+
+def make_stale(connection: Connection, owner: Owner, session: str, first: int, last: int) -> int:
+    """Take away all that was made from a span of messages, if it was folded; how many segments.
+
+    The summary is made again from the messages that are left, when it is next read.
+    """
+    where = key(owner, session=session)
+    covered = connection.execute(_COVERED, {**where, "first": first, "last": last})
+    return 0 if covered.first() is None else _empty(connection, where, _DROP_SEGMENTS, STALE)
+
+
+def cut_segments(connection: Connection, owner: Owner, session: str, ends: Sequence[int]) -> int:
+    """Take away the segments that end with these messages; how many there were.
+
+    The summary is made again from the segments that are left, when it is next read.
+    """
+    return _empty(connection, key(owner, session=session, ends=list(ends)), _DROP_SOME, CUT)
+
+
+def _empty(
+    connection: Connection, where: dict[str, Any], segments: sa.TextClause, source: str
+) -> int:
+    dropped: int = connection.execute(segments, where).rowcount
+    where = {name: value for name, value in where.items() if name != "ends"}
+    connection.execute(_DROP_OLD, where)
+    connection.execute(_EMPTY, {**where, "source": source})
+    return dropped

@@ -13,7 +13,7 @@ from memory.base import StoredMemory
 from memory.extractive import Sentence, condense, extract, render
 from memory.history import in_prompt
 from memory.marks import on_one_line
-from memory.summaries import STALE, Segment, Summary
+from memory.summaries import CUT, STALE, Segment, Summary
 from memory.transcript import Said
 from memory.types import Message
 
@@ -63,7 +63,9 @@ class SummaryMemory(StoredMemory):
     def current(self) -> Summary:
         """The summary in force; what it covers is up to its watermark."""
         summary = self.store.summaries.latest(self.scope)
-        return self._rebuilt(summary) if summary.source == STALE else summary
+        if summary.source == STALE:
+            return self._rebuilt(summary)
+        return self._joined(summary) if summary.source == CUT else summary
 
     def window(self, summary: Summary) -> list[Said]:
         """The messages that the summary does not cover, oldest first."""
@@ -93,7 +95,7 @@ class SummaryMemory(StoredMemory):
             return False
         kept = self._sentences()
         fresh = extract(folded, self.max_tokens, self.count_tokens, kept)
-        segment = Segment(folded[0].seq, folded[-1].seq, fresh)
+        segment = _segment(folded, fresh)
         after = self._made([*kept, *fresh], summary, folded, by_model)
         return self.store.summaries.add(self.scope, summary, [segment], after, generation)
 
@@ -144,6 +146,11 @@ class SummaryMemory(StoredMemory):
             s for segment in self.store.summaries.segments(self.scope) for s in segment.sentences
         ]
 
+    def _joined(self, cut: Summary) -> Summary:
+        """Make the summary again from the segments that are left."""
+        generation = self.store.records.state(self.scope.owner).generation
+        return self._put(cut, [], self._sentences(), generation)
+
     def _rebuilt(self, stale: Summary) -> Summary:
         """Make segments and summary again from the messages that are still remembered."""
         generation = self.store.records.state(self.scope.owner).generation
@@ -157,13 +164,23 @@ class SummaryMemory(StoredMemory):
         for start in range(0, len(covered), _REBUILD):
             part = covered[start : start + _REBUILD]
             kept = extract(part, self.max_tokens, self.count_tokens, sentences)
-            segments.append(Segment(part[0].seq, part[-1].seq, kept))
+            segments.append(_segment(part, kept))
             sentences += kept
+        return self._put(stale, segments, sentences, generation)
+
+    def _put(
+        self,
+        before: Summary,
+        segments: list[Segment],
+        sentences: list[Sentence],
+        generation: int,
+    ) -> Summary:
+        """Put a summary of these sentences in the place of one that has none."""
         text = render(condense(sentences, self.max_tokens, self.count_tokens))
         made = Summary(
-            stale.version + 1, stale.watermark, text, self.count_tokens(text), "extractive"
+            before.version + 1, before.watermark, text, self.count_tokens(text), "extractive"
         )
-        if self.store.summaries.add(self.scope, stale, segments, made, generation):
+        if self.store.summaries.add(self.scope, before, segments, made, generation):
             return made
         return self.store.summaries.latest(self.scope)
 
@@ -180,6 +197,10 @@ def _named(text: str) -> set[str]:
         for word in _WORD.findall(text.casefold())
         if "@" in word or "://" in word or "www." in word or sum(map(str.isdigit, word)) >= 3
     }
+
+
+def _segment(messages: list[Message], kept: list[Sentence]) -> Segment:
+    return Segment(messages[0].seq, messages[-1].seq, kept, min(m.at for m in messages))
 
 
 def _cut(window: list[Said], costs: list[int], keep: int) -> int:
