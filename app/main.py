@@ -119,6 +119,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.chain.digest_rest()
+        # Whoever was killed may have deleted something and not got to this.
+        store.in_background("scrub", store.database.scrub)
         if settings.embeddings in ENGLISH:
             store.in_background("language", partial(_advise, store))
         retaining = asyncio.create_task(retain_daily(store, retention_of(settings)))

@@ -220,6 +220,9 @@ class Database:
 
         Returns:
             False if somebody was reading or writing all the time, and it is there still.
+
+        Raises:
+            StoreError: the files cannot be written.
         """
         self.check_open()
         blocked = False
@@ -233,6 +236,10 @@ class Database:
                 try:
                     while (blocked := _is_blocked(driver)) and time.monotonic() < until:
                         time.sleep(_PAUSE)
+                except sqlite3.Error as error:
+                    if (explained := _explained(error)) is None:
+                        raise
+                    raise explained from error
                 finally:
                     driver.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
             if not blocked and self.path is not None:

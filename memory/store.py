@@ -177,7 +177,7 @@ class MemoryStore:
         self._drop(owner)
         if self.database.dialect != "sqlite":
             self.in_background("rewrite", self._rewrite)
-        elif not self.database.scrub():  # somebody reads what was there before, and will have ended
+        elif not self._scrubbed():
             self.in_background("scrub", self.database.scrub)
         return receipt
 
@@ -196,6 +196,13 @@ class MemoryStore:
         if self.database.dialect == "sqlite":
             return self.database.scrub()
         return rewrite(self.database.engine)
+
+    def _scrubbed(self) -> bool:
+        """Whether it was done: who reads what was there before, or fills the disk, may end."""
+        try:
+            return self.database.scrub()
+        except StoreUnavailable:
+            return False
 
     def _rewrite(self) -> None:
         try:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
+import os
+import signal
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +90,30 @@ def test_no_file_has_a_word_of_an_erased_customer(
     assert service.app.state.store.audit.verify().fault is None
     assert _receipts(Settings(data_dir=folder)) is None
     assert not any(s in json.dumps(receipt) for s in SECRETS)
+
+
+def test_what_a_kill_left_in_the_log_is_gone_after_the_next_start(
+    run_service: Callable[..., Running], tmp_path: Path
+) -> None:
+    """Killed between the erasure's commit and the emptying of the write-ahead log."""
+
+    def die() -> bool:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return False
+
+    def erase() -> None:
+        with open_store(f"sqlite:///{tmp_path}/memory.db") as store:
+            store.transcript.add(Scope("ada"), [make_message("human", "gooseberry", 1)])
+            setattr(store.database, "scrub", die)  # noqa: B010 - it is a method
+            store.erase(Scope("ada").owner)
+
+    killed = multiprocessing.get_context("fork").Process(target=erase)
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    assert "gooseberry" in kept_in(tmp_path)
+    run_service().settle()
+    assert kept_in(tmp_path) == set()
 
 
 def test_a_dump_of_postgres_has_no_word_of_an_erased_customer(
