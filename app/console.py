@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from app.logs import log_at
 from app.settings import Settings, mistyped
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.")]
@@ -21,10 +21,7 @@ def settings_given(**given: Any) -> Settings:
     Variables of the environment that look like settings and are none are told of.
     """
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-    )
+    log_at(settings.log_level)
     for fault in mistyped():
         typer.secho(f"memory-service: {fault}", fg="yellow", err=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every model call
     return settings

@@ -28,6 +28,7 @@ from app.language import advice
 from app.limits import Limits, RateLimitFields
 from app.llm import open_llm
 from app.llm.states import States
+from app.logs import on_loop
 from app.readiness import Readiness
 from app.recording import Recording
 from app.retention import retain_daily, retention_of
@@ -118,6 +119,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_exception_handler(on_loop)
         app.state.chain.digest_rest()
         # Whoever was killed may have deleted something and not got to this.
         store.in_background("scrub", store.database.scrub)

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.faults import fault
 from app.limits import TooMany
@@ -20,6 +21,7 @@ from app.training.card import Refused
 from app.training.registry import NoSuchAdapter
 from memory import (
     InvalidInput,
+    MemoryServiceError,
     SessionBusy,
     StoreError,
     StoreUnavailable,
@@ -104,10 +106,11 @@ def problem_of(error: BaseException) -> Problem:
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem document."""
     ours = (InvalidInput, UnusableModel, SessionBusy, TurnConflict, TurnPassed, StoreError)
-    for kind in (*ours, NoSuchCustomer, IdentityUnavailable, TooMany, Exception, Problem):
+    for kind in (*ours, NoSuchCustomer, IdentityUnavailable, TooMany, Problem):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(StarletteHTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _validation)
+    app.add_middleware(_Unforeseen)
 
 
 def respond(problem: Problem, **more: Any) -> JSONResponse:
@@ -120,10 +123,34 @@ def respond(problem: Problem, **more: Any) -> JSONResponse:
     )
 
 
+class _Unforeseen:
+    """Answer what nobody foresaw, too; the framework's own way would end the connection after."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sent(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sent)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            await (await _answer(Request(scope), error))(scope, receive, send)
+
+
 async def _answer(_request: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error)
     if problem.status_code >= 500:
-        _logger.error("%s: %s", problem.title, error, exc_info=error)
+        # Another's text may repeat what was said.
+        said = str(error) if isinstance(error, MemoryServiceError) else type(error).__name__
+        _logger.error("%s: %s", problem.title, said, exc_info=error)
     return respond(problem)
 
 

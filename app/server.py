@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from app.auth import write_private
 from app.exposure import check_exposure, proxies_of
+from app.logs import log_the_rest
 from app.main import create_app
 from app.settings import Settings
 from memory import InvalidInput
@@ -28,6 +29,7 @@ def run_server(settings: Settings, *more: str) -> None:
     Raises:
         MemoryServiceError: address, database or model cannot be used; the message says what to do.
     """
+    log_the_rest()
     check_exposure(settings)
     listener = listen(settings.host, settings.port)
     service = create_app(settings)
@@ -58,6 +60,7 @@ def server_config(settings: Settings, service: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         service,
         log_level=settings.log_level,
+        log_config=None,  # as all else is logged
         access_log=False,
         server_header=False,
         ssl_certfile=settings.tls_cert,

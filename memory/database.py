@@ -109,6 +109,7 @@ class Database:
                 max_overflow=48,
                 pool_use_lifo=True,  # the one that was used last has its pages still
                 connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+                hide_parameters=True,  # an error is not to repeat what was said
             )
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             # Weakly: a connection that is kept keeps the engine, and that would keep this.
@@ -282,7 +283,9 @@ def _postgres(url: URL) -> Engine:
     if url.drivername == "postgresql":  # SQLAlchemy's default driver is one we do not install
         url = url.set(drivername="postgresql+psycopg")
     try:
-        return sa.create_engine(url, pool_size=16, max_overflow=48, pool_pre_ping=True)
+        return sa.create_engine(
+            url, pool_size=16, max_overflow=48, pool_pre_ping=True, hide_parameters=True
+        )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         msg = "Postgres needs its driver: pip install 'langchain-memory-service[postgres]'"
         raise StoreError(msg) from error

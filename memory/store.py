@@ -277,7 +277,8 @@ class MemoryStore:
         try:
             work()
         except Exception:  # the rows are safe, and the next digest does what this one could not
-            _logger.exception("the digest of %s failed", name)
+            what = name[0] if isinstance(name, tuple) else name  # and not whose
+            _logger.exception("what was done in the background failed: %s", what)
         finally:
             with self._lock:
                 waiting = self._waiting.get(name)

@@ -120,13 +120,14 @@ class SummaryMemory(StoredMemory):
         content = f"{before.text}\n\n{said}" if before.text else said
         try:
             answer = self.llm.invoke([SystemMessage(task), HumanMessage(content)])
-        except Exception:  # whatever it was: the extractive summary is kept
-            _logger.warning("the model could not summarise %s", self.scope, exc_info=True)
+        except Exception as error:  # whatever it was: the extractive summary is kept
+            # Not its text: it may repeat the prompt.
+            _logger.warning("the model could not summarise: %s", type(error).__name__)
             return None
         # Without empty lines: past one, what was summed up could look like another instruction.
         text = "\n".join(filter(None, map(str.strip, str(answer.text).splitlines())))
         if fault := self._fault(text, task) or _unsaid(text, content):
-            _logger.warning("the model's summary of %s is %s: not used", self.scope, fault)
+            _logger.warning("the model's summary is %s: not used", fault)
             return None
         return text
 

@@ -58,7 +58,7 @@ def test_work_that_fails_is_logged_and_tried_again_next_time(
     store.in_background("a", done.set)
     store.wait()
     assert done.is_set()
-    assert "the digest of a failed" in caplog.text
+    assert "in the background failed: a" in caplog.text
     assert "no luck" in caplog.text
 
 

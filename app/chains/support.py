@@ -176,7 +176,7 @@ class SupportChain:
                 try:
                     finished = await run_sync(finish)
                 except MemoryServiceError as error:
-                    _logger.exception("the answer in %s could not be stored", scope)
+                    _logger.exception("the answer of turn %s could not be stored", turn.id)
                     failure = problem_of(error)
                 finally:
                     self._under_way -= 1
@@ -258,7 +258,7 @@ class SupportChain:
         try:
             found = await run_sync(templates.answer, memory, text, labels, layout, turn)
         except Exception:
-            _logger.exception("the templates failed in %s", memory.scope)
+            _logger.exception("the templates failed in turn %s", turn.id)
             return None
         return found if isinstance(found, Ready) else None
 
@@ -308,7 +308,7 @@ class SupportChain:
                 await run_sync(memory.renew, turn, so_far if so_far.strip() else "")
                 kept, at = so_far, time.monotonic()
             except Exception:  # the lease lasts longer than one renewal
-                _logger.warning("could not renew the lease of %s", memory.scope, exc_info=True)
+                _logger.warning("could not renew the lease of turn %s", turn.id, exc_info=True)
 
     def _digest_later(self, memory: ConversationMemory) -> None:
         def digest() -> None:

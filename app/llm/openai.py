@@ -45,6 +45,9 @@ class OpenAIModel(Model):
             UnusableModel: no model is named, and the server does not have just one.
         """
         self._url, _, model = url.rstrip("/").partition("#")
+        if httpx.URL(self._url).userinfo:  # it would be seen: the address is shown
+            msg = "a model's address has no password: give its key as MEMORY_SERVICE_LLM_API_KEY"
+            raise UnusableModel(msg)
         # What the server does not ask for it ignores, and the client insists on some key.
         key = choices.api_key or "none"
         headers = {"Authorization": f"Bearer {key}"}
