@@ -78,7 +78,7 @@ def authorize(
         who = identity.of(given.credentials)
     if given is None or who is None:
         if given is not None:
-            limits.note_guess(address)
+            limits.note_guess(address, given.credentials)
         what = "is missing" if given is None else "is wrong, or fits no longer"
         detail = (
             f"The key {what}. Send the header `Authorization: Bearer KEY`; "

@@ -119,7 +119,7 @@ class Limits:
         self.requests = Limit("key", "requests with this key", settings.rate_key)
         self.turns = Limit("customer", "messages of this customer", settings.rate_customer)
         self.failures = Limit("address", "keys that fit nobody", settings.rate_failures)
-        self._seen = MemoryStore(options={"MAX_SIZE": _NAMES})
+        self._seen = _Names(options={"MAX_SIZE": _NAMES})
         self._secret = secrets.token_bytes(32)
 
     def check_guess(self, address: str, carried: str) -> None:
@@ -134,8 +134,9 @@ class Limits:
         if self._seen.get(self._hashed(carried)) is None:
             self.failures.check(self._hashed(network(address)))
 
-    def note_guess(self, address: str) -> None:
-        """What was carried lets nobody in."""
+    def note_guess(self, address: str, carried: str) -> None:
+        """What was carried lets nobody in, or no longer."""
+        self._seen.forget(self._hashed(carried))
         try:
             self.failures.take(self._hashed(network(address)))
         except TooMany:

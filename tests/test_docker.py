@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ from app.exposure import check_exposure
 from app.settings import Settings
 from memory import InvalidInput
 from memory.weights import MODELS_DIR
+from tests.app.test_exposure import write_pair
 
 ROOT = Path(__file__).parents[1]
 PREFIX = "MEMORY_SERVICE_"
@@ -174,8 +176,10 @@ def test_image_starts_the_console_script() -> None:
 
 
 @contextmanager
-def answering(status: int) -> Iterator[int]:
-    """A server that answers every GET of /readyz with ``status``; yields its port."""
+def answering(status: int, pair: dict[str, Path] | None = None) -> Iterator[int]:
+    """A server that answers every GET of /readyz with ``status``, over TLS if it is given a
+    certificate; yields its port.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -185,6 +189,10 @@ def answering(status: int) -> Iterator[int]:
         def log_message(self, *args: object) -> None: ...
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        if pair is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pair["tls_cert"], pair["tls_key"])
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -194,12 +202,13 @@ def answering(status: int) -> Iterator[int]:
             thread.join()
 
 
-def healthy(port: int) -> bool:
+def healthy(port: int, **settings: str) -> bool:
     """Whether the image's own health check passes, with a service at a port."""
     _, _, words = final()["HEALTHCHECK"][0].partition("CMD ")
     command = [sys.executable, *json.loads(words)[1:]]
     # A proxy that a machine names is no way to the process itself.
-    environment = {f"{PREFIX}PORT": str(port), "http_proxy": "http://127.0.0.1:9"}
+    away = "http://127.0.0.1:9"
+    environment = {f"{PREFIX}PORT": str(port), "http_proxy": away, "https_proxy": away, **settings}
     return not subprocess.run(command, env=environment, check=False, capture_output=True).returncode
 
 
@@ -209,6 +218,14 @@ def test_health_check_follows_readyz() -> None:
         assert healthy(port)
     assert not healthy(port)
     with answering(503) as port:
+        assert not healthy(port)
+
+
+def test_health_check_asks_over_tls_where_that_is_served(tmp_path: Path) -> None:
+    """Whatever name the certificate is for."""
+    pair = write_pair(tmp_path)
+    with answering(200, pair) as port:
+        assert healthy(port, MEMORY_SERVICE_TLS_CERT=str(pair["tls_cert"]))
         assert not healthy(port)
 
 

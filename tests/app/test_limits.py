@@ -26,6 +26,7 @@ from app.limits import Left, Limit, Limits, TooMany, network
 from app.roles import Principal
 from app.settings import Settings
 from memory import Scope
+from memory.clock import now
 from tests.app.conftest import Running, events
 from tests.app.test_customer_tokens import SECRET, signed
 
@@ -270,11 +271,11 @@ def test_keys_cannot_be_guessed_at_speed(
     run_service: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After some that fit nobody the database is asked for no other from that address; a key that
-    was let in before goes on, and a request without a key is no guess.
+    was let in before goes on until it is revoked, and a request without a key is no guess.
     """
     service = run_service(rate_failures="3/day")
     store = service.app.state.store
-    known, _ = create_key(store, "agent")
+    known, known_key = create_key(store, "agent")
     new, _ = create_key(store, "agent")
 
     def asked_with(key: str) -> httpx.Response:
@@ -293,6 +294,9 @@ def test_keys_cannot_be_guessed_at_speed(
     refused(asked_with(new))
     assert len(looked_up) == 4
     assert asked_with(known).status_code == 200
+    store.keys.revoke(known_key.id, now())
+    assert [asked_with(known).status_code for _ in range(3)] == [401, 429, 429]
+    assert len(looked_up) == 6
 
 
 def test_an_erased_customer_has_no_entry(run_service: Callable[..., Running]) -> None:
