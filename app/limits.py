@@ -109,7 +109,8 @@ class Limit:
         return self._names.count()
 
     def _left(self, remaining: int, reset: float, retry: float) -> Left:
-        return Left(self._policy, self._quota, self._window, remaining, reset, retry)
+        # A clock's last digits would make 17,281 s of 17,280.
+        return Left(self._policy, self._quota, self._window, remaining, round(reset, 3), retry)
 
 
 class Limits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from app.dependencies import ModelDep, ReadinessDep
-from app.problems import Problem, respond
+from app.problems import later, respond
 from app.schemas.health import Health
 
 router = APIRouter(tags=["health"])
@@ -22,6 +22,6 @@ def readyz(readiness: ReadinessDep, model: ModelDep) -> Health | Response:
     """The database takes a write and the model can answer; tried out at most every two seconds."""
     problems = readiness.problems()
     if problems:
-        problem = Problem(503, "not-ready", "Not ready", " ".join(problems), Retry_After="3")
+        problem = later(503, "not-ready", "Not ready", " ".join(problems), 3)
         return respond(problem, problems=problems)
     return Health(status="ok", model=model.name)
