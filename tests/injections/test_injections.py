@@ -21,10 +21,14 @@ from langchain_core.runnables import Runnable, RunnableLambda
 
 from app.importing import import_conversations
 from app.settings import Settings
+from app.templates.answering import AnswerTemplates, Ready
+from app.templates.choosing import Declined
+from app.templates.template import Template, Templates
 from memory import (
     ConversationMemory,
     Evidence,
     Knowledge,
+    Label,
     MemoryStore,
     Scope,
     facts,
@@ -260,6 +264,29 @@ class Obeying(ScriptedChat):
             )
 
         return RunnableLambda(answer)
+
+
+def test_a_template_is_filled_from_its_customer_s_memory(store: MemoryStore, ada: str) -> None:
+    """Whoever is named in a message, and whatever it asks: a slot has what this customer said, or
+    the template does not answer.
+    """
+    text = "Your order {order_number} is on its way."
+    templates = AnswerTemplates(Templates((Template("track_order", text),)), ENCODER)
+    labels = {"intent": Label("track_order", 0.99)}
+    mine = made(store, customer=ada)
+    mine.save_context({"input": "Hello."}, {"output": "Hello."})
+    others = [one.whole for one in ALL if one.kind in {"other customers", "tool calls", "name"}]
+    for message in ("Where is my order?", f"Where is {SECRET}?", *others):
+        found = templates.answer(mine, message, labels, mine.layout(message))
+        assert isinstance(found, Declined) or SECRET not in found.text or SECRET in message
+    mine.save_context({"input": "My order number is 4417-XZ"}, {"output": "Thank you."})
+    answered = 0
+    for message in ("Where is my order?", *others):
+        found = templates.answer(mine, message, labels, mine.layout(message))
+        if isinstance(found, Ready):
+            assert found.text == "Your order 4417-XZ is on its way."
+            answered += 1
+    assert answered
 
 
 def test_a_model_that_was_led_astray_writes_what_stands_in_the_text_only() -> None:
