@@ -10,7 +10,7 @@ import typer
 from app.console import Database, DataDir, settings_given
 from app.jsonl import lines
 from app.opening import open_existing
-from app.recording import at_console
+from app.recording import at_console, entered_with_it
 from app.roles import TENANT
 from app.schemas.customers import Erased
 from memory import InvalidInput, Restored, restore_backup
@@ -44,10 +44,10 @@ def restore(
     """Put a backup where the database belongs; the service is stopped before."""
     settings = settings_given(data_dir=data_dir, database=database)
     subjects = [] if receipts is None else _subjects(receipts)
-    restored = restore_backup(settings.database_url, file, force=force, subjects=subjects)
-    with open_existing(settings) as store, at_console(store, TENANT, "change.database"):
-        for line in told(restored):
-            typer.echo(line)
+    with entered_with_it("change.database", file.name):
+        restored = restore_backup(settings.database_url, file, force=force, subjects=subjects)
+    for line in told(restored):
+        typer.echo(line)
 
 
 def told(restored: Restored) -> list[str]:

@@ -14,7 +14,7 @@ from app.roles import TENANT
 from app.settings import Settings
 from memory import MemoryStore, open_store
 from memory.audit import AuditLog
-from memory.deeds import Deed, Outcome
+from memory.deeds import Deed, Outcome, current
 
 CONSOLE = "console"
 
@@ -58,6 +58,16 @@ def at_console(store: MemoryStore, tenant: str, action: str, customer: str | Non
         if ahead:
             store.audit.begin(deed)
         yield deed
+
+
+@contextmanager
+def entered_with_it(action: str, what: str) -> Iterator[None]:
+    """What changes a database in this block, one that is not there yet say, enters this there."""
+    token = current.set(Deed(CONSOLE, CONSOLE, TENANT, action, what=what))
+    try:
+        yield
+    finally:
+        current.reset(token)
 
 
 @contextmanager

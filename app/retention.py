@@ -14,6 +14,8 @@ from anyio.to_thread import run_sync
 
 from app.console import Database, DataDir, settings_given
 from app.opening import open_existing
+from app.recording import at_console
+from app.roles import TENANT
 from app.settings import Settings
 from memory import InvalidInput, MemoryServiceError, MemoryStore, Retention
 from memory.retention import Report
@@ -35,13 +37,14 @@ async def retain_daily(store: MemoryStore, policy: Retention) -> None:
     while policy:
         try:
             if await run_sync(store.retaining.due, policy):
-                await _sweep(store, policy)
+                await sweep_beside(store, policy)
         except MemoryServiceError:  # a full disk, say: it is tried again
             _logger.exception("retention goes on later")
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _sweep(store: MemoryStore, policy: Retention) -> None:
+async def sweep_beside(store: MemoryStore, policy: Retention) -> None:
+    """Delete what is older than it may be, and leave most of the time to those who chat."""
     steps = store.retain(policy)
     while True:
         began = time.monotonic()
@@ -68,8 +71,9 @@ def retain(
         report = store.retaining.preview(policy)
         if not dry_run:
             known = len(store.receipts.all())
-            for _ in store.retain(policy):
-                pass
+            with at_console(store, TENANT, "erase.retention"):
+                for _ in store.retain(policy):
+                    pass
             store.wait()
             taken = {r.tenant: r.deleted for r in store.receipts.all()[known:] if r.report}
             report = report._replace(deleted=taken)

@@ -27,7 +27,7 @@ from memory.audit import AuditLog
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import KNOWLEDGE, Owner
 from memory.database import Database
-from memory.deeds import SERVICE, Deed, add, entry
+from memory.deeds import SERVICE, Deed, add, current, entry
 from memory.errors import InvalidInput
 from memory.overdue import SERVICE_TENANT, delete_old, delete_others, oldest_of, others
 from memory.receipts import Receipt, add_receipt
@@ -227,8 +227,10 @@ class Retaining:
             )
             for tenant, taken in sorted(deleted.items())
         ]  # fmt: skip
+        by = current.get()
+        actor, role = (by.actor, by.role) if by is not None else (SERVICE, SERVICE)
         for receipt in receipts:
-            deed = Deed(SERVICE, SERVICE, receipt.tenant, "erase.retention", what=receipt.hash)
+            deed = Deed(actor, role, receipt.tenant, "erase.retention", what=receipt.hash)
             add(connection, [entry(connection, deed, "done")])
         connection.execute(_DROP_META, {"name": _UNDER_WAY})
         done = json.dumps({"at": to_stamp(now()), "policy": policy.stated()})

@@ -217,11 +217,15 @@ class MemoryStore:
 
     def retain(self, policy: Retention) -> Iterator[Step]:
         """Delete what is older than it may be, a transaction a step (see ``Retaining.sweep``)."""
+        taken = False
         for step in self.retaining.sweep(policy):
             if step.owner is not None:
                 self._drop(step.owner)
+            taken = taken or bool(step.deleted)
             yield step
-        self.in_background("scrub", self.database.scrub)
+        if taken:
+            sqlite = self.database.dialect == "sqlite"
+            self.in_background("rewrite", self.database.scrub if sqlite else self._rewrite)
 
     def _drop(self, owner: Owner) -> None:
         with self._lock:

@@ -73,13 +73,13 @@ def succeed(connection: Connection, past: str | None, subjects: Collection[str])
         found = _taken_over(connection, f"{past}.")
         column = _all(connection, f"SELECT subject FROM {past}.receipts WHERE subject <> ''")
         told |= {row.subject for row in column}
+    enter(connection)
     erased = [
         receipt
         for row in connection.execute(_SUBJECTS).all()
         if subject_of(row.audit_key, (row.tenant, row.customer)) in told
         and (receipt := delete_customer(connection, (row.tenant, row.customer))) is not None
     ]
-    enter(connection)
     return found._replace(erased=tuple(erased))
 
 

@@ -67,6 +67,13 @@ def test_going_back_erases_again_and_tells_where_the_rest_is(tmp_path: Path) -> 
     assert "Restored: 1 customers, 1 messages." in done.output
     for where in (folder, tmp_path / "there"):
         with open_store(f"sqlite:///{where}/memory.db") as store:
+            (entry, *_) = store.audit.entries(9)
+            assert (entry.actor, entry.action, entry.what) == (
+                "console",
+                "change.database",
+                "backup",
+            )
+            assert store.audit.verify().fault is None
             assert (said(store, "ada"), said(store, "bob")) == ([], ["I am bob"])
     kept.write_text('{"receipt": "x"}')
     refused = CliRunner().invoke(

@@ -524,11 +524,14 @@ store_of: dict[str, MemoryStore] = {}
 def test_backups_under_load_have_every_turn_acknowledged_before(
     url: str, fresh: Fresh, tmp_path: Path, clients: list[list[str]]
 ) -> None:
-    """Exact, in order, nothing half: a backup is the database at one moment."""
+    """Exact, in order, nothing half: a backup is the database at one moment. So many are made as
+    ``BACKUPS`` says.
+    """
     store = store_of.pop(url)
     while min(len(one) for one in clients) < 2:
         time.sleep(0.01)
-    for number in range(2):
+    made = int(os.environ.get("BACKUPS", "2"))
+    for number in range(made):
         file = tmp_path / f"backup {number}"
         before = [list(one) for one in clients]
         store.backup(file)
@@ -542,3 +545,4 @@ def test_backups_under_load_have_every_turn_acknowledged_before(
                 assert texts == pairs[: len(texts)]
                 assert [text for text in texts if text[0] == "a"][: len(known)] == known
             assert restored.receipts.fault() is None
+    print(f"{made} backups, {sum(map(len, before))} turns acknowledged before the last")
