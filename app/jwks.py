@@ -38,7 +38,7 @@ class KeySet:
         """
         self._place = place
         self._remote = "://" in place
-        self._lock = threading.Lock()
+        self._reading = threading.Lock()
         self._keys: dict[str | None, RSAPublicKey] = {}
         self._old_at = self._again_at = 0.0  # on the monotonic clock
         if self._remote:
@@ -56,22 +56,39 @@ class KeySet:
         Raises:
             IdentityUnavailable: no keys could be had yet.
         """
-        with self._lock:
-            at = time.monotonic()
-            known = key_id in self._keys or (key_id is None and self._keys)
-            if at >= self._again_at and (at >= self._old_at or not known):
-                self._again_at = at + _AGAIN_SECONDS
+        if self._is_due(key_id):
+            # One thread reads them anew. Others wait for the first, and else use what is there.
+            if self._reading.acquire(blocking=not self._keys):
                 try:
-                    self._read()
-                except (OSError, ValueError, PyJWTError, httpx.HTTPError) as error:
-                    _logger.warning("cannot read the keys at %s: %s", self._place, _said(error))
-            keys = self._keys
+                    if self._is_due(key_id):
+                        self._read_anew()
+                finally:
+                    self._reading.release()
+            elif not self._knows(key_id):
+                msg = "the keys that customers' tokens are signed with are being read: try again"
+                raise IdentityUnavailable(msg)
+        keys = self._keys
         if not keys:
             msg = "the keys that customers' tokens are signed with cannot be had now: try again"
             raise IdentityUnavailable(msg)
         if key_id is None:
             return next(iter(keys.values())) if len(keys) == 1 else None
         return keys.get(key_id)
+
+    def _knows(self, key_id: str | None) -> bool:
+        return key_id in self._keys or (key_id is None and bool(self._keys))
+
+    def _is_due(self, key_id: str | None) -> bool:
+        at = time.monotonic()
+        return at >= self._again_at and (at >= self._old_at or not self._knows(key_id))
+
+    def _read_anew(self) -> None:
+        try:
+            self._read()
+        except (OSError, ValueError, PyJWTError, httpx.HTTPError) as error:
+            _logger.warning("cannot read the keys at %s: %s", self._place, _said(error))
+        # Not before it was tried, or who comes meanwhile would not wait for the first ones.
+        self._again_at = time.monotonic() + _AGAIN_SECONDS
 
     def _read(self) -> None:
         given = _fetched(self._place) if self._remote else Path(self._place).read_bytes()

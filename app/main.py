@@ -99,6 +99,7 @@ def create_app(
                 context=settings.context_tokens,
                 max_tokens=settings.reply_tokens,
                 temperature=settings.temperature,
+                slots=settings.answers_at_once or 4,
                 adapter=adapter,
                 states=states if settings.states_mib else None,
             ),
@@ -136,7 +137,7 @@ def create_app(
         following.cancel()
         await app.state.chain.ended()
         model.close()
-        store.close()
+        store.close(finish=False)
 
     app = FastAPI(
         title="LangChain memory service",
@@ -150,12 +151,12 @@ def create_app(
     app.state.store = store
     app.state.model = model
     app.state.serving = Serving(registry, model)
-    app.state.readiness = Readiness(store, model)
     app.state.chain = SupportChain(
         store, model, settings, encoder,
         None if retriever is None else SecondSource(retriever, settings.retriever_timeout),
         understanding, templates,
     )  # fmt: skip
+    app.state.readiness = Readiness(store, model, lambda: app.state.chain.closed)
     given = settings.api_key.get_secret_value() if settings.api_key else None
     app.state.identity = Identity(store, given, tokens)
     app.state.limits = Limits(settings)

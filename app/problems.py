@@ -16,10 +16,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.faults import fault
 from app.limits import TooMany
 from app.llm import UnusableModel
+from app.places import Leaving, Overloaded
 from app.roles import IdentityUnavailable, NoSuchCustomer
 from app.training.card import Refused
 from app.training.registry import NoSuchAdapter
 from memory import (
+    CircuitOpen,
     InvalidInput,
     MemoryServiceError,
     SessionBusy,
@@ -78,6 +80,12 @@ def problem_of(error: BaseException) -> Problem:
             return later(409, "session-busy", "Session busy", str(error), error.retry_after)
         case TooMany():
             return later(429, "too-many-requests", "Too many", str(error), error.retry_after)
+        case Leaving():
+            return later(503, "leaving", "Service is stopping", str(error), error.retry_after)
+        case Overloaded():
+            return later(503, "overloaded", "Too many at once", str(error), error.retry_after)
+        case CircuitOpen():
+            return later(503, "not-answering", "Not answering", str(error), error.retry_after)
         case TurnConflict():
             return Problem(409, "key-conflict", "Idempotency key used before", str(error))
         case TurnPassed():
@@ -85,8 +93,7 @@ def problem_of(error: BaseException) -> Problem:
         case NoSuchCustomer():
             return Problem(404, "no-such-customer", "No such customer", str(error))
         case IdentityUnavailable():
-            title = "Identity unavailable"
-            return later(503, "identity-unavailable", title, str(error), 30)
+            return later(503, "identity-unavailable", "Identity unavailable", str(error), 30)
         case NoSuchAdapter():
             return Problem(404, "no-such-model", "No such model", str(error))
         case Refused() | UnusableModel():
@@ -94,8 +101,8 @@ def problem_of(error: BaseException) -> Problem:
         case InvalidInput():
             return Problem(422, "invalid-input", "Invalid input", str(error))
         case StoreUnavailable():
-            title = "Database unavailable"
-            return later(503, "database-unavailable", title, str(error), 2)
+            wait = error.retry_after
+            return later(503, "database-unavailable", "Database unavailable", str(error), wait)
         case StoreError():
             return Problem(500, "database-error", "Database error", str(error))
     return Problem(
@@ -106,7 +113,8 @@ def problem_of(error: BaseException) -> Problem:
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem document."""
     ours = (InvalidInput, UnusableModel, SessionBusy, TurnConflict, TurnPassed, StoreError)
-    for kind in (*ours, NoSuchCustomer, IdentityUnavailable, TooMany, Problem):
+    refusals = (NoSuchCustomer, IdentityUnavailable, TooMany, Overloaded, CircuitOpen)
+    for kind in (*ours, *refusals, Problem):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(StarletteHTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _validation)
@@ -147,7 +155,8 @@ class _Unforeseen:
 
 async def _answer(_request: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error)
-    if problem.status_code >= 500:
+    # Those who are refused while there is too much to do are not to fill the log too.
+    if problem.status_code >= 500 and not isinstance(error, (Overloaded, CircuitOpen)):
         # Another's text may repeat what was said.
         said = str(error) if isinstance(error, MemoryServiceError) else type(error).__name__
         _logger.error("%s: %s", problem.title, said, exc_info=error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections.abc import Callable
 
 from app.llm import Model
 from memory import MemoryServiceError, MemoryStore
@@ -17,21 +18,27 @@ _LOW_DISK = 8 * 2**20  # bytes
 class Readiness:
     """Tries database and model out, one try at a time."""
 
-    def __init__(self, store: MemoryStore, model: Model) -> None:
+    def __init__(self, store: MemoryStore, model: Model, leaving: Callable[[], bool]) -> None:
+        """Try them out; ``leaving`` says whether the service is being stopped."""
         self._store = store
         self._model = model
+        self._leaving = leaving
         self._lock = threading.Lock()
-        self._well_until = 0.0
+        self._found: list[str] = []
+        self._ended = self._well_until = 0.0  # the last try; on the monotonic clock
 
     def problems(self) -> list[str]:
         """What keeps the service from answering; nothing if it can."""
+        if self._leaving():
+            return ["The service is being stopped."]
+        came = time.monotonic()
         with self._lock:
-            if time.monotonic() < self._well_until:
-                return []
-            found = [fault for fault in (self._database(), self._model.check()) if fault]
-            if not found:
-                self._well_until = time.monotonic() + _GOOD_FOR
-            return found
+            # To find out what is wrong may take seconds: who has waited for it need not try too.
+            if time.monotonic() >= self._well_until and self._ended < came:
+                self._found = [f for f in (self._database(), self._model.check()) if f]
+                self._ended = time.monotonic()
+                self._well_until = 0.0 if self._found else self._ended + _GOOD_FOR
+            return self._found
 
     def _database(self) -> str | None:
         path = self._store.database.path

@@ -15,11 +15,12 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
 from app.aside import Aside
-from memory import Evidence, InvalidInput, count_tokens, passages_of
+from memory import Breaker, CircuitOpen, Evidence, InvalidInput, count_tokens, passages_of
 
 _logger = logging.getLogger(__name__)
 
 _MOST = 5  # documents that are looked at
+_REST_SECONDS = 30.0  # that it is left alone after several failures in a row
 _WAITING = 16  # questions that may be with the retriever at a time
 
 
@@ -30,15 +31,34 @@ class SecondSource:
         self._retriever = retriever
         self._timeout = timeout
         self._aside = Aside("retriever", _WAITING)
+        self._breaker = Breaker("the retriever", rest=_REST_SECONDS)
 
     async def look_up(self, question: str) -> list[Evidence] | None:
-        """What the retriever finds, best first; None where it fails or takes too long."""
-        found = self._aside.begin(partial(self._found, question))
-        if found is None:
+        """What the retriever finds, best first; None where it fails or takes too long.
+
+        One that did so several times in a row is not waited for, for a while.
+        """
+        try:
+            call = self._breaker.begin()
+        except CircuitOpen:
+            return None
+        try:
+            found = await self._in_time(question)
+            if found is None:
+                call.failed()
+            else:
+                call.succeeded()
+            return found
+        finally:
+            call.dropped()  # where the client has gone away meanwhile
+
+    async def _in_time(self, question: str) -> list[Evidence] | None:
+        asked = self._aside.begin(partial(self._found, question))
+        if asked is None:
             return None
         try:
             async with asyncio.timeout(self._timeout):
-                return await found
+                return await asked
         except TimeoutError:
             _logger.warning("the retriever did not answer within %.1f s", self._timeout)
             return None

@@ -13,11 +13,15 @@ from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
 from app.auth import write_private
+from app.connection import patient
 from app.exposure import check_exposure, proxies_of
 from app.logs import log_the_rest
 from app.main import create_app
 from app.settings import Settings
+from app.stopping import Server
 from memory import InvalidInput
+
+_UNSENT = 16 * 1024  # bytes for a client that the system takes before it can send them
 
 
 def run_server(settings: Settings, *more: str) -> None:
@@ -51,7 +55,9 @@ def run_server(settings: Settings, *more: str) -> None:
     for line in more:
         typer.echo(line)
     sys.stdout.flush()
-    uvicorn.Server(server_config(settings, service)).run(sockets=[listener])
+    Server(server_config(settings, service), service.state.chain, settings.stop_wait).run(
+        sockets=[listener]
+    )
 
 
 def server_config(settings: Settings, service: FastAPI) -> uvicorn.Config:
@@ -68,8 +74,9 @@ def server_config(settings: Settings, service: FastAPI) -> uvicorn.Config:
         # What anybody else says of who asks is not believed, whatever the environment has.
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies,
-        # Streams under way get this long when the service is stopped.
-        timeout_graceful_shutdown=10,
+        http=patient(settings.reader_timeout),
+        # For what is being sent when ``Server`` has waited for the answers.
+        timeout_graceful_shutdown=2,
     )
 
 
@@ -84,6 +91,8 @@ def listen(host: str, port: int) -> socket.socket:
     # What is accepted inherits it; asyncio sets it only on sockets that name their protocol. Else
     # the body of an answer waits 40 ms for the client to acknowledge its head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # what nobody reads is not to fill the system's memory
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
     return listener
 
 

@@ -79,6 +79,20 @@ class Settings(BaseSettings):
     llm_timeout: float = Field(
         60.0, gt=0, description="seconds a model may be silent before a turn has failed"
     )
+    answer_timeout: float = Field(
+        300.0, gt=0, description="seconds that a whole answer may take before a turn has failed"
+    )
+    answers_at_once: int | None = Field(
+        None,
+        ge=1,
+        description="answers that a model writes at a time: embedded 4, huggingface 1, others 32",
+    )
+    answers_waiting: int | None = Field(
+        None, ge=0, description="turns that may wait for it; by default four times as many"
+    )
+    answer_wait: float = Field(
+        30.0, ge=0, description="seconds that a turn may wait; then, and past these, it is refused"
+    )
     embeddings: str = Field(
         "embedded:",
         description="embedded: (English), embedded:multilingual, or sentence-transformers:NAME",
@@ -125,6 +139,12 @@ class Settings(BaseSettings):
     )
     busy_wait: float = Field(
         10.0, ge=0, description="seconds that a turn waits for the one before it in its session"
+    )
+    reader_timeout: float = Field(
+        30.0, gt=0, description="seconds that a client may take none of what it was sent"
+    )
+    stop_wait: float = Field(
+        10.0, ge=0, description="seconds that answers under way get when the service is stopped"
     )
     max_message_bytes: int = Field(32_768, gt=0, description="the longest message, in bytes")
     forget_after_days: float | None = Field(

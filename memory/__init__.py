@@ -1,12 +1,14 @@
 """Conversational memory for LangChain: buffer, summary and FAISS vector over one database."""
 
 from memory.articles import Article
+from memory.breaker import Breaker
 from memory.buffer import BufferMemory
 from memory.card import Card
 from memory.conversation import ConversationMemory
 from memory.embeddings import EmbeddedEmbeddings, Encoder, embedded
 from memory.errors import (
     BadBackup,
+    CircuitOpen,
     EmbeddingMismatch,
     InvalidInput,
     MemoryServiceError,
@@ -78,10 +80,12 @@ __all__ = [
     "ApiKey",
     "Article",
     "BadBackup",
+    "Breaker",
     "BufferMemory",
     "Candidates",
     "Card",
     "Change",
+    "CircuitOpen",
     "ConversationMemory",
     "EmbeddedEmbeddings",
     "EmbeddingMismatch",

@@ -23,12 +23,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from memory.errors import NotADatabase, StoreError, StoreUnavailable
+from memory.breaker import Breaker
+from memory.errors import CircuitOpen, NotADatabase, StoreError, StoreUnavailable
 from memory.presence import Presence
 from memory.weights import to_disk
 
 SERVICE = "memory-service"  # what a connection to Postgres is called there, with its schema
 BUSY_SECONDS = 5.0  # how long a write waits for another process's lock
+
+# Of Postgres: how long a server may take that does not answer at all. The address may say
+# otherwise; what these mean is in libpq's documentation.
+_LIMITS = {
+    "connect_timeout": 5, "tcp_user_timeout": 15_000,
+    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+}  # fmt: skip
+_PATIENCE = 10.0  # seconds until one of its connections is free
+_STATEMENT = "60s"  # that one of its statements may take, where it has no limit of its own
 
 _PAUSE = 0.02  # seconds between two tries to empty the write-ahead log
 _IDLE = 8  # most connections that are kept for reading
@@ -92,6 +102,7 @@ class Database:
         self._kept: list[Connection] = []
         self._idle: list[Connection] = []  # for reading
         self._closed = False
+        self._breaker = Breaker("the database's server")
         self.presence: Presence | None = None  # of this process, where the database is a file
         parsed = _parse(url)
         self.dialect = parsed.get_backend_name()
@@ -150,7 +161,7 @@ class Database:
         """A transaction: all of it is durable when the block ends, or none of it."""
         self.check_open()
         if self.dialect != "sqlite":
-            with self.engine.begin() as connection:
+            with self._begun(self.engine) as connection:
                 yield connection
             return
         with self._writer:
@@ -173,7 +184,7 @@ class Database:
             msg = "the database is busy: another process or a long write holds it"
             raise StoreUnavailable(msg)
         try:
-            with self.engine.connect() as connection, _patient(connection, patience):
+            with self._connected(self.engine) as connection, _patient(connection, patience):
                 connection.execute(_TRY)
                 connection.execute(_UNTRY)
         finally:
@@ -182,7 +193,37 @@ class Database:
     def _snapshot(self) -> contextlib.AbstractContextManager[Connection]:
         if self.dialect == "sqlite":
             return self._transaction("BEGIN", self._idle, _IDLE)
-        return self._snapshots.begin()
+        return self._begun(self._snapshots)
+
+    @contextlib.contextmanager
+    def _begun(self, engine: Engine) -> Iterator[Connection]:
+        with self._connected(engine) as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def _connected(self, engine: Engine) -> Iterator[Connection]:
+        """A connection; a server that is away is not asked for one again and again."""
+        try:
+            call = self._breaker.begin()
+        except CircuitOpen as error:
+            unavailable = StoreUnavailable(str(error))
+            unavailable.retry_after = error.retry_after
+            raise unavailable from error
+        try:
+            connection = engine.connect()
+        except sa.exc.TimeoutError as error:
+            call.dropped()
+            msg = "all connections to the database are in use: try again"
+            raise StoreUnavailable(msg) from error
+        except StoreUnavailable:
+            call.failed()
+            raise
+        except BaseException:
+            call.dropped()
+            raise
+        call.succeeded()
+        with connection:
+            yield connection
 
     @contextlib.contextmanager
     def _transaction(self, begin: str, kept: list[Connection], most: int) -> Iterator[Connection]:
@@ -284,8 +325,10 @@ def _postgres(url: URL) -> Engine:
         url = url.set(drivername="postgresql+psycopg")
     try:
         return sa.create_engine(
-            url, pool_size=16, max_overflow=48, pool_pre_ping=True, hide_parameters=True
-        )
+            url, pool_size=16, max_overflow=48, pool_pre_ping=True, pool_timeout=_PATIENCE,
+            hide_parameters=True,
+            connect_args={name: v for name, v in _LIMITS.items() if name not in url.query},
+        )  # fmt: skip
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         msg = "Postgres needs its driver: pip install 'langchain-memory-service[postgres]'"
         raise StoreError(msg) from error
@@ -317,11 +360,13 @@ def _configure_sqlite(raw: Any, _record: Any) -> None:
 
 
 def _configure_postgres(raw: Any, _record: Any) -> None:
-    """Say who it is, so that a restore can see that the schema is in use."""
+    """Say who it is, so that a restore can see that the schema is in use, and how patient."""
     with raw.cursor() as cursor:
         cursor.execute(
-            "SELECT set_config('application_name', left(%s || current_schema(), 63), false)",
-            [f"{SERVICE} "],
+            "SELECT set_config('application_name', left(%s || current_schema(), 63), false), "
+            "CASE current_setting('statement_timeout') WHEN '0' "
+            "THEN set_config('statement_timeout', %s, false) END",
+            [f"{SERVICE} ", _STATEMENT],
         )
     raw.commit()
 

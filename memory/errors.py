@@ -10,6 +10,7 @@ MemoryServiceError
 ├── EmbeddingMismatch              the store was embedded by another model
 ├── WeightsMissing                 model weights are not on this machine, or damaged
 ├── SessionBusy                    another turn of this session is being answered
+├── CircuitOpen                    what would be asked over the network is down: not asked now
 ├── TurnConflict                   an idempotency key was used for another message
 └── TurnPassed                     a broken turn's session has gone on: it is not answered any more
 """
@@ -31,6 +32,8 @@ class StoreError(MemoryServiceError):
 
 class StoreUnavailable(StoreError):
     """The database is locked, read-only, full or away; nothing was written."""
+
+    retry_after = 2.0  # seconds
 
 
 class NotADatabase(StoreError):
@@ -58,6 +61,14 @@ class SessionBusy(MemoryServiceError):
 
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
+        self.retry_after = retry_after  # seconds
+
+
+class CircuitOpen(MemoryServiceError):
+    """Something has failed several times in a row, and is left alone for a while."""
+
+    def __init__(self, name: str, retry_after: float) -> None:
+        super().__init__(f"{name} does not answer, and is not asked for a while: try again later")
         self.retry_after = retry_after  # seconds
 
 

@@ -309,8 +309,12 @@ def migrate(database: Database) -> None:
 
 
 def lock_schema(connection: Connection) -> None:
-    """Let nobody else change the schema until the transaction ends; on SQLite nobody can."""
+    """Let nobody else change the schema until the transaction ends; on SQLite nobody can.
+
+    It may take as long as it takes.
+    """
     if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(7205759403)"))
 
 

@@ -296,15 +296,19 @@ class MemoryStore:
         for future in waiting:
             future.result(timeout)
 
-    def close(self) -> None:
-        """Finish what runs in the background and close the database.
+    def close(self, *, finish: bool = True) -> None:
+        """End what runs in the background and close the database.
 
         Whatever is asked of the store afterwards raises StoreError.
+
+        Args:
+            finish: do before what waits in the background; else it is left to the next process,
+                which derives it from the rows.
         """
         with self._lock:
             self._closing = True
         if self._background is not None:
-            self._background.shutdown(wait=True)
+            self._background.shutdown(wait=True, cancel_futures=not finish)
         self.audit.close()
         self.database.close()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 
+import httpx
+
 from app.problems import Problem, problem_of
-from memory import InvalidInput
+from memory import MemoryServiceError
 
 _logger = logging.getLogger(__name__)
 
@@ -22,9 +24,29 @@ def cut(name: str) -> Problem:
     return Problem(502, "model-cut", "Answer cut off", detail)
 
 
+def is_outage(error: Exception) -> bool:
+    """Whether a model's server is away, too slow or broken."""
+    if (status := _status(error)) is not None:
+        return status >= 500
+    # By name: the OpenAI client is not needed by those who have another model.
+    named = type(error).__name__ in {"APIConnectionError", "APITimeoutError"}
+    return named or isinstance(error, (TimeoutError, httpx.TransportError))
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether a model's server is there and refuses this one request."""
+    return (status := _status(error)) is not None and status < 500
+
+
+def _status(error: Exception) -> int | None:
+    """What a model's server has answered, if it has."""
+    status = None if isinstance(error, Problem) else getattr(error, "status_code", None)
+    return status if isinstance(status, int) else None
+
+
 def model_problem(error: Exception, name: str) -> Problem:
     """What a model, or what is around it, has failed with."""
-    if isinstance(error, (InvalidInput, Problem)) or type(error).__module__.startswith("memory"):
+    if isinstance(error, (MemoryServiceError, Problem)):
         return problem_of(error)
     # Not its text: a server's error may repeat the prompt, or the key.
     _logger.warning("the model %s failed: %s", name, type(error).__name__)

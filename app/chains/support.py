@@ -23,19 +23,23 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 
 from app.chains.events import Done, Event, Failed, Given, Token
-from app.chains.failures import cut, model_problem, silent
+from app.chains.failures import cut, is_outage, is_refusal, model_problem, silent
+from app.chains.speech import Speech
 from app.conversation import conversation_memory
 from app.llm import Model
 from app.llm.openai import OpenAIModel
 from app.llm.states import Conversation
+from app.places import Leaving, Overloaded, Place, Places
 from app.problems import Problem, problem_of
 from app.second_source import SecondSource
 from app.settings import Settings
 from app.templates.answering import AnswerTemplates, Ready
 from app.templates.unknown import asks_anything
+from app.understanding.limited import Limited
 from app.understanding.reading import MessageReader
 from memory import (
     LEASE_SECONDS,
+    CircuitOpen,
     ConversationMemory,
     Encoder,
     Knowledge,
@@ -56,7 +60,6 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _POLL_SECONDS = 0.1  # how often a waiting turn looks whether its session is free
 _KEEP_SECONDS = 1.0  # how often what has been said so far is kept
 _RENEW_SECONDS = 5.0  # how often a turn under way that says nothing new says that it is one
-_STOP_SECONDS = 2.0  # how long a model may take to be stopped
 _LATE_SECONDS = 0.5  # how long an answer that is there waits for the reading of its message
 _END_SECONDS = 5.0  # how long the end of the service waits for answers to be stored
 
@@ -79,10 +82,17 @@ class SupportChain:
         self._settings = settings
         self._encoder = encoder
         self._second = second if settings.knowledge_tokens else None
-        self._understanding = understanding
+        self._understanding = None if understanding is None else Limited(understanding)
         self._reader = MessageReader(understanding)
         self._templates = templates or {}  # by tenant
         self._under_way = 0  # turns that are being answered
+        self._speech = Speech(settings.llm_timeout, settings.answer_timeout)
+        at_once = settings.answers_at_once or model.at_once
+        waiting = settings.answers_waiting
+        self._places = Places(
+            at_once, 4 * at_once if waiting is None else waiting, settings.answer_wait,
+            model.breaker,
+        )  # fmt: skip
 
     def memory(self, scope: Scope) -> ConversationMemory:
         """The memory of a session."""
@@ -121,21 +131,38 @@ class SupportChain:
         Raises:
             SessionBusy, TurnConflict, TurnPassed, InvalidInput, StoreError: before the turn has
                 begun; then nothing was stored.
+            Overloaded, CircuitOpen: likewise.
         """
         memory = self.memory(scope)
-        await run_sync(memory.check, text)
-        turn = await self._start(memory, text, idempotency_key)
-        if turn.status == "complete":
-            for event in await run_sync(_replay, memory, turn):
-                yield event
-            return
+        place = await self._place(memory, text, idempotency_key)
+        try:
+            await run_sync(memory.check, text)
+            turn = await self._start(memory, text, idempotency_key, place)
+            if turn.status == "complete":
+                for event in await run_sync(_replay, memory, turn):
+                    yield event
+                return
+            async with contextlib.aclosing(self._turn(memory, text, turn, place)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            if place is not None:
+                place.leave()
+
+    async def _turn(
+        self, memory: ConversationMemory, text: str, turn: Turn, place: Place | None
+    ) -> AsyncGenerator[Event, None]:
+        """Answer a turn that has begun; without a ``place`` if no model was to be needed."""
+        scope = memory.scope
         said: list[str] = []
         usage: dict[str, Any] = {}
         layout: Layout | None = None
         labels: Labels | None = None
         failure: Problem | None = None
+        left: Problem | None = None  # why it was stopped, if not because its client has gone
+        late: Place | None = None  # that was not thought to be needed
         finished: Turn | None = None
-        finished_well = False
+        finished_well = asked = False
         status = "stopped"
         self._under_way += 1
         holding = asyncio.create_task(self._hold(memory, turn, said))
@@ -146,12 +173,19 @@ class SupportChain:
             labels = await reading.within(_LATE_SECONDS if scope.tenant in self._templates else 0)
             ready = await self._without_model(memory, text, labels, layout, turn)
             layout = layout if ready is None else ready.layout
+            if ready is None and place is None:
+                late = place = self._places.enter(beyond=True)
+                await late.take()
+            elif ready is not None and place is not None:
+                place.leave()
             yield Given(turn, layout.recalled, layout.cited, labels)
             # Closed here and now when the client leaves: the model is to stop at once.
-            conversation = Conversation(scope.owner, scope.session, turn.generation)
-            answering = self._chunks(layout, conversation) if ready is None else ready.chunks()
+            asked = ready is None
+            answering = self._said(layout, scope, turn) if ready is None else ready.chunks()
             async with contextlib.aclosing(answering) as chunks:
                 async for chunk in chunks:
+                    if place is not None:
+                        place.answers()
                     usage.update(_usage(chunk))
                     finished_well |= bool(chunk.response_metadata.get("finish_reason"))
                     if piece := _storable(str(chunk.text)):
@@ -163,10 +197,19 @@ class SupportChain:
                 failure = cut(self._model.name)
             else:
                 status = "complete"
+        except Leaving as error:
+            left = problem_of(error)
         except Exception as error:
+            if asked and place is not None:
+                if is_outage(error):
+                    place.fails()
+                elif is_refusal(error):
+                    place.answers()
             failure = model_problem(error, self._model.name)
         finally:
             holding.cancel()
+            if late is not None:
+                late.leave()
             if failure is not None:
                 status = "failed"
             # Shielded: the answer is committed also when the client has gone away.
@@ -185,6 +228,7 @@ class SupportChain:
             failure = Problem(
                 410, "turn-gone", "Turn gone", "The session was deleted while it was answered."
             )
+        failure = failure or left
         if failure is not None:
             yield Failed(turn, failure)
         else:
@@ -202,6 +246,24 @@ class SupportChain:
                     memory.vector.digest()
 
         self._store.in_background("rest", rest)
+
+    @property
+    def under_way(self) -> int:
+        """How many turns are being answered."""
+        return self._under_way
+
+    @property
+    def closed(self) -> bool:
+        """Whether no turn is begun any more."""
+        return self._places.closed
+
+    def close(self) -> None:
+        """Begin no turn any more, and send away those that wait; those under way go on."""
+        self._places.close()
+
+    def stop(self) -> None:
+        """Stop the turns under way: they are stored as ``stopped``, with what was said."""
+        self._speech.end()
 
     async def ended(self) -> None:
         """Wait until no turn is being answered, so that what was said is stored; not for ever."""
@@ -223,25 +285,71 @@ class SupportChain:
 
     # --- inside --------------------------------------------------------------------------
 
-    async def _start(
+    async def _place(
         self, memory: ConversationMemory, text: str, idempotency_key: str | None
+    ) -> Place | None:
+        """A place before the model, or in the line for one; None where no model is needed."""
+        try:
+            place = self._places.enter()
+        except Leaving:
+            raise
+        except (Overloaded, CircuitOpen):
+            if await self._needs_none(memory, text, idempotency_key):
+                return None
+            raise
+        try:
+            if place.take_at_once() or not await self._needs_none(memory, text, idempotency_key):
+                return place
+        except BaseException:
+            place.leave()
+            raise
+        place.leave()
+        return None
+
+    async def _needs_none(
+        self, memory: ConversationMemory, text: str, idempotency_key: str | None
+    ) -> bool:
+        """Whether a message needs no model, as far as can be said before it is stored."""
+        if idempotency_key is not None:
+            status = await run_sync(memory.store.turns.status, memory.scope, idempotency_key)
+            if status in ("complete", "running"):  # it comes again, or is told so
+                return True
+        if memory.scope.tenant not in self._templates:
+            return False
+        await run_sync(memory.check, text)
+        reading = self._reader.begin(text)
+        layout = await self.layout(memory, text)
+        labels = await reading.within(_LATE_SECONDS)
+        return await self._without_model(memory, text, labels, layout, None) is not None
+
+    async def _start(
+        self,
+        memory: ConversationMemory,
+        text: str,
+        idempotency_key: str | None,
+        place: Place | None,
     ) -> Turn:
-        """Commit the message; wait a while for a turn that is under way in the session."""
-        deadline = time.monotonic() + self._settings.busy_wait
+        """Commit the message, once there is a place for it and no other turn in its session."""
+        deadline: float | None = None
         while True:
+            if place is not None:
+                await place.take()
             try:
                 return await run_sync(memory.start, text, idempotency_key)
             except SessionBusy:
                 # A retry of the turn under way is told so at once.
-                if (
-                    idempotency_key is not None
-                    and await run_sync(memory.store.turns.status, memory.scope, idempotency_key)
-                    == "running"
-                ):
+                if idempotency_key is not None and await self._is_running(memory, idempotency_key):
                     raise
-                if time.monotonic() >= deadline:
+                deadline = deadline or time.monotonic() + self._settings.busy_wait
+                if time.monotonic() >= deadline or self._places.closed:
                     raise
+                if place is not None:
+                    place.step_back()  # others need it meanwhile
                 await asyncio.sleep(_POLL_SECONDS)
+
+    async def _is_running(self, memory: ConversationMemory, idempotency_key: str) -> bool:
+        status = memory.store.turns.status
+        return await run_sync(status, memory.scope, idempotency_key) == "running"
 
     async def _without_model(
         self,
@@ -249,7 +357,7 @@ class SupportChain:
         text: str,
         labels: Labels | None,
         layout: Layout,
-        turn: Turn,
+        turn: Turn | None,
     ) -> Ready | None:
         """The answer of a template, if one answers; what goes wrong there costs only that."""
         templates = self._templates.get(memory.scope.tenant)
@@ -258,43 +366,18 @@ class SupportChain:
         try:
             found = await run_sync(templates.answer, memory, text, labels, layout, turn)
         except Exception:
-            _logger.exception("the templates failed in turn %s", turn.id)
+            _logger.exception("the templates failed in turn %s", turn and turn.id)
             return None
         return found if isinstance(found, Ready) else None
 
-    async def _chunks(
-        self, layout: Layout, conversation: Conversation
+    def _said(
+        self, layout: Layout, scope: Scope, turn: Turn
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        """What the model says; it is stopped when this is closed."""
+        """What the model says."""
+        model = self._model.answering(Conversation(scope.owner, scope.session, turn.generation))
         # The chain itself: a layout's messages, given to the model.
-        model = self._model.answering(conversation)
         chain: Runnable[Layout, Any] = RunnableLambda(_messages) | model
-        chunks: asyncio.Queue[AIMessageChunk | None] = asyncio.Queue()
-
-        async def read() -> None:
-            try:
-                async for chunk in chain.astream(layout):
-                    chunks.put_nowait(chunk)
-            finally:
-                chunks.put_nowait(None)
-
-        # In a task, because only a cancellation ends LangChain's generators at once: closed from
-        # outside, those within stay as they are, and the model goes on for a client that has left.
-        reading = asyncio.create_task(read())
-        try:
-            while True:
-                # Not wait_for: it can swallow a cancellation (CPython 3.11).
-                async with asyncio.timeout(self._settings.llm_timeout):
-                    chunk = await chunks.get()
-                if chunk is None:
-                    break
-                yield chunk
-            await reading  # raises what the model failed with
-        finally:
-            reading.cancel()
-            await asyncio.wait([reading], timeout=_STOP_SECONDS)
-            if reading.done() and not reading.cancelled():
-                reading.exception()  # seen, so that nobody logs it as unseen
+        return self._speech.chunks(chain, layout)
 
     async def _hold(self, memory: ConversationMemory, turn: Turn, said: list[str]) -> None:
         """Keep the session's lease, and what has been said, while the turn is under way."""

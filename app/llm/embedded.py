@@ -149,6 +149,7 @@ class EmbeddedModel(OpenAIModel):
             relay=self._relay,
             chat=partial(RoomChat, room=self._room),
         )
+        self.at_once = choices.slots
         _logger.info("%s is ready after %.2f s", name, time.perf_counter() - began)
 
     def answering(self, conversation: Conversation) -> Runnable[Any, Any]:

@@ -156,6 +156,7 @@ class HuggingFaceModel(Model):
             model=model, tokenizer=tokenizer, context=context, max_tokens=choices.max_tokens,
             temperature=choices.temperature, timeout=choices.timeout,
         )  # fmt: skip
+        self.at_once = 1
         called = base.name if folder is None else f"{base.name}#{folder.name}"
         super().__init__(chat, called, context)
 

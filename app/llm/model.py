@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
 from app.llm.states import Conversation, Owner, States
-from memory import MemoryServiceError
+from memory import Breaker, MemoryServiceError
 
 
 class UnusableModel(MemoryServiceError, ValueError):
@@ -40,11 +40,14 @@ class Model:
 
     ``context`` is how many tokens a prompt and its answer may have together. ``base`` is the
     sha256 of the model whose adapters it takes, None if it takes none, and ``adapter`` the file of
-    the one that answers, None if the base does.
+    the one that answers, None if the base does. ``at_once`` is how many answers it writes well at
+    a time, and ``breaker`` stands before its server, where that is elsewhere.
     """
 
     base: str | None = None
     adapter: Path | None = None
+    at_once = 32
+    breaker: Breaker | None = None
 
     def __init__(self, chat: BaseChatModel, name: str, context: int) -> None:
         self.chat = chat

@@ -11,8 +11,10 @@ from pydantic import SecretStr
 
 from app.llm.model import Choices, Model, UnusableModel
 from app.llm.relay import AsyncRelayTransport, Relay, RelayTransport
+from memory import Breaker
 
 _CHECK_SECONDS = 5.0
+_CONNECT_SECONDS = 5.0  # a server that is there takes a connection at once, however busy it is
 
 
 class OpenAIModel(Model):
@@ -53,12 +55,13 @@ class OpenAIModel(Model):
         headers = {"Authorization": f"Bearer {key}"}
         # One connection for each answer: none outlives the event loop that opened it.
         limits = httpx.Limits(max_keepalive_connections=0)
+        timeout = httpx.Timeout(choices.timeout, connect=min(_CONNECT_SECONDS, choices.timeout))
         self._client = httpx.Client(
-            headers=headers, timeout=choices.timeout, trust_env=relay is None,
+            headers=headers, timeout=timeout, trust_env=relay is None,
             transport=RelayTransport(relay, trust_env=False) if relay else None,
         )  # fmt: skip
         self._async_client = httpx.AsyncClient(
-            headers=headers, timeout=choices.timeout, trust_env=relay is None, limits=limits,
+            headers=headers, timeout=timeout, trust_env=relay is None, limits=limits,
             transport=AsyncRelayTransport(relay, trust_env=False, limits=limits) if relay else None,
         )  # fmt: skip
         try:
@@ -67,7 +70,7 @@ class OpenAIModel(Model):
             self._client.close()
             raise
         client = chat(
-            model=model, base_url=self._url, api_key=SecretStr(key), timeout=choices.timeout,
+            model=model, base_url=self._url, api_key=SecretStr(key), timeout=timeout,
             max_tokens=choices.max_tokens, temperature=choices.temperature, max_retries=0,
             stream_usage=True, use_responses_api=False,
             # It would be asyncio.wait_for, which on Python 3.11 may swallow a cancellation: the
@@ -77,6 +80,8 @@ class OpenAIModel(Model):
             http_client=self._client, http_async_client=self._async_client,
         )  # fmt: skip
         super().__init__(client, name or model, choices.context)
+        if relay is None:
+            self.breaker = Breaker(f"the model server at {httpx.URL(self._url).netloc.decode()}")
 
     def check(self) -> str | None:
         """What keeps the server from answering, or None."""

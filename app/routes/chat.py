@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
 from app.chains.events import Done, Event, Failed, Given, Token
 from app.dependencies import ChainDep, LimitsDep, PrincipalDep, SettingsDep, StoreDep
+from app.feed import Feed, FeedResponse
 from app.limits import told_of
 from app.problems import Problem, respond
 from app.schemas.chat import ChatRequest, ChatResponse, RecalledEvent, TokenEvent, Usage
@@ -23,6 +24,7 @@ from app.schemas.recall import RecalledItem, cited, evidence
 from app.schemas.understanding import understood
 
 router = APIRouter(tags=["chat"])
+T = TypeVar("T")
 
 _STREAM = """event: recalled
 data: {"turn":"0b5e...","recalled":[{"id":"9c1f...","text":"My order number is 4417-XZ","score":0.0328,"why":"lexical #1 (order)","at":"2026-05-04T09:30:00Z","messages":["5a2d..."],"role":"human","session":"default"}],"knowledge":[],"evidence":null,"understanding":{"intent":{"label":"track_order","confidence":0.93},"topic":{"label":null,"confidence":0.71},"sentiment":{"label":"neutral","confidence":0.88}}}
@@ -62,7 +64,6 @@ def _shaped(event: str, schema: str) -> dict[str, Any]:
     }
 
 
-_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx's word for it
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer; with `stream: true`, the events `recalled`, `token`... and "
@@ -82,6 +83,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     410: {"description": "The session was deleted while its turn was answered."},
     429: {"description": "The customer has sent too many messages, or the key too many requests; "
           "nothing was stored."},
+    503: {"description": "Too many turns are answered or wait, the model's server is down, or the "
+          "service is being stopped: nothing was stored unless the detail says so, and "
+          "`Retry-After` says when to send it again. Also when the database is away, or the keys "
+          "of customers' tokens cannot be had."},
     502: {"description": "The model failed or answered nothing; the message is kept."},
     504: {"description": "The model did not answer in time; the message is kept."},
 }  # fmt: skip
@@ -100,7 +105,8 @@ async def chat(
     """Say something as a customer and get the answer.
 
     The message is stored before the model is asked, and the answer with its status when it
-    ends. A client that goes away stops the model; what was said so far is kept as `stopped`.
+    ends. A client that goes away stops the model; what was said so far is kept as `stopped`. One
+    that reads too slowly is left, and the answer goes on and is stored without it.
     With a customer's own token `recalled` is empty and `understanding` null.
     """
     size = len(body.message.encode())
@@ -116,11 +122,12 @@ async def chat(
     if who.customer is not None:
         events = _discreet(events)
     if body.stream:
+        # Who was cut had taken nothing for the whole of it, or since a little later.
+        feed = Feed(_encoded_all(events), _TOO_SLOW, settings.reader_timeout / 2)
         # The first event is waited for, so that what fails before it has a status of its own.
-        first = await anext(events)
-        return StreamingResponse(
-            _stream(first, events), media_type="text/event-stream", headers=_UNBUFFERED
-        )
+        if await _unless_gone(request, _begun(feed)) is None:
+            return Response(status_code=499)  # nobody is there to read it
+        return FeedResponse(feed)
     return await _whole(events, request)
 
 
@@ -134,11 +141,15 @@ async def _discreet(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event
                 yield event
 
 
-async def _stream(first: Event, events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
+async def _encoded_all(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
     async with contextlib.aclosing(events):
-        yield _encoded(first)
         async for event in events:
             yield _encoded(event)
+
+
+async def _begun(feed: Feed) -> Feed:
+    await feed.begun()
+    return feed
 
 
 async def _whole(events: AsyncGenerator[Event, None], request: Request) -> Response:
@@ -146,23 +157,28 @@ async def _whole(events: AsyncGenerator[Event, None], request: Request) -> Respo
         async with contextlib.aclosing(events):
             return [event async for event in events][-1]
 
-    answering = asyncio.ensure_future(last())
-    leaving = asyncio.ensure_future(_disconnected(request))
-    try:
-        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        leaving.cancel()
-        if not answering.done():
-            answering.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await answering
-    if answering.cancelled():
-        return Response(status_code=499)  # nobody is there to read it
-    event = answering.result()
+    event = await _unless_gone(request, last())
+    if event is None:
+        return Response(status_code=499)
     if isinstance(event, Failed):
         return respond(event.problem)
     assert isinstance(event, Done)
     return JSONResponse(_response(event).model_dump(mode="json"))
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
+    """What comes of ``work``; None if the client hangs up, which cancels it."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        if not working.done():
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+    return None if working.cancelled() else working.result()
 
 
 async def _disconnected(request: Request) -> None:
@@ -187,12 +203,27 @@ def _encoded(event: Event) -> bytes:
         case Done():
             return _event("done", _response(event))
         case Failed(_, problem):
-            data = JSONResponse(problem.document()).body
-            return format_sse_event(event="error", data_str=bytes(data).decode())
+            return _failed(problem)
 
 
 def _event(name: str, data: BaseModel) -> bytes:
     return format_sse_event(event=name, data_str=data.model_dump_json())
+
+
+def _failed(problem: Problem) -> bytes:
+    data = JSONResponse(problem.document()).body
+    return format_sse_event(event="error", data_str=bytes(data).decode())
+
+
+_TOO_SLOW = _failed(
+    Problem(
+        408,
+        "read-too-slowly",
+        "Read too slowly",
+        "The answer comes faster than it is read. It goes on and is stored: ask for the session's "
+        "messages, or send the message again with its idempotency key.",
+    )
+)
 
 
 def _response(done: Done) -> ChatResponse:

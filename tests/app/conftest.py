@@ -27,11 +27,11 @@ KEY = "a-key-for-tests"
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: FastAPI, config: uvicorn.Config | None = None) -> Iterator[str]:
     """Serve ``app`` on a free port of 127.0.0.1; yields its address."""
     listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
+    quick = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config or quick)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

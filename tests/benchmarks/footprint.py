@@ -40,12 +40,13 @@ def text_of(tokens: int, rng: random.Random) -> str:
     return " ".join(words)
 
 
-def start(folder: Path, log: Path) -> tuple[subprocess.Popen[bytes], str, float]:
-    """A running service, its address, and the seconds until it was ready."""
+def start(folder: Path, log: Path, **more: str) -> tuple[subprocess.Popen[bytes], str, float]:
+    """A running service, its address, and the seconds until it was ready; ``more`` settings."""
     environment = {
         **os.environ, "MEMORY_SERVICE_DATA_DIR": str(folder), "MEMORY_SERVICE_API_KEY": "k",
         "MEMORY_SERVICE_RATE_CUSTOMER": "off",
         "MEMORY_SERVICE_REPLY_TOKENS": "16",
+        **{f"MEMORY_SERVICE_{name.upper()}": value for name, value in more.items()},
     }  # fmt: skip
     began = time.perf_counter()
     with log.open("wb") as output:

@@ -141,6 +141,16 @@ class Served:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.join()
 
+    def signal(self, number: int) -> None:
+        """Send the service a signal."""
+        os.kill(self._process.pid, number)
+
+    def exit_code(self, patience: float) -> int | None:
+        """What it ended with; None if it has not ended after so many seconds."""
+        self._process.join(patience)
+        code: int | None = self._process.exitcode
+        return code
+
     def stop(self) -> None:
         """End it as an administrator does, or kill it if it does not end."""
         if self._process is None or not self._process.is_alive():

@@ -1,0 +1,82 @@
+"""What a model says, as it says it: within limits of time, and stopped when nobody listens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.runnables import Runnable
+
+from app.places import Leaving
+from memory import Layout
+
+_STOP_SECONDS = 2.0  # how long a model may take to be stopped
+
+_Chunks = asyncio.Queue[AIMessageChunk | Leaving | None]
+
+
+class Speech:
+    """Asks chains, and can end all of their answers."""
+
+    def __init__(self, silence: float, whole: float) -> None:
+        """Let a model be silent for, and speak in all, so many seconds."""
+        self._silence = silence
+        self._whole = whole
+        self._open: set[_Chunks] = set()
+        self._ended = False
+
+    def end(self) -> None:
+        """End the answers that are under way, and those that are yet to come."""
+        self._ended = True
+        for chunks in self._open:
+            chunks.put_nowait(_left())
+
+    async def chunks(
+        self, chain: Runnable[Layout, Any], layout: Layout
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        """What the chain's model says; it is stopped when this is closed.
+
+        Raises:
+            TimeoutError: it was silent for too long, or has not come to an end.
+            Leaving: all answers were ended.
+        """
+        if self._ended:
+            raise _left()
+        chunks: _Chunks = asyncio.Queue()
+        until = time.monotonic() + self._whole
+
+        async def read() -> None:
+            try:
+                async for chunk in chain.astream(layout):
+                    chunks.put_nowait(chunk)
+            finally:
+                chunks.put_nowait(None)
+
+        # In a task, because only a cancellation ends LangChain's generators at once: closed from
+        # outside, those within stay as they are, and the model goes on for a client that has left.
+        reading = asyncio.create_task(read())
+        self._open.add(chunks)
+        try:
+            while True:
+                # Not wait_for: it can swallow a cancellation (CPython 3.11).
+                async with asyncio.timeout(min(self._silence, until - time.monotonic())):
+                    chunk = await chunks.get()
+                if chunk is None:
+                    break
+                if isinstance(chunk, Leaving):
+                    raise chunk
+                yield chunk
+            await reading  # raises what the model failed with
+        finally:
+            self._open.discard(chunks)
+            reading.cancel()
+            await asyncio.wait([reading], timeout=_STOP_SECONDS)
+            if reading.done() and not reading.cancelled():
+                reading.exception()  # seen, so that nobody logs it as unseen
+
+
+def _left() -> Leaving:
+    return Leaving("What was said so far is kept")

@@ -1,0 +1,129 @@
+"""What a client is sent, held for it: the turn does not wait for a client that reads slowly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
+
+_MOST = 256 * 1024  # bytes that are held for a client
+_JUST = 1.0  # seconds: a connection that is cut takes what it is given, to no purpose, until then
+
+_on_their_own: set[asyncio.Task[None]] = set()  # which nobody else refers to
+
+
+class Feed:
+    """The pieces of a turn, from a task of its own to whoever reads them, at their own pace."""
+
+    def __init__(
+        self, pieces: AsyncGenerator[bytes, None], too_slow: bytes, patience: float
+    ) -> None:
+        """Begin.
+
+        Args:
+            pieces: are taken as they come, whoever reads.
+            too_slow: what a reader is told, in place of the rest, who is too far behind. The
+                turn goes on without one.
+            patience: the turn goes on too when one leaves who has taken nothing for so many
+                seconds: it was left, and has not hung up.
+        """
+        self._pieces = pieces
+        self._patience = patience
+        self._given_at: float | None = None  # when the reader got what it has not taken yet
+        self._waited_at: float | None = None  # when it last took something it had had so long
+        self._too_slow = too_slow
+        self._held: deque[bytes] = deque()
+        self._size = 0
+        self._lost = False  # the reader is too far behind
+        self._over = False
+        self._error: Exception | None = None
+        self._news = asyncio.Event()
+        self._task = asyncio.create_task(self._take())
+        _on_their_own.add(self._task)
+        self._task.add_done_callback(_on_their_own.discard)
+
+    async def begun(self) -> None:
+        """Wait for the first piece; raises what has gone wrong in place of one."""
+        try:
+            await self._news.wait()
+        except asyncio.CancelledError:
+            self.leave()
+            raise
+        if not self._held and self._error is not None:
+            raise self._error
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """What there is to read, until the end."""
+        while True:
+            self._news.clear()
+            while self._held:
+                piece = self._held.popleft()
+                self._size -= len(piece)
+                self._given_at = time.monotonic()
+                yield piece
+                if time.monotonic() - self._given_at >= self._patience:
+                    self._waited_at = time.monotonic()
+                self._given_at = None
+            if self._over or self._lost:
+                break
+            await self._news.wait()
+        if self._error is not None:
+            raise self._error
+
+    def leave(self) -> None:
+        """Nobody reads any more: the turn is stopped, unless it goes on without a slow reader."""
+        at = time.monotonic()
+        waits = self._given_at is not None and at - self._given_at >= self._patience
+        waited = self._waited_at is not None and at - self._waited_at < _JUST
+        self._lost = self._lost or waits or waited
+        self._held.clear()
+        if not self._lost:
+            self._task.cancel()
+
+    async def _take(self) -> None:
+        try:
+            async with contextlib.aclosing(self._pieces) as pieces:
+                async for piece in pieces:
+                    self._hold(piece)
+        except Exception as error:
+            self._error = error
+        finally:
+            self._over = True
+            self._news.set()
+
+    def _hold(self, piece: bytes) -> None:
+        if self._lost:
+            return
+        self._held.append(piece)
+        self._size += len(piece)
+        if self._size > _MOST:
+            self._held.clear()
+            self._held.append(self._too_slow)
+            self._lost = True
+        self._news.set()
+
+
+class FeedResponse(StreamingResponse):
+    """Server-sent events from a feed."""
+
+    def __init__(self, feed: Feed) -> None:
+        super().__init__(
+            feed.pieces(),
+            media_type="text/event-stream",
+            # The second is nginx's word for it.
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+        self._feed = feed
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._feed.leave()
