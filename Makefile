@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 PIP_ARGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 ARGS ?=
 
-.PHONY: serve test lint types check image-check clean
+.PHONY: serve test lint types check audit image-check clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,14 @@ types: $(VENV)/.installed-test
 test: $(VENV)/.installed-test lint types
 	$(BIN)/memory-service model pull
 	$(BIN)/python -m pytest $(ARGS)
+
+# Bandit over our code, and what is known to be wrong with the packages that are installed; the
+# latter asks PyPI, and an index in its place that knows of no faults tells of none.
+audit: $(VENV)/.installed-test
+	$(BIN)/python -m pip check
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'bandit>=1.9' 'pip-audit>=2.10'
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml app memory
+	$(BIN)/pip-audit --local
 
 image-check:
 	PYTHON=$(PYTHON) docker/image-check.sh

@@ -72,7 +72,8 @@ class _SentenceTransformers:
     def __init__(self, name: str) -> None:
         from sentence_transformers import SentenceTransformer
 
-        self._model = SentenceTransformer(name)
+        # Other weights are pickles.
+        self._model = SentenceTransformer(name, model_kwargs={"use_safetensors": True})
         self.name = name
         self.dimension = int(self._model.get_sentence_embedding_dimension() or 0)
 

@@ -25,7 +25,6 @@ from memory.tokens import derive
 from memory.weights import models_dir, sha256
 
 _SUMS = "sha256.json"  # what was converted, and what it became
-_WEIGHTS = ("*.safetensors", "*.bin")
 _FETCHED = ["*.json", "*.safetensors", "*.model", "*.jinja"]
 
 
@@ -55,7 +54,9 @@ class Base:
 
         cuda = torch.cuda.is_available()
         model = AutoModelForCausalLM.from_pretrained(
-            self.folder, dtype=torch.bfloat16 if cuda else torch.float32
+            self.folder,
+            dtype=torch.bfloat16 if cuda else torch.float32,
+            use_safetensors=True,  # others are pickles
         )
         if adapter is not None:
             from peft import PeftModel
@@ -116,7 +117,7 @@ def _fetched(name: str) -> Path:
 
 def _folder_sha256(folder: Path) -> str:
     """One checksum for a folder's weights and configuration, whatever else lies in it."""
-    weights = sorted(path for pattern in _WEIGHTS for path in folder.glob(pattern))
+    weights = sorted(folder.glob("*.safetensors"))
     if not weights or not (folder / "config.json").is_file():
         msg = (
             f"{folder} is no model that can be tuned: it is to hold config.json and weights "
@@ -232,7 +233,7 @@ def _weights(reader: Any, config: Any) -> Iterator[tuple[str, np.ndarray]]:
     from gguf.quants import dequantize
 
     whole = {
-        "token_embd": "model.embed_tokens",
+        "token_embd": "model.embed_tokens",  # nosec B105 # a layer's name
         "output_norm": "model.norm",
         "output": "lm_head",
     }

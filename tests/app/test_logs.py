@@ -39,6 +39,7 @@ from app import cli, main
 from app.chains.support import SupportChain
 from memory import ConversationMemory, Knowledge
 
+sys.addaudithook(lambda event, given: event == "pickle.find_class" and print("UNPICKLED", given))
 memory.database.BUSY_SECONDS = 0.2
 
 class Reader:
@@ -101,7 +102,6 @@ def test_nothing_that_is_said_or_secret_is_logged(tmp_path: Path) -> None:
         "MEMORY_SERVICE_LLM_API_KEY": LLM_KEY,
         "MEMORY_SERVICE_TOKEN_SECRET": TOKEN_SECRET,
         "MEMORY_SERVICE_LOG_LEVEL": "debug",
-        "MEMORY_SERVICE_BUSY_WAIT": "0.2",
         "PYTHONUNBUFFERED": "1",
     }
     claims = {"sub": CUSTOMER, "exp": time.time() + 3600}
@@ -120,6 +120,7 @@ def test_nothing_that_is_said_or_secret_is_logged(tmp_path: Path) -> None:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
     told = said.read_text()
+    assert "UNPICKLED" not in told
     assert statuses == [200, 502, 502, 502, 500, 503, 422, 400, 401, 401, 200, 404]
     for fault in (
         "the classifier failed: ValueError",
