@@ -203,6 +203,7 @@ _HEADERS: dict[int, dict[str, Any]] = {
         "WWW-Authenticate": {"required": True, "schema": {"type": "string", "const": "Bearer"}},
     },
     409: {"Retry-After": _RETRY_AFTER},  # only where waiting helps
+    429: {"Retry-After": {"required": True, **_RETRY_AFTER}},
     503: {"Retry-After": {"required": True, **_RETRY_AFTER}},
 }
 

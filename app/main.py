@@ -146,6 +146,8 @@ def create_app(
         lifespan=lifespan,
         # The interactive pages load scripts from elsewhere; /openapi.json is behind the key.
         docs_url=None, redoc_url=None, openapi_url=None,
+        # A redirect would go where the header Host says, without TLS behind a proxy.
+        redirect_slashes=False,
     )  # fmt: skip
     app.state.settings = settings
     app.state.store = store

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -10,6 +9,7 @@ from fastapi import APIRouter, Query
 from app.dependencies import PrincipalDep, StoreDep
 from app.problems import NO_CUSTOMER, no_such_customer
 from app.schemas.audit import AuditEntry, AuditList
+from app.schemas.fields import Name, Time
 
 router = APIRouter(prefix="/v1/admin/audit", tags=["audit"])
 
@@ -17,13 +17,13 @@ _WORD = r"^[a-z0-9.]{1,40}$"
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
-Since = Annotated[datetime | None, Query(description="only from then on")]
+Since = Annotated[Time | None, Query(description="only from then on")]
 Action = Annotated[
     str | None,
     Query(pattern=_WORD, description="such as `read.messages`, or `read` for all such"),
 ]
 Actor = Annotated[str | None, Query(pattern=_WORD, description="a key's id, or `console`")]
-Customer = Annotated[str | None, Query(description="only what was done to one who is here")]
+Customer = Annotated[Name | None, Query(description="only what was done to one who is here")]
 
 
 @router.get("", responses=NO_CUSTOMER)

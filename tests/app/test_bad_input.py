@@ -224,6 +224,8 @@ def test_what_is_not_there_is_404(service: Running) -> None:
         ("GET", "/v1/customers/nobody/sessions"),
         ("GET", "/v1/customers/nobody/memories/m1"),
         ("GET", "/v1/nothing"),
+        ("GET", "/v1/customers/"),  # a redirect would go where the header Host says
+        ("POST", "/v1/chat/"),
         ("GET", "/web/..%2fmain.py"),
         ("GET", "/web/../main.py"),
     ]:
