@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
+from typing import IO
 
 from app.conversation import conversation_memory
 from app.jsonl import lines
@@ -19,22 +20,22 @@ _CHUNK = 2**16
 _LONGEST = 2**26  # bytes of a line: a message can be as long as the library was given it
 
 
-def exported(store: MemoryStore, scope: Scope) -> Iterator[bytes] | None:
+def spooled() -> Iterator[IO[bytes]]:
+    """A dependency: a file to send, which is closed when the answer has ended, however it did."""
+    with SpooledTemporaryFile(_IN_MEMORY) as file:
+        yield file
+
+
+def exported(store: MemoryStore, scope: Scope, file: IO[bytes]) -> Iterator[bytes] | None:
     """A customer's export in pieces, or None for one of whom nothing is stored.
 
-    It is read at once, and sent as slowly as somebody reads it: a snapshot of the database that
-    is held for long keeps what was deleted in SQLite's write-ahead log.
+    It is read at once into ``file``, and sent as slowly as somebody reads it: a snapshot of the
+    database that is held for long keeps what was deleted in SQLite's write-ahead log.
     """
-    file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (it is closed when it was sent)
-    try:
-        if not store.exports.write(scope.owner, file):
-            file.close()
-            return None
-        file.seek(0)
-    except BaseException:
-        file.close()
-        raise
-    return _pieces(file)
+    if not store.exports.write(scope.owner, file):
+        return None
+    file.seek(0)
+    return iter(lambda: file.read(_CHUNK), b"")
 
 
 def export_to(store: MemoryStore, scope: Scope, file: Path | None) -> int:
@@ -67,12 +68,6 @@ def export_to(store: MemoryStore, scope: Scope, file: Path | None) -> int:
             msg = f"the export {file} cannot be written: {error.strerror}"
             raise InvalidInput(msg) from error
         raise
-
-
-def _pieces(file: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
-    with file:
-        while piece := file.read(_CHUNK):
-            yield piece
 
 
 def is_export_file(file: Path) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from app.dependencies import (
@@ -20,7 +20,7 @@ from app.dependencies import (
     check_known,
 )
 from app.erasing import erase_customer
-from app.exports import MEDIA_TYPE, exported
+from app.exports import MEDIA_TYPE, exported, spooled
 from app.problems import NO_CUSTOMER, Problem, no_such_customer
 from app.schemas.customers import CustomerItem, CustomerList, Deleted, Erased
 from app.schemas.recall import RecalledItem, RecallRequest, RecallResponse, evidence
@@ -44,6 +44,8 @@ every = APIRouter(prefix="/v1/customers", tags=["customers"])
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
+
+SpoolDep = Annotated[IO[bytes], Depends(spooled)]
 
 After = Annotated[str | None, Query(description="the `next` of the page before")]
 
@@ -162,9 +164,9 @@ def recall(
 
 
 @router.get("/export", response_class=StreamingResponse, responses=_EXPORTED)
-def export(scope: CustomerDep, store: StoreDep) -> StreamingResponse:
+def export(scope: CustomerDep, store: StoreDep, file: SpoolDep) -> StreamingResponse:
     """Everything held about the customer, for `memory-service import`, here or elsewhere."""
-    pieces = exported(store, scope)
+    pieces = exported(store, scope, file)
     if pieces is None:
         raise no_such_customer(scope.customer)
     return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})

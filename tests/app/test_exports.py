@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import stat
+import time
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 
 import pytest
 from typer.testing import CliRunner
@@ -13,7 +16,7 @@ from app.cli import app
 from app.exports import MEDIA_TYPE
 from memory import InvalidInput, Scope
 from memory.transcript import make_message
-from tests.app.conftest import Running
+from tests.app.conftest import KEY, Running
 
 
 def run(*arguments: object) -> str:
@@ -22,6 +25,32 @@ def run(*arguments: object) -> str:
     if done.exception is not None:
         raise done.exception
     return done.output
+
+
+def test_an_export_that_nobody_reads_leaves_no_file_open(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked may hang up before the first piece, or be told that nobody is there."""
+    files: list[SpooledTemporaryFile[bytes]] = []
+
+    def spool(most: int) -> SpooledTemporaryFile[bytes]:
+        files.append(SpooledTemporaryFile(most))  # noqa: SIM115 (what it is given to closes it)
+        return files[-1]
+
+    monkeypatch.setattr("app.exports.SpooledTemporaryFile", spool)
+    service.chat("hello")
+    service.settle()
+    host, port = service.address.removeprefix("http://").split(":")
+    asking = f"GET /v1/customers/ada/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}"
+    for _ in range(5):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(f"{asking}\r\n\r\n".encode())
+    assert service.client.get("/v1/customers/nobody/export").status_code == 404
+    assert service.client.get("/v1/customers/ada/export").text.count("\n") > 2
+    deadline = time.monotonic() + 60
+    while not (len(files) == 7 and all(file.closed for file in files)):
+        assert time.monotonic() < deadline, [file.closed for file in files]
+        time.sleep(0.01)
 
 
 def test_a_customer_moves_to_another_service(
