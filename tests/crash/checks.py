@@ -139,6 +139,13 @@ def derived(url: str) -> tuple[Faults, list[str]]:
             f"{same.format('m', 't')} AND t.id = m.turn WHERE t.id IS NULL",
         )
         count("turns under way", "SELECT customer, id FROM turns WHERE status = 'running'")
+        store.audit.flush()
+        done = "SELECT COUNT(*) FROM audit WHERE action = 'change.turn' AND outcome = 'done'"
+        count(
+            "turns without an entry in the audit log",
+            f"SELECT COUNT(*) FROM turns HAVING COUNT(*) > ({done})",
+        )
+        faults["audit log"] += store.audit.verify().fault is not None
         count("sessions held", "SELECT customer, session FROM sessions WHERE lease IS NOT NULL")
         with store.database.read() as connection:
             ids = connection.execute(sa.text("SELECT customer, id FROM messages WHERE forgotten=0"))
