@@ -1,6 +1,6 @@
 """Many clients at once, before a model that takes its time.
 
-    python tests/benchmarks/overload.py [--clients 200] [--silent 100]
+    python tests/benchmarks/overload.py [--clients 200] [--silent 20]
 
 Starts ``memory-service serve`` with as many places as it has for the embedded model, before a
 model server that writes a word every 50 ms. All clients ask at the same moment, each as a
@@ -139,6 +139,23 @@ async def crowd(address: str, process: subprocess.Popen[bytes], clients: int) ->
           f"{resident(process):.0f} after")  # fmt: skip
 
 
+async def one_by_one(address: str, clients: int) -> None:
+    """While so many wait, another is refused again and again, with nobody beside it."""
+    seen, alone = Seen(), Seen()
+    async with httpx.AsyncClient(base_url=address, headers=HEADERS, timeout=600) as http:
+        asking = [asyncio.create_task(client(http, n, seen)) for n in range(1000, 1000 + clients)]
+        await asyncio.sleep(1)
+        body = {"customer": "alone", "message": "Where is my order?", "stream": True}
+        while not all(task.done() for task in asking) and len(alone.refused) < 50:
+            asked = time.perf_counter()
+            if (await http.post("/v1/chat", json=body)).status_code == 503:
+                alone.refused.append(time.perf_counter() - asked)
+        await asyncio.gather(*asking)
+    took = sorted(1000 * seconds for seconds in alone.refused)
+    print(f"{len(took)} refusals one after the other: median {took[len(took) // 2]:.1f} ms, "
+          f"slowest {took[-1]:.0f} ms")  # fmt: skip
+
+
 async def silent(address: str, process: subprocess.Popen[bytes], clients: int) -> None:
     """Ask for long answers that are read, then for as many that are not."""
     body = {"message": "a long one", "stream": True}
@@ -188,7 +205,7 @@ def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--clients", type=int, default=200)
-    parser.add_argument("--silent", type=int, default=100)
+    parser.add_argument("--silent", type=int, default=20)
     options = parser.parse_args()
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     fake = multiprocessing.Process(target=serve_model, args=(listener,), daemon=True)
@@ -201,6 +218,7 @@ def main() -> None:
         )  # fmt: skip
         try:
             asyncio.run(crowd(served.rstrip("/"), process, options.clients))
+            asyncio.run(one_by_one(served.rstrip("/"), 24))
             asyncio.run(silent(served.rstrip("/"), process, options.silent))
         finally:
             stop(process)
