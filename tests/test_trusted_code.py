@@ -81,3 +81,12 @@ def test_each_exception_from_the_security_rules_has_its_reason() -> None:
     ]
     assert marks
     assert [mark for mark in marks if not re.search(r" [-#] \w+('s)? \w+", mark)] == []
+
+
+def test_each_dependency_says_from_which_version_on() -> None:
+    """The bounds of what is read rest on what libraries do since then."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(one for extra in extras for one in extra)]
+    ours = f"{project['name']}["
+    assert [one for one in wanted if not re.search("[=>]=", one) and not one.startswith(ours)] == []

@@ -17,7 +17,7 @@ from memory import InvalidInput
 from tests.app.conftest import Running
 from tests.app.knowledge.test_documents import WORDS
 
-N = 100_000
+N = 60_000
 END = "</w:body></w:document>"
 LAUGHS = "".join(f"<!ENTITY {chr(98 + n)} '{f'&{chr(97 + n)};' * 10}'>" for n in range(9))
 ENTITIES = f"<!DOCTYPE x [<!ENTITY a 'ha ha ha ha'>{LAUGHS}]>{WORDS}<w:p>&j;</w:p>{END}"
@@ -88,7 +88,7 @@ FILES: dict[str, Callable[[], bytes]] = {
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that nothing here comes near: what takes long takes minutes, or gigabytes."""
-    monkeypatch.setattr(bounds, "MOST_SECONDS", 60.0)
+    monkeypatch.setattr(bounds, "MOST_SECONDS", 20.0)
     monkeypatch.setattr(bounds, "MOST_MEMORY", 400 * 2**20)
 
 
