@@ -81,6 +81,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
             }
         },
     },
+    404: {"description": "A customer's own token names somebody else."},
     409: {"description": "Another turn of the session is under way, the idempotency key was used "
           "for another message, or its turn broke off and the session has gone on since."},
     410: {"description": "The session was deleted while its turn was answered."},

@@ -60,7 +60,8 @@ def short(folder: Path) -> Found:
         admin, *others = everybody(app.state.store)
         fuzz.ask(admin, ALL, 2, seed=1)
         for asking in others:
-            fuzz.ask(asking, ["examples"], 1, seed=1)
+            known = asking.who is not None
+            fuzz.ask(asking, ["examples", "fuzzing"] if known else ["examples"], 2, seed=1)
         app.state.store.wait(60)
         fuzz.found.faults += errors
         return fuzz.found
