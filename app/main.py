@@ -123,7 +123,7 @@ def create_app(
         asyncio.get_running_loop().set_exception_handler(on_loop)
         app.state.chain.digest_rest()
         # Whoever was killed may have deleted something and not got to this.
-        store.in_background("scrub", store.database.scrub)
+        store.in_background("scrub", store.finish_erasing)
         store.in_background("audit", store.audit.flush)  # nor to the places of its entries
         if settings.embeddings in ENGLISH:
             store.in_background("language", partial(_advise, store))

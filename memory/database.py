@@ -257,6 +257,25 @@ class Database:
                     connection.invalidate()
                     connection.close()
 
+    def vacuum(self) -> None:
+        """Write a SQLite database anew, with nothing in the gaps of its pages.
+
+        Raises:
+            StoreUnavailable: somebody else writes all the time, or there is no room.
+        """
+        self.check_open()
+        with self._writer, self.engine.connect() as connection:
+            driver = _driver(connection)
+            driver.execute("PRAGMA temp_store=FILE")  # it may be larger than the memory
+            try:
+                driver.execute("VACUUM")
+            except sqlite3.Error as error:
+                if (explained := _explained(error)) is None:
+                    raise
+                raise explained from error
+            finally:
+                driver.execute("PRAGMA temp_store=MEMORY")
+
     def scrub(self) -> bool:
         """Bring what was deleted out of the files: on SQLite, empty the write-ahead log.
 

@@ -1,8 +1,9 @@
-"""Postgres's tables, written anew: a deleted row's bytes stay in its page otherwise.
+"""The database's files, written anew: what was deleted stays in them otherwise.
 
-A plain ``VACUUM`` lets their place be used again, which may take for ever; ``VACUUM FULL`` writes
-the rows that are left to another file and removes the old one at the next checkpoint. Each table is
-locked meanwhile.
+SQLite overwrites a row that it deletes (``secure_delete``), but not the copies of it that were left
+in the gaps of pages whenever rows were moved to other pages. Postgres overwrites nothing: a plain
+``VACUUM`` lets the place be used again, which may take for ever. What is written here are the rows
+that are left, and nobody else can write meanwhile, on Postgres not read the table either.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
+from memory.database import Database
 from memory.deleting import TABLES
 
 SMALL = 64 * 2**20  # bytes that are written anew in about a second
@@ -20,21 +22,32 @@ _SIZE = text(
 )
 
 
-def rewrite(engine: Engine, most_bytes: int | None = None) -> bool:
-    """Write every table that has a customer's words anew.
+def rewrite(database: Database, most_bytes: int | None = None) -> bool:
+    """Write everything that has a customer's words anew.
 
-    What somebody still reads, in a transaction from before, is written too.
+    On Postgres what somebody still reads, in a transaction from before, is written too, and the old
+    files go at its next checkpoint; on SQLite they are overwritten when its write-ahead log is
+    emptied.
 
     Args:
-        engine: a Postgres.
-        most_bytes: leave them alone if they and their indexes have more.
+        database: which.
+        most_bytes: leave it alone if there are more.
 
     Returns:
         Whether that was done.
 
     Raises:
-        StoreUnavailable: a table is in use all the time.
+        StoreUnavailable: it is in use all the time, or there is no room.
     """
+    if database.path is None:
+        return _in_postgres(database.engine, most_bytes)
+    if most_bytes is not None and database.path.stat().st_size > most_bytes:
+        return False
+    database.vacuum()
+    return True
+
+
+def _in_postgres(engine: Engine, most_bytes: int | None) -> bool:
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
     with autocommit.connect() as connection:
         size = connection.execute(_SIZE, {"names": list(TABLES)}).scalar()

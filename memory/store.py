@@ -45,8 +45,10 @@ _SET_META = text(
     "INSERT INTO meta (name, value) VALUES (:name, :value) "
     "ON CONFLICT (name) DO UPDATE SET value = :value"
 )
+_UNSET_META = text("DELETE FROM meta WHERE name = :name")
 _ANY_VECTOR = text("SELECT 1 FROM vectors LIMIT 1")
 _EMBEDDED_BY = "embedding_model"
+_TO_REWRITE = "to_rewrite"  # there from an erasure until no file has a word of it
 
 
 class MemoryStore:
@@ -115,7 +117,7 @@ class MemoryStore:
             connection.execute(
                 text("UPDATE customers SET embedded = 0, generation = generation + 1")
             )
-            connection.execute(text("DELETE FROM meta WHERE name = :name"), {"name": _EMBEDDED_BY})
+            connection.execute(_UNSET_META, {"name": _EMBEDDED_BY})
         with self._lock:
             self._caches.clear()
 
@@ -172,48 +174,56 @@ class MemoryStore:
         """
         with self.database.write() as connection:
             receipt = delete_customer(connection, owner, elsewhere)
-        if receipt is None:
-            return None
+            if receipt is None:
+                return None
+            connection.execute(_SET_META, {"name": _TO_REWRITE, "value": "1"})
         self._drop(owner)
-        if self.database.dialect != "sqlite":
-            self.in_background("rewrite", self._rewrite)
-        elif not self._scrubbed():
-            self.in_background("scrub", self.database.scrub)
+        # On Postgres tables are locked for that.
+        if self.database.dialect != "sqlite" or not self._rewritten():
+            self.in_background("scrub", self.finish_erasing)
         return receipt
 
-    def scrub(self) -> bool:
+    def scrub(self, most_bytes: int | None = None) -> bool:
         """Bring what was deleted out of the database's files.
 
-        On SQLite the write-ahead log is emptied, on Postgres the tables are written anew, and
-        locked meanwhile.
+        They are written anew, and on SQLite the write-ahead log is emptied. Nobody else can write
+        meanwhile, on Postgres not read the table either.
+
+        Args:
+            most_bytes: write nothing anew if there are more.
 
         Returns:
-            False if somebody was reading or writing all the time, and it is there still.
+            False if there are more, or somebody was reading or writing all the time, and it is
+            there still.
 
         Raises:
-            StoreUnavailable: a table of Postgres's is in use all the time.
+            StoreUnavailable: the database is in use all the time, or there is no room.
         """
-        if self.database.dialect == "sqlite":
-            return self.database.scrub()
-        return rewrite(self.database.engine)
-
-    def _scrubbed(self) -> bool:
-        """Whether it was done: who reads what was there before, or fills the disk, may end."""
+        done = False
         try:
-            return self.database.scrub()
+            done = rewrite(self.database, most_bytes)
+        finally:
+            emptied = self.database.scrub()
+        if done and emptied:
+            with self.database.write() as connection:
+                connection.execute(_UNSET_META, {"name": _TO_REWRITE})
+        return done and emptied
+
+    def finish_erasing(self) -> None:
+        """Do what a kill, a full disk or a reader has left undone of an erasure."""
+        if self.get_meta(_TO_REWRITE) is None:
+            self.database.scrub()
+        elif not self._rewritten():
+            _logger.warning(
+                "what was erased may be in gaps of the database's files: run `memory-service scrub`"
+            )
+
+    def _rewritten(self) -> bool:
+        """Bring it out of the files, where that is done quickly and can be done now."""
+        try:
+            return self.scrub(SMALL)
         except StoreUnavailable:
             return False
-
-    def _rewrite(self) -> None:
-        try:
-            done = rewrite(self.database.engine, SMALL)
-        except StoreUnavailable:
-            done = False
-        if not done:
-            _logger.warning(
-                "what was erased is in Postgres's files until its place is used again, or "
-                "`memory-service scrub` has written the tables anew"
-            )
 
     def retain(self, policy: Retention) -> Iterator[Step]:
         """Delete what is older than it may be, a transaction a step (see ``Retaining.sweep``)."""
@@ -224,8 +234,8 @@ class MemoryStore:
             taken = taken or bool(step.deleted)
             yield step
         if taken:
-            sqlite = self.database.dialect == "sqlite"
-            self.in_background("rewrite", self.database.scrub if sqlite else self._rewrite)
+            self.set_meta(_TO_REWRITE, "1")
+            self.in_background("scrub", self.finish_erasing)
 
     def _drop(self, owner: Owner) -> None:
         with self._lock:

@@ -78,7 +78,7 @@ class Client:
             elif self.sent and self._random.random() < 0.08:
                 self.say(self._random.choice(self.sent[-20:]), again=True)
             else:
-                self.sent.append(self._new())
+                self.sent.append(self.new())
                 self.say(self.sent[-1])
             if self._random.random() < 0.3:
                 time.sleep(self._random.random() * 0.05)
@@ -173,7 +173,8 @@ class Client:
         else:
             self.unexpected.append(f"{sent.code}: {answer.status_code} {answer.text[:300]}")
 
-    def _new(self) -> Sent:
+    def new(self) -> Sent:
+        """A turn that was not said yet."""
         chance = self._random
         code = f"{self.name}-{len(self.sent)}"
         words = chance.choices(_WORDS, k=300 if chance.random() < 0.15 else chance.randint(2, 12))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -27,6 +28,11 @@ def faults(folder: Path, turns: int) -> dict[str, int]:
     up.set()
     with serving(create_app(settings)) as address:
         talking = [Client(f"KX{n}", address, 1, up, 1) for n in range(3)]
+        for one in talking:  # nobody waits for the end of a long answer
+            turn = replace(one.new(), stream=True, hang_up=True)
+            turn.text = turn.ends = f"{turn.text} {'please ' * 200}now"
+            one.sent.append(turn)
+            one.say(turn)
         threads = [
             threading.Thread(target=one.run, args=(lambda one=one: len(one.sent) > turns,))
             for one in talking
