@@ -22,6 +22,7 @@ from anyio.to_thread import run_sync
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 
+from app.chains.admission import Admission
 from app.chains.events import Done, Event, Failed, Given, Token
 from app.chains.failures import cut, is_outage, is_refusal, model_problem, silent
 from app.chains.speech import Speech
@@ -29,7 +30,7 @@ from app.conversation import conversation_memory
 from app.llm import Model
 from app.llm.openai import OpenAIModel
 from app.llm.states import Conversation
-from app.places import Leaving, Overloaded, Place, Places
+from app.places import Leaving, Place, Places
 from app.problems import Problem, problem_of
 from app.second_source import SecondSource
 from app.settings import Settings
@@ -39,7 +40,6 @@ from app.understanding.limited import Limited
 from app.understanding.reading import MessageReader
 from memory import (
     LEASE_SECONDS,
-    CircuitOpen,
     ConversationMemory,
     Encoder,
     Knowledge,
@@ -48,7 +48,6 @@ from memory import (
     MemoryServiceError,
     MemoryStore,
     Scope,
-    SessionBusy,
     Turn,
     Understanding,
 )
@@ -57,11 +56,11 @@ from memory.deeds import SERVICE, Deed
 _logger = logging.getLogger(__name__)
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_POLL_SECONDS = 0.1  # how often a waiting turn looks whether its session is free
 _KEEP_SECONDS = 1.0  # how often what has been said so far is kept
 _RENEW_SECONDS = 5.0  # how often a turn under way that says nothing new says that it is one
 _LATE_SECONDS = 0.5  # how long an answer that is there waits for the reading of its message
 _END_SECONDS = 5.0  # how long the end of the service waits for answers to be stored
+_POLL_SECONDS = 0.01  # how often it looks whether they are
 
 
 class SupportChain:
@@ -93,6 +92,7 @@ class SupportChain:
             at_once, 4 * at_once if waiting is None else waiting, settings.answer_wait,
             model.breaker,
         )  # fmt: skip
+        self._admission = Admission(self._places, settings.busy_wait, self._answers_itself)
 
     def memory(self, scope: Scope) -> ConversationMemory:
         """The memory of a session."""
@@ -134,10 +134,10 @@ class SupportChain:
             Overloaded, CircuitOpen: likewise.
         """
         memory = self.memory(scope)
-        place = await self._place(memory, text, idempotency_key)
+        place = await self._admission.place(memory, text, idempotency_key)
         try:
             await run_sync(memory.check, text)
-            turn = await self._start(memory, text, idempotency_key, place)
+            turn = await self._admission.start(memory, text, idempotency_key, place)
             if turn.status == "complete":
                 for event in await run_sync(_replay, memory, turn):
                     yield event
@@ -269,7 +269,7 @@ class SupportChain:
         """Wait until no turn is being answered, so that what was said is stored; not for ever."""
         deadline = time.monotonic() + _END_SECONDS
         while self._under_way and time.monotonic() < deadline:
-            await asyncio.sleep(_POLL_SECONDS / 10)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def settle(self) -> None:
         """End the turns of a dead process once no lease of its can be alive.
@@ -285,35 +285,8 @@ class SupportChain:
 
     # --- inside --------------------------------------------------------------------------
 
-    async def _place(
-        self, memory: ConversationMemory, text: str, idempotency_key: str | None
-    ) -> Place | None:
-        """A place before the model, or in the line for one; None where no model is needed."""
-        try:
-            place = self._places.enter()
-        except Leaving:
-            raise
-        except (Overloaded, CircuitOpen):
-            if await self._needs_none(memory, text, idempotency_key):
-                return None
-            raise
-        try:
-            if place.take_at_once() or not await self._needs_none(memory, text, idempotency_key):
-                return place
-        except BaseException:
-            place.leave()
-            raise
-        place.leave()
-        return None
-
-    async def _needs_none(
-        self, memory: ConversationMemory, text: str, idempotency_key: str | None
-    ) -> bool:
-        """Whether a message needs no model, as far as can be said before it is stored."""
-        if idempotency_key is not None:
-            status = await run_sync(memory.store.turns.status, memory.scope, idempotency_key)
-            if status in ("complete", "running"):  # it comes again, or is told so
-                return True
+    async def _answers_itself(self, memory: ConversationMemory, text: str) -> bool:
+        """Whether a template answers a message, as far as can be said before it is stored."""
         if memory.scope.tenant not in self._templates:
             return False
         await run_sync(memory.check, text)
@@ -321,35 +294,6 @@ class SupportChain:
         layout = await self.layout(memory, text)
         labels = await reading.within(_LATE_SECONDS)
         return await self._without_model(memory, text, labels, layout, None) is not None
-
-    async def _start(
-        self,
-        memory: ConversationMemory,
-        text: str,
-        idempotency_key: str | None,
-        place: Place | None,
-    ) -> Turn:
-        """Commit the message, once there is a place for it and no other turn in its session."""
-        deadline: float | None = None
-        while True:
-            if place is not None:
-                await place.take()
-            try:
-                return await run_sync(memory.start, text, idempotency_key)
-            except SessionBusy:
-                # A retry of the turn under way is told so at once.
-                if idempotency_key is not None and await self._is_running(memory, idempotency_key):
-                    raise
-                deadline = deadline or time.monotonic() + self._settings.busy_wait
-                if time.monotonic() >= deadline or self._places.closed:
-                    raise
-                if place is not None:
-                    place.step_back()  # others need it meanwhile
-                await asyncio.sleep(_POLL_SECONDS)
-
-    async def _is_running(self, memory: ConversationMemory, idempotency_key: str) -> bool:
-        status = memory.store.turns.status
-        return await run_sync(status, memory.scope, idempotency_key) == "running"
 
     async def _without_model(
         self,
