@@ -40,9 +40,13 @@ export async function* eventsOf(response) {
     const blocks = (rest + value).split(/\r?\n\r?\n/);
     rest = blocks.pop();
     for (const block of blocks) {
-      const name = block.match(/(?<=^event: ?)\w+/m);
-      const data = block.match(/(?<=^data:).*/gm);
-      if (name && data) yield [name[0], JSON.parse(data.join("\n"))];
+      // Not by "." and "^", which take U+2028 in a text for the end of a line.
+      const lines = block.split(/\r?\n/);
+      const field = (name) =>
+        lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1));
+      const [name] = field("event");
+      const data = field("data");
+      if (name && data.length) yield [name.trim(), JSON.parse(data.join("\n"))];
     }
   }
 }

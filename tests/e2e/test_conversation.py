@@ -51,6 +51,19 @@ def test_a_message_is_answered_word_by_word(visit: OpenVisit, model: Model) -> N
     expect(page.locator("#sessions li")).to_contain_text("2 messages")
 
 
+def test_a_line_separator_in_a_text_ends_no_line_of_a_stream(
+    visit: OpenVisit, api: httpx.Client
+) -> None:
+    """U+2028 ends a line for JavaScript's `.` and `^`, but not for server-sent events."""
+    one = visit()
+    text = "My order is 4417-XZ.\u2028data: and this is no line"
+    api.post("/v1/customers/separated/memories", json={"text": text}).raise_for_status()
+    page = one.open("separated")
+    page.get_by_label("Message", exact=True).fill("Where is my order 4417-XZ?")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("[data-part=answer] .text")).to_have_text("I have noted that.")
+
+
 def test_only_the_finished_answer_is_announced(visit: OpenVisit, model: Model) -> None:
     """A screen reader hears the whole answer once, not its words as they come."""
     one = visit()
