@@ -98,7 +98,8 @@ class Answers:
     def _stream(self, text: str) -> Iterator[str]:
         names = []
         for event in text.strip().split("\n\n"):
-            name, data = (line.split(": ", 1)[1] for line in event.splitlines())
+            # Not splitlines, which also parts at separators that only JSON's texts have.
+            name, data = (line.split(": ", 1)[1] for line in event.split("\n"))
             names.append(name)
             if not self._events[name].is_valid(json.loads(data)):
                 yield f"an event {name} that is not as described"
@@ -106,7 +107,6 @@ class Answers:
             yield f"a stream of {names}"
 
     def _lines(self, text: str) -> Iterator[str]:
-        # Not splitlines: what was said may hold other separators, which JSON leaves as they are.
         lines = [json.loads(line) for line in text.removesuffix("\n").split("\n")]
         if not all(self._line.is_valid(line) for line in lines):
             yield "a line of an export that is not as described"

@@ -15,7 +15,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import KEY, serving
 from tests.fuzz.openapi import Found, Fuzz
-from tests.fuzz.principals import SECRET, Asking, everybody
+from tests.fuzz.principals import SECRET, everybody
 
 ALL = ["examples", "coverage", "fuzzing", "stateful"]
 
@@ -75,21 +75,20 @@ def long(
         fuzz = Fuzz(address, describe(app))
         people = everybody(app.state.store)
         known = [asking for asking in people if asking.who is not None]
-
-        def ask(asking: Asking, phases: list[str], examples: int, seed: int) -> None:
-            fuzz.ask(asking, phases, examples, seed)
+        plan = itertools.chain(
+            ((asking, ["examples", "fuzzing"], 5, seed) for asking in people),
+            ((asking, ["coverage", "stateful"], 20, seed) for asking in known),
+            (
+                (asking, ["fuzzing", "stateful"], 30, seed + number)
+                for number, asking in enumerate(itertools.cycle(known), start=1)
+            ),
+        )
+        for asking, phases, examples, number in plan:
+            fuzz.ask(asking, phases, examples, number)
             found = fuzz.found
             progress(f"{asking.name}: {found.cases} cases by now, {len(found.faults)} faults")
-
-        for asking in people:
-            if asking in known or asking.carries is None:
-                ask(asking, ALL, 20, seed)
-            else:
-                ask(asking, ["examples", "fuzzing"], 5, seed)
-        for number, asking in enumerate(itertools.cycle(known), start=1):
-            if fuzz.found.cases >= cases:
+            if found.cases >= cases and len(found.by_asking) == len(people):
                 break
-            ask(asking, ["fuzzing", "stateful"], 30, seed + number)
         app.state.store.wait(60)
         fuzz.found.faults += errors
         return fuzz.found
