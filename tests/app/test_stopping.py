@@ -53,7 +53,7 @@ class Listener:
 @pytest.fixture
 def served(tmp_path: Path, double: OpenAIDouble) -> Iterator[Served]:
     """`memory-service serve` itself, in a process of its own."""
-    service = Served(tmp_path, llm=double.url, understanding="off", stop_wait=8, answer_wait=60)
+    service = Served(tmp_path, llm=double.url, understanding="off", stop_wait=5, answer_wait=60)
     service.start()
     yield service
     service.stop()
