@@ -13,7 +13,6 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from memory import ConversationMemory, Label, Labels, MemoryStore, Policy, Scope, open_store
 from memory.labels import Labelling
 from memory.migrations import MIGRATIONS
-from memory.transcript import make_message
 from tests.doubles import WordEncoder, WordReader, count_words
 
 ADA = Scope("ada", "s1")
@@ -234,9 +233,17 @@ def test_an_older_database_gets_labels(
     """What was said before the schema had them is read by the next digest."""
     with monkeypatch.context() as older:
         older.setattr("memory.migrations.MIGRATIONS", MIGRATIONS[:8])
-        with open_store(url) as store:
-            said = [make_message("human", text, 1) for text in ("hello", "Where is it?")]
-            store.transcript.add(ADA, said)
+        with open_store(url) as store, store.database.write() as connection:
+            for statement in (
+                "INSERT INTO customers (tenant, customer, seq, generation, written, embedded) "
+                "VALUES ('default', 'ada', 2, 7, 0, 0)",
+                "INSERT INTO sessions (tenant, customer, session, created, updated, messages, "
+                "tokens) VALUES ('default', 'ada', 's1', 1, 1, 2, 2)",
+                "INSERT INTO messages (tenant, customer, seq, session, id, role, text, at, tokens) "
+                "VALUES ('default', 'ada', 1, 's1', 'm1', 'human', 'hello', 1, 1), "
+                "('default', 'ada', 2, 's1', 'm2', 'human', 'Where is it?', 1, 1)",
+            ):
+                connection.execute(sa.text(statement))
     with open_store(url) as store:
         assert [labels for _, labels in known(store)] == [None, None]
         conversation(store, understanding=reader).digest()
