@@ -209,6 +209,20 @@ def test_a_summary_keeps_what_is_young(store: MemoryStore) -> None:
                for segment in store.summaries.segments(memory.scope))  # fmt: skip
 
 
+def test_a_summary_from_before_its_parts_had_times_goes_with_its_messages(
+    store: MemoryStore,
+) -> None:
+    """They had the time when they were folded."""
+    memory = conversation(store)
+    talk(memory, LONG_AGO, *OLD)
+    talk(memory, LATELY, *NEW)
+    with store.database.write() as connection:
+        connection.execute(sa.text("UPDATE segments SET at = 2000000000000000"))
+    swept(store, YEAR)
+    assert words_in(store, *OLD) == set()
+    assert not any(word in memory.summary.current().text for word in OLD)
+
+
 def test_pins_and_persons_notes_have_an_end_too(store: MemoryStore) -> None:
     """Forgetting leaves them, retention does not."""
     memory = conversation(store)
@@ -261,6 +275,7 @@ def test_a_digest_under_way_brings_nothing_back(store: MemoryStore) -> None:
     with from_then(LONG_AGO):
         for word in OLD:
             memory.save_context({"input": f"The {word} is late {'x ' * 20}"}, {"output": "Sorry."})
+    memory.save_context({"input": "The kettle is late"}, {"output": "Sorry."})
     owner = memory.scope.owner
     state = store.records.state(owner)
     earlier, messages = store.records.unwritten(owner, state, 100)
@@ -273,6 +288,8 @@ def test_a_digest_under_way_brings_nothing_back(store: MemoryStore) -> None:
     )
     assert words_in(store, *OLD) == set()
     assert earlier == []
+    memory.digest()
+    assert words_in(store, *OLD, "kettle") == {"kettle"}
 
 
 def test_a_sweep_that_is_cut_off_goes_on_and_its_receipt_counts_all(store: MemoryStore) -> None:
