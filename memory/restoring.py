@@ -259,6 +259,7 @@ def _to_postgres(url: str, file: Path, force: bool, subjects: Collection[str]) -
     database = Database(url)
     try:
         with database.write() as connection:
+            connection.execute(text("SET LOCAL statement_timeout = 0"))  # rows take their time
             lock_schema(connection)  # a service that starts now waits
             schema = str(connection.execute(text("SELECT current_schema()")).scalar())
             users = connection.execute(_USERS, {"name": f"{SERVICE} {schema}"[:63]}).scalar()
