@@ -136,8 +136,10 @@ def sync(path: Path) -> None:
         os.close(opened)
 
 
-def fold_in(path: Path) -> None:
+def fold_in(path: Path, *, anew: bool = False) -> None:
     """Bring the write-ahead log of a database that nobody has open into its one file, and check it.
+
+    With ``anew`` it is written anew: in the gaps of its pages stands what was deleted.
 
     Raises:
         NotADatabase: it is damaged.
@@ -145,6 +147,8 @@ def fold_in(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.execute("PRAGMA journal_mode=DELETE")
+        if anew:
+            connection.execute("VACUUM")
         found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         msg = f"the database is damaged ({found}): restore a backup"
@@ -155,7 +159,7 @@ def _copy_sqlite(source: Path, partial: Path) -> None:
     with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(partial)) as copy:
         # In one step: what is written meanwhile is not in it, and does not make it begin again.
         live.backup(copy)
-    fold_in(partial)
+    fold_in(partial, anew=True)
 
 
 def _name(partial: Path, target: Path, digest: str) -> None:

@@ -107,7 +107,7 @@ def _to_sqlite(path: Path, file: Path, subjects: Collection[str]) -> Restored:
         _check_ours(fresh, file)
         open_store(f"sqlite:///{fresh}").close()  # with today's schema
         found, succession = _succeed_in_file(fresh, path if _is_sqlite(path) else None, subjects)
-        fold_in(fresh)
+        fold_in(fresh, anew=bool(succession.erased))
         sync(fresh)
         kept = _swap(path, fresh)
     except OSError as error:

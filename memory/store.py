@@ -231,10 +231,11 @@ class MemoryStore:
         for step in self.retaining.sweep(policy):
             if step.owner is not None:
                 self._drop(step.owner)
-            taken = taken or bool(step.deleted)
+            if step.deleted and not taken:
+                self.set_meta(_TO_REWRITE, "1")
+                taken = True
             yield step
         if taken:
-            self.set_meta(_TO_REWRITE, "1")
             self.in_background("scrub", self.finish_erasing)
 
     def _drop(self, owner: Owner) -> None:

@@ -36,6 +36,7 @@ from memory import (
 from memory.backups import SQLITE, check_backup
 from memory.clock import now
 from memory.deeds import Deed
+from memory.deleting import delete_customer
 from memory.migrations import MIGRATIONS
 from tests.contracts.memories import rows
 from tests.doubles import WordEncoder
@@ -418,6 +419,32 @@ def test_a_backup_that_finds_no_room_leaves_no_file(sqlite_url: str, tmp_path: P
         assert isinstance(found, StoreError), (limit, found)
         assert "cannot write the backup" in str(found)
         assert list(target.parent.iterdir()) == []
+
+
+def test_a_backup_has_no_word_of_what_was_erased_before(sqlite_url: str, tmp_path: Path) -> None:
+    """Not in the gaps of its pages either, where SQLite leaves copies; nor does what is restored
+    of whom it erases again.
+    """
+    file, there = tmp_path / "backup", tmp_path / "there" / "memory.db"
+    with open_store(sqlite_url) as store:
+        for scope in CUSTOMERS:
+            memory = conversation(store, scope)
+            for n in range(30):
+                text = f"{scope.tenant} xylophone {n} {'is late ' * 40}"
+                memory.save_context({"input": text}, {"output": text})
+        with store.database.write() as connection:
+            delete_customer(connection, ("northern", "ada"))
+        store.backup(file)
+        receipt = store.erase(("default", "ada"))
+    assert b"northern xylophone" not in file.read_bytes()
+    assert b"default xylophone" in file.read_bytes()
+    assert receipt is not None
+    restore_backup(f"sqlite:///{there}", file, subjects=[receipt.subject or ""])
+    with open_store(f"sqlite:///{there}") as store:
+        with store.database.write() as connection:
+            delete_customer(connection, ("default", "bob\\n"))
+        store.backup(tmp_path / "again")
+    assert b"xylophone" not in (tmp_path / "again").read_bytes()
 
 
 def test_what_a_kill_left_is_no_hindrance(sqlite_url: str, tmp_path: Path) -> None:
