@@ -128,13 +128,13 @@ def create_app(
         if settings.embeddings in ENGLISH:
             store.in_background("language", partial(_advise, store))
         retaining = asyncio.create_task(retain_daily(store, retention_of(settings)))
-        settling = asyncio.create_task(app.state.chain.settle())
+        mending = asyncio.create_task(app.state.chain.mend())
         following = asyncio.create_task(app.state.serving.follow())
         sweeping = asyncio.create_task(states.follow())
         yield
         sweeping.cancel()
         retaining.cancel()
-        settling.cancel()
+        mending.cancel()
         following.cancel()
         await app.state.chain.ended()
         model.close()

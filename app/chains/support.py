@@ -11,7 +11,7 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -60,6 +60,7 @@ _KEEP_SECONDS = 1.0  # how often what has been said so far is kept
 _RENEW_SECONDS = 5.0  # how often a turn under way that says nothing new says that it is one
 _LATE_SECONDS = 0.5  # how long an answer that is there waits for the reading of its message
 _END_SECONDS = 5.0  # how long the end of the service waits for answers to be stored
+_MENDS = 2  # looks after a failure: at the first one a lease may still be alive
 _POLL_SECONDS = 0.01  # how often it looks whether they are
 
 
@@ -85,6 +86,7 @@ class SupportChain:
         self._reader = MessageReader(understanding)
         self._templates = templates or {}  # by tenant
         self._under_way = 0  # turns that are being answered
+        self._mends = 1  # how often it is still looked whether something was left undone
         self._speech = Speech(settings.llm_timeout, settings.answer_timeout)
         at_once = settings.answers_at_once or model.at_once
         waiting = settings.answers_waiting
@@ -220,6 +222,7 @@ class SupportChain:
                     finished = await run_sync(finish)
                 except MemoryServiceError as error:
                     _logger.exception("the answer of turn %s could not be stored", turn.id)
+                    self._mends = _MENDS
                     failure = problem_of(error)
                 finally:
                     self._under_way -= 1
@@ -237,12 +240,12 @@ class SupportChain:
             yield Done(finished, layout.recalled, layout.cited, finished.question.labels)
 
     def digest_rest(self) -> None:
-        """In the background, digest what an earlier process left undone."""
+        """In the background, digest what an earlier process, or a failure, left undone."""
 
         def rest() -> None:
             for tenant, customer in self._store.lagging():
                 memory = self.memory(Scope(tenant=tenant, customer=customer))
-                with self._forgetting(memory):
+                with self._forgetting(memory), self._again_if_it_fails():
                     memory.vector.digest()
 
         self._store.in_background("rest", rest)
@@ -271,17 +274,24 @@ class SupportChain:
         while self._under_way and time.monotonic() < deadline:
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def settle(self) -> None:
-        """End the turns of a dead process once no lease of its can be alive.
+    async def mend(self) -> None:
+        """End turns that were cut off, once no lease of theirs can be alive, and digest the rest.
 
-        Needed where other processes use the database too: one that opens it alone has ended
-        them already.
+        Those of a dead process, at the start: one that opens the database alone has ended them
+        already, but others may use it too. Later, what a failure of the database has left.
         """
-        await asyncio.sleep(LEASE_SECONDS + 1)
-        try:
-            await run_sync(self._store.turns.settle)
-        except MemoryServiceError:  # the session's next turn settles it too
-            _logger.warning("could not settle the turns that were cut off", exc_info=True)
+        while True:
+            await asyncio.sleep(LEASE_SECONDS + 1)
+            if not self._mends:
+                continue
+            self._mends -= 1
+            try:
+                await run_sync(self._store.turns.settle)
+            except MemoryServiceError:
+                _logger.warning("could not settle the turns that were cut off", exc_info=True)
+                self._mends = _MENDS
+            else:
+                self.digest_rest()
 
     # --- inside --------------------------------------------------------------------------
 
@@ -340,7 +350,7 @@ class SupportChain:
     def _digest_later(self, memory: ConversationMemory) -> None:
         def digest() -> None:
             before = memory.summary.current().version
-            with self._forgetting(memory):
+            with self._forgetting(memory), self._again_if_it_fails():
                 memory.digest()
             if memory.summary.current().version != before:
                 # The fold has changed the prompt's beginning: it is read before it is needed.
@@ -350,6 +360,14 @@ class SupportChain:
                 self._model.warm(memory.beginning(), conversation)
 
         memory.store.in_background(("digest", memory.scope), digest)
+
+    @contextlib.contextmanager
+    def _again_if_it_fails(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            self._mends = _MENDS
+            raise
 
     def _forgetting(self, memory: ConversationMemory) -> AbstractContextManager[object]:
         """What a digest forgets by policy, the service itself forgets."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from memory import ConversationMemory, MemoryStore, Scope, open_store
+from app.chains import support
+from memory import ConversationMemory, MemoryStore, Scope, open_store, turns
 from memory.layout import Beside, block
 from memory.types import Recalled
 from tests.app.conftest import Running
@@ -39,6 +42,45 @@ def test_a_turn_whose_answer_cannot_be_stored_ends_with_an_error(
     found = stream(service, "hello")
     assert found[-1][0] == "error"
     assert found[-1][1]["status"] == 503
+
+
+def test_what_a_failure_left_undone_is_done_without_a_restart(
+    run_service: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn whose answer could not be stored ends when its lease does, and a message whose digest
+    failed is remembered, although the customer says nothing more.
+    """
+    from memory import StoreUnavailable, VectorMemory
+    from memory.turns import Turns
+
+    whole: dict[str, Any] = {"finish": Turns.finish, "digest": VectorMemory.digest}
+    down = {"finish", "digest"}
+
+    def failing(name: str) -> Callable[..., Any]:
+        def work(*args: Any, **kwargs: Any) -> Any:
+            if name in down:
+                down.discard(name)
+                raise StoreUnavailable("the database has gone away")
+            return whole[name](*args, **kwargs)
+
+        return work
+
+    monkeypatch.setattr(support, "LEASE_SECONDS", -0.8)  # and one more
+    monkeypatch.setattr(turns, "LEASE_SECONDS", 0.05)
+    monkeypatch.setattr(Turns, "finish", failing("finish"))
+    monkeypatch.setattr(VectorMemory, "digest", failing("digest"))
+    service = run_service()
+    assert service.chat("My word is gooseberry").status_code == 503
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        said = service.client.get("/v1/customers/ada/sessions/s1/messages").json()["messages"]
+        memories = service.client.get("/v1/customers/ada/memories").json()["memories"]
+        if said[0]["status"] != "running" and memories:
+            break
+        time.sleep(0.05)
+    assert down == set()
+    assert said[0]["status"] in {"stopped", "failed"}
+    assert any("gooseberry" in one["text"] for one in memories)
 
 
 def test_turns_of_a_process_that_is_gone_are_called_failed(service: Running) -> None:
