@@ -69,6 +69,8 @@ SlotName = Annotated[
 Truth = Annotated[bool, Strict()]
 
 Whole = Annotated[int, Strict(), BeforeValidator(_whole)]
+# Beside a null the limit has to stand here, or the description does not know it.
+Count = Annotated[int, Strict(), Field(ge=1), BeforeValidator(_whole)]
 
 Number = Annotated[float, Strict()]
 

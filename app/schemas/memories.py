@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.customers import Deleted
-from app.schemas.fields import ROLE, Body, Number, Said, SlotName, Time, Truth, Whole
+from app.schemas.fields import ROLE, Body, Count, Number, Said, SlotName, Time, Truth
 from memory import Policy, Record
 
 
@@ -88,7 +88,7 @@ class PolicyItem(Body):
     unrecalled_days: Number | None = Field(
         None, gt=0, le=36_500, description="since it was said or recalled", examples=[90]
     )
-    max_records: Whole | None = Field(None, ge=1, examples=[1000])
+    max_records: Count | None = Field(None, examples=[1000])
 
     def policy(self) -> Policy:
         """The policy."""
