@@ -11,7 +11,7 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -60,6 +60,7 @@ _KEEP_SECONDS = 1.0  # how often what has been said so far is kept
 _RENEW_SECONDS = 5.0  # how often a turn under way that says nothing new says that it is one
 _LATE_SECONDS = 0.5  # how long an answer that is there waits for the reading of its message
 _END_SECONDS = 5.0  # how long the end of the service waits for answers to be stored
+_LATER_SECONDS = 0.5  # how often it is tried again to store an answer
 _MENDS = 2  # looks after a failure: at the first one a lease may still be alive
 _POLL_SECONDS = 0.01  # how often it looks whether they are
 
@@ -86,6 +87,7 @@ class SupportChain:
         self._reader = MessageReader(understanding)
         self._templates = templates or {}  # by tenant
         self._under_way = 0  # turns that are being answered
+        self._late: list[asyncio.Task[None]] = []  # answers that are still to be stored
         self._mends = 1  # how often it is still looked whether something was left undone
         self._speech = Speech(settings.llm_timeout, settings.answer_timeout)
         at_once = settings.answers_at_once or model.at_once
@@ -223,6 +225,7 @@ class SupportChain:
                 except MemoryServiceError as error:
                     _logger.exception("the answer of turn %s could not be stored", turn.id)
                     self._mends = _MENDS
+                    self._late.append(asyncio.create_task(self._finish_late(turn, finish)))
                     failure = problem_of(error)
                 finally:
                     self._under_way -= 1
@@ -273,6 +276,8 @@ class SupportChain:
         deadline = time.monotonic() + _END_SECONDS
         while self._under_way and time.monotonic() < deadline:
             await asyncio.sleep(_POLL_SECONDS)
+        for task in self._late:
+            task.cancel()
 
     async def mend(self) -> None:
         """End turns that were cut off, once no lease of theirs can be alive, and digest the rest.
@@ -346,6 +351,22 @@ class SupportChain:
                 kept, at = so_far, time.monotonic()
             except Exception:  # the lease lasts longer than one renewal
                 _logger.warning("could not renew the lease of turn %s", turn.id, exc_info=True)
+
+    async def _finish_late(self, turn: Turn, finish: Callable[[], Turn | None]) -> None:
+        """Store an answer as soon as the database is there again, if that is soon.
+
+        Until then its session is held; after its lease another turn would end it.
+        """
+        self._late = [task for task in self._late if not task.done()]
+        deadline = time.monotonic() + LEASE_SECONDS
+        while time.monotonic() < deadline:
+            await asyncio.sleep(_LATER_SECONDS)
+            try:
+                await run_sync(finish)
+            except MemoryServiceError:
+                continue
+            _logger.warning("the answer of turn %s is stored now", turn.id)
+            return
 
     def _digest_later(self, memory: ConversationMemory) -> None:
         def digest() -> None:

@@ -47,12 +47,13 @@ def test_a_turn_whose_answer_cannot_be_stored_ends_with_an_error(
 def test_what_a_failure_left_undone_is_done_without_a_restart(
     run_service: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A turn whose answer could not be stored ends when its lease does, and a message whose digest
-    failed is remembered, although the customer says nothing more.
+    """A turn whose answer could not be stored for as long as its lease is ended after it, and a
+    message whose digest failed is remembered, although the customer says nothing more.
     """
     from memory import StoreUnavailable, VectorMemory
     from memory.turns import Turns
 
+    monkeypatch.setattr(support, "_LATER_SECONDS", 60)
     whole: dict[str, Any] = {"finish": Turns.finish, "digest": VectorMemory.digest}
     down = {"finish", "digest"}
 
@@ -81,6 +82,34 @@ def test_what_a_failure_left_undone_is_done_without_a_restart(
     assert down == set()
     assert said[0]["status"] in {"stopped", "failed"}
     assert any("gooseberry" in one["text"] for one in memories)
+
+
+def test_an_answer_is_stored_once_the_database_is_back(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client is told that it was not, and a retry by its key gets the answer that was made,
+    without waiting for a lease to end.
+    """
+    from memory import StoreUnavailable
+    from memory.turns import Turns
+
+    whole, failures = Turns.finish, [StoreUnavailable("gone")] * 2
+
+    def finish(*args: Any, **kwargs: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(Turns, "finish", finish)
+    assert service.chat("My word is gooseberry", idempotency_key="k").status_code == 503
+    began = time.monotonic()
+    while (again := service.chat("My word is gooseberry", idempotency_key="k")).status_code == 409:
+        assert time.monotonic() < began + 15, "its lease was waited for"
+        time.sleep(0.05)
+    assert again.status_code == 200
+    said = service.client.get("/v1/customers/ada/sessions/s1/messages").json()["messages"]
+    assert [one["status"] for one in said] == ["complete"] * 2
+    assert again.json()["reply"] == said[1]["text"]
 
 
 def test_turns_of_a_process_that_is_gone_are_called_failed(service: Running) -> None:
