@@ -293,6 +293,7 @@ class MemoryStore:
             work()
         except Exception:  # the rows are safe, and the next digest does what this one could not
             what = name[0] if isinstance(name, tuple) else name  # and not whose
+            what = getattr(what, "__name__", what)
             _logger.exception("what was done in the background failed: %s", what)
         finally:
             with self._lock:

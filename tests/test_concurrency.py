@@ -308,7 +308,10 @@ def test_memories_come_and_go(sqlite_url: str, encoder: WordEncoder) -> None:
                 gc.collect()
                 counts.append((threading.active_count(), open_files(), len(store._caches)))
     assert len(counts) == 4
-    assert len(set(counts)) == 1
+    # What earlier tests have left may go meanwhile.
+    assert all(
+        now <= before for later in counts for now, before in zip(later, counts[0], strict=True)
+    )
 
 
 def used_and_left(url: str, encoder: WordEncoder, n: int) -> MemoryStore:

@@ -62,7 +62,7 @@ _IBAN_CUE = re.compile(r"\biban\b[^\n]{0,20}$", re.IGNORECASE)
 _PIN = re.compile(
     r"\b(?:pin|pass ?code|(?:security|verification|access|one[- ]time) code|cvv2?|cvc2?|cv2|csc"
     rf"|otp)(?: ?(?:number|code|no\.?))?(?: (?:on|of|for) (?:\w+ ){{1,3}}?)?{_LINK}"
-    r"(?P<said>\d{3,8})(?!\d)",
+    r"(?<![^\W_])(?P<said>\d{3,8})(?!\d)",  # "cv200000" is one code, and replaced whole
     re.IGNORECASE,
 )
 _PASSWORD = re.compile(
