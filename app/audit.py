@@ -37,6 +37,9 @@ def verify(
     """
     import json
 
+    if last is not None and not last.strip():
+        msg = "--last is empty: give the hash that was printed before, or leave it out"
+        raise InvalidInput(msg)
     with open_existing(settings_given(data_dir=data_dir, database=database)) as store:
         found = store.audit.verify(last)
     if as_json:
@@ -93,8 +96,10 @@ def list_(
                 raise InvalidInput(msg)
         asked = {"tenant": tenant, "since": begins, "action": action, "actor": actor,
                  "outcome": outcome, "customer": whose}  # fmt: skip
-        for one in _entries(store, limit, asked):
-            if as_json:
+        for shown, one in enumerate(_entries(store, limit + 1, asked)):
+            if shown == limit:
+                typer.echo(f"There are more: these are the last {limit} (--limit).", err=True)
+            elif as_json:
                 typer.echo(json.dumps({**one._asdict(), "at": one.at.isoformat()}))
             else:
                 typer.echo(_line(one))

@@ -206,8 +206,15 @@ def _openapi(app: FastAPI) -> Any:
     return openapi
 
 
+_WATCHED = {"/", "/healthz", "/readyz"}
+
+
 class _EncodedPath:
-    """Route by the path as it was sent, so that a name in it may contain an encoded slash."""
+    """Route by the path as it was sent, so that a name in it may contain an encoded slash.
+
+    HEAD is asked for by those who watch whether a service is there: where nobody needs a key it is
+    answered as GET is, less the body, which the server leaves out.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -216,4 +223,6 @@ class _EncodedPath:
         raw = scope.get("raw_path")
         if scope["type"] == "http" and raw:
             scope = {**scope, "path": raw.split(b"?", 1)[0].decode("ascii", "replace")}
+            if scope["method"] == "HEAD" and scope["path"] in _WATCHED:
+                scope["method"] = "GET"
         await self._app(scope, receive, send)

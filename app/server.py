@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
 from app.auth import write_private
-from app.connection import patient
+from app.connection import bounded
 from app.exposure import check_exposure, proxies_of
 from app.logs import log_the_rest
 from app.main import create_app
@@ -74,7 +74,7 @@ def server_config(settings: Settings, service: FastAPI) -> uvicorn.Config:
         # What anybody else says of who asks is not believed, whatever the environment has.
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies,
-        http=patient(settings.reader_timeout),
+        http=bounded(settings.request_timeout, settings.reader_timeout),
         # For what is being sent when ``Server`` has waited for the answers.
         timeout_graceful_shutdown=2,
     )

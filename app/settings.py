@@ -140,6 +140,9 @@ class Settings(BaseSettings):
     busy_wait: float = Field(
         10.0, ge=0, description="seconds that a turn waits for the one before it in its session"
     )
+    request_timeout: float = Field(
+        30.0, gt=0, description="seconds in which a request must have come whole"
+    )
     reader_timeout: float = Field(
         30.0, gt=0, description="seconds that a client may take none of what it was sent"
     )

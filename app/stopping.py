@@ -51,6 +51,10 @@ class Server(uvicorn.Server):
 
     def _begin(self) -> None:
         self._chain.close()
+        # Nobody waits for the rest of a request.
+        for connection in list(self.server_state.connections):
+            if getattr(connection, "incomplete", False) and connection.transport is not None:
+                connection.transport.abort()
         self._deadline = time.monotonic() + self._patience
         under_way = self._chain.under_way
         if under_way:
