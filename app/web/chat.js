@@ -252,7 +252,7 @@ async function refreshSessions(whose = customer) {
   const found = await readSessions().catch(() => null); // an old list will do
   if (!found || whose !== customer) return;
   sessions = found.sessions;
-  listSessions();
+  if (session !== null) listSessions(); // else the customer is being opened, and that lists them
 }
 
 async function refreshMood(mine = visit) {
@@ -263,7 +263,7 @@ async function refreshMood(mine = visit) {
 function listSessions() {
   const buttons = () => [...byId("sessions").querySelectorAll("button:not([hidden])")];
   const focused = buttons().indexOf(document.activeElement);
-  const known = session === null || sessions.some((one) => one.session === session);
+  const known = sessions.some((one) => one.session === session);
   const shown = known ? sessions : [{ session, messages: 0 }, ...sessions];
   byId("sessions").replaceChildren(...shown.map(sessionItem));
   if (focused >= 0) (buttons()[focused] ?? buttons()[0]).focus();
