@@ -25,8 +25,9 @@ from app.llm.relay import Relay, RelayTransport
 from app.llm.room import Room
 from app.llm.room_chat import RoomChat
 from app.llm.slots import Slots
-from app.llm.states import Conversation, Owner
+from app.llm.states import Conversation
 from memory import WeightsMissing
+from memory.customers import Owner
 from memory.weights import Weight, models_dir, sha256, written
 
 WEIGHTS = Weight(

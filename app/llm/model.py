@@ -11,8 +11,9 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
-from app.llm.states import Conversation, Owner, States
+from app.llm.states import Conversation, States
 from memory import Breaker, MemoryServiceError
+from memory.customers import Owner
 
 
 class UnusableModel(MemoryServiceError, ValueError):

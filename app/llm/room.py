@@ -18,7 +18,8 @@ from typing import NamedTuple, Protocol
 
 from anyio.to_thread import run_sync
 
-from app.llm.states import Conversation, Owner
+from app.llm.states import Conversation
+from memory.customers import Owner
 
 
 class Keeper(Protocol):
@@ -181,7 +182,8 @@ class Room:
                 self._free += place.tokens
                 self._emptied(seat)
                 slot.busy, slot.used = False, next(self._count)
-                if seat.server != self._server:
+                # Without a keeper nobody empties a slot: the server makes room by itself.
+                if seat.server != self._server or self.keeper is None:
                     slot.conversation, slot.tokens = None, 0
             self._give()
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
 from app.llm.states import Conversation, States
+from memory import MemoryServiceError
 
 _logger = logging.getLogger(__name__)
 
 _SECONDS = 10.0  # for what takes milliseconds
 # What is read in a fraction of a second is not worth a file of megabytes.
-LEAST_TOKENS = 128
+_LEAST_TOKENS = 128
 
 
 class Slots:
@@ -34,17 +36,21 @@ class Slots:
 
     def save(self, slot: int, conversation: Conversation, tokens: int) -> None:
         """Keep what is in a slot, if reading it again would take long."""
-        if tokens < LEAST_TOKENS:
+        if tokens < _LEAST_TOKENS:
             return
 
         def write(name: str) -> None:
             self._act(slot, "save", filename=name)
 
-        self._states.keep(conversation, self._reader(), write)
+        with _without_the_database():
+            self._states.keep(conversation, self._reader(), write)
 
     def load(self, slot: int, conversation: Conversation) -> None:
         """Put into a slot what was kept of a conversation, if anything was."""
-        if (name := self._states.find(conversation, self._reader())) is None:
+        name = None
+        with _without_the_database():
+            name = self._states.find(conversation, self._reader())
+        if name is None:
             return
         try:
             self._act(slot, "restore", filename=name)
@@ -71,3 +77,12 @@ class Slots:
             raise OSError(msg) from error
         if response.is_error:
             raise OSError(f"the model's server says {response.text[:200]}")
+
+
+@contextmanager
+def _without_the_database() -> Iterator[None]:
+    """Where it cannot say whether a state still holds, none is kept or read: it costs time only."""
+    try:
+        yield
+    except MemoryServiceError as error:
+        _logger.warning("what was read of a conversation is left as it is: %s", error)

@@ -19,10 +19,10 @@ from typing import NamedTuple
 from anyio.to_thread import run_sync
 
 from memory import MemoryServiceError, MemoryStore
+from memory.customers import Owner
 
 _logger = logging.getLogger(__name__)
 
-Owner = tuple[str, str]  # (tenant, customer)
 _SWEEP_SECONDS = 60.0
 _PART_SECONDS = 60.0  # after which what is being written was given up
 

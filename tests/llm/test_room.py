@@ -235,6 +235,22 @@ def test_a_customer_who_is_dropped_is_in_no_slot() -> None:
     assert [one.session for one in shelf.inside if one is not None] == ["bob"]
 
 
+def test_without_a_keeper_what_rests_is_in_nobody_s_way() -> None:
+    """Two slots were left full, and a third answer needs their tokens: while it is given, the slots
+    are free for others.
+    """
+    room = Room(90, 3)
+
+    async def scenario() -> list[bool]:
+        for number in range(3):
+            async with room.taken_async(30, Conversation(("default", "ada"), f"s{number}", 1)):
+                pass
+        async with room.taken_async(80):
+            return [slot.busy for slot in room._slots]
+
+    assert sorted(asyncio.run(scenario())) == [False, False, True]
+
+
 def test_another_server_has_nothing_of_what_the_one_before_read() -> None:
     """Also not of what was being read when it came."""
     shelf = _Shelf(2)

@@ -6,10 +6,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import app as cli
+from app.llm.slots import Slots
 from app.llm.states import Conversation, States
 from app.settings import Settings
 from memory import MemoryStore, Scope, open_store
@@ -144,6 +146,26 @@ def test_an_erasure_at_the_console_takes_the_states_along(tmp_path: Path) -> Non
     with open_store(settings.database_url) as store:
         assert files(states) == 1
         assert States(settings.states_dir, 300, store).find(now(store, "bob"), READER) is not None
+
+
+def test_a_database_that_is_away_costs_no_answer(store: MemoryStore, states: States) -> None:
+    """Nobody can say then whether a state still holds: none is kept and none is read."""
+    states.keep(now(store), READER, writes(states))
+    ada = now(store)
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params["action"])
+        return httpx.Response(200)
+
+    with httpx.Client(base_url="http://model", transport=httpx.MockTransport(answer)) as client:
+        slots = Slots(client, states, lambda: READER)
+        slots.load(0, ada)
+        assert asked == ["restore"]
+        store.close()
+        slots.load(0, ada)
+        slots.save(0, ada, 1000)
+    assert asked == ["restore"]
 
 
 def test_only_the_owner_of_the_folder_may_read(store: MemoryStore, states: States) -> None:
