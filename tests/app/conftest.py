@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.main import create_app
-from app.server import listen
+from app.server import listen, server_config
 from app.settings import Settings
 from memory import Understanding
 from tests.llm.openai_double import OpenAIDouble
@@ -45,6 +45,17 @@ def serving(app: FastAPI, config: uvicorn.Config | None = None) -> Iterator[str]
         server.should_exit = True
         thread.join(20)
         listener.close()
+
+
+@contextmanager
+def as_served(**settings: Any) -> Iterator[Running]:
+    """A service over the connections that ``serve`` has, without a classifier."""
+    given = Settings(api_key=KEY, understanding="off", **settings)
+    app = create_app(given)
+    with serving(app, server_config(given, app)) as address:
+        running = Running(app, address)
+        with running.client:
+            yield running
 
 
 def address_of(

@@ -15,10 +15,7 @@ import httpx
 import pytest
 
 from app.feed import Feed
-from app.main import create_app
-from app.server import server_config
-from app.settings import Settings
-from tests.app.conftest import KEY, Running, serving
+from tests.app.conftest import KEY, Running, as_served
 from tests.app.test_chat import transcript
 from tests.app.test_overload import until
 from tests.llm.openai_double import OpenAIDouble
@@ -29,15 +26,11 @@ CUT_SECONDS = 1.5
 @contextmanager
 def patient_service(tmp_path: Path, double: OpenAIDouble) -> Iterator[Running]:
     """A service as ``serve`` serves it, that writes one answer at a time and lets nobody wait."""
-    settings = Settings(
-        data_dir=tmp_path, api_key=KEY, llm=double.url, understanding="off", log_level="warning",
+    with as_served(
+        data_dir=tmp_path, llm=double.url, log_level="warning",
         answers_at_once=1, answers_waiting=0, reader_timeout=CUT_SECONDS,
-    )  # fmt: skip
-    app = create_app(settings)
-    with serving(app, server_config(settings, app)) as address:
-        running = Running(app, address)
-        with running.client:
-            yield running
+    ) as service:  # fmt: skip
+        yield service
 
 
 def ask_without_reading(address: str, message: str) -> socket.socket:

@@ -6,8 +6,7 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +19,7 @@ from app.main import create_app
 from app.server import listen, server_config
 from app.settings import Settings
 from app.stopping import Server
-from tests.app.conftest import KEY, Running, serving
+from tests.app.conftest import KEY, Running, as_served
 from tests.app.test_overload import until
 
 HEAD = (
@@ -33,19 +32,6 @@ BEGUN = {
     "half of a body": HEAD + b"Content-Length: 2000\r\n\r\n{",
     "a second request": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + HEAD,
 }
-
-
-@contextmanager
-def served(folder: Path, seconds: float) -> Iterator[Running]:
-    """A service as ``serve`` serves it."""
-    settings = Settings(
-        data_dir=folder, api_key=KEY, llm="fake:echo", understanding="off", request_timeout=seconds
-    )
-    app = create_app(settings)
-    with serving(app, server_config(settings, app)) as address:
-        running = Running(app, address)
-        with running.client:
-            yield running
 
 
 def begin(address: str, said: bytes) -> socket.socket:
@@ -73,7 +59,9 @@ def test_a_request_that_does_not_come_whole_is_cut_off(
 ) -> None:
     """Wherever it stops, and without an error in the log; one whose answer takes longer goes on."""
     with ExitStack() as stack:
-        service = stack.enter_context(served(tmp_path, 1))
+        service = stack.enter_context(
+            as_served(data_dir=tmp_path, llm="fake:echo", request_timeout=1)
+        )
         clients = [stack.enter_context(begin(service.address, said)) for said in BEGUN.values()]
         assert [ended(client) for client in clients] == [True] * len(BEGUN)
         assert service.chat("hello").status_code == 200
@@ -110,7 +98,9 @@ def test_a_connection_too_many_is_closed_and_the_others_are_served(
     """It is said once, however many there are; when others have gone there is room again."""
     monkeypatch.setattr(server, "bounded", lambda *times: bounded(*times, most=8))
     with ExitStack() as stack:
-        service = stack.enter_context(served(tmp_path, 60))
+        service = stack.enter_context(
+            as_served(data_dir=tmp_path, llm="fake:echo", request_timeout=60)
+        )
         assert service.chat("hello").status_code == 200
         clients = [begin(service.address, b"") for _ in range(40)]
         for client in clients:
@@ -133,7 +123,7 @@ def test_a_connection_too_many_is_closed_and_the_others_are_served(
 @pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
 def test_who_watches_may_ask_by_head(tmp_path: Path, path: str) -> None:
     """The head of what GET answers, and no body."""
-    with served(tmp_path, 60) as service:
+    with as_served(data_dir=tmp_path, llm="fake:echo", request_timeout=60) as service:
         head, got = (httpx.request(how, f"{service.address}{path}") for how in ("HEAD", "GET"))
         assert (head.status_code, head.content) == (200, b"")
         assert head.headers["content-type"] == got.headers["content-type"]
