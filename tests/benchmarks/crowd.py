@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dialogue import dialogue
 
 from memory import Message, count_tokens, embedded, open_store, verbatim
 from memory.clock import now, to_stamp
+from tests.benchmarks.dialogue import dialogue
 
 SESSION = 20  # messages a session
 POOL = 4096  # different texts and vectors; more would change nothing that is stored

@@ -1,6 +1,6 @@
 """How well facts are found: on the hand-written cases, and on the slot labels of dialogue data.
 
-    python tests/benchmarks/facts.py [--data dev.jsonl.gz ...] [--errors 20]
+    python -m tests.benchmarks.facts [--data dev.jsonl.gz ...] [--errors 20]
 
 A line of a data file is a dialogue, ``{"id", "turns": [{"role": "customer" | "agent", "text",
 "acts"?, "action"?}], "labels": {...}}``, with the labels of one of these collections:

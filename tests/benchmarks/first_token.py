@@ -1,6 +1,6 @@
 """Time to the first token on the embedded model, and what its server had to read for it.
 
-    python tests/benchmarks/first_token.py [--turns 50] [--json OUT]
+    python -m tests.benchmarks.first_token [--turns 50] [--json OUT]
 
 One long conversation of a customer who has been here before, over one llama.cpp server: ours
 beside LangChain's CombinedMemory (window of 10 turns, 6 documents). "Read" is the server's own

@@ -1,6 +1,6 @@
 """How soon the service is ready, and what it holds after many different conversations.
 
-    python tests/benchmarks/footprint.py [--contexts 200] [--tokens 800]
+    python -m tests.benchmarks.footprint [--contexts 200] [--tokens 800]
 
 Starts ``memory-service serve`` with the embedded model three times and takes the median of the
 time until ``/readyz`` says yes; then sends messages of so many tokens, each as a customer of its

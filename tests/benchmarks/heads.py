@@ -1,7 +1,7 @@
 """What heads cost: reading a text with a classifier beside the embedded encoder alone, and laying
 out a prompt while the message is read beside laying it out alone.
 
-.venv/bin/python tests/benchmarks/heads.py --model FOLDER [--rounds 300] [--messages 1000]
+.venv/bin/python -m tests.benchmarks.heads --model FOLDER [--rounds 300] [--messages 1000]
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from dialogue import dialogue
-from systems import Ours, timed
-
 from app.understanding.heads import Heads
 from memory import embedded
+from tests.benchmarks.dialogue import dialogue
+from tests.benchmarks.systems import Ours, timed
 
 TEXTS = [
     "Where is my parcel?",

@@ -1,6 +1,6 @@
 """Many clients at once, before a model that takes its time.
 
-    python tests/benchmarks/overload.py [--clients 200] [--silent 20]
+    python -m tests.benchmarks.overload [--clients 200] [--silent 20]
 
 Starts ``memory-service serve`` with as many places as it has for the embedded model, before a
 model server that writes a word every 50 ms. All clients ask at the same moment, each as a
@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from footprint import resident, start, stop
+
+from tests.benchmarks.footprint import resident, start, stop
 
 WORDS, SECONDS = 20, 0.05  # of an answer, and before each of its words
 LONG = 2_000  # words of an answer that nobody reads; they come at once

@@ -5,7 +5,7 @@ in other words; the service's own prompt is laid out for each question, and a mo
 right if it contains what was said. Ten ask for what they never said: then an answer is right
 that says no ("not", "no", "unable", ...) and names no number.
 
-    python tests/benchmarks/reading.py [--model embedded: --model ADAPTER]
+    python -m tests.benchmarks.reading [--model embedded: --model ADAPTER]
 
 Prints, for each model, the share of right answers, and of those whose answer stood in the prompt.
 The customers were written by somebody who had not seen the made-up ones that models learn from.

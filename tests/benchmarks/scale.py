@@ -21,10 +21,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from crowd import SESSION, Texts, build, name_of
-from dialogue import dialogue
-
 from memory import ConversationMemory, Scope, embedded, open_store
+from tests.benchmarks.crowd import SESSION, Texts, build, name_of
+from tests.benchmarks.dialogue import dialogue
 
 OUT = Path(__file__).resolve().parent / "out"
 
@@ -85,8 +84,8 @@ def _bytes_read() -> int:
 
 def first_load(path: Path, scope: Scope, question: str, rehearsal: Path | None) -> dict[str, float]:
     """Milliseconds of opening and of the first load, and KiB read, by a new process."""
-    command = [sys.executable, __file__, "--load", str(path), scope.customer, scope.session]
-    command += [question, str(rehearsal or "")]
+    command = [sys.executable, "-m", "tests.benchmarks.scale", "--load", str(path)]
+    command += [scope.customer, scope.session, question, str(rehearsal or "")]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:

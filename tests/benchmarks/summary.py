@@ -4,7 +4,7 @@ ROUGE F-measures (stemmed) against every human summary of a thread, their mean; 
 has the best of them. Each system is measured twice: as the text that is put into a prompt, with
 its ``Customer:`` and ``Agent:`` labels, and without the labels.
 
-    python tests/benchmarks/summary.py --data dev.jsonl.gz [--limit 40] [--model]
+    python -m tests.benchmarks.summary --data dev.jsonl.gz [--limit 40] [--model]
 
 A line of the data is ``{"turns": [{"role", "text"}, ...], "labels": {"summaries": [...]}}``; the
 first speaker, or whoever has the role ``customer``, is the customer.

@@ -14,11 +14,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dialogue import Turn
 from langchain_core.embeddings import Embeddings
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from memory import ConversationMemory, MemoryStore, Scope, open_store
+from tests.benchmarks.dialogue import Turn
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "out"

@@ -1,6 +1,6 @@
 """What the demo's templates answer, and of what it is said that nobody knows it.
 
-.venv/bin/python tests/benchmarks/templates.py [--understanding embedded:] [--list]
+.venv/bin/python -m tests.benchmarks.templates [--understanding embedded:] [--list]
 
 Asked are the 228 messages of `desk_test.jsonl` and the shop's 60 questions, each by a customer of
 the demo in a session of its own; every slot has a value, so that the intent alone decides.

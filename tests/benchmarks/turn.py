@@ -7,7 +7,6 @@ all alike. Each table cell is the median in milliseconds, with the 95th percenti
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import random
@@ -15,14 +14,14 @@ import statistics
 import tempfile
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dialogue import Turn, dialogue
-from systems import MEM0_VENV, OUT, BareCommit, LangChain, Mem0, Ours, timed
-
 from memory import embedded
+from tests.benchmarks.dialogue import Turn, dialogue
+from tests.benchmarks.report import Report, percentile
+from tests.benchmarks.systems import MEM0_VENV, OUT, BareCommit, LangChain, Mem0, Ours, timed
 
 OURS, LANGCHAIN, MEM0AI = "this memory", "LangChain CombinedMemory", "mem0ai (infer=False)"
 COMMIT, EMBEDDING = "bare commit of the same rows", "bare ONNX embedding"
@@ -71,7 +70,7 @@ def measure(
     return times
 
 
-def report(results: dict[int, Times]) -> str:
+def table(results: dict[int, Times], compared: dict[str, list[float]]) -> str:
     """The times, and the ratios that the bars are about, as GitHub's Markdown."""
     sizes = "".join(f" {size:,} messages |" for size in results)
     rule = "|---|" + "---:|" * len(results)
@@ -79,47 +78,64 @@ def report(results: dict[int, Times]) -> str:
     lines = [f"| ms: median (95th percentile) |{sizes}", rule]
     for name in names:
         cells = (
-            f"{_median(times[name]):.2f} ({_p95(times[name]):.2f})" for times in results.values()
+            f"{statistics.median(times[name]):.2f} ({percentile(times[name], 95):.2f})"
+            for times in results.values()
         )
         lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += ["", f"| ratio, or difference in ms |{sizes}", rule]
-    for name, value in _bars(MEM0AI in str(names)).items():
-        cells = (f"{value(times):.2f}" for times in results.values())
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for name, values in compared.items():
+        lines.append(f"| {name} | {' | '.join(f'{value:.2f}' for value in values)} |")
     return "\n".join(lines)
 
 
-def _bars(with_mem0: bool) -> dict[str, Callable[[Times], float]]:
-    def ratio(above: str, below: str) -> Callable[[Times], float]:
-        return lambda times: _median(times[above]) / _median(times[below])
+def put(report: Report, size: int, times: Times) -> dict[str, float]:
+    """Put what was timed at a size into the report; returns what is compared, by name."""
+    at = f", {size:,} messages"
+    found: dict[str, float] = {}
 
-    def less_embedding(load: str, embedding: str) -> Callable[[Times], float]:
+    def ratio(name: str, above: str, below: str, **limits: Any) -> None:
+        report.ratio_of(f"{name}{at}", times[above], times[below], **limits)
+        bar = "".join(f" (at {kind[3:]} {limit})" for kind, limit in limits.items()
+                      if kind.startswith("at_"))  # fmt: skip
+        found[name + bar] = report.ratios[-1].value
+
+    def less_embedding(name: str, load: str, embedding: str, bar: str, **limits: Any) -> None:
         # Of the same question, in the same round.
-        return lambda times: _median(
-            [a - b for a, b in zip(times[load], times[embedding], strict=True)]
-        )
+        apart = [a - b for a, b in zip(times[load], times[embedding], strict=True)]
+        found[name + bar] = statistics.median(apart)
+        report.figure(f"{name}{at}", found[name + bar], "ms", **limits)
 
-    bars = {
-        "our save / bare commit (at most 2)": ratio(f"save: {OURS}", f"save: {COMMIT}"),
-        "our load - embedding (at most 5 at 1,000, 10 at 10,000)": less_embedding(
-            f"load: {OURS}", f"load: {EMBEDDING}"
-        ),
-    }
+    for name in sorted(times):
+        if not name.startswith(BESIDE):
+            report.sample(f"{name}{at}", times[name], "ms")
+    ratio("our save / bare commit", f"save: {OURS}", f"save: {COMMIT}", at_most=2)
+    ratio("our load / embedding", f"load: {OURS}", f"load: {EMBEDDING}")
+    less_embedding(
+        "our load - embedding", f"load: {OURS}", f"load: {EMBEDDING}",
+        " (at most 5 at 1,000, 10 at 10,000)",
+        at_most={1_000: 5, 10_000: 10}.get(size),
+    )  # fmt: skip
     for name in (AFTER_SAVE, COLD):
-        bars[f"load - embedding: {name}"] = less_embedding(f"load: {name}", BESIDE + name)
-    for other, wanted in ((LANGCHAIN, True), (MEM0AI, False))[: 1 + with_mem0]:
+        ratio(f"load / embedding: {name}", f"load: {name}", BESIDE + name)
+        less_embedding(f"load - embedding: {name}", f"load: {name}", BESIDE + name, "")
+    for other, wanted in ((LANGCHAIN, True), (MEM0AI, False)):
         for what, least in (("save", 4), ("load", 2)):
-            bar = f" (at least {least})" if wanted else ""
-            bars[f"{other} / ours, {what}{bar}"] = ratio(f"{what}: {other}", f"{what}: {OURS}")
-    return bars
+            if f"{what}: {other}" in times:
+                ratio(f"{other} / ours, {what}", f"{what}: {other}", f"{what}: {OURS}",
+                      better="more", **({"at_least": least} if wanted else {}))  # fmt: skip
+    return found
 
 
-def _median(values: list[float]) -> float:
-    return statistics.median(values)
-
-
-def _p95(values: list[float]) -> float:
-    return sorted(values)[min(int(0.95 * len(values)), len(values) - 1)]
+def grown(report: Report, results: dict[int, Times]) -> None:
+    """Put how saves and loads grow with the messages into the report."""
+    for what in ("save", "load"):
+        names = [name for name in next(iter(results.values())) if name.startswith(f"{what}: ")]
+        report.growth(what, "messages", "ms", {
+            name.removeprefix(f"{what}: "): {
+                size: statistics.median(times[name]) for size, times in results.items()
+            }
+            for name in names
+        })  # fmt: skip
 
 
 def main() -> None:
@@ -128,7 +144,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="100,1000,10000", help="messages of the customer")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--mem0", action="store_true", help=f"with mem0, in {MEM0_VENV}")
-    parser.add_argument("--json", type=Path, help="write every single time to this file")
+    parser.add_argument("--json", type=Path, help="write what was found to this file")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # LangChain's, of what it deprecates
     before, results, stored = os.getloadavg()[0], dict[int, Times](), 0
@@ -152,9 +168,13 @@ def main() -> None:
         f"{os.cpu_count()} cores ({platform.machine()}), load average {before:.1f} before and "
         f"{os.getloadavg()[0]:.1f} after"
     )
-    print(where, report(results), sep="\n\n")
-    if options.json:
-        options.json.write_text(json.dumps({"where": where, "milliseconds": results}, indent=1))
+    report, compared = Report("turn", options), defaultdict[str, list[float]](list)
+    for size, times in results.items():
+        for name, value in put(report, size, times).items():
+            compared[name].append(value)
+    grown(report, results)
+    print(where, table(results, compared), sep="\n\n")
+    report.write(options.json)
 
 
 if __name__ == "__main__":

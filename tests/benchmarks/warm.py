@@ -1,6 +1,6 @@
 """What a customer who comes back waits for, after others have had the embedded model's slots.
 
-    python tests/benchmarks/warm.py [--customers 8] [--tokens 1400] [--json OUT]
+    python -m tests.benchmarks.warm [--customers 8] [--tokens 1400] [--json OUT]
 
 Each customer has a conversation of so many tokens and nothing is recalled. Each is read cold once,
 on four slots; then each comes back with one more question, when the others have been there. "Read"
