@@ -1,19 +1,15 @@
-"""One database behind a URL: connections, transactions, and errors that say what to do.
+"""One database behind a URL: its connections, and its transactions.
 
-SQLite is opened in WAL mode with ``synchronous=FULL``: what was committed survives a power
-cut. Writers of one process queue on a lock instead of polling SQLite's, so that nobody starves.
+SQLite's writers of one process queue on a lock instead of polling SQLite's, so that nobody starves.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import sqlite3
-import stat
 import tempfile
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,36 +17,15 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError
 
+from memory import postgres, sqlite
+from memory.advice import explain, explained
 from memory.breaker import Breaker
-from memory.errors import CircuitOpen, NotADatabase, StoreError, StoreUnavailable
+from memory.errors import CircuitOpen, StoreError, StoreUnavailable
 from memory.presence import Presence
-from memory.weights import to_disk
 
-SERVICE = "memory-service"  # what a connection to Postgres is called there, with its schema
-BUSY_SECONDS = 5.0  # how long a write waits for another process's lock
-
-# Of Postgres: how long a server may take that does not answer at all. The address may say
-# otherwise; what these mean is in libpq's documentation.
-_LIMITS = {
-    "connect_timeout": 5, "tcp_user_timeout": 15_000,
-    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
-}  # fmt: skip
-_PATIENCE = 10.0  # seconds until one of its connections is free
-_STATEMENT = "60s"  # that one of its statements may take, where it has no limit of its own
-
-_PAUSE = 0.02  # seconds between two tries to empty the write-ahead log
-_IDLE = 8  # most connections that are kept for reading
-
-_UNAVAILABLE = (
-    ("locked", "another process holds the database: try again, or stop that process"),
-    ("readonly", "the database is read-only: give this user the right to write it"),
-    ("read-only", "the database is read-only: give this user the right to write it"),
-    ("disk is full", "the disk is full: free some space and try again"),
-    ("disk i/o error", "the disk failed or is full: check it and try again"),
-    ("unable to open", "the database file cannot be opened: check that its folder is there"),
-)
+_IDLE = 8  # most of SQLite's connections that are kept for reading
 
 # More than a page of any database, so that a full one has no room for it.
 _TRY = sa.text(
@@ -112,26 +87,25 @@ class Database:
                 self._folder = tempfile.TemporaryDirectory(prefix="memory-")
                 parsed = parsed.set(database=str(Path(self._folder.name) / "memory.db"))
             self.path = Path(str(parsed.database))
-            _create_private(self.path)
+            sqlite.create_private(self.path)
             self.presence = Presence(self.path.parent)
             self.engine = sa.create_engine(
                 parsed,
                 pool_size=16,
                 max_overflow=48,
                 pool_use_lifo=True,  # the one that was used last has its pages still
-                connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+                connect_args={"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False},
                 hide_parameters=True,  # an error is not to repeat what was said
             )
-            sa.event.listen(self.engine, "connect", _configure_sqlite)
+            sa.event.listen(self.engine, "connect", sqlite.configure)
             # Weakly: a connection that is kept keeps the engine, and that would keep this.
             let_go = weakref.WeakMethod(self._let_go)
             sa.event.listen(
                 self.engine, "engine_disposed", lambda _: (method := let_go()) and method()
             )
         else:
-            self.engine = _postgres(parsed)
-            sa.event.listen(self.engine, "connect", _configure_postgres)
-        sa.event.listen(self.engine, "handle_error", _explain)
+            self.engine = postgres.connect(parsed)
+        sa.event.listen(self.engine, "handle_error", explain)
         # Of Postgres: on SQLite every transaction is a snapshot.
         self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
@@ -241,8 +215,8 @@ class Database:
         except BaseException as error:
             driver.rollback()
             connection.close()
-            if isinstance(error, sqlite3.Error) and (explained := _explained(error)):
-                raise explained from error
+            if isinstance(error, sqlite3.Error) and (found := explained(error)):
+                raise found from error
             raise
         if self.engine.pool is pool and len(kept) < most:
             kept.append(connection)
@@ -258,23 +232,10 @@ class Database:
                     connection.close()
 
     def vacuum(self) -> None:
-        """Write a SQLite database anew, with nothing in the gaps of its pages.
-
-        Raises:
-            StoreUnavailable: somebody else writes all the time, or there is no room.
-        """
+        """Write a SQLite database anew (see ``sqlite.vacuum``); nobody else writes meanwhile."""
         self.check_open()
         with self._writer, self.engine.connect() as connection:
-            driver = _driver(connection)
-            driver.execute("PRAGMA temp_store=FILE")  # it may be larger than the memory
-            try:
-                driver.execute("VACUUM")
-            except sqlite3.Error as error:
-                if (explained := _explained(error)) is None:
-                    raise
-                raise explained from error
-            finally:
-                driver.execute("PRAGMA temp_store=MEMORY")
+            sqlite.vacuum(_driver(connection))
 
     def scrub(self) -> bool:
         """Bring what was deleted out of the files: on SQLite, empty the write-ahead log.
@@ -286,27 +247,10 @@ class Database:
             StoreError: the files cannot be written.
         """
         self.check_open()
-        blocked = False
-        if self.dialect == "sqlite":
-            until = time.monotonic() + BUSY_SECONDS
-            with self.engine.connect() as connection:
-                driver = _driver(connection)
-                # SQLite's own waiting would keep writers out, and a reader that wants to write
-                # in the end would wait for what waits for it.
-                driver.execute("PRAGMA busy_timeout=0")
-                try:
-                    while (blocked := _is_blocked(driver)) and time.monotonic() < until:
-                        time.sleep(_PAUSE)
-                except sqlite3.Error as error:
-                    if (explained := _explained(error)) is None:
-                        raise
-                    raise explained from error
-                finally:
-                    driver.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
-            if not blocked and self.path is not None:
-                # SQLite does not wait for that: after a power cut the old log could be there.
-                to_disk(self.path.with_name(f"{self.path.name}-wal"))
-        return not blocked
+        if self.path is None:
+            return True
+        with self.engine.connect() as connection:
+            return sqlite.empty_log(_driver(connection), self.path)
 
     def close(self) -> None:
         """Close every connection; a private file is deleted."""
@@ -339,57 +283,6 @@ def _parse(url: object) -> URL:
     return parsed
 
 
-def _postgres(url: URL) -> Engine:
-    if url.drivername == "postgresql":  # SQLAlchemy's default driver is one we do not install
-        url = url.set(drivername="postgresql+psycopg")
-    try:
-        return sa.create_engine(
-            url, pool_size=16, max_overflow=48, pool_pre_ping=True, pool_timeout=_PATIENCE,
-            hide_parameters=True,
-            connect_args={name: v for name, v in _LIMITS.items() if name not in url.query},
-        )  # fmt: skip
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
-        msg = "Postgres needs its driver: pip install 'langchain-memory-service[postgres]'"
-        raise StoreError(msg) from error
-
-
-def _create_private(path: Path) -> None:
-    """Make the file readable by its owner only, before SQLite would make it for everybody."""
-    try:
-        made = [folder for folder in (path, *path.parents) if not folder.exists()]
-        path.parent.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
-        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, stat.S_IRUSR | stat.S_IWUSR))
-        for new in made:  # its name is to be there after a power cut
-            to_disk(new.parent)
-    except OSError as error:
-        msg = f"{path} cannot be opened: {error.strerror}"
-        raise StoreUnavailable(msg) from error
-
-
-def _configure_sqlite(raw: Any, _record: Any) -> None:
-    raw.isolation_level = None  # transactions are begun in _transaction
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        f"busy_timeout={int(BUSY_SECONDS * 1000)}",
-        "secure_delete=ON",  # what is deleted is overwritten
-        "temp_store=MEMORY",
-    ):
-        raw.execute(f"PRAGMA {pragma}")
-
-
-def _configure_postgres(raw: Any, _record: Any) -> None:
-    """Say who it is, so that a restore can see that the schema is in use, and how patient."""
-    with raw.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('application_name', left(%s || current_schema(), 63), false), "
-            "CASE current_setting('statement_timeout') WHEN '0' "
-            "THEN set_config('statement_timeout', %s, false) END",
-            [f"{SERVICE} ", _STATEMENT],
-        )
-    raw.commit()
-
-
 @contextlib.contextmanager
 def _patient(connection: Connection, seconds: float) -> Iterator[None]:
     """A transaction that waits for others no longer than so many seconds."""
@@ -404,13 +297,7 @@ def _patient(connection: Connection, seconds: float) -> Iterator[None]:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield
         finally:  # others get this connection after us
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
-
-
-def _is_blocked(driver: Any) -> bool:
-    """Empty the write-ahead log, or say that somebody is reading or writing."""
-    ((blocked, _, _),) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    return bool(blocked)
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(sqlite.BUSY_SECONDS * 1000)}")
 
 
 def _last(kept: list[Connection]) -> Connection | None:
@@ -424,30 +311,3 @@ def _last(kept: list[Connection]) -> Connection | None:
 def _driver(connection: Connection) -> Any:
     """The driver's own connection."""
     return connection.connection.driver_connection
-
-
-def _explain(context: Any) -> None:
-    """Turn the driver's error into one that says what to do (SQLAlchemy's handle_error)."""
-    if context.is_pre_ping:
-        return  # the pool makes a new connection in the place of one that is gone
-    error = context.original_exception
-    explained = _explained(error)
-    if explained is None and context.is_disconnect:
-        explained = StoreUnavailable(f"the database is not available: {str(error).strip()}")
-    if explained is not None:
-        raise explained from error
-
-
-def _explained(error: BaseException) -> StoreError | None:
-    """What to do about a driver's error; None if it is the program's own fault."""
-    text = str(error).strip()
-    lowered = text.lower()
-    if "file is not a database" in lowered or "malformed" in lowered:
-        return NotADatabase(f"the file is not a database, or is damaged ({text}): restore a backup")
-    for sign, advice in _UNAVAILABLE:
-        if sign in lowered:
-            return StoreUnavailable(f"{advice} ({text})")
-    # By name: the driver is an extra. Its errors for a full disk or a time-out are subclasses.
-    if any(kind.__name__ == "OperationalError" for kind in type(error).__mro__):
-        return StoreUnavailable(f"the database is not available: {text}")
-    return None

@@ -22,9 +22,10 @@ from sqlalchemy.engine import Connection, make_url
 from memory.backups import POSTGRES, SQLITE, check_backup, fold_in, sync
 from memory.clock import now
 from memory.customers import KNOWLEDGE
-from memory.database import SERVICE, Database
+from memory.database import Database
 from memory.errors import BadBackup, InvalidInput, NotADatabase, StoreError, StoreUnavailable
 from memory.migrations import MIGRATIONS, check_version, lock_schema, make_meta, take_steps
+from memory.postgres import SERVICE
 from memory.presence import Presence
 from memory.receipts import chain_fault, receipts_in
 from memory.store import open_store

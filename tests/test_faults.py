@@ -54,7 +54,7 @@ def path_of(url: str) -> Path:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
     """How long a write waits for another process now, in seconds."""
-    monkeypatch.setattr("memory.database.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("memory.sqlite.BUSY_SECONDS", 0.2)
     return 0.2
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import memory.database
+import memory.sqlite
 from app.doctor import _disk
 from app.main import create_app
 from app.settings import Settings
@@ -22,7 +22,7 @@ def test_a_locked_database_is_503_and_the_service_recovers(
     run_service: Callable[..., Running], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While another process writes, a turn is refused with advice; afterwards it goes through."""
-    monkeypatch.setattr(memory.database, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(memory.sqlite, "BUSY_SECONDS", 0.2)
     service = run_service()
     service.settle()
     other = sqlite3.connect(tmp_path / "memory.db", isolation_level=None)

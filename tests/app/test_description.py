@@ -16,7 +16,7 @@ import jwt
 import pytest
 from jsonschema import Draft202012Validator
 
-import memory.database
+import memory.sqlite
 from tests.app.conftest import Running
 from tests.llm.openai_double import OpenAIDouble
 
@@ -248,7 +248,7 @@ def test_a_database_that_is_away_is_as_described(
     """503, of a turn and of /readyz."""
     service.settle()
     document = described(service)
-    monkeypatch.setattr(memory.database, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(memory.sqlite, "BUSY_SECONDS", 0.2)
     service.app.state.store.database.engine.dispose()
     other = sqlite3.connect(tmp_path / "memory.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -34,13 +34,13 @@ PASSWORD = "hunter2-swordfish"
 # The service, with parts that fail with what they were given in their errors' text.
 FAULTY = """
 import asyncio, sys, threading, warnings
-import memory.database
+import memory.sqlite
 from app import cli, main
 from app.chains.support import SupportChain
 from memory import ConversationMemory, Knowledge
 
 sys.addaudithook(lambda event, given: event == "pickle.find_class" and print("UNPICKLED", given))
-memory.database.BUSY_SECONDS = 0.2
+memory.sqlite.BUSY_SECONDS = 0.2
 
 class Reader:
     def read(self, texts):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import memory.database
+import memory.sqlite
 import memory.turns
 from memory.turns import Turns
 
@@ -81,13 +81,13 @@ def partial(put: Put) -> None:
 
 def unsynced(put: Put) -> None:
     """SQLite commits without waiting for the disk; only a power cut tells."""
-    configure: Any = memory.database._configure_sqlite
+    configure: Any = memory.sqlite.configure
 
     def loosen(raw: Any, record: Any) -> None:
         configure(raw, record)
         raw.execute("PRAGMA synchronous=NORMAL")
 
-    put(memory.database, "_configure_sqlite", loosen)
+    put(memory.sqlite, "configure", loosen)
 
 
 MUTANTS: dict[str, Callable[[Put], None]] = {

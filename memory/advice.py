@@ -1,0 +1,43 @@
+"""What an error of a database's driver means, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memory.errors import NotADatabase, StoreError, StoreUnavailable
+
+_UNAVAILABLE = (
+    ("locked", "another process holds the database: try again, or stop that process"),
+    ("readonly", "the database is read-only: give this user the right to write it"),
+    ("read-only", "the database is read-only: give this user the right to write it"),
+    ("disk is full", "the disk is full: free some space and try again"),
+    ("disk i/o error", "the disk failed or is full: check it and try again"),
+    ("unable to open", "the database file cannot be opened: check that its folder is there"),
+)
+
+
+def explain(context: Any) -> None:
+    """Turn the driver's error into one that says what to do (SQLAlchemy's handle_error)."""
+    if context.is_pre_ping:
+        return  # the pool makes a new connection in the place of one that is gone
+    error = context.original_exception
+    found = explained(error)
+    if found is None and context.is_disconnect:
+        found = StoreUnavailable(f"the database is not available: {str(error).strip()}")
+    if found is not None:
+        raise found from error
+
+
+def explained(error: BaseException) -> StoreError | None:
+    """What to do about a driver's error; None if it is the program's own fault."""
+    text = str(error).strip()
+    lowered = text.lower()
+    if "file is not a database" in lowered or "malformed" in lowered:
+        return NotADatabase(f"the file is not a database, or is damaged ({text}): restore a backup")
+    for sign, advice in _UNAVAILABLE:
+        if sign in lowered:
+            return StoreUnavailable(f"{advice} ({text})")
+    # By name: the driver is an extra. Its errors for a full disk or a time-out are subclasses.
+    if any(kind.__name__ == "OperationalError" for kind in type(error).__mro__):
+        return StoreUnavailable(f"the database is not available: {text}")
+    return None
