@@ -50,6 +50,10 @@ _EVIDENCE = {
     "why": "words (send, back), cosine 0.63",
 }  # fmt: skip
 _CITED = {"number": 1} | _EVIDENCE
+_FIGURES = {
+    "turns": 4, "stopped": 0, "failed": 1, "first_token": {"p50": 420, "p95": 1310},
+    "answer": {"p50": 2350, "p95": 4120}, "requests_failed": 1, "requests_refused": 0,
+}  # fmt: skip
 _MODELS: dict[str, Any] = {
     "in_service": "20260504-093000-1a2b3c", "promoted": "20260504-093000-1a2b3c",
     "trouble": None, "base": "b179c952",
@@ -136,6 +140,26 @@ EXAMPLES: dict[str, Any] = {
              "hash": "9f2c6b10"}
         ],
         "next": 4417,
+    },
+    "KeyItem": {"tenant": "default", "role": "agent", "customer": None},
+    "OperationsNow": {
+        "at": _AT, "by": "minute", "rate": 4, "running": 1,
+        "points": [{"at": _AT} | _FIGURES], "total": _FIGURES,
+        "low_mood": {
+            "sessions": [
+                {"customer": "ada", "session": "monday", "at": _AT, "score": -0.87,
+                 "trend": "falling"}
+            ],
+            "more": False,
+        },
+        "unanswered": {
+            "sessions": [
+                {"customer": "ada", "session": "monday", "at": _AT, "status": "failed"}
+            ],
+            "more": False,
+        },
+        "digest": {"customers": 1, "since": _AT},
+        "model": {"name": "SmolLM2-135M-Instruct", "adapter": None},
     },
     "DeletedMemory": {
         "deleted": {"records": 2}, "memories": ["9c1f04b1", "9c1f04b1.17"],

@@ -38,9 +38,11 @@ from app.routes import (
     chat,
     customers,
     health,
+    key,
     knowledge,
     memories,
     models,
+    operations,
     page,
     prompt,
 )
@@ -167,8 +169,11 @@ def create_app(
     app.include_router(health.router)
     app.include_router(page.router)
     guarded = [
-        one.router for one in (chat, prompt, customers, memories, card, knowledge, models, audit)
-    ]
+        one.router
+        for one in (
+            chat, prompt, customers, memories, card, knowledge, models, audit, operations, key,
+        )
+    ]  # fmt: skip
     for router in (customers.every, *guarded):
         app.include_router(router, dependencies=[Depends(authorize)])
     app.add_api_route(

@@ -42,6 +42,8 @@ GET    /v1/admin/models                                read.models     default:a
 POST   /v1/admin/models/{model}/promote                change.model    default:admin
 POST   /v1/admin/models/rollback                       change.model    default:admin
 GET    /v1/admin/audit                                 read.audit      admin
+GET    /v1/admin/operations                            read.operations admin
+GET    /v1/key                                         read.key        admin agent service customer
 GET    /openapi.json                                   read.description admin agent service
 """
 _ROWS = [row.split() for row in _TABLE.strip().splitlines()]

@@ -35,6 +35,7 @@ from memory.types import (
     Floats,
     Labels,
     Message,
+    Pace,
     Reader,
     Recalled,
     Record,
@@ -270,11 +271,14 @@ class ConversationMemory(StoredMemory):
         layout: Layout | None = None,
         usage: Mapping[str, Any] | None = None,
         labels: Labels | None = None,
+        pace: Pace | None = None,
     ) -> Turn | None:
         """Commit the answer with its status and what was recalled (see ``Turns.finish``)."""
         message = self._message("ai", answer) if answer else None
         recalled = layout.rows() if layout else None
-        return self.store.turns.finish(self.scope, turn, message, status, recalled, usage, labels)
+        return self.store.turns.finish(
+            self.scope, turn, message, status, recalled, usage, labels, pace
+        )
 
     # --- inside --------------------------------------------------------------------------
 

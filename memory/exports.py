@@ -46,7 +46,7 @@ _KINDS = {
     "turn": (
         "turns", "id",
         "id:name session:name status:status at:time question:number answer:number? key:name? "
-        "body:text? recalled:object? usage:object?",
+        "body:text? recalled:object? usage:object? first_ms:number? took_ms:number?",
     ),
     "record": (
         "records", "seq",

@@ -19,6 +19,9 @@ from memory.types import Label, Labels, Understanding, check_name
 _BATCH = 64  # messages that are read at a time
 _LAG = 512  # rows behind which the mark is left where nothing is to be read: a commit seldom
 
+# Of messages: what an index is of, so it is written as ``dumped`` writes it.
+NEGATIVE = f'labels LIKE \'%"{HEAD}": ["negative"%\''
+
 _WANTED = (
     'For each text `read` is to give labels by their heads, {"intent": Label("track_order", 0.93)}:'
     " a name of text, or None for what is out of scope, and a confidence from 0 to 1"

@@ -17,6 +17,7 @@ from memory.clock import now, to_stamp
 from memory.customers import WHERE, key, new_audit_key
 from memory.database import Database
 from memory.errors import NotADatabase, SchemaTooNew
+from memory.labels import NEGATIVE
 
 _TABLES = """
 CREATE TABLE customers (
@@ -274,6 +275,25 @@ def m013_say_more_in_receipts(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE receipts ADD COLUMN {column}"))
 
 
+def m014_add_operations(connection: Connection) -> None:
+    """How long answers took; and what an operator asks for, by indexes of what is not as it should
+    be, which are small while all is well.
+    """
+    for statement in (
+        "ALTER TABLE turns ADD COLUMN first_ms BIGINT",  # to the first piece of the answer
+        "ALTER TABLE turns ADD COLUMN took_ms BIGINT",  # to its end
+        "CREATE INDEX turns_by_time ON turns (tenant, at, status, first_ms, took_ms)",
+        "CREATE INDEX turns_unfinished ON turns (tenant, at) WHERE status <> 'complete'",
+        "CREATE INDEX customers_undigested ON customers (tenant, seq) "
+        "WHERE seq > written AND seq > embedded",
+        "CREATE INDEX messages_negative ON messages (tenant, at, customer, session) "
+        f"WHERE {NEGATIVE}",
+        "CREATE INDEX audit_undone ON audit (tenant, at, outcome) "
+        "WHERE outcome IN ('failed', 'refused')",
+    ):
+        connection.execute(text(statement))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -288,6 +308,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m011_add_receipts,
     m012_add_audit,
     m013_say_more_in_receipts,
+    m014_add_operations,
 )
 
 

@@ -27,6 +27,7 @@ from memory.forgetting import Forgetting
 from memory.keys import Keys
 from memory.labels import Labelling
 from memory.migrations import migrate
+from memory.operations import Operations
 from memory.receipts import Receipt, Receipts
 from memory.records import Records
 from memory.retention import Retaining, Retention, Step
@@ -56,7 +57,8 @@ class MemoryStore:
 
     Made by ``open_store``; safe to share between threads. The rows are reached through
     ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries`` and ``articles``;
-    ``labelling`` has what is read in messages, ``forgetting`` holds them against a policy,
+    ``labelling`` has what is read in messages, ``operations`` tells how the service goes,
+    ``forgetting`` holds memories against a policy,
     ``exports`` takes a customer's out and in, ``retaining`` deletes what is
     too old, ``receipts`` are those of erasures, ``keys`` those
     of who may ask, and ``audit`` is the log of who did what.
@@ -71,6 +73,7 @@ class MemoryStore:
         self.forgetting = Forgetting(database)
         self.articles = Articles(database)
         self.labelling = Labelling(database)
+        self.operations = Operations(database, self.labelling)
         self.keys = Keys(database)
         self.exports = Exports(database)
         self.receipts = Receipts(database)

@@ -26,7 +26,7 @@ from memory.errors import SessionBusy, TurnConflict, TurnPassed
 from memory.labels import dumped
 from memory.summaries import hide_message
 from memory.transcript import COLUMNS, dump, insert_messages, message_from
-from memory.types import Labels, Message, Scope, Turn, check_name, check_text
+from memory.types import Labels, Message, Pace, Scope, Turn, check_name, check_text
 
 LEASE_SECONDS = 20.0  # a lease that is not renewed for so long belongs to nobody
 # One that ends later than any can was taken before the clock was set back. Other machines' clocks
@@ -43,7 +43,10 @@ _TURN = (
 )
 _BY_KEY = text(f"{_TURN} AND key = :key")
 _BY_ID = text(f"{_TURN} AND id = :id")
-_RERUN = text(f"UPDATE turns SET status = 'running', answer = NULL {WHERE} AND id = :id")
+_RERUN = text(
+    "UPDATE turns SET status = 'running', answer = NULL, first_ms = NULL, took_ms = NULL "
+    f"{WHERE} AND id = :id"
+)
 _LATER = text(
     f"SELECT 1 FROM messages {WHERE} AND session = :session AND seq > :question "
     "AND (turn IS NULL OR turn <> :id) LIMIT 1"
@@ -54,8 +57,8 @@ _DEAD = text(
     "WHERE lease IS NOT NULL AND (lease_until <= :alive OR lease_until > :latest)"
 )
 _FINISH = text(
-    "UPDATE turns SET status = :status, answer = :answer, recalled = :recalled, usage = :usage "
-    f"{WHERE} AND id = :id"
+    "UPDATE turns SET status = :status, answer = :answer, recalled = :recalled, usage = :usage, "
+    f"first_ms = :first_ms, took_ms = :took_ms {WHERE} AND id = :id"
 )
 _MESSAGE = text(f"SELECT {COLUMNS} FROM messages {WHERE} AND seq = :seq")
 _READ = text(f"UPDATE messages SET labels = :labels {WHERE} AND seq = :seq")
@@ -156,10 +159,12 @@ class Turns:
         recalled: Mapping[str, Any] | None = None,
         usage: Mapping[str, Any] | None = None,
         labels: Labels | None = None,
+        pace: Pace | None = None,
     ) -> Turn | None:
         """Commit the answer of a started turn with its status, and let the session go.
 
-        With it goes what a classifier has read in the question, if it was read.
+        With it go what a classifier has read in the question, if it was read, and how long the
+        answer took, if that is known.
 
         Returns:
             The turn, or None when it is no longer there (its session was deleted meanwhile)
@@ -178,7 +183,8 @@ class Turns:
             connection.execute(
                 _FINISH,
                 key(scope.owner, id=turn.id, status=status, answer=answer and answer.seq,
-                    recalled=dump(recalled), usage=dump(usage)),
+                    recalled=dump(recalled), usage=dump(usage),
+                    first_ms=pace and pace.first_ms, took_ms=pace and pace.took_ms),
             )  # fmt: skip
             question = turn.question
             if labels is not None:

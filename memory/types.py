@@ -384,6 +384,15 @@ Retriever = Callable[[Query, Candidates], list[Recalled]]
 Reader = Callable[[list[Recalled], int, CountTokens], str | list[BaseMessage]]
 
 
+class Pace(NamedTuple):
+    """Milliseconds from a message to the first piece of its answer (None: it has none), and to
+    the answer's end.
+    """
+
+    first_ms: int | None
+    took_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A customer's message and what became of its answer.

@@ -52,6 +52,7 @@ from memory import (
     Understanding,
 )
 from memory.deeds import SERVICE, Deed
+from memory.types import Pace
 
 _logger = logging.getLogger(__name__)
 
@@ -137,6 +138,7 @@ class SupportChain:
                 begun; then nothing was stored.
             Overloaded, CircuitOpen: likewise.
         """
+        began = time.monotonic()
         memory = self.memory(scope)
         place = await self._admission.place(memory, text, idempotency_key)
         try:
@@ -146,7 +148,7 @@ class SupportChain:
                 for event in await run_sync(_replay, memory, turn):
                     yield event
                 return
-            async with contextlib.aclosing(self._turn(memory, text, turn, place)) as events:
+            async with contextlib.aclosing(self._turn(memory, text, turn, place, began)) as events:
                 async for event in events:
                     yield event
         finally:
@@ -154,11 +156,20 @@ class SupportChain:
                 place.leave()
 
     async def _turn(
-        self, memory: ConversationMemory, text: str, turn: Turn, place: Place | None
+        self,
+        memory: ConversationMemory,
+        text: str,
+        turn: Turn,
+        place: Place | None,
+        began: float,
     ) -> AsyncGenerator[Event, None]:
-        """Answer a turn that has begun; without a ``place`` if no model was to be needed."""
+        """Answer a turn that has begun; without a ``place`` if no model was to be needed.
+
+        It is as late as it is for who asked, at the time ``began``.
+        """
         scope = memory.scope
         said: list[str] = []
+        first: int | None = None  # milliseconds to the first piece of the answer
         usage: dict[str, Any] = {}
         layout: Layout | None = None
         labels: Labels | None = None
@@ -194,6 +205,7 @@ class SupportChain:
                     finished_well |= bool(chunk.response_metadata.get("finish_reason"))
                     if piece := _storable(str(chunk.text)):
                         said.append(piece)
+                        first = _since(began) if first is None else first
                         yield Token(piece)
             if not "".join(said).strip():
                 failure = silent(self._model.name)
@@ -218,8 +230,11 @@ class SupportChain:
                 status = "failed"
             # Shielded: the answer is committed also when the client has gone away.
             with anyio.CancelScope(shield=True):
+                pace = Pace(first, _since(began))
                 labels = await reading.within(_LATE_SECONDS)
-                finish = partial(memory.finish, turn, "".join(said), status, layout, usage, labels)
+                finish = partial(
+                    memory.finish, turn, "".join(said), status, layout, usage, labels, pace
+                )
                 try:
                     finished = await run_sync(finish)
                 except MemoryServiceError as error:
@@ -397,6 +412,11 @@ class SupportChain:
             SERVICE, SERVICE, tenant, "erase.memories", customer, what="policy", only_changes=True
         )
         return self._store.audit.doing(by_policy)
+
+
+def _since(began: float) -> int:
+    """Milliseconds since a time of the monotonic clock."""
+    return round((time.monotonic() - began) * 1000)
 
 
 def _messages(layout: Layout) -> list[BaseMessage]:

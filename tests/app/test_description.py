@@ -135,6 +135,8 @@ def test_real_answers_are_as_described(service: Running) -> None:
         ("put", f"{SESSION}/rating"): ("/v1/customers/ada/sessions/s1/rating", {"rating": "good"}),
         ("get", "/v1/admin/audit"): ("/v1/admin/audit?customer=ada", None),
         ("get", "/v1/admin/models"): ("/v1/admin/models", None),
+        ("get", "/v1/admin/operations"): ("/v1/admin/operations?by=hour", None),
+        ("get", "/v1/key"): ("/v1/key", None),
         ("post", "/v1/knowledge"): ("/v1/knowledge", {"source": "a/b.md", "text": "# Orders"}),
         ("get", "/v1/knowledge"): ("/v1/knowledge", None),
         ("post", "/v1/knowledge/search"): ("/v1/knowledge/search", {"query": "orders"}),
