@@ -13,9 +13,10 @@ from app.auth import Identity
 from app.chains.support import SupportChain
 from app.limits import Limits, told_of
 from app.llm import Model
+from app.metrics import Metrics
 from app.problems import Problem, no_such_customer
 from app.readiness import Readiness
-from app.roles import ACTIONS, AHEAD, MAY, Principal
+from app.roles import ACTIONS, AHEAD, MAY, UNENTERED, Principal
 from app.schemas.fields import NAMED
 from app.serving import Serving
 from app.settings import Settings
@@ -56,6 +57,11 @@ def _serving(request: Request) -> Serving:
     return serving
 
 
+def _metrics(request: Request) -> Metrics:
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
 def _limits(request: Request) -> Limits:
     limits: Limits = request.app.state.limits
     return limits
@@ -93,6 +99,7 @@ def authorize(
         what = f"A key of the role {who.role}" if who.customer is None else "A customer's own token"
         detail = f"{what} may not do this: it is for {allowed or 'nobody'}."
         raise Problem(403, "forbidden", "Forbidden", detail)
+    deed.only_changes = deed.action in UNENTERED
     if deed.action in AHEAD:
         _store(request).audit.begin(deed)
     return who
@@ -162,6 +169,7 @@ ChainDep = Annotated[SupportChain, Depends(_chain)]
 ServingDep = Annotated[Serving, Depends(_serving)]
 KnowledgeDep = Annotated[Knowledge, Depends(_knowledge)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
+MetricsDep = Annotated[Metrics, Depends(_metrics)]
 LimitsDep = Annotated[Limits, Depends(_limits)]
 # Whose memory it is: no route makes a scope of its own.
 CustomerDep = Annotated[Scope, Depends(_customer)]

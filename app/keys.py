@@ -21,7 +21,10 @@ app = typer.Typer(help="The keys of those who may ask.", no_args_is_help=True)
 @app.command()
 def create(
     role: Annotated[
-        KeyRole, typer.Option(help="admin: everything; agent: the desk; service: a shop's program.")
+        KeyRole,
+        typer.Option(
+            help="admin: everything; agent: the desk; service: a shop's program; metrics: /metrics."
+        ),
     ],
     tenant: Tenant = TENANT,
     name: Annotated[str, typer.Option(help="What it is for.")] = "",

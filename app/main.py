@@ -17,6 +17,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import problems
+from app.access import Access
 from app.auth import Identity, open_tokens
 from app.body import BodyLimit
 from app.chains.support import SupportChain
@@ -29,6 +30,7 @@ from app.limits import Limits, RateLimitFields
 from app.llm import open_llm
 from app.llm.states import States
 from app.logs import on_loop
+from app.metrics import Metrics
 from app.readiness import Readiness
 from app.recording import Recording
 from app.retention import retain_daily, retention_of
@@ -41,6 +43,7 @@ from app.routes import (
     key,
     knowledge,
     memories,
+    metrics,
     models,
     operations,
     page,
@@ -85,7 +88,8 @@ def create_app(
     if understanding is None:
         understanding = open_understanding(settings.understanding)
     tokens = open_tokens(settings)
-    store = open_store(settings.database_url)
+    counted = Metrics()
+    store = open_store(settings.database_url, counted)
     registry = Registry(settings.data_dir / "models")
     states = States(settings.states_dir, settings.states_mib << 20, store)
     try:
@@ -133,7 +137,9 @@ def create_app(
         mending = asyncio.create_task(app.state.chain.mend())
         following = asyncio.create_task(app.state.serving.follow())
         sweeping = asyncio.create_task(states.follow())
+        telling = asyncio.create_task(counted.follow())
         yield
+        telling.cancel()
         sweeping.cancel()
         retaining.cancel()
         mending.cancel()
@@ -154,13 +160,15 @@ def create_app(
     )  # fmt: skip
     app.state.settings = settings
     app.state.store = store
+    app.state.metrics = counted
     app.state.model = model
     app.state.serving = Serving(registry, model)
     app.state.chain = SupportChain(
         store, model, settings, encoder,
         None if retriever is None else SecondSource(retriever, settings.retriever_timeout),
-        understanding, templates,
+        understanding, templates, counted,
     )  # fmt: skip
+    counted.before_reading(partial(_gauge, counted, app.state.chain, store))
     app.state.readiness = Readiness(store, model, lambda: app.state.chain.closed)
     given = settings.api_key.get_secret_value() if settings.api_key else None
     app.state.identity = Identity(store, given, tokens)
@@ -172,6 +180,7 @@ def create_app(
         one.router
         for one in (
             chat, prompt, customers, memories, card, knowledge, models, audit, operations, key,
+            metrics,
         )
     ]  # fmt: skip
     for router in (customers.every, *guarded):
@@ -182,7 +191,6 @@ def create_app(
     app.add_middleware(RateLimitFields)
     # A byte of a message takes at most six in JSON ("\\u0000"); the rest is names.
     app.add_middleware(BodyLimit, most=settings.max_message_bytes * 6 + 16_384)
-    app.add_middleware(_EncodedPath)
     app.add_middleware(Recording, audit=store.audit)
     if origins:
         app.add_middleware(
@@ -193,13 +201,26 @@ def create_app(
             expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy"],
         )
     # Around all else, so that the answer to a fault has them too.
-    app.middleware_stack = SecurityHeaders(app.build_middleware_stack())
+    watched = Access(app.build_middleware_stack(), counted)
+    app.middleware_stack = SecurityHeaders(_EncodedPath(watched))
     return app
 
 
 def _advise(store: MemoryStore) -> None:
     if (said := advice(store)) is not None:
         _logger.warning(said)
+
+
+def _gauge(counted: Metrics, chain: SupportChain, store: MemoryStore) -> None:
+    """Say how it stands now."""
+    counted.answers.labels("writing").set(chain.places.writing)
+    counted.answers.labels("waiting").set(chain.places.inside - chain.places.writing)
+    for name, breaker in {**chain.breakers, "database": store.database.breaker}.items():
+        counted.circuits.labels(name).set(breaker.open)
+    in_use, idle = store.database.connections()
+    counted.connections.labels("in_use").set(in_use)
+    counted.connections.labels("idle").set(idle)
+    counted.background.set(store.waiting)
 
 
 def _openapi(app: FastAPI) -> Any:

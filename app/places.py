@@ -64,6 +64,11 @@ class Places:
         self._told = 0.0  # when the log last said that somebody was sent away
 
     @property
+    def writing(self) -> int:
+        """How many have the model's place; others who are inside wait for one."""
+        return self.at_once - self._free
+
+    @property
     def closed(self) -> bool:
         """Whether nobody is let in any more."""
         return self._closed

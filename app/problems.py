@@ -153,8 +153,9 @@ class _Unforeseen:
             await (await _answer(Request(scope), error))(scope, receive, send)
 
 
-async def _answer(_request: Request, error: Exception) -> JSONResponse:
+async def _answer(request: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error)
+    request.app.state.metrics.problem(problem.name)
     # Those who are refused while there is too much to do are not to fill the log too.
     if problem.status_code >= 500 and not isinstance(error, (Overloaded, CircuitOpen)):
         # Another's text may repeat what was said.
@@ -165,6 +166,7 @@ async def _answer(_request: Request, error: Exception) -> JSONResponse:
 
 async def _plain(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)
+    request.app.state.metrics.problem("no-such-request")
     path = request.url.path
     if error.status_code == 405:
         allowed = ", ".join(_methods(request))
@@ -198,8 +200,9 @@ def _methods(request: Request) -> list[str]:
     ]
 
 
-async def _validation(_request: Request, error: Exception) -> JSONResponse:
+async def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    request.app.state.metrics.problem("invalid-request")
     faults = [fault(one) for one in error.errors()[:10]]
     detail = "; ".join(f"{where}: {what}" for where, what in faults)
     problem = Problem(422, "invalid-request", "Invalid request", detail)

@@ -8,7 +8,7 @@ from memory import InvalidInput, MemoryServiceError, Scope
 from memory.deeds import current
 
 TENANT = "default"  # whose the service is, and all that names no tenant
-KeyRole = Literal["admin", "agent", "service"]
+KeyRole = Literal["admin", "agent", "service", "metrics"]
 Role = Literal[KeyRole, "customer"]  # a customer's own token has a role too
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -44,12 +44,15 @@ POST   /v1/admin/models/rollback                       change.model    default:a
 GET    /v1/admin/audit                                 read.audit      admin
 GET    /v1/admin/operations                            read.operations admin
 GET    /v1/key                                         read.key        admin agent service customer
+GET    /metrics                                        read.metrics    default:admin default:metrics
 GET    /openapi.json                                   read.description admin agent service
 """
 _ROWS = [row.split() for row in _TABLE.strip().splitlines()]
 MAY = {(method, path): frozenset(roles) for method, path, _, *roles in _ROWS}
 ACTIONS = {(method, path): action for method, path, action, *_ in _ROWS}
 AHEAD = frozenset({"export.customer", "change.model"})  # entered before they are done
+# Asked for every few seconds, and about nobody: not entered, if it is not refused.
+UNENTERED = frozenset({"read.metrics"})
 
 
 class NoSuchCustomer(MemoryServiceError):

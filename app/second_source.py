@@ -31,7 +31,7 @@ class SecondSource:
         self._retriever = retriever
         self._timeout = timeout
         self._aside = Aside("retriever", _WAITING)
-        self._breaker = Breaker("the retriever", rest=_REST_SECONDS)
+        self.breaker = Breaker("the retriever", rest=_REST_SECONDS)
 
     async def look_up(self, question: str) -> list[Evidence] | None:
         """What the retriever finds, best first; None where it fails or takes too long.
@@ -39,7 +39,7 @@ class SecondSource:
         One that did so several times in a row is not waited for, for a while.
         """
         try:
-            call = self._breaker.begin()
+            call = self.breaker.begin()
         except CircuitOpen:
             return None
         try:

@@ -17,6 +17,7 @@ from app.connection import bounded
 from app.exposure import check_exposure, proxies_of
 from app.logs import log_the_rest
 from app.main import create_app
+from app.metrics import answered_at
 from app.settings import Settings
 from app.stopping import Server
 from memory import InvalidInput
@@ -54,10 +55,15 @@ def run_server(settings: Settings, *more: str) -> None:
     typer.echo(f"Chat at {address}")
     for line in more:
         typer.echo(line)
-    sys.stdout.flush()
-    Server(server_config(settings, service), service.state.chain, settings.stop_wait).run(
-        sockets=[listener]
-    )
+    with contextlib.ExitStack() as stack:
+        if settings.metrics_port is not None:
+            registry = service.state.metrics.registry
+            stack.enter_context(answered_at(registry, settings.metrics_host, settings.metrics_port))
+            typer.echo(f"Metrics at http://{settings.metrics_host}:{settings.metrics_port}/metrics")
+        sys.stdout.flush()
+        Server(server_config(settings, service), service.state.chain, settings.stop_wait).run(
+            sockets=[listener]
+        )
 
 
 def server_config(settings: Settings, service: FastAPI) -> uvicorn.Config:

@@ -183,6 +183,10 @@ class Settings(BaseSettings):
     retain_audit_days: float | None = Field(
         None, gt=0, le=36_500, description="days for entries of the audit log"
     )
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="port that shows /metrics to anybody who reaches it"
+    )
+    metrics_host: str = Field("127.0.0.1", min_length=1, description="address to listen on for it")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what is logged"
     )

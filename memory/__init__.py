@@ -69,6 +69,7 @@ from memory.types import (
 )
 from memory.updates import append, forget, replace_similar, supersede
 from memory.vector import VectorMemory
+from memory.watch import Watch
 from memory.withdrawals import Withdrawal
 from memory.writers import joined, verbatim
 
@@ -127,6 +128,7 @@ __all__ = [
     "Understanding",
     "Update",
     "VectorMemory",
+    "Watch",
     "WeightsMissing",
     "Withdrawal",
     "Writer",

@@ -45,6 +45,11 @@ class Breaker:
         self._probe: Call | None = None
         self._era = 0  # moves when it opens or closes: calls of an earlier one say nothing of now
 
+    @property
+    def open(self) -> bool:
+        """Whether it refuses, less the one call that it may let through to see."""
+        return self._open_until is not None
+
     def check(self) -> None:
         """Raise CircuitOpen if a call would be refused now."""
         with self._lock:

@@ -15,6 +15,7 @@ from memory.embeddings import Encoder
 from memory.indexes.customer import CustomerIndex
 from memory.records import News, Records, Seen
 from memory.types import Floats, Record, Update, Writer
+from memory.watch import Watch
 from memory.writers import written
 
 EMBED_AT_READ = 32  # how many records a read embeds before it makes do with what there is
@@ -45,12 +46,14 @@ class IndexCache:
         writer: Writer,
         update: Update,
         max_records: int = MAX_RECORDS,
+        watch: Watch | None = None,
     ) -> None:
         self._records = records
         self._encoder = encoder
         self._writer = writer
         self._update = update
         self._max_records = max_records
+        self._watch = watch or Watch()
         self._entries: OrderedDict[Owner, _Entry] = OrderedDict()
         # By the hash of whose it is and the text: how long an answer takes tells nobody whether
         # somebody else has asked the same.
@@ -63,7 +66,8 @@ class IndexCache:
         with self._lock:
             vector = self._asked.get(key)
         if vector is None:
-            (vector,) = self._encoder.encode([text])
+            with self._watch.step("embed"):
+                (vector,) = self._encoder.encode([text])
             with self._lock:
                 self._asked[key] = vector
                 while len(self._asked) > ASKED:
@@ -77,7 +81,8 @@ class IndexCache:
             known = {t: v for t in texts if (v := self._asked.get(hash((owner, t)))) is not None}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         if missing:
-            known.update(zip(missing, self._encoder.encode(missing), strict=True))
+            with self._watch.step("embed"):
+                known.update(zip(missing, self._encoder.encode(missing), strict=True))
         return np.stack([known[text] for text in texts])
 
     @contextmanager
@@ -110,7 +115,10 @@ class IndexCache:
     def _catch_up(self, owner: Owner, entry: _Entry) -> None:
         news = self._records.since(owner, entry.seen, self._encoder.dimension)
         seen = entry.seen
-        if news.state.generation != seen.state.generation:
+        if news.state.generation == seen.state.generation:
+            self._watch.happened("cache-hit")
+        else:
+            self._watch.happened("cache-stale" if seen.state.generation else "cache-miss")
             seen = Seen()
             # Filled anew, not exchanged: another thread may be waiting for this very lock.
             entry.index.reset(self._encoder.dimension)

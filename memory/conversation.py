@@ -164,10 +164,11 @@ class ConversationMemory(StoredMemory):
 
         Embed, fold what left the window, and read what customers wrote that nobody has read.
         """
-        self.vector.digest()
-        self.summary.digest()
-        if self.understanding is not None:
-            read_rest(self.store.labelling, self.scope.owner, self.understanding)
+        with self.store.watch.step("digest"):
+            self.vector.digest()
+            self.summary.digest()
+            if self.understanding is not None:
+                read_rest(self.store.labelling, self.scope.owner, self.understanding)
 
     # --- prompts and turns ---------------------------------------------------------------
 
@@ -310,10 +311,11 @@ class ConversationMemory(StoredMemory):
         shown = {said.message.id for said in window}
         if turn is not None:
             shown.add(turn.question.id)
-        recalled = self.vector.recall(
-            question, self.recall_tokens, without=shown, outdated=False, vector=vector,
-            index=index, explain=explain,
-        )  # fmt: skip
+        with self.store.watch.step("search"):
+            recalled = self.vector.recall(
+                question, self.recall_tokens, without=shown, outdated=False, vector=vector,
+                index=index, explain=explain,
+            )  # fmt: skip
         return _Parts(summary.text, window, recalled)
 
     def _evident(
@@ -325,9 +327,10 @@ class ConversationMemory(StoredMemory):
         if self.knowledge is not None and self._knows:
             about = "\n".join(said.message.text for said in parts.window[-_ABOUT:])
             vector = self.vector.embedding(question)
-            ours = self.knowledge.search(
-                question, _PASSAGES, about=about, vector=vector, strict=True
-            )
+            with self.store.watch.step("knowledge"):
+                ours = self.knowledge.search(
+                    question, _PASSAGES, about=about, vector=vector, strict=True
+                )
         if ours is None and found is None:
             return parts
         pairs = zip_longest(ours or (), found or ())

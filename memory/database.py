@@ -77,7 +77,7 @@ class Database:
         self._kept: list[Connection] = []
         self._idle: list[Connection] = []  # for reading
         self._closed = False
-        self._breaker = Breaker("the database's server")
+        self.breaker = Breaker("the database's server")
         self.presence: Presence | None = None  # of this process, where the database is a file
         parsed = _parse(url)
         self.dialect = parsed.get_backend_name()
@@ -114,6 +114,12 @@ class Database:
         if self._closed:
             msg = "the store is closed: open it again with open_store, and close it at the end"
             raise StoreError(msg)
+
+    def connections(self) -> tuple[int, int]:
+        """How many connections are in use, and how many are kept for the next who needs one."""
+        pool: Any = self.engine.pool  # QueuePool: a server's, or a file's
+        kept = len(self._kept) + len(self._idle)
+        return max(pool.checkedout() - kept, 0), pool.checkedin() + kept
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -178,7 +184,7 @@ class Database:
     def _connected(self, engine: Engine) -> Iterator[Connection]:
         """A connection; a server that is away is not asked for one again and again."""
         try:
-            call = self._breaker.begin()
+            call = self.breaker.begin()
         except CircuitOpen as error:
             unavailable = StoreUnavailable(str(error))
             unavailable.retry_after = error.retry_after

@@ -36,6 +36,7 @@ from memory.summaries import Summaries
 from memory.transcript import Transcript
 from memory.turns import Turns
 from memory.types import Scope, Update, Writer
+from memory.watch import Watch
 
 T = TypeVar("T")
 
@@ -61,11 +62,12 @@ class MemoryStore:
     ``forgetting`` holds memories against a policy,
     ``exports`` takes a customer's out and in, ``retaining`` deletes what is
     too old, ``receipts`` are those of erasures, ``keys`` those
-    of who may ask, and ``audit`` is the log of who did what.
+    of who may ask, and ``audit`` is the log of who did what. ``watch`` is told of the work.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, watch: Watch | None = None) -> None:
         self.database = database
+        self.watch = watch or Watch()
         self.transcript = Transcript(database)
         self.turns = Turns(database)
         self.records = Records(database)
@@ -100,7 +102,9 @@ class MemoryStore:
             if cache is None:
                 with self.database.read() as connection:
                     _embeds(connection, encoder)
-                cache = self._caches[name] = IndexCache(self.records, encoder, writer, update)
+                cache = self._caches[name] = IndexCache(
+                    self.records, encoder, writer, update, watch=self.watch
+                )
             return cache
 
     def check_embeddings(self, encoder: Encoder) -> None:
@@ -298,11 +302,17 @@ class MemoryStore:
             what = name[0] if isinstance(name, tuple) else name  # and not whose
             what = getattr(what, "__name__", what)
             _logger.exception("what was done in the background failed: %s", what)
+            self.watch.happened("background-failed")
         finally:
             with self._lock:
                 waiting = self._waiting.get(name)
                 if waiting is not None and waiting.running():
                     del self._waiting[name]
+
+    @property
+    def waiting(self) -> int:
+        """How much is done in the background, or waits for it."""
+        return len(self._waiting)
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until everything in the background is done."""
@@ -353,13 +363,14 @@ def _label(encoder: Encoder) -> str:
     return f"{encoder.name} ({encoder.dimension})"
 
 
-def open_store(url: str = "sqlite://") -> MemoryStore:
+def open_store(url: str = "sqlite://", watch: Watch | None = None) -> MemoryStore:
     """Open the database at ``url`` and bring its schema up to date.
 
     Args:
         url: ``sqlite:///chat.db`` (relative), ``sqlite:////var/lib/chat.db`` (absolute),
             ``postgresql+psycopg://user:password@host/name``, or ``sqlite://`` for a private
             file that is gone when the store is closed.
+        watch: is told of the memory's work.
 
     Raises:
         StoreError: the URL is no database's; NotADatabase, SchemaTooNew, StoreUnavailable.
@@ -367,7 +378,7 @@ def open_store(url: str = "sqlite://") -> MemoryStore:
     database = Database(url)
     try:
         migrate(database)
-        store = MemoryStore(database)
+        store = MemoryStore(database, watch)
         if database.presence is not None and database.presence.alone:
             store.turns.settle(alone=True)
             database.presence.settled()

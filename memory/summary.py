@@ -97,7 +97,10 @@ class SummaryMemory(StoredMemory):
         fresh = extract(folded, self.max_tokens, self.count_tokens, kept)
         segment = _segment(folded, fresh)
         after = self._made([*kept, *fresh], summary, folded, by_model)
-        return self.store.summaries.add(self.scope, summary, [segment], after, generation)
+        added = self.store.summaries.add(self.scope, summary, [segment], after, generation)
+        if added:
+            self.store.watch.happened("fold")
+        return added
 
     def costs(self, window: list[Said]) -> list[int]:
         """Tokens that each message takes in a prompt; subclasses may know of more."""

@@ -91,7 +91,7 @@ def test_the_routes_are_those_of_the_service_with_who_may_ask() -> None:
         if roles != "nobody's"
     }
     there = {
-        route: {role.replace("default:admin", "admin of `default`") for role in may}
+        route: {re.sub("^default:(.*)", r"\1 of `default`", role) for role in may}
         for route, may in MAY.items()
     }
     assert told == there

@@ -75,7 +75,8 @@ class Admission:
             if place is not None:
                 await place.take()
             try:
-                return await run_sync(memory.start, text, idempotency_key)
+                with memory.store.watch.step("save_message"):
+                    return await run_sync(memory.start, text, idempotency_key)
             except SessionBusy:
                 # A retry of the turn under way is told so at once.
                 if idempotency_key is not None and await self._is_running(memory, idempotency_key):

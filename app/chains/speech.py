@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import Runnable
 
 from app.places import Leaving
-from memory import Layout
+from memory import Layout, Watch
 
 _STOP_SECONDS = 2.0  # how long a model may take to be stopped
 
@@ -21,8 +21,9 @@ _Chunks = asyncio.Queue[AIMessageChunk | Leaving | None]
 class Speech:
     """Asks chains, and can end all of their answers."""
 
-    def __init__(self, silence: float, whole: float) -> None:
+    def __init__(self, silence: float, whole: float, watch: Watch) -> None:
         """Let a model be silent for, and speak in all, so many seconds."""
+        self._watch = watch
         self._silence = silence
         self._whole = whole
         self._open: set[_Chunks] = set()
@@ -50,8 +51,9 @@ class Speech:
 
         async def read() -> None:
             try:
-                async for chunk in chain.astream(layout):
-                    chunks.put_nowait(chunk)
+                with self._watch.step("model"):
+                    async for chunk in chain.astream(layout):
+                        chunks.put_nowait(chunk)
             finally:
                 chunks.put_nowait(None)
 

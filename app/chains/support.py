@@ -30,6 +30,7 @@ from app.conversation import conversation_memory
 from app.llm import Model
 from app.llm.openai import OpenAIModel
 from app.llm.states import Conversation
+from app.metrics import Metrics
 from app.places import Leaving, Place, Places
 from app.problems import Problem, problem_of
 from app.second_source import SecondSource
@@ -40,6 +41,7 @@ from app.understanding.limited import Limited
 from app.understanding.reading import MessageReader
 from memory import (
     LEASE_SECONDS,
+    Breaker,
     ConversationMemory,
     Encoder,
     Knowledge,
@@ -78,6 +80,7 @@ class SupportChain:
         second: SecondSource | None = None,
         understanding: Understanding | None = None,
         templates: Mapping[str, AnswerTemplates] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._model = model
@@ -90,14 +93,15 @@ class SupportChain:
         self._under_way = 0  # turns that are being answered
         self._late: list[asyncio.Task[None]] = []  # answers that are still to be stored
         self._mends = 1  # how often it is still looked whether something was left undone
-        self._speech = Speech(settings.llm_timeout, settings.answer_timeout)
+        self._metrics = metrics or Metrics()
+        self._speech = Speech(settings.llm_timeout, settings.answer_timeout, store.watch)
         at_once = settings.answers_at_once or model.at_once
         waiting = settings.answers_waiting
-        self._places = Places(
+        self.places = Places(
             at_once, 4 * at_once if waiting is None else waiting, settings.answer_wait,
             model.breaker,
         )  # fmt: skip
-        self._admission = Admission(self._places, settings.busy_wait, self._answers_itself)
+        self._admission = Admission(self.places, settings.busy_wait, self._answers_itself)
 
     def memory(self, scope: Scope) -> ConversationMemory:
         """The memory of a session."""
@@ -140,11 +144,10 @@ class SupportChain:
         """
         began = time.monotonic()
         memory = self.memory(scope)
-        place = await self._admission.place(memory, text, idempotency_key)
+        turn, place = await self._admitted(memory, text, idempotency_key)
         try:
-            await run_sync(memory.check, text)
-            turn = await self._admission.start(memory, text, idempotency_key, place)
             if turn.status == "complete":
+                self._metrics.turn_again()
                 for event in await run_sync(_replay, memory, turn):
                     yield event
                 return
@@ -154,6 +157,20 @@ class SupportChain:
         finally:
             if place is not None:
                 place.leave()
+
+    async def _admitted(
+        self, memory: ConversationMemory, text: str, idempotency_key: str | None
+    ) -> tuple[Turn, Place | None]:
+        """A turn that has begun, with its place before the model; see ``answer``."""
+        with self._store.watch.step("admit"):
+            place = await self._admission.place(memory, text, idempotency_key)
+            try:
+                await run_sync(memory.check, text)
+                return await self._admission.start(memory, text, idempotency_key, place), place
+            except BaseException:
+                if place is not None:
+                    place.leave()
+                raise
 
     async def _turn(
         self,
@@ -167,6 +184,7 @@ class SupportChain:
 
         It is as late as it is for who asked, at the time ``began``.
         """
+        step = self._store.watch.step
         scope = memory.scope
         said: list[str] = []
         first: int | None = None  # milliseconds to the first piece of the answer
@@ -178,24 +196,26 @@ class SupportChain:
         late: Place | None = None  # that was not thought to be needed
         finished: Turn | None = None
         finished_well = asked = False
-        status = "stopped"
+        status, by = "stopped", "model"
         self._under_way += 1
         holding = asyncio.create_task(self._hold(memory, turn, said))
         # Beside the layout, which takes longer: the first token does not wait for it.
         reading = self._reader.begin(text)
         try:
-            layout = await self.layout(memory, text, turn)
+            with step("load"):
+                layout = await self.layout(memory, text, turn)
             labels = await reading.within(_LATE_SECONDS if scope.tenant in self._templates else 0)
             ready = await self._without_model(memory, text, labels, layout, turn)
             layout = layout if ready is None else ready.layout
             if ready is None and place is None:
-                late = place = self._places.enter(beyond=True)
+                late = place = self.places.enter(beyond=True)
                 await late.take()
             elif ready is not None and place is not None:
                 place.leave()
             yield Given(turn, layout.recalled, layout.cited, labels)
             # Closed here and now when the client leaves: the model is to stop at once.
             asked = ready is None
+            by = "model" if asked else "template"
             answering = self._said(layout, scope, turn) if ready is None else ready.chunks()
             async with contextlib.aclosing(answering) as chunks:
                 async for chunk in chunks:
@@ -205,7 +225,9 @@ class SupportChain:
                     finished_well |= bool(chunk.response_metadata.get("finish_reason"))
                     if piece := _storable(str(chunk.text)):
                         said.append(piece)
-                        first = _since(began) if first is None else first
+                        if first is None:
+                            first = _since(began)
+                            self._metrics.first_token(by, first / 1000)
                         yield Token(piece)
             if not "".join(said).strip():
                 failure = silent(self._model.name)
@@ -236,14 +258,16 @@ class SupportChain:
                     memory.finish, turn, "".join(said), status, layout, usage, labels, pace
                 )
                 try:
-                    finished = await run_sync(finish)
+                    with step("save_answer"):
+                        finished = await run_sync(finish)
                 except MemoryServiceError as error:
                     _logger.exception("the answer of turn %s could not be stored", turn.id)
                     self._mends = _MENDS
                     self._late.append(asyncio.create_task(self._finish_late(turn, finish)))
-                    failure = problem_of(error)
+                    failure, status = problem_of(error), "failed"
                 finally:
                     self._under_way -= 1
+                    self._metrics.turn(status, by, pace.took_ms / 1000, usage)
                 self._digest_later(memory)
         if finished is None and failure is None:
             failure = Problem(
@@ -251,6 +275,7 @@ class SupportChain:
             )
         failure = failure or left
         if failure is not None:
+            self._metrics.problem(failure.name)
             yield Failed(turn, failure)
         else:
             assert finished is not None
@@ -274,13 +299,20 @@ class SupportChain:
         return self._under_way
 
     @property
+    def breakers(self) -> dict[str, Breaker]:
+        """What stands before what is asked over the network, by what that is."""
+        retriever = None if self._second is None else self._second.breaker
+        found = {"model": self._model.breaker, "retriever": retriever}
+        return {name: breaker for name, breaker in found.items() if breaker is not None}
+
+    @property
     def closed(self) -> bool:
         """Whether no turn is begun any more."""
-        return self._places.closed
+        return self.places.closed
 
     def close(self) -> None:
         """Begin no turn any more, and send away those that wait; those under way go on."""
-        self._places.close()
+        self.places.close()
 
     def stop(self) -> None:
         """Stop the turns under way: they are stored as ``stopped``, with what was said."""
@@ -338,7 +370,8 @@ class SupportChain:
         if templates is None:
             return None
         try:
-            found = await run_sync(templates.answer, memory, text, labels, layout, turn)
+            with self._store.watch.step("template"):
+                found = await run_sync(templates.answer, memory, text, labels, layout, turn)
         except Exception:
             _logger.exception("the templates failed in turn %s", turn and turn.id)
             return None

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 import memory.deeds
 from app.auth import FIRST, create_key
 from app.cli import app
-from app.roles import ACTIONS, MAY
+from app.roles import ACTIONS, MAY, UNENTERED
 from memory import MemoryStore, Scope, open_store
 from memory.deeds import Entry
 from memory.transcript import make_message
@@ -90,6 +90,9 @@ def test_every_route_leaves_an_entry_of_what_it_does(run_service: Callable[..., 
         action = ACTIONS[method, path]
         found = [one for one in entries(service) if one.action == action]
         where = (method, path, answer.status_code, found)
+        if action in UNENTERED:
+            assert (answer.status_code, found) == (200, []), where
+            continue
         assert found, where
         one = found[-1]
         assert (one.actor, one.role, one.tenant) == (FIRST, "admin", "default"), where

@@ -48,7 +48,7 @@ def narrow(run_service: Callable[..., Running], double: OpenAIDouble) -> Running
 def wait_in_line(service: Running, **body: Any) -> tuple[threading.Thread, list[httpx.Response]]:
     """Ask in a thread, and be in the line when this returns."""
     answers: list[httpx.Response] = []
-    places = service.app.state.chain._places
+    places = service.app.state.chain.places
     here = places.inside
     ask = threading.Thread(target=lambda: answers.append(service.chat("hello", **body)))
     ask.start()
@@ -86,7 +86,7 @@ def test_a_client_that_hangs_up_in_the_line_gives_its_place_back(
     narrow: Running, double: OpenAIDouble
 ) -> None:
     """Streamed or not; nothing is stored of it, and the next one may wait."""
-    places = narrow.app.state.chain._places
+    places = narrow.app.state.chain.places
     with talking(narrow, double, "ada"):
         for stream in (False, True):
             body = {"customer": "bob", "message": "hello", "stream": stream}
@@ -156,7 +156,7 @@ def test_what_needs_no_model_needs_no_place(
         understanding=Reads(), templates=file, llm=double.url, answers_at_once=1, answers_waiting=0
     )
     service.chat(INTRODUCTION, idempotency_key="k1")
-    asked, before = len(double.requests), service.app.state.chain._places.inside
+    asked, before = len(double.requests), service.app.state.chain.places.inside
     assert before == 0
     double.reply, double.delay = LONG, 0.02
     with talking(service, double, "bob"):
@@ -165,7 +165,7 @@ def test_what_needs_no_model_needs_no_place(
         assert service.chat(INTRODUCTION, idempotency_key="k1").json()["reply"] == "hello"
         assert service.chat("Good day to you").json()["type"] == "urn:problem:overloaded"
         assert len(double.requests) == asked + 1
-        assert service.app.state.chain._places.inside == 1
+        assert service.app.state.chain.places.inside == 1
 
 
 def test_a_model_server_that_is_down_is_left_alone_for_a_while(

@@ -38,7 +38,7 @@ def test_a_database_server_that_is_away_is_not_asked_again_and_again(postgres_ur
             raise psycopg.OperationalError("connection refused")
 
     with open_store(postgres_url) as store:
-        store.database._breaker._clock = lambda: now
+        store.database.breaker._clock = lambda: now
         sa.event.listen(store.database.engine, "do_connect", connect)
         store.database.engine.dispose()
         for _ in range(5):
@@ -171,7 +171,7 @@ def test_a_retriever_that_is_down_is_not_waited_for_by_every_turn() -> None:
             assert await source.look_up(str(n)) is None
         assert asked == ["0", "1", "2", "3", "4"]
         at = time.monotonic()
-        source._breaker._clock = lambda: at + 31
+        source.breaker._clock = lambda: at + 31
         await source.look_up("again")
         await source.look_up("and again")
         assert asked[5:] == ["again"]
