@@ -68,6 +68,9 @@ def main() -> None:
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that serve; several need Postgres.")
+    ] = None,
     tls_cert: Annotated[
         Path | None, typer.Option(help="Certificate with its chain (PEM): serve https.")
     ] = None,
@@ -87,8 +90,9 @@ def serve(
     from app.server import run_server
 
     settings = settings_given(
-        host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, proxy=behind_proxy,
-        plain_http=plain_http or None, data_dir=data_dir, database=database, llm=llm,
+        host=host, port=port, workers=workers, tls_cert=tls_cert, tls_key=tls_key,
+        proxy=behind_proxy, plain_http=plain_http or None, data_dir=data_dir, database=database,
+        llm=llm,
     )  # fmt: skip
     run_server(settings)
 
@@ -113,7 +117,7 @@ def demo(
         folder = data_dir or Path(temporary)
         settings = settings_given(
             host="127.0.0.1", port=port, data_dir=folder, llm=llm, system=DEMO_SYSTEM,
-            templates=TEMPLATES,
+            templates=TEMPLATES, workers=1,
             # Never the database that the environment names: that is somebody's own.
             database=f"sqlite:///{folder.absolute() / 'memory.db'}",
         )  # fmt: skip

@@ -6,21 +6,26 @@ import contextlib
 import ctypes
 import socket
 import sys
+from collections.abc import Iterable, Iterator
 
 import typer
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from sqlalchemy.engine import make_url
 
-from app.auth import write_private
+from app.auth import Identity, write_private
 from app.connection import bounded
 from app.exposure import check_exposure, proxies_of
-from app.logs import log_the_rest
+from app.logs import log_at, log_the_rest
 from app.main import create_app
-from app.metrics import answered_at
+from app.metrics import answered_at, ended, registry_of, together
 from app.settings import Settings
 from app.stopping import Server
-from memory import InvalidInput
+from app.worker import Failed, Ready, Starter, Worker
+from app.workers import Workers, check_workers
+from memory import InvalidInput, MemoryServiceError, open_store
+from memory.presence import served_alone
 
 _UNSENT = 16 * 1024  # bytes for a client that the system takes before it can send them
 
@@ -36,13 +41,83 @@ def run_server(settings: Settings, *more: str) -> None:
     """
     log_the_rest()
     check_exposure(settings)
-    listener = listen(settings.host, settings.port)
-    service = create_app(settings)
+    check_workers(settings)
+    with listen(settings.host, settings.port) as listener, _prepared(settings) as fresh:
+        if settings.workers > 1:
+            _run_workers(settings, listener, fresh, more)
+            return
+        service = create_app(settings)
+        _give_back()
+        fresh = fresh or service.state.identity.fresh  # of a database that is private
+        with _measured(settings, service.state.metrics.registry) as measures:
+            _tell(settings, listener, fresh, service.state.model.name, [*more, *measures])
+            Server(server_config(settings, service), service.state.chain, settings.stop_wait).run(
+                sockets=[listener]
+            )
+
+
+def _run_workers(
+    settings: Settings, listener: socket.socket, fresh: str | None, more: Iterable[str]
+) -> None:
+    with together() as folder, _measured(settings, registry_of(folder)) as measures:
+
+        def ready(model: str) -> None:
+            _tell(settings, listener, fresh, model, [*more, *measures])
+
+        Workers(settings, listener, work).run(ready, lambda pid: ended(pid, folder))
+
+
+@contextlib.contextmanager
+def _measured(settings: Settings, registry: CollectorRegistry) -> Iterator[list[str]]:
+    """Show the metrics at a port of theirs, if that is set; yields what is to be printed of it."""
+    host, port = settings.metrics_host, settings.metrics_port
+    if port is None:
+        yield []
+        return
+    with answered_at(registry, host, port):
+        yield [f"Metrics at http://{host}:{port}/metrics"]
+
+
+def work(settings: Settings, listener: socket.socket, starter: Starter) -> None:
+    """Be one of several workers, in a process of its own, until told to end."""
+    log_at(settings.log_level)
+    log_the_rest()
+    try:
+        service = create_app(settings)
+    except MemoryServiceError as error:
+        starter.tell(Failed(str(error)))
+        sys.exit(1)
     _give_back()
+    worker = Worker(
+        server_config(settings, service), service.state.chain, settings.stop_wait,
+        lambda: starter.tell(Ready(service.state.model.name)),
+    )  # fmt: skip
+    starter.follow(worker, settings.stop_wait)
+    worker.run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _prepared(settings: Settings) -> Iterator[str | None]:
+    """Serve the database in this block: it is there then, and has a first key.
+
+    Yields the key if it was made just now. Several workers find all that done.
+    """
+    given = settings.api_key.get_secret_value() if settings.api_key else None
+    with contextlib.ExitStack() as stack:
+        with open_store(settings.database_url) as store:
+            if (path := store.database.path) is not None:
+                stack.enter_context(served_alone(path))
+            fresh = Identity(store, given).fresh
+        yield fresh
+
+
+def _tell(
+    settings: Settings, listener: socket.socket, fresh: str | None, model: str, more: Iterable[str]
+) -> None:
+    """Print where the service is, and a fresh key or where it lies."""
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     scheme = "http" if settings.tls_cert is None else "https"
     address = f"{scheme}://{shown}:{listener.getsockname()[1]}/"
-    fresh = service.state.identity.fresh
     if fresh is not None and sys.stdout.isatty():
         typer.echo(f"Your key, shown only this once: {fresh}")
         address += f"#key={fresh}"
@@ -51,19 +126,11 @@ def run_server(settings: Settings, *more: str) -> None:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(path, fresh)
         typer.echo(f"The key is in {path}")
-    typer.echo(f"Data: {_shown(settings.database_url)}   Model: {service.state.model.name}")
+    typer.echo(f"Data: {_shown(settings.database_url)}   Model: {model}")
     typer.echo(f"Chat at {address}")
     for line in more:
         typer.echo(line)
-    with contextlib.ExitStack() as stack:
-        if settings.metrics_port is not None:
-            registry = service.state.metrics.registry
-            stack.enter_context(answered_at(registry, settings.metrics_host, settings.metrics_port))
-            typer.echo(f"Metrics at http://{settings.metrics_host}:{settings.metrics_port}/metrics")
-        sys.stdout.flush()
-        Server(server_config(settings, service), service.state.chain, settings.stop_wait).run(
-            sockets=[listener]
-        )
+    sys.stdout.flush()
 
 
 def server_config(settings: Settings, service: FastAPI) -> uvicorn.Config:

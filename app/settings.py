@@ -30,6 +30,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    workers: int = Field(
+        1, ge=1, le=256, description="processes that serve, on Postgres and a model server"
+    )
     tls_cert: Path | None = Field(None, description="PEM, certificate with its chain: serve https")
     tls_key: Path | None = Field(None, description="PEM, the certificate's key, without a password")
     proxy: str | None = Field(

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from app.chains.support import SupportChain
 
-_LAST_SECONDS = 15.0  # for storing and closing, after the answers have been waited for
+LAST_SECONDS = 15.0  # for storing and closing, after the answers have been waited for
 
 _logger = logging.getLogger(__name__)
 
@@ -38,6 +38,10 @@ class Server(uvicorn.Server):
         # Not uvicorn's, which sends itself the signal again in the end: it has been followed.
         self._signals += 1
 
+    def ask(self, signals: int) -> None:
+        """End as if so many signals had come."""
+        self._signals = max(self._signals, signals)
+
     @override
     async def on_tick(self, counter: int) -> bool:
         if self._signals and not self._chain.closed:
@@ -60,6 +64,6 @@ class Server(uvicorn.Server):
         if under_way:
             _logger.warning("stopping: %d answers have %g s to end", under_way, self._patience)
         # Whatever hangs then, a digest or somebody's classifier, holds nothing that is not stored.
-        last = threading.Timer(self._patience + _LAST_SECONDS, os._exit, [0])
+        last = threading.Timer(self._patience + LAST_SECONDS, os._exit, [0])
         last.daemon = True
         last.start()

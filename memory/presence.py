@@ -1,4 +1,4 @@
-"""Whether another process has a folder's databases open: a lock that ends with its holder.
+"""Whether another process has a folder's databases open, or serves one: locks that end with it.
 
 The system lets go of such a lock when a process ends, however it ends, so whoever finds nobody
 else knows that what looks like work under way belongs to the dead.
@@ -11,7 +11,10 @@ import os
 import sys
 import time
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
+
+from memory.errors import StoreUnavailable
 
 _TRIES, _PAUSE = 20, 0.05  # another that is opening too holds the folder for a moment
 
@@ -59,3 +62,36 @@ class Presence:
         except OSError:
             return False
         return True
+
+
+@contextlib.contextmanager
+def served_alone(database: Path) -> Iterator[None]:
+    """Be the only one that serves a database in a file, in this block; others may open it.
+
+    Where files cannot be locked everybody may.
+
+    Raises:
+        StoreUnavailable: another process serves it.
+    """
+    # A file of its own: on some systems this lock and SQLite's would meet.
+    path = database.with_name(f"{database.name}-served")
+    opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(opened, "r+", encoding="ascii") as file:
+        if sys.platform != "win32":
+            import fcntl  # not on every system
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                msg = (
+                    f"another service (process {file.read().strip()}) has the database "
+                    f"{database}: stop that one, or give this one a --data-dir of its own; "
+                    "several share Postgres (--database postgresql+psycopg://...)"
+                )
+                raise StoreUnavailable(msg) from None
+            except OSError:
+                pass  # a network's file system, say
+        file.truncate()
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield

@@ -95,12 +95,11 @@ class SupportChain:
         self._mends = 1  # how often it is still looked whether something was left undone
         self._metrics = metrics or Metrics()
         self._speech = Speech(settings.llm_timeout, settings.answer_timeout, store.watch)
-        at_once = settings.answers_at_once or model.at_once
+        # Of all workers together, since it is one model that they ask.
+        at_once = max(1, (settings.answers_at_once or model.at_once) // settings.workers)
         waiting = settings.answers_waiting
-        self.places = Places(
-            at_once, 4 * at_once if waiting is None else waiting, settings.answer_wait,
-            model.breaker,
-        )  # fmt: skip
+        waiting = 4 * at_once if waiting is None else -(-waiting // settings.workers)
+        self.places = Places(at_once, waiting, settings.answer_wait, model.breaker)
         self._admission = Admission(self.places, settings.busy_wait, self._answers_itself)
 
     def memory(self, scope: Scope) -> ConversationMemory:

@@ -24,12 +24,13 @@ HEADERS = {"Authorization": f"Bearer {KEY}"}
 
 # What has imported everything already is forked for each start, which leaves out the seconds that
 # the imports take and nothing else: what is killed is `memory-service serve` itself.
-_started = multiprocessing.get_context("forkserver")
+started = multiprocessing.get_context("forkserver")
 _fresh = multiprocessing.get_context("spawn")  # seconds, but with an environment of its own
 _IMPORTED = [
     "app.server", "app.llm.embedded", "app.understanding.heads", "memory.minilm",
     "onnxruntime", "tokenizers", "faiss", "psycopg",
 ]  # fmt: skip
+started.set_forkserver_preload(_IMPORTED)
 
 
 def _serve(settings: dict[str, Any], log: Path, mutant: str | None) -> None:
@@ -110,11 +111,10 @@ class Served:
         self._mutant = mutant
         self._environment = environment
         self._process: Any = None
-        _started.set_forkserver_preload(_IMPORTED)
 
     def start(self, patience: float = 120) -> float:
         """Start it; returns the seconds until it was ready."""
-        context: Any = _started if self._environment is None else _fresh
+        context: Any = started if self._environment is None else _fresh
         given = (self._settings, self.log, self._mutant)
         self._process = context.Process(target=_serve, args=given)
         began = time.monotonic()
