@@ -51,7 +51,8 @@ _EVIDENCE = {
 }  # fmt: skip
 _CITED = {"number": 1} | _EVIDENCE
 _FIGURES = {
-    "turns": 4, "stopped": 0, "failed": 1, "first_token": {"p50": 420, "p95": 1310},
+    "turns": 4, "answered": 3, "stopped": 0, "failed": 1,
+    "first_token": {"p50": 420, "p95": 1310},
     "answer": {"p50": 2350, "p95": 4120}, "requests_failed": 1, "requests_refused": 0,
 }  # fmt: skip
 _MODELS: dict[str, Any] = {

@@ -30,6 +30,7 @@ class Figures(BaseModel):
     """What was done in a time."""
 
     turns: int = Field(description="begun then, however they ended")
+    answered: int = Field(description="of them, to the end")
     stopped: int = Field(description="of them, cut off: by who asked, or with their process")
     failed: int = Field(description="of them, by the model, or with it")
     first_token: Latency = Field(description="from the message to the first piece of the answer")
@@ -43,7 +44,8 @@ class Figures(BaseModel):
     def of(cls, stretch: Stretch) -> Figures:
         """As they are sent."""
         return cls(
-            turns=stretch.turns.total(), stopped=stretch.turns["stopped"],
+            turns=stretch.turns.total(), answered=stretch.turns["complete"],
+            stopped=stretch.turns["stopped"],
             failed=stretch.turns["failed"], first_token=Latency.of(stretch.first),
             answer=Latency.of(stretch.took), requests_failed=stretch.undone["failed"],
             requests_refused=stretch.undone["refused"],

@@ -8,6 +8,7 @@ import { wireCard } from "/web/card.js";
 import { look } from "/web/given.js";
 import { kept } from "/web/kept.js";
 import { askForKey, heldKey, ownCustomer, takeKey, wireKey } from "/web/key.js";
+import { wireOperator } from "/web/operator.js";
 import { byId, explain, on, part, stamp } from "/web/parts.js";
 import { call, eventsOf, layOut, problem, read, watchService } from "/web/service.js";
 import { SHORT, briefly } from "/web/times.js";
@@ -310,6 +311,7 @@ function start() {
   for (const forStaff of ["show-glance", "given", "recent"]) byId(forStaff).hidden = own !== null;
   const name = own ?? place?.customer ?? latest;
   if (heldKey()) {
+    admit();
     if (own === null) hearCustomers();
     openCustomer(name, name === place?.customer ? place.session : undefined);
   } else askForKey("");
@@ -349,6 +351,7 @@ function reread() {
 }
 
 wireCard({ where: customerPath, changed: reread, nameOf });
+const admit = wireOperator({ open: openCustomer, nameOf });
 wireKey(start);
 takeKey();
 watchService();

@@ -1,6 +1,6 @@
 /* Times as people say them. */
 
-const CLOCK = { hour: "2-digit", minute: "2-digit" };
+export const CLOCK = { hour: "2-digit", minute: "2-digit" };
 export const SHORT = { dateStyle: "medium", timeStyle: "short" };
 export const DAY = { dateStyle: "medium" };
 

@@ -154,17 +154,21 @@ def model(scripted: tuple[Model, str]) -> Iterator[Model]:
 
 
 @pytest.fixture(scope="package")
-def base_url(
-    scripted: tuple[Model, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """Where the service listens: it reads messages by words, and has one template."""
+def app(scripted: tuple[Model, str], tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    """The service: it reads messages by words, and has one template."""
     folder = tmp_path_factory.mktemp("data")
     templates = folder / "templates.yaml"
     templates.write_text(TEMPLATES)
     settings = Settings(
         data_dir=folder, api_key=KEY, llm=scripted[1], templates=templates, token_secret=SECRET
     )
-    with served(create_app(settings, understanding=WordReader())) as address:
+    return create_app(settings, understanding=WordReader())
+
+
+@pytest.fixture(scope="package")
+def base_url(app: FastAPI) -> Iterator[str]:
+    """Where the service listens."""
+    with served(app) as address:
         yield address
 
 
