@@ -326,7 +326,8 @@ function onFieldKey(event) {
 
 function onKey(event) {
   const above = document.querySelector("dialog[open], :popover-open"); // Escape is theirs
-  if (event.key === "Escape" && !above) live.get(here())?.stop();
+  const seen = !byId("page").hidden;
+  if (event.key === "Escape" && seen && !above) live.get(here())?.stop();
 }
 
 function chooseCustomer() {
