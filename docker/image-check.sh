@@ -3,14 +3,14 @@
 #
 # It needs no Docker engine and leaves nothing behind: images and data are kept in a temporary
 # folder (some 3 GB; TMPDIR says where). The base image is pulled, or, on a machine that reaches
-# no registry, made with debootstrap: Debian bookworm's python3 is a 3.11 too.
+# no registry, made with debootstrap: Debian bookworm's python3 is a 3.11 too (its pg_dump is 15).
 #
 # The server has a read-only root, no capability, no new privileges, a user that is not root, and
 # no network but its own loopback.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-base=docker.io/library/python:3.11-slim
+base=docker.io/library/python:3.11-slim-trixie
 image=localhost/langchain-memory-service:check
 python=${PYTHON:-python3}
 
@@ -125,6 +125,11 @@ for secret in etc/pip.conf run/secrets; do
 done
 [ "$uid" -gt 0 ] || fail "the image's user is root"
 [ "${health[0]:-}" = CMD ] || fail "the image has no health check"
+# For backup and restore on Postgres.
+for program in pg_dump pg_restore; do
+    chroot "$root" env --ignore-environment "${environment[@]}" "$program" --version \
+        || fail "$program does not run"
+done
 
 # The volume, as an engine makes it: with the owner and the mode that the image says.
 cp --archive "$root/data" "$work/data"
@@ -213,6 +218,8 @@ assert any("4417-XZ" in each["text"] for each in answer["recalled"]), answer
 print("remembered after a restart:", answer["reply"])' "$answer"
 stop
 
-others=$(find "$work/data" -mindepth 1 ! -name api-key ! -name 'memory.db*')
+# Its own files, and what the model has read of conversations.
+others=$(find "$work/data" -mindepth 1 ! -name api-key ! -name 'memory.db*' \
+    ! -name states ! -path '*/states/*.state')
 [ -z "$others" ] || fail "something else is in the volume: $others"
 echo "image-check: passed"

@@ -131,7 +131,7 @@ def test_image_starts_from_one_chosen_python() -> None:
     bases = {rest.split()[0] for word, rest in instructions() if word == "FROM"}
     (default,) = [r for w, r in instructions() if w == "ARG" and r.startswith("BASE=")]
     assert bases == {"${BASE}"}
-    assert re.fullmatch(r"BASE=docker\.io/library/python:3\.11-slim", default)
+    assert re.fullmatch(r"BASE=docker\.io/library/python:3\.11-slim-trixie", default)
 
 
 def test_image_keeps_no_secret() -> None:
