@@ -1,4 +1,4 @@
-"""Databases of many customers, written as time writes them, for ``scale.py``."""
+"""Databases of many customers, written as time writes them, for ``first_load.py``."""
 
 from __future__ import annotations
 
