@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
 from memory.weights import MODELS_DIR
 
 PREFIX = "MEMORY_SERVICE_"
+SECRETS = Path("/run/secrets")  # where Docker puts files; each is called like a variable here
 # So many in so long, such as 30/minute: app/limits.py says what that means.
 Rate = Annotated[str, Field(pattern=r"^(off|[1-9][0-9]{0,6}/(second|minute|hour|day))$")]
 SYSTEM = (
@@ -24,9 +25,17 @@ SYSTEM = (
 
 
 class Settings(BaseSettings):
-    """Settings of the service; the README lists them."""
+    """Settings of the service; the README lists them.
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
+    One that no variable has may be a file of its name in ``/run/secrets``.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        extra="forbid",
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
+        hide_input_in_errors=True,
+    )
 
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
@@ -47,6 +56,9 @@ class Settings(BaseSettings):
     )
     database: str | None = Field(
         None, description="sqlite:///file.db or postgresql+psycopg://...; default: in data_dir"
+    )
+    database_password: SecretStr | None = Field(
+        None, min_length=1, description="of Postgres, where its address is given without one"
     )
     api_key: SecretStr | None = Field(
         None,
@@ -194,6 +206,19 @@ class Settings(BaseSettings):
         "info", description="what is logged"
     )
 
+    @field_validator("database_password")
+    @classmethod
+    def _for_an_address(cls, password: SecretStr | None, given: ValidationInfo) -> SecretStr | None:
+        """A password is of Postgres, whose address has to be there, and has no other."""
+        address = given.data.get("database") or ""
+        if password is not None and not address.startswith("postgresql"):
+            msg = "there is no Postgres that it could be for: give MEMORY_SERVICE_DATABASE too"
+            raise ValueError(msg)
+        if password is not None and make_url(address).password is not None:
+            msg = "MEMORY_SERVICE_DATABASE has a password already: take one of them away"
+            raise ValueError(msg)
+        return password
+
     @property
     def states_dir(self) -> Path:
         """Where it is kept what a model has read of conversations."""
@@ -201,7 +226,12 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        """Where the rows are."""
+        """Where the rows are, with the password."""
+        if self.database_password is not None:
+            url = make_url(self.database or "").set(
+                password=self.database_password.get_secret_value()
+            )
+            return url.render_as_string(hide_password=False)
         return self.database or f"sqlite:///{self.data_dir.absolute() / 'memory.db'}"
 
     @property
