@@ -57,10 +57,14 @@ def test_it_tells_of_turns_as_they_went(
     assert found["unanswered"] == {"sessions": [], "more": False}, "not for a minute yet"
     assert found["digest"] == {"customers": 0, "since": None}
     assert found["model"] == {"name": service.app.state.model.name, "adapter": None}
+    assert service.chat("I am angry", customer="cy").status_code == 502
+    found = told(service, limit=1)["low_mood"]
+    assert [one["customer"] for one in found["sessions"]] == ["cy"]
+    assert found["more"]
     for by, count in (("hour", 24), ("day", 30)):
         found = told(service, by=by)
         assert len(found["points"]) == count
-        assert found["total"]["turns"] == 2
+        assert found["total"]["turns"] == 3
 
 
 def test_another_tenant_s_admin_sees_nothing_of_it(service: Running) -> None:

@@ -87,15 +87,18 @@ def test_it_is_told_anew_while_it_is_seen(
     visit: OpenVisit, planted: MemoryStore, api: httpx.Client
 ) -> None:
     """A turn that comes meanwhile is counted without a hand's turn, in the figures, the plot and
-    its table; another time is chosen by the keyboard.
+    its table; another time is chosen by the keyboard. Nobody is asked while the tab is hidden.
     """
-    page = visit().open("looks on")
+    one = visit()
+    one.page.clock.install()
+    page = one.open("looks on")
     enter(page)
     turns = page.locator("#operations-turns [data-part=figure]")
     before = int(turns.inner_text())
     body = {"customer": "comes in between", "message": "Hello"}
     api.post("/v1/chat", json=body).raise_for_status()
-    expect(turns).to_have_text(str(before + 1), timeout=15_000)
+    page.clock.fast_forward(5_000)
+    expect(turns).to_have_text(str(before + 1))
     plot = page.locator("#plot-turns")
     expect(plot.get_by_role("img")).to_have_accessible_name(re.compile("Turns, the last hour"))
     assert plot.locator("rect.good").count() >= 2
@@ -108,6 +111,25 @@ def test_it_is_told_anew_while_it_is_seen(
     expect(page.locator("#operations-turns")).to_contain_text("Turns in the last day")
     page.reload()
     expect(page.locator("#operations-turns")).to_contain_text("Turns in the last day")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    turn_tab(page, "hidden")
+    page.clock.fast_forward(60_000)
+    page.wait_for_timeout(200)
+    assert asked == []
+    with page.expect_request("**/v1/admin/operations*"):
+        turn_tab(page, "visible")
+
+
+def turn_tab(page: Page, state: str) -> None:
+    """As a browser does when another tab is chosen, or this one again."""
+    page.evaluate(
+        """(value) => {
+          Object.defineProperty(document, "visibilityState", { value, configurable: true });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        state,
+    )
 
 
 def test_only_an_admin_is_led_there(visit: OpenVisit, planted: MemoryStore) -> None:
