@@ -29,11 +29,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from memory import facts, mentions
 from memory.types import Message
+from tests.benchmarks.report import Report
 from tests.facts.measure import judged, known, messages_of, writer_of
 from tests.facts.test_cases import AT, CASES
 
@@ -46,23 +48,34 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--data", type=Path, nargs="*", default=[], metavar="FILE")
+    parser.add_argument("--limit", type=int, help="only the first dialogues of each file")
     parser.add_argument("--errors", type=int, default=20, help="how many to list for a slot")
+    parser.add_argument("--json", type=Path, help="write what was found to this file")
     options = parser.parse_args()
+    report = Report("facts", options)
 
     score = judged(
         CASES, lambda case: known(messages_of(case, AT), writer_of(case), one_by_one=True)
     )
     print(f"{len(CASES)} cases by hand: precision {score.precision:.3f}, recall {score.recall:.3f}")
     print("".join(f"  {error}\n" for error in score.errors), end="")
+    _put(report, "cases by hand", len(CASES), score.precision, score.recall)
     for path in options.data:
-        _measure(path, options.errors)
+        _measure(path, options.limit, options.errors, report)
+    report.write(options.json)
 
 
-def _measure(path: Path, listed: int) -> None:
+def _put(report: Report, name: str, labels: int, precision: float, recall: float) -> None:
+    report.figure(f"{name}: labels", labels, "labels", better="neither", noise=0)
+    report.figure(f"{name}: precision", precision, "", better="more", noise=0, at_least=0.95)
+    report.figure(f"{name}: recall", recall, "", better="more", noise=0, at_least=0.85)
+
+
+def _measure(path: Path, limit: int | None, listed: int, report: Report) -> None:
     right, wrong, missed = Counter[str](), Counter[str](), Counter[str]()
     errors: defaultdict[str, list[str]] = defaultdict(list)
     messages, seconds = 0, 0.0
-    for dialogue in _dialogues(path):
+    for dialogue in islice(_dialogues(path), limit):
         said = _messages(dialogue["turns"])
         expected = _expected(dialogue)
         if "user_task" in dialogue["labels"] and _name(dialogue) is None:
@@ -84,10 +97,10 @@ def _measure(path: Path, listed: int) -> None:
     print(f"{path}: {messages} messages, {1e3 * seconds / max(messages, 1):.2f} ms each")
     for slot in [*sorted({*right, *wrong, *missed}), "all"]:
         r, w, m = (c.total() if slot == "all" else c[slot] for c in (right, wrong, missed))
-        print(
-            f"  {slot}: {r + m} labels, precision {r / max(r + w, 1):.3f}, "
-            f"recall {r / max(r + m, 1):.3f}"
-        )
+        precision, recall = r / max(r + w, 1), r / max(r + m, 1)
+        print(f"  {slot}: {r + m} labels, precision {precision:.3f}, recall {recall:.3f}")
+        if slot == "all":
+            _put(report, "/".join(path.parts[-2:]), r + m, precision, recall)
         print("".join(f"    {error}\n" for error in errors[slot][:listed]), end="")
 
 

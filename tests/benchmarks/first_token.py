@@ -1,6 +1,6 @@
 """Time to the first token on the embedded model, and what its server had to read for it.
 
-    python -m tests.benchmarks.first_token [--turns 50] [--json OUT]
+    python -m tests.benchmarks.first_token [--turns 50]
 
 One long conversation of a customer who has been here before, over one llama.cpp server: ours
 beside LangChain's CombinedMemory (window of 10 turns, 6 documents). "Read" is the server's own
@@ -32,6 +32,7 @@ from app.serving import open_served
 from app.settings import Settings
 from app.training.registry import Registry
 from memory import ConversationMemory, Scope, count_tokens, embedded, open_store
+from tests.benchmarks.report import Report
 
 SHOWN = (3, 10, 30, 50)
 REPLY_TOKENS = 40
@@ -205,8 +206,8 @@ def interleaved(store: Any, server: Server, sessions: int, turns: int) -> list[R
     return [ours.turn(next(asked)) for _ in range(turns) for ours, asked in talks]
 
 
-def streaming(model_server: Server, folder: Path, rounds: int = 5) -> tuple[float, float]:
-    """Median tokens a second: from the bare server, and through our HTTP."""
+def streaming(folder: Path, rounds: int) -> tuple[list[float], list[float]]:
+    """Tokens a second, a value for each round: from the bare server, and through our HTTP."""
     import uvicorn
 
     from app.main import create_app
@@ -219,8 +220,9 @@ def streaming(model_server: Server, folder: Path, rounds: int = 5) -> tuple[floa
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    bare, ours = Server(app.state.model), []
+    bare = Server(app.state.model)
     raw: list[float] = []
+    ours: list[float] = []
     client = httpx.Client(
         base_url=f"http://127.0.0.1:{listener.getsockname()[1]}",
         headers={"Authorization": "Bearer k"}, timeout=120,
@@ -239,7 +241,7 @@ def streaming(model_server: Server, folder: Path, rounds: int = 5) -> tuple[floa
         client.close()
         server.should_exit = True
         thread.join()
-    return statistics.median(raw), statistics.median(ours)
+    return raw, ours
 
 
 def _rate(server: Server, messages: list[dict[str, Any]]) -> float:
@@ -264,7 +266,7 @@ def _over(row: Row) -> int:
     return int(row["read"] - row["own"])
 
 
-def report(found: dict[str, Any]) -> None:
+def show(found: dict[str, Any], sessions: int) -> None:
     """Print the tables."""
     print("| turn | ours: first token | read | own | recalled | prompt | LangChain: first token"
           " | read | prompt |")  # fmt: skip
@@ -284,22 +286,55 @@ def report(found: dict[str, Any]) -> None:
           f"{max(map(_over, ours))}, worst first token {max(r['first'] for r in ours):.2f} s, "
           f"recalled at least {min(r['recalled'] for r in ours):.0f}")  # fmt: skip
     for name, title in (("hasty", "folds without time to think"),
-                        ("interleaved", "five sessions in turn, four slots")):  # fmt: skip
+                        ("interleaved", f"{sessions} sessions in turn, four slots")):  # fmt: skip
         rows = found[name]
         print(f"{title}, {len(rows)} turns: read own + {statistics.median(map(_over, rows)):.0f} "
               f"(median), own + {max(map(_over, rows))} (worst); first token "
               f"{statistics.median(r['first'] for r in rows):.2f} s (median), "
               f"{max(r['first'] for r in rows):.2f} s (worst)")  # fmt: skip
-    raw, ours_rate = found["streaming"]
+    raw, ours_rate = map(statistics.median, found["streaming"])
     print(f"streaming: {ours_rate:.1f} tokens/s through HTTP, {raw:.1f} from the bare server: "
           f"{ours_rate / raw:.2f}")  # fmt: skip
+
+
+def put(report: Report, found: dict[str, Any]) -> Report:
+    """Put what was found into the report."""
+    ours, theirs = found["ours"], found["langchain"]
+    named = {"ours": ours, "LangChain": theirs, "ours, no time to think": found["hasty"],
+             "ours, sessions in turn": found["interleaved"]}  # fmt: skip
+    for name, rows in named.items():
+        report.sample(f"first token: {name}", [row["first"] for row in rows], "s")
+    last = slice(-10, None)
+    report.ratio_of(
+        "LangChain / ours, first token (last ten turns)", [row["first"] for row in theirs[last]],
+        [row["first"] for row in ours[last]], better="more",
+    )  # fmt: skip
+    report.figure("read beside its own (most)", max(map(_over, ours)), "tokens", noise=0,
+                  at_most=16)  # fmt: skip
+    report.figure("recalled (least)", min(row["recalled"] for row in ours), "records",
+                  better="more", noise=0, at_least=3)  # fmt: skip
+    report.figure("folds", sum(bool(row["folded"]) for row in ours), "folds", better="neither")
+    for name in ("ours, no time to think", "ours, sessions in turn"):
+        report.figure(f"read beside its own (most): {name}", max(map(_over, named[name])), "tokens")
+    raw, http = found["streaming"]
+    report.sample("streaming: the bare server", raw, "tokens/s", better="more")
+    report.sample("streaming: through HTTP", http, "tokens/s", better="more")
+    report.ratio_of("streaming, HTTP / bare", http, raw, better="more", at_least=0.8)
+    for what, key, unit in (("first token", "first", "s"), ("read", "read", "tokens")):
+        report.growth(what, "turns", unit, {
+            name: {turn: row[key] for turn, row in enumerate(rows, 1)}
+            for name, rows in (("ours", ours), ("LangChain", theirs))
+        })  # fmt: skip
+    return report
 
 
 def main() -> None:
     """Run everything."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--turns", type=int, default=50)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--sessions", type=int, default=5, help="that are in turn")
+    parser.add_argument("--rounds", type=int, default=5, help="of streaming")
+    parser.add_argument("--json", type=Path, help="write what was found to this file")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", message=".*deprecated.*")
@@ -313,12 +348,13 @@ def main() -> None:
             hasty = Ours(store, server, "hasty", random.Random(3))
             asked = questions(random.Random(4))
             found["hasty"] = [hasty.turn(next(asked), think=False) for _ in range(options.turns)]
-            found["interleaved"] = interleaved(store, server, 5, max(options.turns // 3, 4))
+            found["interleaved"] = interleaved(
+                store, server, options.sessions, max(options.turns // 3, min(options.turns, 4))
+            )
         model.close()
-        found["streaming"] = streaming(server, Path(folder))
-    report(found)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1))
+        found["streaming"] = streaming(Path(folder), options.rounds)
+    show(found, options.sessions)
+    put(Report("first_token", options), found).write(options.json)
 
 
 if __name__ == "__main__":

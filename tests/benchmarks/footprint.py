@@ -1,8 +1,8 @@
 """How soon the service is ready, and what it holds after many different conversations.
 
-    python -m tests.benchmarks.footprint [--contexts 200] [--tokens 800]
+    python -m tests.benchmarks.footprint [--starts 4] [--contexts 200] [--tokens 800]
 
-Starts ``memory-service serve`` with the embedded model three times and takes the median of the
+Starts ``memory-service serve`` with the embedded model four times and takes the median of the
 time until ``/readyz`` says yes; then sends messages of so many tokens, each as a customer of its
 own, and reads the process's resident memory (VmRSS, Linux).
 """
@@ -24,7 +24,9 @@ from pathlib import Path
 import httpx
 
 from memory import count_tokens
+from tests.benchmarks.report import Report
 
+MEMORY = 0.05  # of resident memory is the allocator's chance
 WORDS = (
     "order parcel invoice refund lamp table colour delivery address window garden summer weight "
     "shop price winter paint screw cable battery receipt return exchange voucher street number "
@@ -82,31 +84,44 @@ def resident(process: subprocess.Popen[bytes]) -> float:
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--starts", type=int, default=4)
     parser.add_argument("--contexts", type=int, default=200)
     parser.add_argument("--tokens", type=int, default=800)
+    parser.add_argument("--json", type=Path, help="write what was found to this file")
     options = parser.parse_args()
+    report = Report("footprint", options)
     rng = random.Random(1)
     with tempfile.TemporaryDirectory() as name:
         folder, log = Path(name), Path(name) / "log"
         times = []
-        for _ in range(3):
+        for _ in range(options.starts - 1):
             process, address, took = start(folder, log)
             times.append(took)
             stop(process)
         process, address, took = start(folder, log)
+        times.append(took)
+        held = {0: resident(process)}
         try:
-            print(f"ready after {statistics.median([*times, took]):.1f} s (median of 4)")
-            print(f"resident when ready: {resident(process):.0f} MB")
+            print(f"ready after {statistics.median(times):.1f} s (median of {len(times)})")
+            print(f"resident when ready: {held[0]:.0f} MB")
             headers = {"Authorization": "Bearer k"}
             with httpx.Client(base_url=address, headers=headers, timeout=300) as client:
                 for i in range(1, options.contexts + 1):
                     body = {"customer": f"c{i}", "message": text_of(options.tokens, rng)}
                     client.post("/v1/chat", json=body).raise_for_status()
                     if i % 50 == 0 or i == options.contexts:
+                        held[i] = resident(process)
                         print(f"after {i} contexts of {options.tokens} tokens: "
-                              f"{resident(process):.0f} MB", flush=True)  # fmt: skip
+                              f"{held[i]:.0f} MB", flush=True)  # fmt: skip
         finally:
             stop(process)
+    report.sample("until it is ready", times, "s")
+    report.bar("until it is ready", statistics.median(times), "s", at_most=10)
+    report.figure("resident when ready", held[0], "MB", noise=MEMORY)
+    report.figure("resident after all contexts", held[max(held)], "MB", noise=MEMORY,
+                  at_most=1000)  # fmt: skip
+    report.growth("resident memory", "contexts", "MB", {"the service": held})
+    report.write(options.json)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,10 @@ from pathlib import Path
 
 import httpx
 
-from tests.benchmarks.footprint import resident, start, stop
+from tests.benchmarks.footprint import MEMORY, resident, start, stop
+from tests.benchmarks.report import Report
 
+PLACES = 4  # answers at a time
 WORDS, SECONDS = 20, 0.05  # of an answer, and before each of its words
 LONG = 2_000  # words of an answer that nobody reads; they come at once
 HEADERS = {"Authorization": "Bearer k"}
@@ -114,7 +116,9 @@ async def watch(http: httpx.AsyncClient, process: subprocess.Popen[bytes], seen:
         await asyncio.sleep(0.05)
 
 
-async def crowd(address: str, process: subprocess.Popen[bytes], clients: int) -> None:
+async def crowd(
+    address: str, process: subprocess.Popen[bytes], clients: int, report: Report
+) -> None:
     """All ask at once."""
     seen = Seen()
     limits = httpx.Limits(max_connections=None)
@@ -138,9 +142,19 @@ async def crowd(address: str, process: subprocess.Popen[bytes], clients: int) ->
     print(f"/readyz meanwhile: slowest {1000 * max(seen.ready):.0f} ms")
     print(f"resident: {before:.0f} MB before, {max(seen.memory):.0f} at most, "
           f"{resident(process):.0f} after")  # fmt: skip
+    report.sample("a refusal in the crowd", fastest, "ms")
+    report.sample("an answer in the crowd", seen.answered, "s")
+    report.sample("/readyz in the crowd", [1000 * seconds for seconds in seen.ready], "ms")
+    report.figure("answered in the end", len(seen.answered), "clients", better="more", noise=0,
+                  at_least=clients)  # fmt: skip
+    report.figure("statuses other than 200 and 503", len(seen.other), "answers", noise=0, at_most=0)
+    least = clients * WORDS * SECONDS / PLACES
+    report.ratio("until all are answered / what the model takes", max(seen.answered) / least)
+    report.figure("resident before the crowd", before, "MB", noise=MEMORY)
+    report.figure("resident in the crowd (at most)", max(seen.memory), "MB", noise=MEMORY)
 
 
-async def one_by_one(address: str, clients: int) -> None:
+async def one_by_one(address: str, clients: int, report: Report) -> None:
     """While so many wait, another is refused again and again, with nobody beside it."""
     seen, alone = Seen(), Seen()
     async with httpx.AsyncClient(base_url=address, headers=HEADERS, timeout=600) as http:
@@ -155,9 +169,12 @@ async def one_by_one(address: str, clients: int) -> None:
     took = sorted(1000 * seconds for seconds in alone.refused)
     print(f"{len(took)} refusals one after the other: median {took[len(took) // 2]:.1f} ms, "
           f"slowest {took[-1]:.0f} ms")  # fmt: skip
+    report.sample("a refusal with nobody beside it", took, "ms")
 
 
-async def silent(address: str, process: subprocess.Popen[bytes], clients: int) -> None:
+async def silent(
+    address: str, process: subprocess.Popen[bytes], clients: int, report: Report
+) -> None:
     """Ask for long answers that are read, then for as many that are not."""
     body = {"message": "a long one", "stream": True}
     async with httpx.AsyncClient(base_url=address, headers=HEADERS, timeout=600) as http:
@@ -179,6 +196,10 @@ async def silent(address: str, process: subprocess.Popen[bytes], clients: int) -
     await asyncio.sleep(7)  # they are cut after five
     print(f"resident: {before:.0f} MB after as many that were read, {most:.0f} at most, "
           f"{resident(process):.0f} once they were cut")  # fmt: skip
+    report.figure("stored whole of what nobody reads", whole, "answers", better="more", noise=0,
+                  at_least=clients)  # fmt: skip
+    report.figure("an answer beside those who do not read", soon, "s")
+    report.ratio("resident, unread / read", most / before, noise=MEMORY)
     for one in sockets:
         one.close()
 
@@ -207,23 +228,27 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--silent", type=int, default=20)
+    parser.add_argument("--json", type=Path, help="write what was found to this file")
     options = parser.parse_args()
+    report = Report("overload", options)
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     fake = multiprocessing.Process(target=serve_model, args=(listener,), daemon=True)
     fake.start()
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/v1#slow"
     with tempfile.TemporaryDirectory() as name:
         process, served, _ = start(
-            Path(name), Path(name) / "log", llm=address, answers_at_once="4", reply_tokens="4000",
-            answers_waiting="16", reader_timeout="5", rate_key="off", log_level="error",
+            Path(name), Path(name) / "log", llm=address, answers_at_once=str(PLACES),
+            reply_tokens="4000", answers_waiting="16", reader_timeout="5", rate_key="off",
+            log_level="error",
         )  # fmt: skip
         try:
-            asyncio.run(crowd(served.rstrip("/"), process, options.clients))
-            asyncio.run(one_by_one(served.rstrip("/"), 24))
-            asyncio.run(silent(served.rstrip("/"), process, options.silent))
+            asyncio.run(crowd(served.rstrip("/"), process, options.clients, report))
+            asyncio.run(one_by_one(served.rstrip("/"), 24, report))
+            asyncio.run(silent(served.rstrip("/"), process, options.silent, report))
         finally:
             stop(process)
             fake.terminate()
+    report.write(options.json)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import islice
 from pathlib import Path
 
 from app.embeddings import open_embeddings
@@ -23,16 +24,17 @@ from app.settings import Settings
 from app.training.dialogues import read_dialogues
 from app.training.play import Exchange, play
 from app.training.scores import admits, contains
+from tests.benchmarks.report import Report
 
 DATA = Path(__file__).with_name("returning.jsonl")
 
 
-def asked(settings: Settings) -> list[tuple[Exchange, str | None]]:
+def asked(settings: Settings, limit: int | None) -> list[tuple[Exchange, str | None]]:
     """Each question with the prompt of its turn, and what a right answer contains."""
-    lines = [json.loads(line) for line in DATA.read_text("utf-8").splitlines()]
+    lines = [json.loads(line) for line in DATA.read_text("utf-8").splitlines()[:limit]]
     values = {line["id"]: line["asked"] for line in lines}
     encoder = open_embeddings(settings.embeddings)
-    played = play(read_dialogues([DATA]), settings, encoder=encoder)
+    played = play(islice(read_dialogues([DATA]), limit), settings, encoder=encoder)
     return [
         (exchanges[place], value)
         for dialogue, exchanges in played
@@ -44,10 +46,12 @@ def main() -> None:
     """Measure the models and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", action="append", help="as `evaluate reply` takes it")
+    parser.add_argument("--limit", type=int, help="only the first customers")
+    parser.add_argument("--json", type=Path, help="write what was found to this file")
     parser.add_argument("--show", action="store_true", help="print each answer")
     given = parser.parse_args()
-    settings = Settings()
-    questions = asked(settings)
+    settings, report = Settings(), Report("reading", given)
+    questions = asked(settings, given.limit)
     texts = ["\n".join(str(m.text) for m in exchange.prompt) for exchange, _ in questions]
     known = [i for i, (_, value) in enumerate(questions) if value is not None]
     there = [i for i in known if contains(texts[i], str(questions[i][1]))]
@@ -55,18 +59,23 @@ def main() -> None:
     print(
         f"{len(known)} facts asked for, {len(there)} of them in the prompt; {len(unknown)} unsaid"
     )
+    report.figure("facts in the prompt", len(there) / len(known), "", better="more", noise=0)
     for name in given.model or ["embedded:"]:
         answers = open_candidate(name, settings).answer([one.prompt for one, _ in questions])
         right = {i for i in known if contains(answers[i], str(questions[i][1]))}
-        admitted = sum(admits(answers[i]) for i in unknown)
-        print(
-            f"{name}: {len(right) / len(known):.2f} of all facts, "
-            f"{len(right.intersection(there)) / max(1, len(there)):.2f} of those in the prompt; "
-            f"{admitted / max(1, len(unknown)):.2f} of the unsaid admitted"
-        )
+        shares = {
+            "of all facts": len(right) / len(known),
+            "of those in the prompt": len(right.intersection(there)) / max(1, len(there)),
+            "of the unsaid admitted": sum(admits(answers[i]) for i in unknown)
+            / max(1, len(unknown)),
+        }
+        print(f"{name}: " + ", ".join(f"{share:.2f} {of}" for of, share in shares.items()))
+        for of, share in shares.items():
+            report.figure(f"{name}: {of}", share, "", better="more", noise=0)
         if given.show:
             for i, (exchange, value) in enumerate(questions):
                 print(f"  {exchange.prompt[-1].text!r}\n    {value!r}: {answers[i]!r}")
+    report.write(given.json)
 
 
 if __name__ == "__main__":

@@ -106,10 +106,16 @@ class Report:
 
     def ratio_of(
         self, name: str, above: Sequence[float], below: Sequence[float], *,
-        better: Better = "less", at_most: float | None = None, at_least: float | None = None,
+        in_turn: bool = True, better: Better = "less", at_most: float | None = None,
+        at_least: float | None = None,
     ) -> None:  # fmt: skip
-        """Add the ratio of two samples' medians, with its noise."""
-        value, noise = ratio_of_medians(above, below)
+        """Add the ratio of two samples' medians.
+
+        Of samples that were taken in turn, so that value i of both is of round i, the noise is
+        estimated; of those taken one after the other nobody knows what else the machine did.
+        """
+        value = statistics.median(above) / statistics.median(below)
+        noise = noise_of_ratio(above, below) if in_turn else None
         self.ratio(name, value, better=better, noise=noise, at_most=at_most, at_least=at_least)
 
     def bar(
@@ -122,11 +128,13 @@ class Report:
         if at_least is not None:
             self.bars.append(Bar(name, float(value), float(at_least), "at least", unit))
 
-    def sample(self, name: str, values: Sequence[float], unit: str) -> None:
+    def sample(
+        self, name: str, values: Sequence[float], unit: str, *, better: Better = "less"
+    ) -> None:
         """Add every single value: figures of its median and 95th percentile, and its plot."""
         found = sorted(float(value) for value in values)
-        self.figure(name, statistics.median(found), unit)
-        self.figure(f"{name} (p95)", percentile(found, 95), unit)
+        self.figure(name, statistics.median(found), unit, better=better)
+        self.figure(f"{name} (p95)", percentile(found, 95), unit, better=better)
         step = max(1, math.ceil(len(found) / KEPT))
         self.samples[name] = {"unit": unit, "count": len(found), "values": found[::step]}
 
@@ -169,21 +177,17 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share / 100 * len(ordered)) - 1)]
 
 
-def ratio_of_medians(above: Sequence[float], below: Sequence[float]) -> tuple[float, float]:
-    """The ratio of two medians, and half its 95 % interval as a part of it (bootstrap).
+def noise_of_ratio(above: Sequence[float], below: Sequence[float]) -> float:
+    """Half the 95 % interval of the ratio of two samples' medians, as a part of the ratio.
 
-    Samples of the same length are drawn together: value i of both is of round i, so that what
-    hit the whole round goes out.
+    By bootstrap over the rounds: what hit both in a round goes out.
     """
-    rng = np.random.default_rng(0)
     first, second = np.asarray(above, float), np.asarray(below, float)
-    rows = rng.integers(0, len(first), (1000, len(first)))
-    others = rows if len(first) == len(second) else rng.integers(0, len(second),
-                                                                 (1000, len(second)))  # fmt: skip
-    drawn = np.median(first[rows], axis=1) / np.median(second[others], axis=1)
-    value = float(np.median(first) / np.median(second))
+    assert len(first) == len(second), "a value of each for every round"
+    rounds = np.random.default_rng(0).integers(0, len(first), (1000, len(first)))
+    drawn = np.median(first[rounds], axis=1) / np.median(second[rounds], axis=1)
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return value, float(high - low) / 2 / abs(value)
+    return float(high - low) / 2 / abs(float(np.median(first) / np.median(second)))
 
 
 def commit() -> str:

@@ -32,6 +32,7 @@ from memory import (
 )
 from memory.transcript import make_message
 from memory.types import Floats
+from tests.benchmarks.report import Report
 
 OLD, YOUNG = timedelta(days=400), timedelta(days=5)
 
@@ -117,7 +118,9 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=400)
     parser.add_argument("--messages", type=int, default=200, help="of each customer")
     parser.add_argument("--seconds", type=float, default=10.0, help="of chatting alone")
+    parser.add_argument("--json", type=Path, help="write what was found to this file")
     given = parser.parse_args()
+    report, times = Report("retention", given), dict[str, list[float]]()
     policy = Retention.days(messages=365)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -125,29 +128,32 @@ def main() -> None:
         with open_store(f"sqlite:///{path}") as store:
             fill(store, given.customers, given.messages)
             size = path.stat().st_size / 2**20
-            rows = [
-                "| | turns | median, ms | p95 | p99 | longest |",
-                "|---|---:|---:|---:|---:|---:|",
-            ]
-            with chatting(store) as taken:
+            with chatting(store) as times["alone"]:
                 time.sleep(given.seconds)
-            rows.append(shown("alone", taken))
-            with chatting(store) as taken:
+            with chatting(store) as times["while a backup is made"]:
                 backup = timed(lambda: store.backup(folder / "backup"))
                 time.sleep(max(given.seconds - backup, 0))
-            rows.append(shown("while a backup is made", taken))
-            with chatting(store) as taken:
+            with chatting(store) as times["while retention deletes"]:
                 swept = timed(lambda: asyncio.run(sweep_beside(store, policy)))
                 store.wait()
-            rows.append(shown("while retention deletes", taken))
             (receipt,) = store.receipts.all()
-        print("\n".join(rows))
+        print("| | turns | median, ms | p95 | p99 | longest |", "|---|---:|---:|---:|---:|---:|",
+              *(shown(*row) for row in times.items()), sep="\n")  # fmt: skip
         back = timed(
             lambda: restore_backup(f"sqlite:///{folder / 'there' / 'm.db'}", folder / "backup")
         )
         deleted = sum(receipt.deleted.values())
         print(f"\n{size:.0f} MiB: a backup takes {backup:.1f} s, restoring it {back:.1f} s; "
               f"retention deletes {deleted:,} rows in {swept:.1f} s")  # fmt: skip
+    for name, taken in times.items():
+        report.sample(f"a turn {name}", taken, "ms")
+        report.figure(f"a turn {name} (longest)", max(taken), "ms")
+        if name != "alone":
+            report.ratio_of(f"a turn {name} / alone", taken, times["alone"], in_turn=False)
+    for name, seconds in (("a backup", backup), ("restoring it", back), ("a sweep", swept)):
+        report.figure(name, seconds, "s")
+    report.figure("rows that a sweep deletes", deleted, "rows", better="neither", noise=0)
+    report.write(given.json)
 
 
 if __name__ == "__main__":

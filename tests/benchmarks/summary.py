@@ -31,6 +31,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from memory import Message, count_tokens
 from memory.extractive import Sentence, extract, render
 from memory.sentences import split
+from tests.benchmarks.report import Report
 
 LEAD, MODEL_TOKENS = 60, 80  # the human summaries take about 40
 KINDS = ("rouge1", "rouge2", "rougeL")
@@ -153,7 +154,7 @@ def measure(systems: dict[str, System], path: Path, limit: int | None) -> dict[s
     return scores
 
 
-def report(scores: dict[str, Scores]) -> None:
+def show(scores: dict[str, Scores]) -> None:
     """Print the table, and how sure the differences to ours are."""
     head = ["R-1", "R-2", "R-L", "R-1 best", "R-1 bare", "tokens", "ms"]
     print(f"{len(scores[OURS].ms)} threads\n\n{'':36}" + "".join(f"{cell:>9}" for cell in head))
@@ -167,6 +168,22 @@ def report(scores: dict[str, Scores]) -> None:
             print(f"ours less {name}: R-1 {labelled}, bare {bare}")
 
 
+def put(report: Report, scores: dict[str, Scores]) -> Report:
+    """Put what was found into the report; nothing of it but the time is chance."""
+    for name, score in scores.items():
+        for kind, values in score.mean.items():
+            report.figure(f"{kind}: {name}", statistics.mean(values), "", better="more",
+                          noise=0)  # fmt: skip
+        report.figure(f"tokens: {name}", statistics.mean(score.tokens), "tokens",
+                      better="neither", noise=0)  # fmt: skip
+        report.sample(f"a summary: {name}", score.ms, "ms")
+        if name != OURS:
+            ours, theirs = (statistics.mean(scores[one].mean["rouge1"]) for one in (OURS, name))
+            report.ratio(f"rouge1, ours / {name}", ours / theirs, better="more", noise=0,
+                         at_least=1)  # fmt: skip
+    return report
+
+
 def main() -> None:
     """Parse the arguments, measure, report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -174,6 +191,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only the first threads")
     parser.add_argument("--budget", type=int, default=120, help="tokens of a summary (%(default)s)")
     parser.add_argument("--model", action="store_true", help="ask the embedded model as well")
+    parser.add_argument("--json", type=Path, help="write what was found to this file")
     options = parser.parse_args()
     systems: dict[str, System] = {
         BASELINE: first_and_last,
@@ -182,9 +200,11 @@ def main() -> None:
     }
     if options.model:
         with embedded_model() as model:
-            report(measure({**systems, "embedded model": model}, options.data, options.limit))
+            scores = measure({**systems, "embedded model": model}, options.data, options.limit)
     else:
-        report(measure(systems, options.data, options.limit))
+        scores = measure(systems, options.data, options.limit)
+    show(scores)
+    put(Report("summary", options), scores).write(options.json)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,14 @@ from app.templates.choosing import INTENT
 from app.templates.template import CERTAIN, FILLABLE, UNKNOWN
 from app.understanding.opening import open_understanding
 from memory import Knowledge, Scope, open_store
+from tests.benchmarks.report import Better, Report
 
 DESK = Path(__file__).with_name("desk_test.jsonl")
 SLOTS = {slot: "X" for slot in FILLABLE if not slot.endswith("_number")}
+ANSWERED: dict[str, Better] = {
+    "its template": "more", "another template": "less", "nobody knows it": "neither",
+    "the model": "neither",
+}  # fmt: skip
 NUMBERS = {slot: "X-1" for slot in FILLABLE if slot.endswith("_number")}
 
 
@@ -35,8 +40,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--understanding", default="embedded:")
     options.add_argument("--list", action="store_true", help="print every answer")
+    options.add_argument("--json", type=Path, help="write what was found to this file")
     given = options.parse_args()
-    settings = Settings()
+    settings, report = Settings(), Report("templates", given)
     encoder = open_embeddings(settings.embeddings)
     understanding = open_understanding(given.understanding)
     templates = open_templates(TEMPLATES, understanding, encoder)
@@ -69,6 +75,8 @@ def main() -> None:
                 print(f"{of:26} {said or '-':24} {intent and intent.name} | {text}")
     for of, count in counts.items():
         print(f"{of:26} {count.total():4}  {dict(count)}")
+        for answered, better in ANSWERED.items():
+            report.figure(f"{of}: {answered}", count[answered], "messages", better=better, noise=0)
     if understanding is not None:
         read = understanding.read([one["text"] for one in desk])
         sure = [
@@ -77,7 +85,10 @@ def main() -> None:
             if labels[INTENT].name is not None and labels[INTENT].confidence >= CERTAIN
         ]
         print(f"intents that are certain ({CERTAIN:g}): {sum(sure)} of {len(sure)} are right")
+        report.figure("certain intents: wrong", len(sure) - sum(sure), "messages", noise=0)
     print(f"deciding: {statistics.median(seconds) * 1000:.2f} ms (median)")
+    report.sample("deciding", [1000 * one for one in seconds], "ms")
+    report.write(given.json)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.benchmarks.report import Report, percentile, ratio_of_medians
+from tests.benchmarks.report import Report, noise_of_ratio, percentile
 
 
 def test_a_report_says_where_it_was_measured_and_what_was_found(tmp_path: Path) -> None:
@@ -43,10 +43,16 @@ def test_a_percentile_is_one_of_the_values(share: float, value: float) -> None:
 
 
 def test_what_hits_both_in_a_round_is_no_noise_of_their_ratio() -> None:
-    """Rounds that are slow for both leave the ratio certain; paired or not, its value is one."""
+    """Rounds that are slow for both leave the ratio certain; each for itself, it is not."""
     slow = np.random.default_rng(1).uniform(1, 10, 50)
-    value, noise = ratio_of_medians(2 * slow, slow)
-    assert (value, noise) == (pytest.approx(2), pytest.approx(0, abs=1e-9))
-    value, noise = ratio_of_medians(2 * slow, np.random.default_rng(2).permutation(slow))
-    assert value == pytest.approx(2)
-    assert noise > 0.1
+    other = np.random.default_rng(2).permutation(slow)
+    assert noise_of_ratio([*(2 * slow)], [*slow]) == pytest.approx(0, abs=1e-9)
+    assert noise_of_ratio([*(2 * slow)], [*other]) > 0.1
+
+
+def test_of_what_was_not_measured_in_turn_nobody_knows_the_noise() -> None:
+    """Such a ratio has its value and its bar, and no noise."""
+    report = Report("turn")
+    report.ratio_of("busy / alone", [4.0, 6.0, 5.0], [2.0, 3.0], in_turn=False, at_most=2)
+    assert (report.ratios[0].value, report.ratios[0].noise) == (2.0, None)
+    assert report.bars[0].holds

@@ -1,6 +1,6 @@
 """What a customer who comes back waits for, after others have had the embedded model's slots.
 
-    python -m tests.benchmarks.warm [--customers 8] [--tokens 1400] [--json OUT]
+    python -m tests.benchmarks.warm [--customers 8] [--tokens 1400]
 
 Each customer has a conversation of so many tokens and nothing is recalled. Each is read cold once,
 on four slots; then each comes back with one more question, when the others have been there. "Read"
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
 import tempfile
 import time
@@ -27,8 +26,10 @@ from app.llm import Model, open_llm
 from app.llm.states import Conversation, States
 from memory import MemoryStore, Scope, count_tokens, open_store
 from memory.transcript import make_message
+from tests.benchmarks.report import Report
 
 QUESTION = "Which of them was late?"
+KEPT = "kept in files"
 MORE = "And what was in the second one?"
 
 
@@ -79,10 +80,10 @@ def run(store: MemoryStore, folder: Path | None, customers: int, tokens: int) ->
     finally:
         model.close()
     files = [path.stat().st_size for path in folder.iterdir()] if folder is not None else []
-    first = {name: statistics.median(one["first"] for one in rows)
-             for name, rows in (("cold", cold), ("warm", warm))}  # fmt: skip
+    first = {"cold": [one["first"] for one in cold], "warm": [one["first"] for one in warm]}
+    middle = {name: statistics.median(times) for name, times in first.items()}
     return {
-        **first, "ratio": first["warm"] / first["cold"],
+        **middle, "ratio": middle["warm"] / middle["cold"], "times": first,
         "read": max(one["read"] for one in warm), "own": count_tokens(MORE),
         "megabytes": statistics.mean(files) / 1e6 if files else 0.0,
     }  # fmt: skip
@@ -101,18 +102,35 @@ def in_8_bits(folder: Path, *args: Any) -> dict[str, Any]:
         return run(store, folder, *args)
 
 
+def put(report: Report, found: dict[str, dict[str, Any]]) -> Report:
+    """Put what was found into the report; the bars are of what the service does."""
+    for name, row in found.items():
+        report.sample(f"cold: {name}", row["times"]["cold"], "ms")
+        report.sample(f"back: {name}", row["times"]["warm"], "ms")
+        kept = name == KEPT
+        report.ratio_of(
+            f"back / cold: {name}", row["times"]["warm"], row["times"]["cold"],
+            in_turn=False, at_most=0.1 if kept else None,
+        )  # fmt: skip
+        report.figure(f"read beside its own: {name}", row["read"] - row["own"], "tokens",
+                      noise=0, at_most=16 if kept else None)  # fmt: skip
+        if row["megabytes"]:
+            report.figure(f"a state: {name}", row["megabytes"], "MB", noise=0)
+    return report
+
+
 def main() -> None:
     """Measure and print a table."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--customers", type=int, default=8)
     options.add_argument("--tokens", type=int, default=1400)
-    options.add_argument("--json", type=Path)
+    options.add_argument("--json", type=Path, help="write what was found to this file")
     given = options.parse_args()
     sizes = (given.customers, given.tokens)
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         with open_store("sqlite://") as store:
-            found["kept in files"] = run(store, Path(folder) / "whole", *sizes)
+            found[KEPT] = run(store, Path(folder) / "whole", *sizes)
         with open_store("sqlite://") as store:
             found["kept by llama.cpp in 128 MiB"] = run(store, None, *sizes)
         found["in files, in 8 bits"] = in_8_bits(Path(folder) / "half", *sizes)
@@ -121,8 +139,7 @@ def main() -> None:
     for name, row in found.items():
         print(f"| {name} | {row['cold']:,.0f} | {row['warm']:,.0f} | {row['ratio']:.3f} "
               f"| {row['read']} | {row['own']} | {row['megabytes']:.1f} |")  # fmt: skip
-    if given.json is not None:
-        given.json.write_text(json.dumps(found, indent=1))
+    put(Report("warm", given), found).write(given.json)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,31 @@
+"""The benchmarks that there are, each with the arguments of its small form and its time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.benchmarks.running import Benchmark
+
+
+def _benchmark(name: str, quick: str = "", minutes: float = 15, **more: Any) -> Benchmark:
+    program = ("-m", f"tests.benchmarks.{name}")
+    return Benchmark(name, program, tuple(quick.split()), minutes * 60, **more)
+
+
+BENCHMARKS = (
+    _benchmark("turn", "--sizes 100,300 --rounds 5", minutes=40),
+    _benchmark("heads", "--rounds 10 --messages 50"),
+    _benchmark("operations", "--messages 10000", minutes=30),
+    _benchmark("retention", "--customers 10 --messages 40 --seconds 1"),
+    _benchmark("overload", "--clients 30 --silent 2"),
+    _benchmark("footprint", "--starts 1 --contexts 4 --tokens 100", minutes=40),
+    _benchmark("first_token", "--turns 2 --sessions 2 --rounds 2", minutes=60),
+    _benchmark("warm", "--customers 5 --tokens 150", minutes=30),
+    _benchmark("reading", "--limit 2", minutes=30),
+    _benchmark("templates"),
+    _benchmark(
+        "facts", "--limit 100", without_data=True,
+        data=("multiwoz21/dev.jsonl.gz", "crosswoz/dev.jsonl.gz", "star/train.jsonl.gz"),
+    ),
+    _benchmark("summary", "--limit 5", data=("tweetsumm/dev.jsonl.gz",)),
+)  # fmt: skip
