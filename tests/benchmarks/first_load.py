@@ -24,9 +24,11 @@ from typing import Any
 from memory import ConversationMemory, Scope, embedded, open_store
 from tests.benchmarks.crowd import SESSION, Texts, build, name_of
 from tests.benchmarks.dialogue import dialogue
+from tests.benchmarks.report import Report
 
 OUT = Path(__file__).resolve().parent / "out"
 
+PROCESSES = ((False, "new process"), (True, "process that read another's file"))
 Times = dict[tuple[str, bool], list[dict[str, float]]]
 
 
@@ -119,6 +121,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--out", type=Path, default=OUT, help="a folder with 2 GB free")
     parser.add_argument("--keep", action="store_true", help="do not delete the databases")
+    parser.add_argument("--json", type=Path, help="write what was found to this file")
     parser.add_argument("--load", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.load:
@@ -127,15 +130,17 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="first-load-", dir=options.out))
     try:
-        run(folder, options.messages // options.customers, options.customers, options.repeats)
+        each = options.messages // options.customers
+        times = run(folder, each, options.customers, options.repeats)
     finally:
         if options.keep:
             print(f"kept in {folder}")
         else:
             shutil.rmtree(folder)
+    put(Report("first_load", options), times).write(options.json)
 
 
-def run(folder: Path, each: int, count: int, repeats: int) -> None:
+def run(folder: Path, each: int, count: int, repeats: int) -> Times:
     """Measure ``repeats`` customers, each in the crowd and alone, in alternating order."""
     texts, crowd, rehearsal = Texts(), folder / "crowd.db", folder / "rehearsal.db"
     began = time.perf_counter()
@@ -160,7 +165,8 @@ def run(folder: Path, each: int, count: int, repeats: int) -> None:
         f"{size(crowd, each * count)}; one customer alone: {size(alone, each)}. "
         f"Page cache dropped by {drop_caches(crowd)}; load average {os.getloadavg()[0]:.1f}.\n"
     )
-    print(report(times))
+    print(table(times))
+    return times
 
 
 def size(path: Path, messages: int) -> str:
@@ -169,10 +175,10 @@ def size(path: Path, messages: int) -> str:
     return f"{found / 2**20:,.1f} MiB, {found / messages:,.0f} bytes a message"
 
 
-def report(times: Times) -> str:
+def table(times: Times) -> str:
     """Medians (95th percentiles), and their ratio, as GitHub's Markdown."""
     lines = ["| median (95th percentile) | in the crowd | alone | ratio |", "|---|---:|---:|---:|"]
-    for rehearsed, process in ((False, "new process"), (True, "process that read another's file")):
+    for rehearsed, process in PROCESSES:
         for what, label in (
             ("load", "first load less embedding, ms"),
             ("open", "opening, ms"),
@@ -186,6 +192,22 @@ def report(times: Times) -> str:
             ratio = f"{medians[0] / medians[1]:.2f}" if medians[1] else ""
             lines.append(f"| {process}: {label} | {' | '.join(cells)} | {ratio} |")
     return "\n".join(lines)
+
+
+def put(report: Report, times: Times) -> Report:
+    """Put what was found into the report."""
+    for rehearsed, process in PROCESSES:
+        loads = {
+            place: [one["load"] for one in times[place, rehearsed]]
+            for place in ("in the crowd", "alone")
+        }
+        for place, taken in loads.items():
+            report.sample(f"first load, {place}, {process}", taken, "ms")
+        report.ratio_of(
+            f"first load, in the crowd / alone, {process}", *loads.values(),
+            at_most=None if rehearsed else 1.2,
+        )  # fmt: skip
+    return report
 
 
 if __name__ == "__main__":

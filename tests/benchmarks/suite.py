@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from tests.benchmarks.running import Benchmark
@@ -9,12 +10,16 @@ from tests.benchmarks.running import Benchmark
 
 def _benchmark(name: str, quick: str = "", minutes: float = 15, **more: Any) -> Benchmark:
     program = ("-m", f"tests.benchmarks.{name}")
-    return Benchmark(name, program, tuple(quick.split()), minutes * 60, **more)
+    return Benchmark(name, program, tuple(shlex.split(quick)), minutes * 60, **more)
 
 
 BENCHMARKS = (
     _benchmark("turn", "--sizes 100,300 --rounds 5", minutes=40),
     _benchmark("heads", "--rounds 10 --messages 50"),
+    _benchmark("first_load", "--messages 2000 --customers 100 --repeats 2", minutes=60),
+    _benchmark(
+        "scale", "--customers 200,400 --postgres '' --turns 2 --measured 5 --cached 50", minutes=90,
+    ),
     _benchmark("operations", "--messages 10000", minutes=30),
     _benchmark("retention", "--customers 10 --messages 40 --seconds 1"),
     _benchmark("overload", "--clients 30 --silent 2"),
