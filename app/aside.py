@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import threading
 from collections.abc import Callable
@@ -47,7 +48,8 @@ class Aside:
                 _logger.debug("the %s answered after the end of the service", self._name)
 
         try:
-            threading.Thread(target=run, name=self._name, daemon=True).start()
+            within = contextvars.copy_context()  # what it logs is of the request, too
+            threading.Thread(target=within.run, args=[run], name=self._name, daemon=True).start()
         except RuntimeError:  # the machine has no thread left
             self._free.release()
             _logger.warning("the %s is not asked: no thread can be started", self._name)

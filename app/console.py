@@ -21,7 +21,7 @@ def settings_given(**given: Any) -> Settings:
     Variables of the environment that look like settings and are none are told of.
     """
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    log_at(settings.log_level)
+    log_at(settings.log_level, settings.log_format)
     for fault in mistyped():
         typer.secho(f"memory-service: {fault}", fg="yellow", err=True)
     return settings

@@ -187,6 +187,10 @@ _SCHEMA = {
         "title": {"type": "string"},
         "status": {"type": "integer", "description": "the HTTP status"},
         "detail": {"type": "string", "description": "what is wrong here, and what to do"},
+        "request_id": {
+            "type": "string",
+            "description": "as the header X-Request-ID, and in the log",
+        },
         "errors": {
             "type": "array",
             "description": "with 422: what is wrong where",

@@ -197,8 +197,8 @@ def create_app(
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization"],
-            expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy"],
+            allow_headers=["Authorization", "X-Request-ID"],
+            expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID"],
         )
     # Around all else, so that the answer to a fault has them too.
     watched = Access(app.build_middleware_stack(), counted)

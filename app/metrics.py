@@ -40,7 +40,6 @@ _PREFIX = "memory_service_"
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name; it is read at the import
 _STEP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _ANSWER_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
-_METHODS = {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"}
 _LOOK_SECONDS = 5.0  # how often a process of several says how it stands
 
 
@@ -144,8 +143,7 @@ class Metrics(Watch):
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request has ended; ``route`` is a path with the names of what stands in it."""
-        known = method if method in _METHODS else "other"
-        self._requests.labels(known, route, str(status)).inc()
+        self._requests.labels(method, route, str(status)).inc()
         self._request.labels(route).observe(seconds)
 
     # --- how it stands -------------------------------------------------------------------

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.faults import fault
 from app.limits import TooMany
 from app.llm import UnusableModel
+from app.logs import request_id
 from app.places import Leaving, Overloaded
 from app.roles import IdentityUnavailable, NoSuchCustomer
 from app.training.card import Refused
@@ -53,12 +54,15 @@ class Problem(HTTPException):
 
     def document(self) -> dict[str, Any]:
         """The problem document."""
-        return {
+        said = {
             "type": f"urn:problem:{self.name}",
             "title": self.title,
             "status": self.status_code,
             "detail": self.detail,
         }
+        if (request := request_id()) is not None:
+            said["request_id"] = request
+        return said
 
 
 def later(status: int, name: str, title: str, detail: str, seconds: float) -> Problem:

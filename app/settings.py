@@ -205,6 +205,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what is logged"
     )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="a line of the log: console on a terminal, else json"
+    )
 
     @field_validator("database_password")
     @classmethod

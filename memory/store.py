@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from memory.backups import back_up
 from memory.cache import IndexCache
 from memory.customers import KNOWLEDGE, Owner
 from memory.database import Database
-from memory.deeds import enter, key_of, pseudonym
+from memory.deeds import current, enter, key_of, pseudonym
 from memory.deleting import delete_customer, delete_session
 from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch, StoreUnavailable
@@ -293,7 +294,10 @@ class MemoryStore:
                 return
             if self._background is None:
                 self._background = ThreadPoolExecutor(1, thread_name_prefix="memory-digest")
-            self._waiting[name] = self._background.submit(self._run, name, work)
+            # What it logs is of the request that has asked for it; what it changes is not.
+            within = contextvars.copy_context()
+            within.run(current.set, None)
+            self._waiting[name] = self._background.submit(within.run, self._run, name, work)
 
     def _run(self, name: Any, work: Callable[[], object]) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import jwt
@@ -18,7 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app as console
-from app.logs import TextlessFormatter
+from app.logs import Format, formatter
 from memory import StoreUnavailable, open_store
 from tests.app.conftest import address_of
 from tests.llm.openai_double import OpenAIDouble
@@ -70,9 +72,9 @@ cli.main()
 """
 
 
-def test_an_error_is_logged_without_its_text() -> None:
+@pytest.mark.parametrize("shape", ["json", "console"])
+def test_an_error_is_logged_without_its_text(shape: Format) -> None:
     """Its kind, where it was raised, and what had led to it."""
-    formatter = TextlessFormatter("%(message)s")
     try:
         try:
             int(SAID)
@@ -80,10 +82,17 @@ def test_an_error_is_logged_without_its_text() -> None:
             raise KeyError(SAID) from error
     except KeyError:
         record = logging.LogRecord("app", 40, "x.py", 1, "it failed", None, sys.exc_info())
-    told = formatter.format(record)
+    told = formatter(shape).format(record)
     assert SAID not in told
+    if shape == "json":
+        line = json.loads(told)
+        assert (line["event"], line["level"], line["logger"]) == ("it failed", "error", "app")
+        told = line["exception"]
+    else:
+        assert re.match(r"\S+Z \[error +\] it failed +\[app\]", told)
+        told = told.split("\n", 1)[1]
     assert re.fullmatch(
-        r"it failed\n  File .*int\(SAID\)\n.*builtins\.ValueError\nwhich led to\n"
+        r"  File .*int\(SAID\)\n.*builtins\.ValueError\nwhich led to\n"
         r"  File .*KeyError.*builtins\.KeyError",
         told,
         re.DOTALL,
@@ -121,6 +130,7 @@ def test_nothing_that_is_said_or_secret_is_logged(tmp_path: Path) -> None:
             process.wait(60)
     told = said.read_text()
     assert "UNPICKLED" not in told
+    check_lines([json.loads(line) for line in told.splitlines() if line.startswith("{")])
     assert statuses == [200, 502, 502, 502, 500, 503, 422, 400, 401, 401, 200, 404]
     for fault in (
         "the classifier failed: ValueError",
@@ -138,6 +148,26 @@ def test_nothing_that_is_said_or_secret_is_logged(tmp_path: Path) -> None:
     secrets = [KEY, LLM_KEY, TOKEN_SECRET, TOKEN_SECRET[::-1], token, forged, "wrong-key-991"]
     for secret in (*secrets, CUSTOMER, SESSION, SAID, "48151623", "ada.byron", "greenhouse"):
         assert secret not in told, told[max(0, told.find(secret) - 500) :][:1000]
+
+
+def check_lines(lines: list[dict[str, Any]]) -> None:
+    """A line for each request, by its route; what it has begun, also in threads and in the
+    background, is of it.
+    """
+    requests = [line for line in lines if line["event"] == "request"]
+    asked = [line for line in requests if line["route"] == "/v1/chat"]
+    assert [line["status"] for line in asked] == [200, 502, 502, 502, 503, 422, 400, 401, 401, 200]
+    assert len({line["request_id"] for line in requests}) == len(requests)
+    assert all(line["ms"] > 0 for line in requests)
+    routes = {(line["method"], line["route"]) for line in requests if line["status"] == 404}
+    assert routes == {("GET", "/v1/customers/{customer}/sessions/{session}")}
+    first = asked[0]["request_id"]
+    of_first = {line["event"] for line in lines if line.get("request_id") == first}
+    assert of_first >= {
+        "the classifier failed: ValueError", "what was done in the background failed: digest",
+    }  # fmt: skip
+    for line in lines:
+        assert {"timestamp", "level", "logger", "event"} <= set(line)
 
 
 def talk(address: str, model: OpenAIDouble, token: str, forged: str, data: Path) -> list[int]:
