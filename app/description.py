@@ -174,7 +174,7 @@ EXAMPLES: dict[str, Any] = {
         "receipt": "1f0c9a77", "number": 1, "at": _AT, "elsewhere": [],
         "subject": "6d1f0e5c", "previous": "", "hash": "9f2c6b10",
     },
-    "Health": {"status": "ok", "model": "SmolLM2-135M-Instruct"},
+    "Health": {"status": "ok", "model": "SmolLM2-135M-Instruct", "problems": []},
     "Problem": _PROBLEM,
 }  # fmt: skip
 _SCHEMA = {

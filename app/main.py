@@ -31,7 +31,7 @@ from app.llm import open_llm
 from app.llm.states import States
 from app.logs import on_loop
 from app.metrics import Metrics
-from app.readiness import Readiness
+from app.readiness import DigestLag, Readiness
 from app.recording import Recording
 from app.retention import retain_daily, retention_of
 from app.routes import (
@@ -138,7 +138,9 @@ def create_app(
         following = asyncio.create_task(app.state.serving.follow())
         sweeping = asyncio.create_task(states.follow())
         telling = asyncio.create_task(counted.follow())
+        lagging = asyncio.create_task(app.state.readiness.digest.follow())
         yield
+        lagging.cancel()
         telling.cancel()
         sweeping.cancel()
         retaining.cancel()
@@ -169,7 +171,9 @@ def create_app(
         understanding, templates, counted,
     )  # fmt: skip
     counted.before_reading(partial(_gauge, counted, app.state.chain, store))
-    app.state.readiness = Readiness(store, model, lambda: app.state.chain.closed)
+    digest = DigestLag(store, settings.digest_lag)
+    counted.before_reading(partial(digest.gauge, counted.behind, counted.lag))
+    app.state.readiness = Readiness(store, model, digest, lambda: app.state.chain.closed)
     given = settings.api_key.get_secret_value() if settings.api_key else None
     app.state.identity = Identity(store, given, tokens)
     app.state.limits = Limits(settings)

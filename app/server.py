@@ -80,7 +80,7 @@ def _measured(settings: Settings, registry: CollectorRegistry) -> Iterator[list[
 
 def work(settings: Settings, listener: socket.socket, starter: Starter) -> None:
     """Be one of several workers, in a process of its own, until told to end."""
-    log_at(settings.log_level)
+    log_at(settings.log_level, settings.log_format)
     log_the_rest()
     try:
         service = create_app(settings)

@@ -198,6 +198,9 @@ class Settings(BaseSettings):
     retain_audit_days: float | None = Field(
         None, gt=0, le=36_500, description="days for entries of the audit log"
     )
+    digest_lag: float = Field(
+        300.0, gt=0, description="seconds that a digest may lag until /readyz says `degraded`"
+    )
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="port that shows /metrics to anybody who reaches it"
     )

@@ -79,13 +79,15 @@ def _first_undone(rows: str, mark: str, where: str = "") -> str:
     )
 
 
-_UNDIGESTED = text(
+_UNDIGESTED = (
     f"SELECT {_first_undone('messages', 'written', 'AND r.forgotten = 0')} AS said, "
     f"{_first_undone('records', 'embedded')} AS made FROM customers c "
     # Every number is above 0; said so, SQLite goes by the index of those who are behind.
-    "WHERE c.tenant = :tenant AND c.seq > 0 AND c.seq > c.written AND c.seq > c.embedded "
+    "WHERE {} c.seq > 0 AND c.seq > c.written AND c.seq > c.embedded "
     f"AND c.customer <> :knowledge LIMIT {_BEHIND}"
 )
+_UNDIGESTED_OF_TENANT = text(_UNDIGESTED.format("c.tenant = :tenant AND"))
+_UNDIGESTED_OF_ALL = text(_UNDIGESTED.format(""))
 
 
 @dataclass
@@ -218,11 +220,17 @@ class Operations:
                     break
         return found
 
-    def lag(self, tenant: str) -> Lag:
-        """What no digest has turned into memories with vectors yet; 1,000 customers are counted."""
-        asked = {"tenant": tenant, "knowledge": KNOWLEDGE}
+    def lag(self, tenant: str | None = None) -> Lag:
+        """What no digest has turned into memories with vectors yet; 1,000 customers are counted.
+
+        Of one tenant, or of all.
+        """
+        asked = {"knowledge": KNOWLEDGE}
+        statement = _UNDIGESTED_OF_ALL
+        if tenant is not None:
+            asked, statement = {**asked, "tenant": tenant}, _UNDIGESTED_OF_TENANT
         with self._database.read() as connection:
-            rows = connection.execute(_UNDIGESTED, asked).all()
+            rows = connection.execute(statement, asked).all()
         behind = [min(times) for row in rows if (times := [at for at in row if at is not None])]
         return Lag(len(behind), from_stamp(min(behind))) if behind else Lag()
 
