@@ -9,12 +9,17 @@ import logging
 import re
 import secrets
 import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.logs import in_request
 from app.metrics import Metrics
+
+if TYPE_CHECKING:
+    from app.spans import Tracing
 
 HEADER = "X-Request-ID"
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{1,64}")  # of whoever asks, such as a proxy
@@ -29,9 +34,10 @@ _logger = logging.getLogger(__name__)
 class Access:
     """Watch every request, from outside of all that answers it."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: Tracing | None = None) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -50,12 +56,15 @@ class Access:
                 message = {**message, "headers": [*message["headers"], told]}
             await send(message)
 
-        with in_request(identity):
+        tracing = nullcontext() if self._tracing is None else self._tracing.request(scope)
+        with tracing as span, in_request(identity, None if span is None else span.trace_id):
             try:
                 await self._app(scope, receive, sent)
             finally:
                 route = getattr(scope.get("route"), "path", _NOWHERE)
                 method = scope["method"] if scope["method"] in _METHODS else "other"
+                if span is not None:
+                    span.tell(method, route, status, identity)
                 self._tell(method, route, status, time.perf_counter() - began)
 
     def _tell(self, method: str, route: str, status: int, seconds: float) -> None:

@@ -69,9 +69,11 @@ def formatter(shape: Format) -> logging.Formatter:
     )
 
 
-def in_request(identity: str) -> AbstractContextManager[None]:
-    """What is logged in this block, and in what it begins, is of that request."""
-    return bound_contextvars(request_id=identity)
+def in_request(identity: str, trace: str | None = None) -> AbstractContextManager[None]:
+    """What is logged in this block, and in what it begins, is of that request, and that trace."""
+    if trace is None:
+        return bound_contextvars(request_id=identity)
+    return bound_contextvars(request_id=identity, trace_id=trace)
 
 
 def request_id() -> str | None:

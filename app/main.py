@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
@@ -53,9 +53,13 @@ from app.second_source import SecondSource, open_retriever
 from app.serving import Serving, open_served
 from app.settings import Settings
 from app.templates.answering import open_all
+from app.tracing import open_tracing
 from app.training.registry import Registry
 from app.understanding.opening import open_understanding
 from memory import InvalidInput, MemoryStore, Understanding, open_store
+
+if TYPE_CHECKING:
+    from app.spans import Tracing
 
 _logger = logging.getLogger(__name__)
 
@@ -69,6 +73,7 @@ def create_app(
     settings: Settings | None = None,
     retriever: BaseRetriever | None = None,
     understanding: Understanding | None = None,
+    tracing: Tracing | None = None,
 ) -> FastAPI:
     """Open the database and the model, and put the service together around them.
 
@@ -76,6 +81,7 @@ def create_app(
         settings: from the environment, if not given.
         retriever: a second source of knowledge; else the settings'.
         understanding: reads what customers write; else the settings' classifier.
+        tracing: traces requests; else as the settings say.
 
     Raises:
         MemoryServiceError: the database or the model cannot be used; the message says what
@@ -89,7 +95,9 @@ def create_app(
         understanding = open_understanding(settings.understanding)
     tokens = open_tokens(settings)
     counted = Metrics()
-    store = open_store(settings.database_url, counted)
+    tracing = tracing or open_tracing(settings)
+    watch = counted if tracing is None else tracing.watch(counted)
+    store = open_store(settings.database_url, watch)
     registry = Registry(settings.data_dir / "models")
     states = States(settings.states_dir, settings.states_mib << 20, store)
     try:
@@ -149,6 +157,8 @@ def create_app(
         await app.state.chain.ended()
         model.close()
         store.close(finish=False)
+        if tracing is not None:
+            tracing.close()
 
     app = FastAPI(
         title="LangChain memory service",
@@ -205,7 +215,7 @@ def create_app(
             expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID"],
         )
     # Around all else, so that the answer to a fault has them too.
-    watched = Access(app.build_middleware_stack(), counted)
+    watched = Access(app.build_middleware_stack(), counted, tracing)
     app.middleware_stack = SecurityHeaders(_EncodedPath(watched))
     return app
 

@@ -33,7 +33,6 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from memory import InvalidInput, Watch
-from memory.watch import Happening
 
 CONTENT_TYPE = exposition.CONTENT_TYPE_PLAIN_0_0_4
 _PREFIX = "memory_service_"
@@ -84,7 +83,7 @@ class Metrics(Watch):
         folds = counter("folds", "Summaries that got a new version.")
         background = counter("background_failures", "Work after a turn that failed; it is done "
                              "again.")  # fmt: skip
-        self._happened: dict[Happening, Counter] = {
+        self._happened: dict[str, Counter] = {
             "cache-hit": caches.labels("hit"),
             "cache-miss": caches.labels("miss"),
             "cache-stale": caches.labels("stale"),
@@ -119,8 +118,9 @@ class Metrics(Watch):
         return Timing(timed)
 
     @override
-    def happened(self, what: Happening) -> None:
-        self._happened[what].inc()
+    def happened(self, what: str) -> None:
+        if (counter := self._happened.get(what)) is not None:
+            counter.inc()
 
     def turn(self, outcome: str, by: str, seconds: float, usage: Mapping[str, int]) -> None:
         """A turn has ended: ``complete``, ``stopped`` or ``failed``."""

@@ -198,6 +198,9 @@ class Settings(BaseSettings):
     retain_audit_days: float | None = Field(
         None, gt=0, le=36_500, description="days for entries of the audit log"
     )
+    tracing: Literal["auto", "on", "off"] = Field(
+        "auto", description="traces by OTLP; auto: where OTEL_EXPORTER_OTLP_ENDPOINT is set"
+    )
     digest_lag: float = Field(
         300.0, gt=0, description="seconds that a digest may lag until /readyz says `degraded`"
     )

@@ -7,15 +7,6 @@ text and nobody's name. A service measures and traces them; the library alone ta
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
-
-Happening = Literal[
-    "cache-hit",  # a customer's index was there
-    "cache-miss",  # it had to be built from rows
-    "cache-stale",  # it was there, and what was remembered had changed
-    "fold",  # a summary has a new version
-    "background-failed",  # the rows are safe, and the next digest does it
-]
 
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
@@ -27,5 +18,11 @@ class Watch:
         """What is done in this block is a step; steps within steps are parts of them."""
         return _NOTHING
 
-    def happened(self, what: Happening) -> None:
-        """Something has happened."""
+    def happened(self, what: str) -> None:
+        """Something has happened in a step.
+
+        Args:
+            what: "cache-hit" (a customer's index was there), "cache-miss" (it had to be built from
+                rows), "cache-stale" (it was there, and what was remembered had changed), "fold" (a
+                summary has a new version), "background-failed" (the next digest does it).
+        """

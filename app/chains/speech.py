@@ -52,7 +52,11 @@ class Speech:
         async def read() -> None:
             try:
                 with self._watch.step("model"):
+                    told = False
                     async for chunk in chain.astream(layout):
+                        if not told and chunk.text:
+                            told = True
+                            self._watch.happened("first-token")
                         chunks.put_nowait(chunk)
             finally:
                 chunks.put_nowait(None)
