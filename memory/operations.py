@@ -82,9 +82,9 @@ def _first_undone(rows: str, mark: str, where: str = "") -> str:
 _UNDIGESTED = (
     f"SELECT {_first_undone('messages', 'written', 'AND r.forgotten = 0')} AS said, "
     f"{_first_undone('records', 'embedded')} AS made FROM customers c "
-    # Every number is above 0; said so, SQLite goes by the index of those who are behind.
-    "WHERE {} c.seq > 0 AND c.seq > c.written AND c.seq > c.embedded "
-    f"AND c.customer <> :knowledge LIMIT {_BEHIND}"
+    "WHERE {} c.seq > c.written AND c.seq > c.embedded "
+    # In the order of the index of those who are behind: so databases go by it.
+    f"AND c.customer <> :knowledge ORDER BY c.tenant, c.seq LIMIT {_BEHIND}"
 )
 _UNDIGESTED_OF_TENANT = text(_UNDIGESTED.format("c.tenant = :tenant AND"))
 _UNDIGESTED_OF_ALL = text(_UNDIGESTED.format(""))

@@ -79,8 +79,9 @@ export function wireOperator({ open, nameOf }) {
     tile("rate", number(found.rate), `${number(found.running)} being answered`);
     part(byId("operations-turns"), "name").textContent = `Turns in ${within}`;
     tile("turns", number(total.turns), `${number(total.failed)} failed, ${number(total.stopped)} stopped`);
-    tile("first", span(total.first_token.p50), `95% within ${span(total.first_token.p95)}`);
-    tile("answer", span(total.answer.p50), `95% within ${span(total.answer.p95)}`);
+    for (const [name, { p50, p95 }] of [["first", total.first_token], ["answer", total.answer]]) {
+      tile(name, span(p50), p95 === null ? `none in ${within}` : `95% within ${span(p95)}`);
+    }
     const waits = digest.since ? Math.max(0, Date.parse(found.at) - Date.parse(digest.since)) : 0;
     const whose = digest.customers === 1 ? "1 customer" : `${number(digest.customers)} customers`;
     tile("digest", digest.since ? span(waits) : "None", digest.since ? `of ${whose}` : "all is in memory");

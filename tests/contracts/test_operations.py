@@ -212,18 +212,24 @@ def test_nothing_has_no_percentile() -> None:
     assert percentile(Counter(), 0.5) is None
 
 
-@pytest.mark.parametrize("name", ["_UNDIGESTED", "_UNHAPPY", "_UNANSWERED", "_UNDONE", "_FIRST"])
-def test_each_question_goes_by_an_index_of_its_own(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("_UNDIGESTED_OF_TENANT", "customers_undigested"),
+        ("_UNDIGESTED_OF_ALL", "customers_undigested"),
+        ("_UNHAPPY", "messages_negative"),
+        ("_UNANSWERED", "turns_unfinished"),
+        ("_UNDONE", "audit_undone"),
+        ("_FIRST", "turns_by_time"),
+    ],
+)
+def test_each_question_goes_by_an_index_of_its_own(name: str, index: str) -> None:
     """On SQLite, without statistics: as the plan says, however many rows there are."""
     import memory.operations
 
-    indexes = {
-        "_UNDIGESTED": "customers_undigested", "_UNHAPPY": "messages_negative",
-        "_UNANSWERED": "turns_unfinished", "_UNDONE": "audit_undone", "_FIRST": "turns_by_time",
-    }  # fmt: skip
     statement = getattr(memory.operations, name).text
     values = {"span": 1, "since": 0, "until": 1, "limit": 1, "tenant": "default", "knowledge": ""}
     asked = {key: value for key, value in values.items() if f":{key}" in statement}
     with memory.open_store() as store, store.database.read() as connection:
         plan = connection.execute(sa.text(f"EXPLAIN QUERY PLAN {statement}"), asked).all()
-    assert any(indexes[name] in row.detail for row in plan), plan
+    assert any(index in row.detail for row in plan), plan
