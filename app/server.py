@@ -82,18 +82,18 @@ def work(settings: Settings, listener: socket.socket, starter: Starter) -> None:
     """Be one of several workers, in a process of its own, until told to end."""
     log_at(settings.log_level, settings.log_format)
     log_the_rest()
+    starter.follow(settings.stop_wait)
     try:
         service = create_app(settings)
     except MemoryServiceError as error:
         starter.tell(Failed(str(error)))
         sys.exit(1)
     _give_back()
-    worker = Worker(
+    starter.worker = Worker(
         server_config(settings, service), service.state.chain, settings.stop_wait,
         lambda: starter.tell(Ready(service.state.model.name)),
     )  # fmt: skip
-    starter.follow(worker, settings.stop_wait)
-    worker.run(sockets=[listener])
+    starter.worker.run(sockets=[listener])
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -41,6 +42,7 @@ class Starter:
 
     def __init__(self, link: Connection) -> None:
         self._link = link
+        self.worker: Worker | None = None  # that serves, once there is one
 
     def tell(self, news: Ready | Failed) -> None:
         """Say how it stands; it does not matter whether anybody is there any more."""
@@ -49,16 +51,18 @@ class Starter:
         except OSError:
             _logger.warning("the process that has started this worker is gone")
 
-    def follow(self, worker: Worker, patience: float) -> None:
-        """Let a worker end when the starter says so, or is gone; not later than it should."""
+    def follow(self, patience: float) -> None:
+        """Let the worker end when the starter says so, or is gone; not later than it should."""
 
         def follow() -> None:
-            try:
+            with contextlib.suppress(EOFError, OSError):
                 while True:
-                    worker.ask(self._link.recv())
-            except (EOFError, OSError):
-                worker.abandon()
-            time.sleep(patience + LAST_SECONDS)
+                    signals = self._link.recv()
+                    if self.worker is not None:
+                        self.worker.ask(signals)
+            if self.worker is not None:  # else it has begun nothing
+                self.worker.abandon()
+                time.sleep(patience + LAST_SECONDS)
             os._exit(1)
 
         threading.Thread(target=follow, name="starter", daemon=True).start()

@@ -25,7 +25,6 @@ from memory.presence import served_alone
 from tests.app.conftest import address_of, events
 from tests.app.test_overload import until
 from tests.app.working import broken, dying, once
-from tests.crash.postgres import Postgres
 from tests.crash.served import started
 from tests.llm.openai_double import OpenAIDouble
 
@@ -100,14 +99,6 @@ def test_a_second_service_on_a_sqlite_database_is_refused(tmp_path: Path) -> Non
         pass
 
 
-@pytest.fixture
-def postgres() -> Iterator[str]:
-    """The address of an empty database, of a server of its own."""
-    server = Postgres()
-    yield server.url
-    server.close()
-
-
 def processes(parent: int) -> list[psutil.Process]:
     """The workers of a service."""
     children = psutil.Process(parent).children()
@@ -152,7 +143,7 @@ def listening(client: httpx.Client, customer: str, told: list[str]) -> Iterator[
     listener.join(60)
 
 
-def test_workers_are_one_service(tmp_path: Path, postgres: str, double: OpenAIDouble) -> None:
+def test_workers_are_one_service(tmp_path: Path, postgres_url: str, double: OpenAIDouble) -> None:
     """The key is made and told once and fits everywhere; what one worker has stored the other
     answers; one that is killed costs its own answers only, and is started again; SIGTERM ends all,
     an answer under way is stored; no argument has a secret; what is counted is of all; nothing is
@@ -165,7 +156,7 @@ def test_workers_are_one_service(tmp_path: Path, postgres: str, double: OpenAIDo
         "MEMORY_SERVICE_UNDERSTANDING": "off",
     }  # fmt: skip
     serve = [sys.executable, "-m", "app", "serve", "--workers", "2", "--port", "0"]
-    given = ["--data-dir", str(tmp_path), "--database", postgres, "--llm", double.url]
+    given = ["--data-dir", str(tmp_path), "--database", postgres_url, "--llm", double.url]
     with said.open("wb") as out:
         service = subprocess.Popen(
             [*serve, *given], env=environment, stdout=out, stderr=subprocess.STDOUT
@@ -196,6 +187,6 @@ def test_workers_are_one_service(tmp_path: Path, postgres: str, double: OpenAIDo
     finally:
         service.kill()
         service.wait()
-    with open_store(postgres) as store:
+    with open_store(postgres_url) as store:
         _, answer = store.transcript.window(Scope("ada", "s1"))
         assert answer.message.text == "".join(told[1:-1])

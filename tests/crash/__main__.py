@@ -25,6 +25,10 @@ def main() -> int:
     parser.add_argument(
         "--server", action="store_true", help="kill Postgres too: service, server or both"
     )
+    parser.add_argument(
+        "--workers", type=int, default=1,
+        help="of several one is killed, or who started them, or all; with --backend postgres",
+    )  # fmt: skip
     parser.add_argument("--power", type=int, metavar="CUTS", help="cut the power instead")
     parser.add_argument("--model", default="fake:echo")
     parser.add_argument("--seed", type=int, default=1)
@@ -50,7 +54,7 @@ def _run(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         return hold(
             folder, postgres, kills=given.kills, clients=given.clients, seconds=given.seconds,
             model=given.model, seed=given.seed, mutant=given.mutant, server_dies=given.server,
-            progress=progress,
+            workers=given.workers, progress=progress,
         )  # fmt: skip
     finally:
         if postgres is not None:

@@ -53,7 +53,7 @@ class Client:
 
     def __init__(
         self, name: str, address: str, seed: int, up: threading.Event, sessions: int, *,
-        echo: bool = True, outages: bool = False,
+        echo: bool = True, outages: bool = False, leaves: bool = False,
     ) -> None:  # fmt: skip
         self.name = name
         self.sent: list[Sent] = []
@@ -65,6 +65,7 @@ class Client:
         self._sessions = sessions
         self._echo = echo  # whether the model repeats what was said
         self._outages = outages  # whether the database may be away while the service is there
+        self._leaves = leaves  # whether it may be ending while it still answers
         self._http = httpx.Client(base_url=address, headers=HEADERS, timeout=60)
 
     def run(self, ended: Callable[[], bool]) -> None:
@@ -136,7 +137,7 @@ class Client:
                     return
                 elif event == "done":
                     self._answered(sent, data)
-                elif event == "error" and self._outages and "database" in data["type"]:
+                elif event == "error" and self._excused(data["type"].rpartition(":")[2]):
                     self._cut(sent)
                 elif event == "error":
                     self.unexpected.append(f"{sent.code}: {data}")
@@ -159,6 +160,10 @@ class Client:
         sent.turn, sent.reply = told
         sent.busy_since = None
 
+    def _excused(self, problem: str) -> bool:
+        """Whether a turn may break off for that."""
+        return (self._outages and "database" in problem) or (self._leaves and problem == "leaving")
+
     def _refused(self, sent: Sent, answer: httpx.Response) -> None:
         kind = answer.json().get("type", "").rpartition(":")[2]
         now = time.monotonic()
@@ -168,7 +173,7 @@ class Client:
             sent.busy_since = sent.busy_since or now
             sent.busy = max(sent.busy, now - sent.busy_since)
             time.sleep(0.05)
-        elif answer.status_code == 503 and self._outages:
+        elif answer.status_code == 503 and (self._outages or self._excused(kind)):
             self._cut(sent)
         else:
             self.unexpected.append(f"{sent.code}: {answer.status_code} {answer.text[:300]}")

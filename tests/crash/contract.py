@@ -33,6 +33,8 @@ def hold(
     seed: int = 1,
     mutant: str | None = None,
     server_dies: bool = False,
+    workers: int = 1,
+    lease: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Let clients talk to a service that is killed again and again, and compare.
@@ -47,24 +49,29 @@ def hold(
         seed: of the kills and of what is said; the threads' order is the machine's.
         mutant: how the service is broken; None is as it is.
         server_dies: kill Postgres too: the service, the server, or both, by chance.
+        workers: processes that serve; of several one is killed, or who has started them, or all.
+        lease: seconds that a session is held for whoever is gone, if not as many as ever.
         progress: is told how far it is.
 
     Returns:
         The counts; ``faults`` has what is wrong, ``details`` where.
     """
     url = f"sqlite:///{folder / 'memory.db'}" if postgres is None else postgres.url
-    served = Served(folder, mutant, database=url, llm=model)
+    served = Served(folder, mutant, database=url, llm=model, workers=workers, lease=lease)
+    held = LEASE_SECONDS if lease is None else lease
+    fates = ["worker", "starter", "service"] if workers > 1 else ["service"]
+    fates += ["server", "both"] if server_dies else []
     chance, up, over = random.Random(seed), threading.Event(), threading.Event()
     talking = [
         Client(
             f"KX{n}", served.address, seed, up, clients + 2,
-            echo=model == "fake:echo", outages=server_dies,
+            echo=model == "fake:echo", outages=server_dies, leaves=workers > 1,
         )
         for n in range(clients)
     ]  # fmt: skip
     threads = [threading.Thread(target=one.run, args=(over.is_set,)) for one in talking]
     faults, details, starts = Counter[str](), [], []
-    checked, servers = 0.0, 0
+    checked, died = 0.0, Counter[str]()
 
     def check(http: httpx.Client, since: float, *, settled: bool) -> None:
         sent = [turn for client in talking for turn in list(client.sent)]
@@ -92,14 +99,19 @@ def hold(
                 up.set()
                 time.sleep(chance.random() * 2 * seconds)
                 up.clear()
-                dies = chance.choice(["service", "server", "both"]) if server_dies else "service"
-                if dies != "server":
+                # Each at least once, where there are so many.
+                dies = fates[number] if number < len(fates) else chance.choice(fates)
+                died[dies] += 1
+                if dies == "worker":
+                    served.kill_worker(chance)
+                elif dies == "starter":
+                    served.kill_starter()
+                elif dies != "server":
                     served.kill()
-                if postgres is not None and dies != "service":
+                if postgres is not None and dies in {"server", "both"}:
                     postgres.kill()
                     postgres.start()
-                    servers += 1
-                if dies == "server":
+                if dies in {"worker", "server"}:
                     served.wait()
                 else:
                     starts.append(served.start())
@@ -111,7 +123,7 @@ def hold(
             up.set()
             for thread in threads:
                 thread.join()
-            until = time.monotonic() + 2 * LEASE_SECONDS + 60
+            until = time.monotonic() + 2 * held + 60
             for client in talking:
                 client.finish(until)
             while _lagging(url) and time.monotonic() < until:
@@ -135,11 +147,11 @@ def hold(
     faults["unexpected"] += sum(len(client.unexpected) for client in talking)
     faults["not answered in the end"] += sum(turn.open for turn in sent)
     busy = max((turn.busy for turn in sent), default=0.0)
-    faults["held longer than its lease"] += busy > LEASE_SECONDS + _SLACK
+    faults["held longer than its lease"] += busy > held + _SLACK
     details += [*where, *missing, *(what for client in talking for what in client.unexpected)]
     return {
         "kills": kills,
-        "server_kills": servers,
+        "died": dict(died),
         "clients": clients,
         "model": model,
         "database": url.partition(":")[0],
@@ -166,7 +178,8 @@ def summary(found: dict[str, Any]) -> str:
     if "cuts" in found:
         what = "{cuts} power cuts, {changes} changes of files, {syncs} syncs"
     else:
-        what = "{kills} kills, {server_kills} of Postgres, {cut} connections cut, {retried} retried"
+        died = ", ".join(f"{count} of the {what}" for what, count in found["died"].items())
+        what = f"{{kills}} kills ({died}), {{cut}} connections cut, {{retried}} retried"
     faults = ", ".join(f"{count} {kind}" for kind, count in found["faults"].items())
     told = "{turns} turns, {acknowledged} acknowledged"
     return f"{what}, {told}: ".format(**found) + (faults or "no fault")

@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import random
 import signal
 import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
+import psutil
 
 from tests.crash.mutants import MUTANTS, Put
 
@@ -33,20 +36,47 @@ _IMPORTED = [
 started.set_forkserver_preload(_IMPORTED)
 
 
-def _serve(settings: dict[str, Any], log: Path, mutant: str | None) -> None:
+class Changed(NamedTuple):
+    """What is otherwise with a service than it would be."""
+
+    mutant: str | None = None  # how it is broken
+    lease: float | None = None  # seconds that a session is held for whoever is gone
+
+    def put(self) -> None:
+        """Let it be so in this process."""
+        if self.mutant is not None:
+            MUTANTS[self.mutant](setattr)
+        if self.lease is not None:
+            import app.chains.support
+            import memory.turns
+
+            for module in (app.chains.support, memory.turns):
+                module.LEASE_SECONDS = self.lease
+            app.chains.support._RENEW_SECONDS = self.lease / 5
+        take_time(setattr)
+
+
+def _work(changed: Changed, *given: Any) -> None:
+    """Be one of several workers, changed likewise."""
+    from app.server import work
+
+    changed.put()
+    work(*given)
+
+
+def _serve(settings: dict[str, Any], log: Path, changed: Changed) -> None:
     """Be the service, with nothing of who started it but the group's number."""
     os.setsid()
     threading.Thread(target=_end_with_its_starter, daemon=True).start()
     opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(opened, 1)
     os.dup2(opened, 2)
-    from app.server import run_server
+    import app.server
     from app.settings import Settings
 
-    if mutant is not None:
-        MUTANTS[mutant](setattr)
-    take_time(setattr)
-    run_server(Settings(**settings))
+    changed.put()
+    app.server.work = partial(_work, changed)  # by name, to processes that change themselves
+    app.server.run_server(Settings(**settings))
 
 
 def take_time(put: Put) -> None:
@@ -89,6 +119,7 @@ class Served:
     Args:
         folder: its data folder.
         mutant: how it is broken, to see whether that is found; None is the service as it is.
+        lease: seconds that it holds a session for whoever is gone, if not as many as ever.
         environment: what it is to have beside this process's, for what it loads at its start.
         settings: as it takes them.
     """
@@ -98,24 +129,27 @@ class Served:
         folder: Path,
         mutant: str | None = None,
         environment: Mapping[str, str] | None = None,
+        *,
+        lease: float | None = None,
         **settings: Any,
     ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port = listener.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
+        folder.mkdir(exist_ok=True)
         self.log = folder / "log"
         self._settings = {
             "data_dir": folder, "port": self.port, "api_key": KEY, "busy_wait": 0.5,
             "rate_key": "off", "rate_customer": "off", **settings,
         }  # fmt: skip
-        self._mutant = mutant
+        self._changed = Changed(mutant, lease)
         self._environment = environment
         self._process: Any = None
 
     def start(self, patience: float = 120) -> float:
         """Start it; returns the seconds until it was ready."""
         context: Any = started if self._environment is None else _fresh
-        given = (self._settings, self.log, self._mutant)
+        given = (self._settings, self.log, self._changed)
         self._process = context.Process(target=_serve, args=given)
         began = time.monotonic()
         with _environment(self._environment or {}):
@@ -140,6 +174,25 @@ class Served:
         """Let the system end it, and all of its group, between two instructions."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.join()
+
+    def kill_worker(self, chance: random.Random) -> None:
+        """End one of the service's workers so; it starts another in its place."""
+        victim = chance.choice(self._workers())
+        victim.kill()
+        victim.wait(30)
+
+    def kill_starter(self) -> None:
+        """End only the process that has started the workers; these are to end by themselves."""
+        left = self._workers()
+        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.join()
+        _, alive = psutil.wait_procs(left, timeout=60)
+        assert not alive, f"workers without who has started them: {alive}"
+
+    def _workers(self) -> list[psutil.Process]:
+        """Those of several that are there just now."""
+        children = psutil.Process(self._process.pid).children()
+        return [one for one in children if "spawn_main" in " ".join(one.cmdline())]
 
     def signal(self, number: int) -> None:
         """Send the service a signal."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from tests.crash.checks import compare
 from tests.crash.clients import Sent
 from tests.crash.contract import hold
+from tests.crash.postgres import Postgres
 
 
 def test_a_service_that_is_killed_again_and_again_keeps_the_contract(tmp_path: Path) -> None:
@@ -24,6 +26,20 @@ def test_a_service_that_is_killed_again_and_again_keeps_the_contract(tmp_path: P
     assert found["acknowledged"] > 5
     assert found["cut"] > 0
     assert found["retried"] > 0
+
+
+def test_workers_of_which_one_is_killed_keep_it_too(tmp_path: Path, postgres_url: str) -> None:
+    """Two workers on Postgres: one is killed and started again while the other answers, and then
+    who has started them: they end by themselves, and give the address to the next ones. Sessions
+    are held for five seconds, not twenty; ``--backend postgres --workers 2`` does it 200 times.
+    """
+    server = SimpleNamespace(url=postgres_url)
+    found = hold(
+        tmp_path, cast("Postgres", server), kills=2, clients=3, seconds=0.5, workers=2, lease=5
+    )
+    assert found["faults"] == {}, found["details"]
+    assert found["died"] == {"worker": 1, "starter": 1}
+    assert found["acknowledged"] > 0
 
 
 def sent(code: str, at: float, answered: float | None = None) -> Sent:

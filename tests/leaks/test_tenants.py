@@ -1,41 +1,85 @@
-"""Tenants and customers share a service and see nothing of each other, whatever they ask for."""
+"""Tenants and customers share a service, or two on one database, and see nothing of each other."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from app.auth import create_key
 from app.main import create_app
 from app.settings import Settings
-from memory import Scope
+from memory import Scope, open_store
 from tests.app.conftest import KEY, Running, serving
+from tests.crash.served import Served
 from tests.leaks.conftest import PROBES, SEED
 from tests.leaks.world import CUSTOMERS, SECRET, TENANTS, World
 
+LONG = PROBES >= 2_000
+SETTINGS: dict[str, Any] = {
+    "llm": "fake:echo", "understanding": "off", "token_secret": SECRET, "rate_key": "off",
+    "rate_customer": "off", "rate_failures": "off",
+}  # fmt: skip
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+
+@contextmanager
+def one_service(folder: Path) -> Iterator[World]:
     """A service with its tenants and customers; in the long form with all of them."""
-    size = (len(TENANTS), len(CUSTOMERS)) if PROBES >= 2_000 else (4, 9)
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("leaks"), api_key=KEY, llm="fake:echo",
-        understanding="off", token_secret=SECRET, rate_key="off", rate_customer="off",
-        rate_failures="off",
-    )  # fmt: skip
-    app = create_app(settings)
+    size = (len(TENANTS), len(CUSTOMERS)) if LONG else (4, 9)
+    app = create_app(Settings(data_dir=folder, api_key=KEY, **SETTINGS))
+    store = app.state.store
     with serving(app) as address:
-        running = Running(app, address)
-        made = World(running, SEED, *size)
-        yield made
-        made.close()
-        running.client.close()
+        yield World(store, [address], lambda: store.wait(30), SEED, *size)
+
+
+@contextmanager
+def two_processes(folder: Path, server: sa.Engine) -> Iterator[World]:
+    """Two services in processes of their own over one Postgres: each request goes to either."""
+    size = (len(TENANTS), len(CUSTOMERS)) if LONG else (2, 6)
+    with server.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA leaks")
+    url = server.url.update_query_dict({"options": "-csearch_path=leaks"})
+    database = url.render_as_string(hide_password=False)
+    both = [Served(folder / name, database=database, **SETTINGS) for name in ("one", "two")]
+    with open_store(database) as store:
+
+        def settle() -> None:
+            until = time.monotonic() + 120
+            while store.lagging() and time.monotonic() < until:
+                time.sleep(0.05)
+
+        try:
+            for one in both:
+                one.start()
+            yield World(store, [one.address for one in both], settle, SEED, *size)
+        finally:
+            for one in both:
+                one.stop()
+
+
+@pytest.fixture(scope="module", params=["one service", "two processes"])
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """A service on SQLite, and two on one Postgres."""
+    folder = tmp_path_factory.mktemp("leaks")
+    made: AbstractContextManager[World]
+    if request.param == "one service":
+        made = one_service(folder)
+    else:
+        made = two_processes(folder, request.getfixturevalue("postgres"))
+    with made as world:
+        yield world
+        world.close()
 
 
 def test_no_probe_finds_what_is_another_s(world: World, probes: Counter[str]) -> None:
@@ -43,7 +87,8 @@ def test_no_probe_finds_what_is_another_s(world: World, probes: Counter[str]) ->
     each other's very words: no answer has a word of another scope, and enough have their own.
     """
     found: Counter[str] = Counter()
-    for _ in range(PROBES):
+    made = PROBES // len(world.addresses)
+    for _ in range(made):
         tenant, customer, method, path, body = probe = world.probe()
         answer = world.clients[tenant].request(method, path, json=body)
         probes["requests with another tenant's or customer's names, ids and words"] += 1
@@ -55,12 +100,12 @@ def test_no_probe_finds_what_is_another_s(world: World, probes: Counter[str]) ->
             assert all(_heard(world, tenant, one) for one in listed), probe
         found["own"] += bool(seen)
         found["nothing"] += not seen
-    assert min(found["own"], found["nothing"]) > PROBES // 20, found
+    assert min(found["own"], found["nothing"]) > made // 20, found
 
 
 def _heard(world: World, tenant: str, customer: str) -> bool:
     scope = Scope(customer, tenant=tenant)
-    return bool(world.service.app.state.store.records.state(scope.owner).generation)
+    return bool(world.store.records.state(scope.owner).generation)
 
 
 def test_no_customer_s_token_finds_what_is_another_s(world: World, probes: Counter[str]) -> None:
@@ -68,7 +113,8 @@ def test_no_customer_s_token_finds_what_is_another_s(world: World, probes: Count
     there, and what is for staff is refused.
     """
     found: Counter[int] = Counter()
-    for _ in range(PROBES):
+    made = PROBES // len(world.addresses)
+    for _ in range(made):
         (tenant, whose), client = world.random.choice(list(world.customers.items()))
         _, customer, method, path, body = world.probe()
         if world.random.random() < 0.2:  # of so many names one's own would seldom come up
@@ -84,7 +130,7 @@ def test_no_customer_s_token_finds_what_is_another_s(world: World, probes: Count
             assert answer.json()["detail"] == f"There is no customer {customer!r}.", asked
         else:
             assert answer.status_code in {403, 404, 409, 422}, (asked, answer.text)
-    assert min(found[code] for code in (200, 403, 404)) > PROBES // 50, found
+    assert min(found[code] for code in (200, 403, 404)) > made // 50, found
 
 
 def test_an_idempotency_key_is_its_customer_s(world: World, probes: Counter[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 import unicodedata
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ import httpx
 import jwt
 
 from app.auth import create_key
-from tests.app.conftest import Running
+from memory import MemoryStore
 
 SECRET = "a secret that signs customers' tokens"
 # The first of each are in the suite, all of them in the long form. Twins by case, width, accent and
@@ -37,21 +38,67 @@ class Probe(NamedTuple):
     body: dict[str, Any] | None
 
 
+class Asking:
+    """Somebody with a key, who asks now this of the services and now that."""
+
+    def __init__(self, key: str, addresses: Sequence[str], chance: random.Random) -> None:
+        headers = {"Authorization": f"Bearer {key}"}
+        self._clients = [
+            httpx.Client(base_url=address, headers=headers, timeout=120) for address in addresses
+        ]
+        self._random = chance
+
+    def request(self, method: str, path: str, json: Any = None) -> httpx.Response:
+        """Ask one of them."""
+        return self._random.choice(self._clients).request(method, path, json=json)
+
+    def get(self, path: str) -> httpx.Response:
+        """Read something."""
+        return self.request("GET", path)
+
+    def post(self, path: str, json: Any = None) -> httpx.Response:
+        """Send something."""
+        return self.request("POST", path, json=json)
+
+    def close(self) -> None:
+        """Hang up."""
+        for client in self._clients:
+            client.close()
+
+
 class World:
     """The service, who asks it, and whose the words are."""
 
-    def __init__(self, service: Running, seed: int, tenants: int, customers: int) -> None:
-        self.service = service
+    def __init__(
+        self,
+        store: MemoryStore,
+        addresses: Sequence[str],
+        settle: Callable[[], object],
+        seed: int,
+        tenants: int,
+        customers: int,
+    ) -> None:
+        """Make keys, tokens, and what each tells.
+
+        Args:
+            store: the database.
+            addresses: of the services that have it.
+            settle: waits for what they do after the turns.
+            seed: of all that is random.
+            tenants: how many there are.
+            customers: how many each has.
+        """
+        self.store = store
+        self.addresses = addresses
         self.random = random.Random(seed)
         self.tenants, self.names = TENANTS[:tenants], CUSTOMERS[:customers]
-        self.clients: dict[str, httpx.Client] = {}
-        self.customers: dict[tuple[str, str], httpx.Client] = {}
+        self.clients: dict[str, Asking] = {}
+        self.customers: dict[tuple[str, str], Asking] = {}
         self.words: dict[Scoped, str] = {}
         self.texts: list[str] = []  # what was said, less the word
         self.ids: list[str] = ["1", "nobody"]
         self.places: list[int] = [1, 5, 2**40]  # where pages of messages and memories began
         self.after: list[str] = ["", "2026-01-01T00:00:00+00:00 ada", "ada", "x y"]
-        store = service.app.state.store
         for tenant in self.tenants:
             key, _ = create_key(store, "admin", tenant)
             self.clients[tenant] = self._client(key)
@@ -59,7 +106,7 @@ class World:
             for customer in self.names:
                 self._say(tenant, customer)
                 self.customers[tenant, customer] = self._client(_token(tenant, customer))
-        service.settle()
+        settle()
         for tenant, customer in self.words:
             if customer is not None:
                 self._collect(tenant, customer)
@@ -110,9 +157,8 @@ class World:
 
     # --- inside --------------------------------------------------------------------------
 
-    def _client(self, carried: str) -> httpx.Client:
-        headers = {"Authorization": f"Bearer {carried}"}
-        return httpx.Client(base_url=self.service.address, headers=headers, timeout=120)
+    def _client(self, carried: str) -> Asking:
+        return Asking(carried, self.addresses, self.random)
 
     def _word(self, tenant: str, customer: str | None) -> str:
         made = self.words[tenant, customer] = f"ZQ-{self.random.getrandbits(32):08X}"
