@@ -25,22 +25,40 @@ _STATEMENT = "60s"  # that one of its statements may take, where it has no limit
 def connect(url: URL) -> Engine:
     """An engine for a server.
 
+    Behind a pooler that gives each transaction another of its connections, such as PgBouncer,
+    statements that were prepared on one are not there on the next: ``prepare_threshold=none`` in
+    the address lets psycopg prepare none.
+
     Raises:
-        StoreError: its driver is not installed.
+        StoreError: its driver is not installed, or the address says what cannot be.
     """
     if url.drivername == "postgresql":  # SQLAlchemy's default driver is one we do not install
         url = url.set(drivername="postgresql+psycopg")
+    more: dict[str, Any] = {n: limit for n, limit in _LIMITS.items() if n not in url.query}
+    if (given := url.query.get("prepare_threshold")) is not None:
+        url = url.difference_update_query(["prepare_threshold"])
+        more["prepare_threshold"] = _threshold(str(given))
     try:
         engine = sa.create_engine(
             url, pool_size=16, max_overflow=48, pool_pre_ping=True, pool_timeout=_PATIENCE,
             hide_parameters=True,
-            connect_args={name: v for name, v in _LIMITS.items() if name not in url.query},
+            connect_args=more,
         )  # fmt: skip
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         msg = "Postgres needs its driver: pip install 'langchain-memory-service[postgres]'"
         raise StoreError(msg) from error
     sa.event.listen(engine, "connect", configure)
     return engine
+
+
+def _threshold(given: str) -> int | None:
+    """How often psycopg executes a statement before it prepares it; None is never."""
+    if given.lower() == "none":
+        return None
+    if not given.isdecimal():
+        msg = f"prepare_threshold={given}: give none, where a pooler is in between, or a number"
+        raise StoreError(msg)
+    return int(given)
 
 
 def configure(raw: Any, _record: Any) -> None:
