@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import psutil
 import sqlalchemy as sa
@@ -36,6 +37,7 @@ from memory.deeds import Deed
 from memory.types import Pace
 from tests.benchmarks.dialogue import dialogue
 from tests.benchmarks.report import Report
+from tests.crash.served import HEADERS, Served
 
 TEMPLATES = 20  # customers who really talk
 SETTINGS = Settings(llm="fake:echo")
@@ -229,6 +231,38 @@ def measure(url: str, count: int, turns: int, cached: int, postmaster: int | Non
     print(json.dumps(found))
 
 
+def served(url: str, count: int, turns: int) -> float:
+    """Milliseconds of the processor's time that ``serve`` takes for a turn by HTTP, digest too."""
+    rng = random.Random(count + 1)
+    whose = [name_of(n) for n in rng.sample(range(count - TEMPLATES), turns + 10)]
+    questions = dialogue(count + 1)
+    with tempfile.TemporaryDirectory() as folder:
+        service = Served(Path(folder), database=url, llm="fake:echo")
+        try:
+            service.start()
+            process = psutil.Process(service.pid)
+            began = 0.0
+            with httpx.Client(base_url=service.address, headers=HEADERS, timeout=60) as http:
+                for number, customer in enumerate(whose):
+                    if number == 10:  # what is done once in a process is done
+                        began = _settled(process)
+                    body = {"customer": customer, "session": f"served-{count}", "stream": True}
+                    body["message"] = next(questions)[0]
+                    assert http.post("/v1/chat", json=body).status_code == 200
+            return (_settled(process) - began) * 1000 / turns
+        finally:
+            service.stop()
+
+
+def _settled(process: psutil.Process) -> float:
+    """Seconds that a process has taken, once it takes next to none any more."""
+    before = -1.0
+    while (taken := sum(process.cpu_times()[:2])) - before > 0.02:
+        before = taken
+        time.sleep(1)
+    return taken
+
+
 def _cpu() -> float:
     """Seconds of the processor's time that all threads of this process have taken."""
     return time.process_time()
@@ -309,6 +343,7 @@ def run(kind: str, sizes: list[int], options: argparse.Namespace, report: Report
                         server = statistics.mean(found[f"{turn}, server"])
                         note(f"{turn} turn, CPU ms of Postgres", count, server)
                 note("of it one embedding, CPU ms", count, statistics.median(found["embedding"]))
+                note("served turn, CPU ms", count, served(url, count, options.measured))
                 note("cache, bytes a record", count, found["cache"])
                 print(
                     f"{kind}: {there['customers']:,} customers, {there['messages']:,} messages, "

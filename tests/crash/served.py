@@ -170,6 +170,12 @@ class Served:
             time.sleep(0.02)
         raise AssertionError(self.log.read_text()[-3000:])
 
+    @property
+    def pid(self) -> int:
+        """The process's."""
+        pid: int = self._process.pid
+        return pid
+
     def kill(self) -> None:
         """Let the system end it, and all of its group, between two instructions."""
         os.killpg(self._process.pid, signal.SIGKILL)
