@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.auth import create_key
@@ -144,6 +145,21 @@ def test_names_are_as_prometheus_wants_them(service: Running) -> None:
             assert family.name.endswith("_seconds")
         if family.type == "counter":
             assert all(s.name.endswith(("_total", "_created")) for s in family.samples)
+
+
+def test_the_readme_s_rules_ask_for_what_there_is(service: Running) -> None:
+    """Its examples are YAML, and each metric that a rule names is shown."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    part = readme.split("### Watching it")[1].split("\n### ")[0]
+    scraping, rules = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", part, re.DOTALL))
+    assert [job["job_name"] for job in scraping["scrape_configs"]] == ["memory-service"]
+    service.chat("hello")
+    shown = service.client.get("/metrics").text
+    for rule in rules["groups"][0]["rules"]:
+        names = re.findall(r"memory_service_\w+", rule["expr"])
+        assert names, rule
+        for name in names:
+            assert f"# TYPE {name.removesuffix('_bucket')} " in shown, name
 
 
 def test_a_key_for_metrics_reads_them_and_nothing_else(service: Running) -> None:
