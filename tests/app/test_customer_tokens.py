@@ -185,7 +185,7 @@ def test_a_customer_talks_and_reads_their_own(
         assert staff.post(path, json=note).status_code == 201
     staff.post("/v1/chat", json={"customer": "bob", "message": "hello"}).raise_for_status()
     service.settle()
-    headers = {"Authorization": f"Bearer {signed(tenant=tenant)}"}
+    headers = {"Authorization": f"Bearer {signed(tenant=tenant)}", "X-Request-ID": "one"}
     with httpx.Client(base_url=service.address, headers=headers, timeout=60) as ada:
         asked = {"message": "Where is my order 4417-XZ?"}
         answer = ada.post("/v1/chat", json=asked)

@@ -137,10 +137,11 @@ def test_a_slot_that_is_not_known_is_refused_with_those_that_are(
 
 def test_a_path_that_is_not_there_says_where_the_paths_are(service: Running) -> None:
     """404 without the framework's two words."""
-    document = service.client.get("/v1/nothing").json()
+    document = service.client.get("/v1/nothing", headers={"X-Request-ID": "one"}).json()
     assert document == {
         "type": "urn:problem:not-found", "title": "Not found", "status": 404,
         "detail": "There is nothing at /v1/nothing: GET /openapi.json lists the routes.",
+        "request_id": "one",
     }  # fmt: skip
 
 
