@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from memory.errors import NotADatabase, StoreError, StoreUnavailable
+from memory.errors import NotADatabase, StoreError, StoreUnavailable, Undone
+
+# Postgres's codes of errors (its documentation, appendix A) that undo a transaction, and why.
+_ONLY_READS = "25006"
+_UNDOING = {
+    "40001": "two transactions could not be put in an order",
+    "40P01": "two transactions waited for each other",
+    _ONLY_READS: "the database's server only reads: it is a standby, or has become one",
+}
 
 _UNAVAILABLE = (
     ("locked", "another process holds the database: try again, or stop that process"),
@@ -21,9 +29,16 @@ def explain(context: Any) -> None:
     if context.is_pre_ping:
         return  # the pool makes a new connection in the place of one that is gone
     error = context.original_exception
+    code = getattr(error, "sqlstate", None)
+    if code == _ONLY_READS:
+        context.is_disconnect = True  # all connections are made anew: to what takes writes now
     found = explained(error)
-    if found is None and context.is_disconnect:
-        found = StoreUnavailable(f"the database is not available: {str(error).strip()}")
+    if code in _UNDOING:
+        found = Undone(f"{_UNDOING[code]}: try again ({str(error).strip()})")
+    elif context.is_disconnect:
+        lost = f"the database is not available: {str(error).strip()}"
+        # Nobody knows whether a commit came through; what came before it did not.
+        found = StoreUnavailable(lost) if context.statement is None else Undone(lost)
     if found is not None:
         raise found from error
 

@@ -26,6 +26,7 @@ from memory.database import Database, run
 from memory.deeds import enter
 from memory.errors import InvalidInput
 from memory.indexes.lexical import terms
+from memory.retrying import retried
 from memory.transcript import dump
 from memory.types import Floats, Record, check_name, check_text
 from memory.writers import record_id
@@ -160,6 +161,7 @@ class Articles:
             row.id: np.frombuffer(row.vector, dtype=np.float16).astype(np.float32) for row in rows
         }
 
+    @retried
     def put(
         self, tenant: str, articles: Sequence[Article], vectors: Mapping[str, Floats]
     ) -> list[Article]:
@@ -180,6 +182,7 @@ class Articles:
                 enter(connection, ", ".join(article.source for article in stored))
         return stored
 
+    @retried
     def remove(self, tenant: str, source: str) -> Article | None:
         """Delete an article with all its versions; what was in force, None if there is none."""
         with self._database.write() as connection:

@@ -39,6 +39,7 @@ from memory.deeds import (
     seal,
 )
 from memory.errors import MemoryServiceError
+from memory.retrying import retried
 
 _logger = logging.getLogger(__name__)
 
@@ -106,6 +107,7 @@ class AuditLog:
             deed.ended = True
             self._note(deed, outcome)
 
+    @retried
     def begin(self, deed: Deed) -> None:
         """Enter a deed before it is done: one that no transaction of this database can hold."""
         with self._database.write() as connection:
@@ -257,6 +259,7 @@ class AuditLog:
 
     # --- keeping it short ----------------------------------------------------------------
 
+    @retried
     def cut(self, before: datetime) -> int:
         """Cut off the log's beginning, all entries before the first one of ``before`` or later.
 

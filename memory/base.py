@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Self
 
 from langchain_classic.base_memory import BaseMemory
@@ -68,8 +69,8 @@ class StoredMemory(BaseMemory):
         return copied
 
     def _digest_later(self) -> None:
-        if self.background and type(self).digest is not StoredMemory.digest:
-            self.store.in_background((type(self), self.scope), self.digest)
+        if self.background and type(self)._digestion is not StoredMemory._digestion:
+            self.store.in_background((type(self), self.scope), partial(self.digest, wait=False))
 
     def _save_turn(self, question: Message, answer: Message) -> Turn:
         return self.store.turns.save(self.scope, question, answer)
@@ -118,8 +119,17 @@ class StoredMemory(BaseMemory):
         self._digest_later()
         return stored
 
-    def digest(self) -> None:
-        """Do now what otherwise runs in the background; this memory derives nothing."""
+    def digest(self, *, wait: bool = True) -> None:
+        """Do now what otherwise runs in the background.
+
+        Of all processes one digests a customer at a time (see ``Digesting``); another is waited
+        for, or without ``wait`` left to do it alone: it sees what was stored until it ends.
+        """
+        self.store.digesting.once(self.scope.owner, self._digestion, wait=wait)
+
+    def _digestion(self) -> Iterator[None]:
+        """What a digest does, step by step; this memory derives nothing."""
+        yield from ()
 
     def clear(self) -> None:
         """Delete the session: messages, records, vectors and summaries."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import dropwhile, zip_longest
 from typing import Any, Literal, NamedTuple
@@ -159,14 +159,11 @@ class ConversationMemory(StoredMemory):
         recalled = self._given.pop(question.text, None)
         return self.store.turns.save(self.scope, question, answer, recalled)
 
-    def digest(self) -> None:
-        """Do now what otherwise runs in the background.
-
-        Embed, fold what left the window, and read what customers wrote that nobody has read.
-        """
+    def _digestion(self) -> Iterator[None]:
+        """Embed, fold what left the window, and read what customers wrote that nobody has read."""
         with self.store.watch.step("digest"):
-            self.vector.digest()
-            self.summary.digest()
+            yield from self.vector._digestion()
+            yield from self.summary._digestion()
             if self.understanding is not None:
                 read_rest(self.store.labelling, self.scope.owner, self.understanding)
 

@@ -14,6 +14,7 @@ Owner = tuple[str, str]  # (tenant, customer)
 # Where a tenant's articles are, beside its customers. No customer can have this name: `check_name`
 # takes no control characters.
 KNOWLEDGE = "\x1fknowledge"
+LAGS = "seq > written AND seq > embedded"  # there may be something that no digest has seen
 WHERE = "WHERE tenant = :tenant AND customer = :customer"
 
 _ALLOCATE = text(
@@ -39,6 +40,11 @@ class State(NamedTuple):
     generation: int = 0
     written: int = 0
     embedded: int = 0
+
+    @property
+    def lags(self) -> bool:
+        """Whether there may be something that no digest has seen (``LAGS``)."""
+        return self.seq > self.written and self.seq > self.embedded
 
 
 def key(owner: Owner, **more: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError
 from memory import postgres, sqlite
 from memory.advice import explain, explained
 from memory.breaker import Breaker
+from memory.clock import now, to_stamp
 from memory.errors import CircuitOpen, StoreError, StoreUnavailable
 from memory.presence import Presence
 
@@ -32,6 +33,8 @@ _TRY = sa.text(
     f"INSERT INTO meta (name, value) VALUES ('tried to write', '{'x' * 40_000}') "
     "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
+_CLOCK = sa.text("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)")
+_NOT_DURABLE = sa.text("SET LOCAL synchronous_commit TO off")
 _UNTRY = sa.text("DELETE FROM meta WHERE name = 'tried to write'")
 
 
@@ -51,6 +54,16 @@ def run(
     if isinstance(values, dict):
         return driver.execute(statement.text, values)
     return driver.executemany(statement.text, values)
+
+
+def clock(connection: Connection) -> int:
+    """The time by which leases run out, in microseconds since 1970.
+
+    Postgres's own: several machines use it, and their clocks need not agree.
+    """
+    if connection.dialect.name == "sqlite":
+        return to_stamp(now())
+    return int(connection.execute(_CLOCK).scalar_one())
 
 
 def new_id() -> str:
@@ -137,11 +150,16 @@ class Database:
                 self._local.connection = None
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction: all of it is durable when the block ends, or none of it."""
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+        """A transaction: all of it is durable when the block ends, or none of it.
+
+        Without ``durable`` Postgres may forget it when it dies; others see it all the same.
+        """
         self.check_open()
         if self.dialect != "sqlite":
             with self._begun(self.engine) as connection:
+                if not durable:
+                    connection.execute(_NOT_DURABLE)
                 yield connection
             return
         with self._writer:

@@ -4,6 +4,7 @@ MemoryServiceError
 ├── InvalidInput (ValueError)      what was given cannot be stored; says what to change
 ├── StoreError
 │   ├── StoreUnavailable           locked, read-only, full: nothing was written, try again
+│   │   └── Undone                 a server has undone a transaction: it can be run again
 │   ├── NotADatabase               the file is something else
 │   ├── BadBackup                  a backup is damaged, cut off, or none
 │   └── SchemaTooNew               written by a newer version of this package
@@ -34,6 +35,10 @@ class StoreUnavailable(StoreError):
     """The database is locked, read-only, full or away; nothing was written."""
 
     retry_after = 2.0  # seconds
+
+
+class Undone(StoreUnavailable):
+    """The database's server has undone a transaction, and it can be run again as it was."""
 
 
 class NotADatabase(StoreError):

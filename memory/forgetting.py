@@ -28,6 +28,7 @@ from memory.customers import WHERE, Owner, key
 from memory.database import Database, run
 from memory.deeds import enter
 from memory.errors import InvalidInput
+from memory.retrying import retried
 from memory.summaries import hide_messages
 from memory.types import Record
 
@@ -188,6 +189,7 @@ class Forgetting:
                 customers.move_generation(connection, owner)
                 enter(connection)
 
+    @retried
     def due(self, owner: Owner) -> bool:
         """Whether the customer's daily look is due; who is told so has taken it on."""
         at = now()

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from memory.clock import from_stamp, to_stamp
 from memory.database import Database, run
 from memory.deeds import enter
+from memory.retrying import retried
 
 _COLUMNS = "id, tenant, role, name, created, expires, used, revoked"
 _ADD = text(
@@ -44,6 +45,7 @@ class Keys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @retried
     def add(self, key: ApiKey, hashed: str) -> bool:
         """Add a key; False, and nothing is written, if there is one with its id."""
         with self._database.write() as connection:
@@ -52,6 +54,7 @@ class Keys:
                 enter(connection, key.id)
         return added
 
+    @retried
     def replace(self, key: ApiKey, hashed: str) -> None:
         """Put a key in the place of the one with its id, if there is one: that fits no longer."""
         with self._database.write() as connection:
@@ -70,6 +73,7 @@ class Keys:
         with self._database.read() as connection:
             return [_key(row) for row in connection.execute(_ALL).all()]
 
+    @retried
     def revoke(self, key_id: str, at: datetime) -> bool:
         """Let a key fit no longer; False if there is none with this id that did."""
         with self._database.write() as connection:
@@ -79,6 +83,7 @@ class Keys:
                 enter(connection, key_id)
         return revoked
 
+    @retried
     def note_use(self, key_id: str, at: datetime) -> None:
         """Write down that a key was used."""
         with self._database.write() as connection:

@@ -141,11 +141,12 @@ class Knowledge:
     def embed(self) -> None:
         """Embed the passages that have no vectors, as after a change of the model."""
         records = self._store.records
-        while fresh := records.unembedded(self._owner, records.state(self._owner), _EMBED_BATCH):
-            generation = records.state(self._owner).generation
+        while fresh := records.unembedded(
+            self._owner, state := records.state(self._owner), _EMBED_BATCH
+        ):
             vectors = self._encoder.encode([_embedded_as(r.speaker or "", r.text) for r in fresh])
             self._store.check_embeddings(self._encoder)
-            records.embed(self._owner, fresh, np.asarray(vectors), (), generation)
+            records.embed(self._owner, fresh, np.asarray(vectors), (), state)
 
     @property
     def _cache(self) -> IndexCache:

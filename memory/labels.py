@@ -14,6 +14,7 @@ from memory.customers import WHERE, Owner, key
 from memory.database import Database
 from memory.errors import InvalidInput
 from memory.mood import HEAD, MOST, Felt, Mood, mood_of
+from memory.retrying import retried
 from memory.types import Label, Labels, Understanding, check_name
 
 _BATCH = 64  # messages that are read at a time
@@ -76,6 +77,7 @@ class Labelling:
         upto = rows[-1].seq if len(rows) == _BATCH else state.seq
         return Unread({row.seq: row.text for row in rows}, upto, state.generation)
 
+    @retried
     def keep(self, owner: Owner, unread: Unread, read: Mapping[int, Labels]) -> bool:
         """Keep what was read in messages, by their numbers; False if that is done or outdated."""
         with self._database.write() as connection:

@@ -294,6 +294,18 @@ def m014_add_operations(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def m015_share_digests(connection: Connection) -> None:
+    """Who digests a customer; and on Postgres, where every process looks for it again and again,
+    an index of the sessions that are held.
+    """
+    for column in ("digester TEXT", "digester_until BIGINT"):
+        connection.execute(text(f"ALTER TABLE customers ADD COLUMN {column}"))
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            text("CREATE INDEX sessions_held ON sessions (lease_until) WHERE lease IS NOT NULL")
+        )
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -309,6 +321,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m012_add_audit,
     m013_say_more_in_receipts,
     m014_add_operations,
+    m015_share_digests,
 )
 
 

@@ -19,11 +19,17 @@ _LIMITS = {
     "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
 }  # fmt: skip
 _PATIENCE = 10.0  # seconds until one of its connections is free
-_STATEMENT = "60s"  # that one of its statements may take, where it has no limit of its own
+# What a connection may take, where the server has no limit of its own: for a statement, and for
+# nothing at all within a transaction, whose locks it holds (it may be a process that is stopped).
+_TIMES = {"statement_timeout": "60s", "idle_in_transaction_session_timeout": "60s"}
+CONNECTIONS = 10  # most that a process has: Postgres takes 100 in all, if it was not told otherwise
 
 
 def connect(url: URL) -> Engine:
-    """An engine for a server.
+    """An engine for a server, or for several of which one takes writes.
+
+    Args:
+        url: with ``connections``, how many there may be, and what libpq knows.
 
     Behind a pooler that gives each transaction another of its connections, such as PgBouncer,
     statements that were prepared on one are not there on the next: ``prepare_threshold=none`` in
@@ -32,6 +38,7 @@ def connect(url: URL) -> Engine:
     Raises:
         StoreError: its driver is not installed, or the address says what cannot be.
     """
+    url, most = _parted(url)
     if url.drivername == "postgresql":  # SQLAlchemy's default driver is one we do not install
         url = url.set(drivername="postgresql+psycopg")
     more: dict[str, Any] = {n: limit for n, limit in _LIMITS.items() if n not in url.query}
@@ -40,9 +47,9 @@ def connect(url: URL) -> Engine:
         more["prepare_threshold"] = _threshold(str(given))
     try:
         engine = sa.create_engine(
-            url, pool_size=16, max_overflow=48, pool_pre_ping=True, pool_timeout=_PATIENCE,
-            hide_parameters=True,
-            connect_args=more,
+            url, pool_size=most // 2, max_overflow=most - most // 2, pool_timeout=_PATIENCE,
+            pool_use_lifo=True,  # what is seldom needed is closed
+            pool_pre_ping=True, hide_parameters=True, connect_args=more,
         )  # fmt: skip
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         msg = "Postgres needs its driver: pip install 'langchain-memory-service[postgres]'"
@@ -65,9 +72,22 @@ def configure(raw: Any, _record: Any) -> None:
     """Say who it is, so that a restore can see that the schema is in use, and how patient."""
     with raw.cursor() as cursor:
         cursor.execute(
-            "SELECT set_config('application_name', left(%s || current_schema(), 63), false), "
-            "CASE current_setting('statement_timeout') WHEN '0' "
-            "THEN set_config('statement_timeout', %s, false) END",
-            [f"{SERVICE} ", _STATEMENT],
+            "SELECT set_config('application_name', left(%s || current_schema(), 63), false)",
+            [f"{SERVICE} "],
+        )
+        cursor.execute(
+            "SELECT set_config(name, most, false) FROM unnest(%s::text[], %s::text[]) "
+            "AS limits (name, most) WHERE current_setting(name) = '0'",
+            [[*_TIMES], [*_TIMES.values()]],
         )
     raw.commit()
+
+
+def _parted(url: URL) -> tuple[URL, int]:
+    """The address for the driver, and how many connections there may be."""
+    given = url.query.get("connections", str(CONNECTIONS))
+    # One is not enough: what reads may find that it has to write.
+    if not isinstance(given, str) or not given.isdecimal() or int(given) < 2:
+        msg = f"connections={given} in the database's address: give a number from 2 on"
+        raise StoreError(msg)
+    return url.difference_update_query(["connections"]), int(given)

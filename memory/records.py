@@ -25,6 +25,7 @@ from memory.clock import to_stamp
 from memory.customers import WHERE, Owner, State, key
 from memory.database import Database
 from memory.deeds import enter
+from memory.retrying import retried
 from memory.transcript import COLUMNS, message_from
 from memory.types import Add, Change, Floats, Message, Record, Update
 from memory.updates import AGAIN, LATELY, settle
@@ -61,12 +62,18 @@ _EARLIER = text(
     f"SELECT {COLUMNS} FROM messages {WHERE} AND seq <= :upto AND forgotten = 0 "
     f"ORDER BY seq DESC LIMIT {_CONTEXT}"
 )
+# Only from the state that it was derived from: of two digests at once the later one does nothing.
 _WRITTEN = text(
-    f"UPDATE customers SET written = :upto {WHERE} AND generation = :generation AND written < :upto"
+    f"UPDATE customers SET written = :upto {WHERE} AND generation = :generation "
+    "AND written = :written"
 )
 _EMBEDDED = text(
     f"UPDATE customers SET embedded = :upto {WHERE} AND generation = :generation "
-    "AND embedded < :upto"
+    "AND embedded = :embedded"
+)
+_NOTHING_LEFT = text(
+    f"UPDATE customers SET written = :seq {WHERE} AND generation = :generation AND seq = :seq "
+    "AND written = :written AND embedded = :embedded"
 )
 
 _ALL = 2**31
@@ -95,8 +102,9 @@ class News(NamedTuple):
 class Records:
     """The records and vectors of a database.
 
-    What is derived from rows is written only while the customer's generation is the one it
-    was derived from: a late digest brings nothing back that was erased meanwhile.
+    What is derived from rows is written only while the customer's generation and watermark are
+    those it was derived from: a late digest brings nothing back that was erased meanwhile, and
+    two at once write nothing twice.
     """
 
     def __init__(self, database: Database) -> None:
@@ -136,10 +144,14 @@ class Records:
         )
 
     def unembedded(self, owner: Owner, state: State, limit: int) -> list[Record]:
-        """The first records that have no vectors yet."""
+        """The first records that have no vectors yet.
+
+        Of those there were then: what came later stands behind messages that are to be turned
+        into records first, so that the watermark of the vectors never hides one.
+        """
         with self._database.read() as connection:
             rows = connection.execute(_AFTER, key(owner, after=state.embedded, limit=limit)).all()
-        return [record_from(row) for row in rows]
+        return [record_from(row) for row in rows if row.seq <= state.seq]
 
     def unwritten(
         self, owner: Owner, state: State, limit: int
@@ -186,12 +198,13 @@ class Records:
 
     # --- writing -------------------------------------------------------------------------
 
+    @retried
     def write(
         self,
         owner: Owner,
         records: Sequence[Record],
         upto: int,
-        generation: int,
+        state: State,
         update: Update | None = None,
     ) -> bool:
         """Add the records of the messages up to ``upto``; False if that is done or outdated.
@@ -199,7 +212,7 @@ class Records:
         What fills a slot is decided about here, where nothing can come between.
         """
         with self._database.write() as connection:
-            if not _moved(connection, _WRITTEN, owner, upto, generation):
+            if not _moved(connection, _WRITTEN, owner, state, upto):
                 return False
             records = overruled(connection, owner, records)
             if update is None or not records:
@@ -218,18 +231,19 @@ class Records:
             apply(connection, owner, rest, corrected=False)
         return True
 
+    @retried
     def embed(
         self,
         owner: Owner,
         records: Sequence[Record],
         vectors: Floats,
         changes: Iterable[Change],
-        generation: int,
+        state: State,
     ) -> bool:
         """Add the records' vectors (n, d) and make the changes; False if done or outdated."""
         changes = list(changes)
         with self._database.write() as connection:
-            if not _moved(connection, _EMBEDDED, owner, records[-1].seq, generation):
+            if not _moved(connection, _EMBEDDED, owner, state, records[-1].seq):
                 return False
             packed = vectors.astype(np.float16)
             connection.execute(
@@ -242,6 +256,18 @@ class Records:
             apply(connection, owner, changes, corrected=False)
         return True
 
+    @retried
+    def nothing_left(self, owner: Owner, state: State) -> None:
+        """Say that there was nothing to be derived from a customer's last rows.
+
+        They may be messages that are in no prompt any more; else who looks for what was left
+        undone would look at them for ever.
+        """
+        if state.lags:
+            with self._database.write() as connection:
+                _moved(connection, _NOTHING_LEFT, owner, state, state.seq)
+
+    @retried
     def apply(self, owner: Owner, changes: Iterable[Change]) -> list[Withdrawal]:
         """Make changes that a person asked for; the next prompt is laid out without the old.
 
@@ -256,6 +282,7 @@ class Records:
                 enter(connection)
         return taken
 
+    @retried
     def correct(
         self,
         owner: Owner,
@@ -282,7 +309,8 @@ def _no_vectors(dimension: int) -> Floats:
 
 
 def _moved(
-    connection: Connection, statement: sa.TextClause, owner: Owner, upto: int, generation: int
+    connection: Connection, statement: sa.TextClause, owner: Owner, state: State, upto: int
 ) -> bool:
-    done = connection.execute(statement, key(owner, upto=upto, generation=generation))
+    """Move a watermark from where it was; whether it was there still."""
+    done = connection.execute(statement, key(owner, upto=upto, **state._asdict()))
     return bool(done.rowcount)

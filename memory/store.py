@@ -21,6 +21,7 @@ from memory.customers import KNOWLEDGE, Owner
 from memory.database import Database
 from memory.deeds import current, enter, key_of, pseudonym
 from memory.deleting import delete_customer, delete_session
+from memory.digesting import Digesting
 from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch, StoreUnavailable
 from memory.exports import Exports
@@ -32,6 +33,7 @@ from memory.operations import Operations
 from memory.receipts import Receipt, Receipts
 from memory.records import Records
 from memory.retention import Retaining, Retention, Step
+from memory.retrying import retried
 from memory.rewriting import SMALL, rewrite
 from memory.summaries import Summaries
 from memory.transcript import Transcript
@@ -60,10 +62,10 @@ class MemoryStore:
     Made by ``open_store``; safe to share between threads. The rows are reached through
     ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries`` and ``articles``;
     ``labelling`` has what is read in messages, ``operations`` tells how the service goes,
-    ``forgetting`` holds memories against a policy,
-    ``exports`` takes a customer's out and in, ``retaining`` deletes what is
-    too old, ``receipts`` are those of erasures, ``keys`` those
-    of who may ask, and ``audit`` is the log of who did what. ``watch`` is told of the work.
+    ``forgetting`` holds memories against a policy, ``digesting`` says who digests whom, ``exports``
+    takes a customer's out and in, ``retaining`` deletes what is too old, ``receipts`` are those of
+    erasures, ``keys`` those of who may ask, and ``audit`` is the log of who did what. ``watch`` is
+    told of the work.
     """
 
     def __init__(self, database: Database, watch: Watch | None = None) -> None:
@@ -77,6 +79,7 @@ class MemoryStore:
         self.articles = Articles(database)
         self.labelling = Labelling(database)
         self.operations = Operations(database, self.labelling)
+        self.digesting = Digesting(database)
         self.keys = Keys(database)
         self.exports = Exports(database)
         self.receipts = Receipts(database)
@@ -88,6 +91,11 @@ class MemoryStore:
         self._background: ThreadPoolExecutor | None = None
         self._waiting: dict[Any, Future[None]] = {}
         self.last_saved = threading.local()  # see StoredMemory.save_context
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may use the database too; SQLite's is one process's."""
+        return self.database.dialect != "sqlite"
 
     # --- caches --------------------------------------------------------------------------
 
@@ -108,6 +116,7 @@ class MemoryStore:
                 )
             return cache
 
+    @retried
     def check_embeddings(self, encoder: Encoder) -> None:
         """Remember the model that embeds here.
 
@@ -118,13 +127,15 @@ class MemoryStore:
             if not _embeds(connection, encoder):
                 connection.execute(_SET_META, {"name": _EMBEDDED_BY, "value": _label(encoder)})
 
+    @retried
     def forget_vectors(self) -> None:
         """Drop every vector, so that another model can embed: each digest makes its own anew."""
         with self.database.write() as connection:
-            connection.execute(text("DELETE FROM vectors"))
+            # Their rows first, as everywhere: they are the lock.
             connection.execute(
                 text("UPDATE customers SET embedded = 0, generation = generation + 1")
             )
+            connection.execute(text("DELETE FROM vectors"))
             connection.execute(_UNSET_META, {"name": _EMBEDDED_BY})
         with self._lock:
             self._caches.clear()
@@ -144,16 +155,11 @@ class MemoryStore:
 
     def lagging(self) -> list[Owner]:
         """The customers whose digest may have been left undone, by a crash say."""
-        undone = text(
-            "SELECT tenant, customer FROM customers WHERE seq > written AND seq > embedded "
-            "AND customer <> :knowledge"
-        )
-        with self.database.read() as connection:
-            rows = connection.execute(undone, {"knowledge": KNOWLEDGE})
-            return [(row.tenant, row.customer) for row in rows]
+        return [*self.digesting.lagging()]
 
     # --- deleting ------------------------------------------------------------------------
 
+    @retried
     def delete_session(self, scope: Scope) -> dict[str, int]:
         """Delete a session with its records, vectors and summaries.
 
@@ -169,6 +175,7 @@ class MemoryStore:
         self.in_background("scrub", self.database.scrub)
         return counts
 
+    @retried
     def erase(self, owner: Owner, elsewhere: Sequence[str] = ()) -> Receipt | None:
         """Delete everything about a customer, in the database's files too.
 
@@ -267,6 +274,7 @@ class MemoryStore:
         with self.database.read() as connection:
             return connection.execute(_META, {"name": name}).scalar()
 
+    @retried
     def set_meta(self, name: str, value: str) -> None:
         """Keep a named value with this database."""
         with self.database.write() as connection:

@@ -17,6 +17,7 @@ from memory.clock import now, to_stamp
 from memory.customers import WHERE, Owner, key
 from memory.database import Database, run
 from memory.extractive import Sentence
+from memory.retrying import retried
 from memory.types import Scope
 
 # A summary's source when something it was made from is gone, and it has to be made again:
@@ -103,6 +104,7 @@ class Summaries:
             for first, last, sentences in rows
         ]
 
+    @retried
     def add(
         self, scope: Scope, before: Summary, segments: Sequence[Segment], after: Summary,
         generation: int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -71,9 +72,10 @@ class SummaryMemory(StoredMemory):
         """The messages that the summary does not cover, oldest first."""
         return self.store.transcript.window(self.scope, after=summary.watermark)
 
-    def digest(self) -> None:
+    def _digestion(self) -> Iterator[None]:
         """Fold what has left the window."""
         self.fold()
+        yield
 
     def fold(self, most: int | None = None, *, by_model: bool = True) -> bool:
         """Fold the older messages if the window holds more than ``most`` tokens.

@@ -19,6 +19,7 @@ from memory.database import Database, new_id, run
 from memory.deeds import enter
 from memory.errors import InvalidInput
 from memory.labels import labels_from
+from memory.retrying import retried
 from memory.types import Message, Scope, check_name, check_text
 
 ROLES = frozenset({"human", "ai", "system", "tool", "function", "chat"})
@@ -109,6 +110,7 @@ class Transcript:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @retried
     def add(self, scope: Scope, messages: Sequence[Message]) -> int:
         """Store messages as they are; those whose id the session already has are left out.
 
@@ -187,6 +189,7 @@ class Transcript:
             rows = connection.execute(_RATED).all()
         return [(Scope(row.customer, row.session, row.tenant), row.rating) for row in rows]
 
+    @retried
     def rate(self, scope: Scope, rating: Rating | None) -> bool:
         """Say how well the agent did in a session, None to take it back; False if it is none."""
         if rating is not None and rating not in get_args(Rating):

@@ -2,8 +2,9 @@
 
 A turn is durable before the model is asked: ``start`` commits the customer's message,
 ``finish`` the answer. While a turn is being answered its session is held by a lease in the
-session's row, which expires by itself when the process that took it is gone. Beside it lies
-what has been said so far, which becomes the answer of a turn that nobody finishes.
+session's row, which expires by itself, by the database's clock, when the process that took it is
+gone. Beside it lies what has been said so far, which becomes the answer of a turn that nobody
+finishes.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ from sqlalchemy.engine import Connection, Row
 from memory import customers
 from memory.clock import now, to_stamp
 from memory.customers import WHERE, Owner, key
-from memory.database import Database, new_id, run
+from memory.database import Database, clock, new_id, run
 from memory.deeds import enter
 from memory.errors import SessionBusy, TurnConflict, TurnPassed
 from memory.labels import dumped
+from memory.retrying import retried
 from memory.summaries import hide_message
 from memory.transcript import COLUMNS, dump, insert_messages, message_from
 from memory.types import Labels, Message, Pace, Scope, Turn, check_name, check_text
 
 LEASE_SECONDS = 20.0  # a lease that is not renewed for so long belongs to nobody
-# One that ends later than any can was taken before the clock was set back. Other machines' clocks
-# may be ahead by what is more than a lease.
+# One that ends later than any can was taken before the clock was set back. Of processes that share
+# a SQLite file one may have a clock of its own, and be ahead by what is more than a lease.
 _LONGEST = 4 * LEASE_SECONDS
 
 _ADD = text(
@@ -89,6 +91,7 @@ class Turns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @retried
     def save(
         self,
         scope: Scope,
@@ -108,6 +111,7 @@ class Turns:
             enter(connection)
         return turn
 
+    @retried
     def start(self, scope: Scope, question: Message, idempotency_key: str | None = None) -> Turn:
         """Commit a customer's message and hold its session until ``finish``.
 
@@ -145,11 +149,13 @@ class Turns:
                 turn = Turn(turn_id, scope.session, "running", question, key=idempotency_key)
                 _insert(connection, scope, turn, body=body)
             connection.execute(
-                _TAKE, key(scope.owner, session=scope.session, lease=turn.id, until=_lease_end())
+                _TAKE,
+                key(scope.owner, session=scope.session, lease=turn.id, until=_end(connection)),
             )
             enter(connection)
         return replace(turn, generation=generation)
 
+    @retried
     def finish(
         self,
         scope: Scope,
@@ -198,6 +204,7 @@ class Turns:
             evidence=kept.get("evidence"), template=kept.get("template"),
         )  # fmt: skip
 
+    @retried
     def renew(self, scope: Scope, turn: Turn, so_far: Message | None = None) -> None:
         """Hold the session for another ``LEASE_SECONDS``, and keep what has been said so far.
 
@@ -210,7 +217,7 @@ class Turns:
         with self._database.write() as connection:
             connection.execute(
                 _RENEW,
-                key(scope.owner, session=scope.session, lease=turn.id, until=_lease_end(),
+                key(scope.owner, session=scope.session, lease=turn.id, until=_end(connection),
                     saying=saying),
             )  # fmt: skip
 
@@ -223,8 +230,8 @@ class Turns:
         Returns:
             How many there were.
         """
-        alive = _NEVER if alone else to_stamp(now())
         with self._database.read() as connection:
+            alive = _NEVER if alone else clock(connection)
             dead = connection.execute(_DEAD, {"alive": alive, "latest": _latest(alive)}).all()
         settled = 0
         for tenant, customer, session in dead:
@@ -250,8 +257,9 @@ class Turns:
             return _turn(connection, scope.owner, row) if row else None
 
 
-def _lease_end() -> int:
-    return to_stamp(now()) + int(LEASE_SECONDS * 1e6)
+def _end(connection: Connection) -> int:
+    """When a lease that is taken now ends."""
+    return clock(connection) + int(LEASE_SECONDS * 1e6)
 
 
 def _latest(at: int) -> int:
@@ -326,7 +334,7 @@ def _take_over(connection: Connection, scope: Scope) -> bool:
     row = _lease(connection, scope)
     if row is None:
         return False
-    at = to_stamp(now())
+    at = clock(connection)
     if at < row.lease_until <= _latest(at):
         msg = f"another turn of session {scope.session!r} is being answered: try again after it"
         raise SessionBusy(msg, retry_after=(row.lease_until - at) / 1e6)

@@ -5,7 +5,7 @@ messages -> writer -> update -> rows;  rows -> retriever -> reader -> prompt
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import cached_property
@@ -19,6 +19,7 @@ from memory import readers, retrieval, updates, writers
 from memory.base import StoredMemory
 from memory.cache import IndexCache
 from memory.clock import now, to_stamp
+from memory.customers import State
 from memory.database import new_id
 from memory.echoes import without_echoes
 from memory.embeddings import Encoder, adapt, embedded, trust
@@ -285,7 +286,7 @@ class VectorMemory(StoredMemory):
 
     def write(self) -> None:
         """Turn the messages that no digest has seen into records, without embedding them."""
-        while self._write():
+        while self._write(self.store.records.state(self.scope.owner)):
             pass
 
     def _scrub(self) -> None:
@@ -295,29 +296,32 @@ class VectorMemory(StoredMemory):
     def _strategy(self) -> Retriever:
         return self.retriever if self.hops == 1 else retrieval.hops(self.retriever, self.hops)
 
-    def digest(self) -> None:
+    def _digestion(self) -> Iterator[None]:
         """Turn new messages into records, embed them, and let the update mechanism decide."""
         self.expire()
-        while self._write() or self._embed():
-            pass
+        records, owner = self.store.records, self.scope.owner
+        while True:
+            state = records.state(owner)
+            if not (self._write(state) or self._embed(state)):
+                break
+            yield
+        records.nothing_left(owner, state)
         if self.policy and self.store.forgetting.due(self.scope.owner):
             self.forget()
 
-    def _write(self) -> bool:
+    def _write(self, state: State) -> bool:
         records, owner = self.store.records, self.scope.owner
-        state = records.state(owner)
         earlier, messages = records.unwritten(owner, state, _WRITE_BATCH)
         if not messages:
             return False
         fresh = writers.written(self.writer, earlier, messages)
         if self.digest_writer is not None:
             fresh += writers.written(self.digest_writer, earlier, messages)
-        records.write(owner, fresh, messages[-1].seq, state.generation, self.update)
+        records.write(owner, fresh, messages[-1].seq, state, self.update)
         return True
 
-    def _embed(self) -> bool:
+    def _embed(self, state: State) -> bool:
         records, owner = self.store.records, self.scope.owner
-        state = records.state(owner)
         fresh = records.unembedded(owner, state, _DIGEST_BATCH)
         if not fresh:
             return False
@@ -330,7 +334,7 @@ class VectorMemory(StoredMemory):
         vectors = np.stack([known[r.id] for r in fresh])
         changes = self._changes(fresh, vectors) if self._by_likeness else []
         self.store.check_embeddings(self.encoder)
-        records.embed(owner, fresh, vectors, changes, state.generation)
+        records.embed(owner, fresh, vectors, changes, state)
         return True
 
     @property

@@ -68,6 +68,7 @@ def test_a_killed_process_loses_nothing_it_acknowledged(
     record and a vector of each message, and the summary goes on.
     """
     monkeypatch.setattr("memory.turns.LEASE_SECONDS", 0.05)
+    monkeypatch.setattr("memory.digesting.DIGEST_SECONDS", 0.05)
     answered: list[int] = []
     asked: list[int] = []
     first = 0
@@ -111,7 +112,10 @@ def test_a_killed_process_loses_nothing_it_acknowledged(
 def test_a_digest_killed_between_its_steps_goes_on_where_it_was(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever of its transactions was the last, the next digest leaves what one alone would."""
+    """Whichever of its transactions was the last, the next digest leaves what one alone would, as
+    soon as the dead one's lease has run out.
+    """
+    monkeypatch.setattr("memory.digesting.DIGEST_SECONDS", 0.05)
     wanted = None
     for step in ("none", "write", "embed", "add"):
         scope = Scope(step, "s1")

@@ -53,6 +53,7 @@ from memory import (
     Turn,
     Understanding,
 )
+from memory.customers import Owner
 from memory.deeds import SERVICE, Deed
 from memory.types import Pace
 
@@ -281,14 +282,17 @@ class SupportChain:
             assert layout is not None
             yield Done(finished, layout.recalled, layout.cited, finished.question.labels)
 
-    def digest_rest(self) -> None:
-        """In the background, digest what an earlier process, or a failure, left undone."""
+    def digest_rest(self, *, left_behind: bool = False) -> None:
+        """In the background, digest what an earlier process, or a failure, left undone.
+
+        With ``left_behind`` only of those of whom it was undone at the last look, too: others are
+        about to be digested by whoever has answered them.
+        """
 
         def rest() -> None:
-            for tenant, customer in self._store.lagging():
-                memory = self.memory(Scope(tenant=tenant, customer=customer))
-                with self._forgetting(memory), self._again_if_it_fails():
-                    memory.vector.digest()
+            digesting = self._store.digesting
+            found = digesting.left_behind() if left_behind else self._store.lagging()
+            self._digest_next(iter(found))
 
         self._store.in_background("rest", rest)
 
@@ -329,20 +333,22 @@ class SupportChain:
         """End turns that were cut off, once no lease of theirs can be alive, and digest the rest.
 
         Those of a dead process, at the start: one that opens the database alone has ended them
-        already, but others may use it too. Later, what a failure of the database has left.
+        already, but others may use it too. Later, what a failure of the database has left; and
+        where other processes share it, again and again, since any of them may die.
         """
         while True:
             await asyncio.sleep(LEASE_SECONDS + 1)
-            if not self._mends:
+            left_behind = not self._mends
+            if left_behind and not self._store.shared:
                 continue
-            self._mends -= 1
+            self._mends = max(self._mends - 1, 0)
             try:
                 await run_sync(self._store.turns.settle)
             except MemoryServiceError:
                 _logger.warning("could not settle the turns that were cut off", exc_info=True)
                 self._mends = _MENDS
             else:
-                self.digest_rest()
+                self.digest_rest(left_behind=left_behind)
 
     # --- inside --------------------------------------------------------------------------
 
@@ -415,11 +421,23 @@ class SupportChain:
             _logger.warning("the answer of turn %s is stored now", turn.id)
             return
 
+    def _digest_next(self, owners: Iterator[Owner]) -> None:
+        """Digest one of some customers; what turns leave to digest comes before the next."""
+        owner = next(owners, None)
+        if owner is None:
+            return
+        memory = self.memory(Scope(tenant=owner[0], customer=owner[1]))
+        try:
+            with self._forgetting(memory), self._again_if_it_fails():
+                memory.vector.digest(wait=False)
+        finally:
+            self._store.in_background("rest", partial(self._digest_next, owners))
+
     def _digest_later(self, memory: ConversationMemory) -> None:
         def digest() -> None:
             before = memory.summary.current().version
             with self._forgetting(memory), self._again_if_it_fails():
-                memory.digest()
+                memory.digest(wait=False)
             if memory.summary.current().version != before:
                 # The fold has changed the prompt's beginning: it is read before it is needed.
                 scope = memory.scope

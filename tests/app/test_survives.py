@@ -12,11 +12,15 @@ import pytest
 from app.chains import support
 from memory import ConversationMemory, MemoryStore, Scope, open_store, turns
 from memory.layout import Beside, block
+from memory.transcript import make_message
 from memory.types import Recalled
 from tests.app.conftest import Running
 from tests.app.test_chat import stream, transcript
 from tests.app.test_cli import run
+from tests.contracts.memories import rows
 from tests.llm.openai_double import OpenAIDouble
+
+OWNER = ("default", "ada")
 
 
 def test_a_null_in_an_answer_is_replaced(scripted: Running, double: OpenAIDouble) -> None:
@@ -54,7 +58,7 @@ def test_what_a_failure_left_undone_is_done_without_a_restart(
     from memory.turns import Turns
 
     monkeypatch.setattr(support, "_LATER_SECONDS", 60)
-    whole: dict[str, Any] = {"finish": Turns.finish, "digest": VectorMemory.digest}
+    whole: dict[str, Any] = {"finish": Turns.finish, "digest": VectorMemory._digestion}
     down = {"finish", "digest"}
 
     def failing(name: str) -> Callable[..., Any]:
@@ -69,7 +73,7 @@ def test_what_a_failure_left_undone_is_done_without_a_restart(
     monkeypatch.setattr(support, "LEASE_SECONDS", -0.8)  # and one more
     monkeypatch.setattr(turns, "LEASE_SECONDS", 0.05)
     monkeypatch.setattr(Turns, "finish", failing("finish"))
-    monkeypatch.setattr(VectorMemory, "digest", failing("digest"))
+    monkeypatch.setattr(VectorMemory, "_digestion", failing("digest"))
     service = run_service()
     assert service.chat("My word is gooseberry").status_code == 503
     deadline = time.monotonic() + 30
@@ -82,6 +86,32 @@ def test_what_a_failure_left_undone_is_done_without_a_restart(
     assert down == set()
     assert said[0]["status"] in {"stopped", "failed"}
     assert any("gooseberry" in one["text"] for one in memories)
+
+
+def test_what_a_dead_worker_left_undone_another_does(
+    run_service: Callable[..., Running], postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its turn is ended and its customer digested by one that shares the Postgres and has run all
+    the time, although the customer says nothing more.
+    """
+    monkeypatch.setattr(support, "LEASE_SECONDS", -0.8)  # and one more
+    service = run_service(database=postgres_url)
+    assert service.chat("hello", customer="bob").status_code == 200
+    time.sleep(1)  # it has looked for what it found at its start
+    monkeypatch.setattr(turns, "LEASE_SECONDS", 0.05)
+    with open_store(postgres_url) as dead:
+        dead.turns.start(Scope("ada", "s1"), make_message("human", "My word is gooseberry", 5))
+    store: MemoryStore = service.app.state.store
+    until = time.monotonic() + 30
+    while (left := rows(store))["turns"] and time.monotonic() < until:
+        if any("ada" in row for row in left["vectors"]) and all(
+            "running" not in row for row in left["turns"]
+        ):
+            break
+        time.sleep(0.05)
+    assert {row[4] for row in left["turns"]} == {"complete", "failed"}
+    assert any("gooseberry" in record.text for record in store.records.newest(OWNER, 9))
+    assert store.lagging() == []
 
 
 def test_an_answer_is_stored_once_the_database_is_back(

@@ -36,7 +36,8 @@ Lines = list[dict[str, Any]]
 ADA = Scope("ada", "s1")
 LABELS = {"intent": Label("track_order", 0.93), "topic": Label(None, 1 / 3)}
 MADE_AGAIN = {"vectors": {"seq", "vector"}, "records": {"terms"}, "customers": {"embedded"}}
-ITS_OWN = {"customers": {"generation", "audit_key"}}  # of a database, not of what is held
+# Of a database and who uses it, not of what is held.
+ITS_OWN = {"customers": {"generation", "audit_key", "digester", "digester_until"}}
 WRITER = joined(verbatim, facts)
 _numbers = itertools.count()
 

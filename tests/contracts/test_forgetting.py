@@ -387,8 +387,8 @@ def test_forgetting_waits_for_a_digest_that_is_about_to_commit(
     whole, about_to_commit = store.database.write, Event()
 
     @contextmanager
-    def write() -> Iterator[Any]:
-        with whole() as connection:
+    def write(**more: Any) -> Iterator[Any]:
+        with whole(**more) as connection:
             yield connection
             if current_thread() is digesting:
                 table = {"vector": "vectors", "summary": "segments"}[part]

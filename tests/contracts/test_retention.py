@@ -282,7 +282,7 @@ def test_a_digest_under_way_brings_nothing_back(store: MemoryStore) -> None:
     made = WRITER(messages)
     summary = store.summaries.latest(memory.scope)
     swept(store, YEAR)
-    assert not store.records.write(owner, made, messages[-1].seq, state.generation)
+    assert not store.records.write(owner, made, messages[-1].seq, state)
     assert not store.summaries.add(
         memory.scope, summary, [], summary._replace(version=1, text="xylophone"), state.generation
     )

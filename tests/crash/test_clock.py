@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Self
 
 import pytest
+from sqlalchemy.engine import Connection
 from typing_extensions import override
 
 import memory.clock
+import memory.turns
 from memory import MemoryStore, SessionBusy
 from memory.clock import now
 from tests.contracts.memories import rows, said
@@ -16,7 +18,7 @@ from tests.test_crash import ADA, conversation
 
 
 class Clock:
-    """A clock that can be set."""
+    """A clock that can be set, of this machine, or of the one that Postgres runs on."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.off = timedelta()
@@ -28,12 +30,18 @@ class Clock:
             def now(cls, tz: tzinfo | None = None) -> Self:
                 return cls.fromtimestamp(datetime.now(tz).timestamp(), tz) + clock.off
 
+        def of_postgres(connection: Connection) -> int:
+            off = timedelta() if connection.dialect.name == "sqlite" else clock.off
+            return really(connection) + off // timedelta(microseconds=1)
+
+        really = memory.turns.clock
         monkeypatch.setattr(memory.clock, "datetime", Set)
+        monkeypatch.setattr(memory.turns, "clock", of_postgres)
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of this process's memory."""
+    """The clock by which this process's memory goes."""
     return Clock(monkeypatch)
 
 
@@ -92,7 +100,7 @@ def test_settling_ends_a_dead_turn_of_a_later_time(store: MemoryStore, clock: Cl
 def test_a_clock_that_is_a_little_ahead_takes_nobodys_turn(
     store: MemoryStore, clock: Clock
 ) -> None:
-    """Another machine's clock is half a minute ahead: its turn is left alone."""
+    """A clock from which a turn was begun is half a minute ahead: the turn is left alone."""
     memory = conversation(store)
     turn = memory.start("Where is my order?")
     clock.off -= timedelta(seconds=30)
