@@ -1,9 +1,8 @@
 """What the service counts and times, as Prometheus reads it.
 
 Labels have few values, all of them known to this program: no tenant, customer, id or text is one.
-Each app has a registry of its own. Where several processes serve together (``PROMETHEUS_MULTIPROC_
-DIR`` is set before they start; see ``together``), they count in files of one folder, and whichever
-of them is asked answers for all.
+Each app has a registry of its own. Several processes that serve together (see ``together``) count
+in files of one folder, and whichever of them is asked answers for all.
 """
 
 from __future__ import annotations

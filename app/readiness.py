@@ -50,6 +50,7 @@ class DigestLag:
         self._store = store
         self._bound = bound
         self._found = Lag()
+        self._known = True  # whether the last look has found it
 
     async def follow(self) -> None:
         """Look again and again."""
@@ -61,8 +62,11 @@ class DigestLag:
         """Look now."""
         try:
             self._found = self._store.operations.lag()
-        except MemoryServiceError:  # /readyz says that itself
-            _logger.debug("how far the digest is behind cannot be said now", exc_info=True)
+            self._known = True
+        except Exception:  # it looks again; that the database is away /readyz says itself
+            if self._known:
+                _logger.warning("how far the digest is behind cannot be said now", exc_info=True)
+            self._known = False
 
     @property
     def seconds(self) -> float:

@@ -58,6 +58,25 @@ def test_a_digest_that_lags_is_degraded_and_still_ready(
     assert one(scrape(service), "digest_lag_seconds") == 0
 
 
+def test_a_look_that_fails_is_told_once(
+    service: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it was; what was known is told on, and the next look finds it again."""
+    store, digest = service.app.state.store, service.app.state.readiness.digest
+    _say(store, Scope("ada"))
+    digest.look()
+    with monkeypatch.context() as patched:
+        patched.setattr(store.operations, "lag", lambda: 1 / 0)
+        digest.look()
+        digest.look()
+    assert sum("cannot be said" in line for line in caplog.messages) == 1
+    assert one(scrape(service), "digest_behind_customers") == 1
+    service.app.state.chain.digest_rest()
+    service.settle()
+    digest.look()
+    assert one(scrape(service), "digest_behind_customers") == 0
+
+
 def test_the_lag_is_that_of_all_tenants(store: MemoryStore) -> None:
     """On either database; of one tenant it is that tenant's."""
     assert store.operations.lag().since is None
