@@ -127,6 +127,8 @@ def main() -> None:
     if options.load:
         load(*options.load)
         return
+    if options.messages // options.customers <= SESSION:
+        parser.error(f"more than {SESSION} messages a customer: of fewer nothing is recalled")
     options.out.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="first-load-", dir=options.out))
     try:

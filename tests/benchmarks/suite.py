@@ -16,7 +16,7 @@ def _benchmark(name: str, quick: str = "", minutes: float = 15, **more: Any) -> 
 BENCHMARKS = (
     _benchmark("turn", "--sizes 100,300 --rounds 5", minutes=40),
     _benchmark("heads", "--rounds 10 --messages 50"),
-    _benchmark("first_load", "--messages 2000 --customers 100 --repeats 2", minutes=60),
+    _benchmark("first_load", "--messages 4000 --customers 40 --repeats 2", minutes=60),
     _benchmark(
         "scale", "--customers 200,400 --postgres '' --turns 2 --measured 5 --cached 50", minutes=90,
     ),
