@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 HELD, MISSED, INK, SHADE = "#2e7d5b", "#c0392b", "#33506e", "#b8cadb"
+WIDE = 8  # times as much: on a logarithmic axis
 FAR = 4  # how many times its limit a bar is drawn at most
 
 
@@ -80,15 +81,21 @@ def growths(found: Sequence[dict[str, Any]], file: Path) -> None:
             axes.plot(*np.array(line).T, marker="o", markersize=4, label=label)
         if min(x for x, _ in points) > 0:
             axes.set_xscale("log")
-            axes.set_xticks(sorted({x for x, _ in points}))
             _plain_ticks(axes.xaxis)
-        if min(y for _, y in points) > 0:
+            if len(steps := sorted({x for x, _ in points})) <= 6:
+                axes.set_xticks(steps)
+        least, most = min(y for _, y in points), max(y for _, y in points)
+        if least > 0 and most / least > WIDE:
             axes.set_yscale("log")
             _plain_ticks(axes.yaxis)
+        else:  # from nothing on: what hardly grows is to look so
+            axes.set_ylim(min(0, least), 1.1 * most or 1)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.set_title(growth["name"], fontsize=10)
         axes.set_xlabel(growth["over"])
         axes.set_ylabel(growth["unit"])
-        axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
+        axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.2),
+                    frameon=False)  # fmt: skip
         _plain(axes)
     for axes in all_axes[len(found) :]:
         axes.axis("off")
@@ -115,6 +122,7 @@ def _short(name: str) -> str:
 
 
 def _plain_ticks(axis: Any) -> None:
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -30,7 +30,7 @@ class Benchmark:
     program: tuple[str, ...]  # Python's arguments: "-m", "tests.benchmarks.turn"
     quick: tuple[str, ...] = ()  # further ones for the small form
     limit: float = 3600  # seconds
-    quick_limit: float = 300
+    quick_limit: float = 600
     data: tuple[str, ...] = ()
     without_data: bool = False
 

@@ -357,11 +357,13 @@ def run(kind: str, sizes: list[int], options: argparse.Namespace, report: Report
     print(f"\n{kind}, {options.turns} turns a customer in {options.sessions} sessions\n")
     print(table(rows, sizes))
     for name, over in rows.items():
-        report.growth(f"{kind}: {name}", "customers", name.rpartition(", ")[2], {kind: over})
         report.figure(f"{kind}: {name}", over[sizes[-1]], name.rpartition(", ")[2],
                       noise=0.02 if "bytes" in name else None)  # fmt: skip
         if len(sizes) > 1 and name in ("all, bytes a message", "next turn, CPU ms"):
             report.bar(f"{kind}: {name}: slope", slope(over), at_most=0.05)
+    for unit in dict.fromkeys(name.rpartition(", ")[2] for name in rows):
+        lines = {n.rpartition(", ")[0]: over for n, over in rows.items() if n.endswith(f", {unit}")}
+        report.growth(f"{kind}: {unit}", "customers", unit, lines)
 
 
 def slope(over: dict[int, float]) -> float:
