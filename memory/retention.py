@@ -44,7 +44,7 @@ _SET_META = text(
     "ON CONFLICT (name) DO UPDATE SET value = :value"
 )
 _DROP_META = text("DELETE FROM meta WHERE name = :name")
-_LOCK = text("SELECT pg_advisory_xact_lock(7205759406)")  # of what a sweep has taken
+_LOCK = text("SELECT pg_advisory_xact_lock(7205759406)")  # of what sweeps have taken
 
 Counts = dict[str, dict[str, int]]  # rows, by tenant and kind
 
@@ -162,10 +162,12 @@ class Retaining:
                 yield Step(owner, taken)
             self._keep_oldest(owner, oldest)
         with self._database.write() as connection:
+            _lock(connection)  # before they are counted: another's sweep may delete them
             for tenant, taken in delete_others(connection, cuts).items():
                 _note(connection, tenant, taken)
         cut = self._audit.cut(from_stamp(cuts["audit"])) if cuts["audit"] >= 0 else 0
         with self._database.write() as connection:
+            _lock(connection)  # what another's sweep has taken meanwhile is in these receipts too
             _note(connection, SERVICE_TENANT, Counter({"audit": cut}))
             self._write_receipts(connection, policy)
         yield Step(None, Counter())
@@ -255,11 +257,16 @@ def _note(connection: Connection, tenant: str, taken: Counter[str]) -> None:
     """Keep what a transaction took with it, for the receipts."""
     if not (taken := +taken):
         return
-    if connection.dialect.name == "postgresql":
-        connection.execute(_LOCK)
+    _lock(connection)
     deleted = _meta(connection, _UNDER_WAY)
     _add(deleted, tenant, taken)
     connection.execute(_SET_META, {"name": _UNDER_WAY, "value": json.dumps(deleted)})
+
+
+def _lock(connection: Connection) -> None:
+    """Let no other sweep change what was taken until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK)
 
 
 def _add(deleted: Counts, tenant: str, taken: Counter[str]) -> None:
