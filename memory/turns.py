@@ -221,25 +221,28 @@ class Turns:
                     saying=saying),
             )  # fmt: skip
 
-    def settle(self, *, alone: bool = False) -> int:
+    def settle(self, *, alone: bool = False, late: float = 0.0) -> int:
         """End the turns whose process is gone, as ``start`` would: stopped if a part was said.
 
         Args:
             alone: no other process uses the database, so no lease of an earlier one is alive.
+            late: seconds for which a lease has to be over: its process may be about to store the
+                answer, after a failure of the database say.
 
         Returns:
             How many there were.
         """
         with self._database.read() as connection:
-            alive = _NEVER if alone else clock(connection)
-            dead = connection.execute(_DEAD, {"alive": alive, "latest": _latest(alive)}).all()
+            at = _NEVER if alone else clock(connection)
+            alive, latest = at - int(late * 1e6), _latest(at)
+            dead = connection.execute(_DEAD, {"alive": alive, "latest": latest}).all()
         settled = 0
         for tenant, customer, session in dead:
             scope = Scope(customer, session, tenant)
             with self._database.write() as connection:
                 customers.lock(connection, scope.owner)
                 row = _lease(connection, scope)  # it may have been taken up again meanwhile
-                if row is not None and not alive < row.lease_until <= _latest(alive):
+                if row is not None and not alive < row.lease_until <= latest:
                     _cut_off(connection, scope, row)
                     settled += 1
         return settled

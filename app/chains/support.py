@@ -343,7 +343,8 @@ class SupportChain:
                 continue
             self._mends = max(self._mends - 1, 0)
             try:
-                await run_sync(self._store.turns.settle)
+                late = LEASE_SECONDS if left_behind else 0.0
+                await run_sync(partial(self._store.turns.settle, late=late))
             except MemoryServiceError:
                 _logger.warning("could not settle the turns that were cut off", exc_info=True)
                 self._mends = _MENDS

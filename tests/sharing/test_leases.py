@@ -58,6 +58,20 @@ def test_one_process_sees_the_turn_of_another_and_takes_over_when_it_is_dead(two
     ]  # fmt: skip
 
 
+def test_who_looks_for_the_dead_lets_the_late_come(two: Two) -> None:
+    """A process that could not renew its lease, since the database was away, still stores its
+    answer; only what has been over for longer is ended by another.
+    """
+    one, other = two
+    turn = begin(one)
+    pass_(one, LEASE_SECONDS + 5)
+    assert other.turns.settle(late=10) == 0
+    assert end(one, turn, "Here.") is not None
+    begin(one, "Hello?")
+    pass_(one, LEASE_SECONDS + 15)
+    assert other.turns.settle(late=10) == 1
+
+
 @pytest.mark.parametrize("hours", [-36, -0.02, 0.02, 36])
 def test_what_a_machines_clock_says_is_nothing_to_a_lease(
     two: Two, monkeypatch: pytest.MonkeyPatch, hours: float
