@@ -1,18 +1,22 @@
 """How often who may ask: requests by key, turns by customer, keys that fit nobody by address.
 
-The counts are in memory, of this process, under hashes that only it can make. A rate such as
-"30/minute" is the generic cell rate algorithm's (ITU-T I.371): 30 at once, and one more each two
-seconds, so that nobody waits for a minute because of one burst. It keeps one number a name.
+On SQLite the counts are in memory, of this process, under hashes that only it can make; on Postgres
+requests and turns are counted there (``memory.rates``), once for all that have the database. A rate
+such as "30/minute" is the generic cell rate algorithm's (ITU-T I.371): 30 at once, and one more
+each two seconds, so that nobody waits for a minute because of one burst.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import ipaddress
+import logging
 import math
 import secrets
 from typing import NamedTuple
 
+from anyio.to_thread import run_sync
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
@@ -21,10 +25,15 @@ from throttled import MemoryStore, RateLimiterType, Throttled
 from app.roles import Principal
 from app.settings import Settings
 from memory import MemoryServiceError, Scope
+from memory.rates import Rates
+
+_logger = logging.getLogger(__name__)
 
 _NAMES = 10_000  # of each kind, the last seen; one takes about 400 bytes
 _SEEN_SECONDS = 86_400
+_SWEEP_SECONDS = 60.0
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+_SLIGHT = 1e-6  # of what is counted in fractions
 _TOLD = "rate_limits"  # where a connection's scope keeps what is to be told
 
 
@@ -53,14 +62,16 @@ class TooMany(MemoryServiceError):
 class Limit:
     """At most so many of one kind, of each name. Safe to share between threads."""
 
-    def __init__(self, policy: str, what: str, rate: str) -> None:
+    def __init__(self, policy: str, what: str, rate: str, rates: Rates | None = None) -> None:
         """Begin to count.
 
         Args:
             policy: what the header fields call it.
             what: what is counted, for the error.
             rate: such as "30/minute"; "off" lets everything through.
+            rates: count there, with others; else in memory.
         """
+        self._rates = rates
         self._policy = policy
         self._what = what
         self._names = _Names(options={"MAX_SIZE": _NAMES})
@@ -80,13 +91,10 @@ class Limit:
         """
         if self._throttled is None:
             return
-        result = self._throttled.limit(name)
-        left = self._left(
-            result.state.remaining, result.state.reset_after, result.state.retry_after
-        )
+        limited, left = self._count(self._throttled, name)
         if told is not None:
             told.append(left)
-        if result.limited:
+        if limited:
             raise TooMany(left, self._what)
 
     def check(self, name: str) -> None:
@@ -100,6 +108,8 @@ class Limit:
 
     def forget(self, name: str) -> None:
         """Keep nothing of a name."""
+        if self._rates is not None:
+            self._rates.forget(f"{self._policy} {name}")
         # As the library says that it keeps them: namespace, version, algorithm, name.
         self._names.forget(f"{self._policy}:v1:{RateLimiterType.GCRA.value}:{name}")
 
@@ -107,6 +117,18 @@ class Limit:
     def names(self) -> int:
         """How many names it keeps."""
         return self._names.count()
+
+    def _count(self, throttled: Throttled, name: str) -> tuple[bool, Left]:
+        if self._rates is None:
+            result = throttled.limit(name)
+            state = result.state
+            return result.limited, self._left(state.remaining, state.reset_after, state.retry_after)
+        step = self._window / self._quota
+        taken = self._rates.take(f"{self._policy} {name}", step, float(self._window))
+        free = self._window - taken.seconds  # how much of the window is not taken
+        if taken.was_left:
+            return False, self._left(math.floor(free / step + _SLIGHT), taken.seconds, 0.0)
+        return True, self._left(0, taken.seconds, max(step - free, _SLIGHT))
 
     def _left(self, remaining: int, reset: float, retry: float) -> Left:
         # A clock's last digits would make 17,281 s of 17,280.
@@ -116,12 +138,17 @@ class Limit:
 class Limits:
     """The limits of the service, for whoever asks."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.requests = Limit("key", "requests with this key", settings.rate_key)
-        self.turns = Limit("customer", "messages of this customer", settings.rate_customer)
+    def __init__(self, settings: Settings, rates: Rates | None = None) -> None:
+        """Begin to count; with others in ``rates``, if there is such a thing.
+
+        Keys that fit nobody are counted here in any case: nothing is asked for them.
+        """
+        self.rates = rates
+        self.requests = Limit("key", "requests with this key", settings.rate_key, rates)
+        self.turns = Limit("customer", "messages of this customer", settings.rate_customer, rates)
         self.failures = Limit("address", "keys that fit nobody", settings.rate_failures)
         self._seen = _Names(options={"MAX_SIZE": _NAMES})
-        self._secret = secrets.token_bytes(32)
+        self._secret = secrets.token_bytes(32) if rates is None else rates.secret()
 
     def check_guess(self, address: str, carried: str) -> None:
         """Before it is looked up what somebody carries: refuse who has guessed too often.
@@ -168,6 +195,15 @@ class Limits:
         customer = self._customer(scope.tenant, scope.customer)
         self.requests.forget(customer)
         self.turns.forget(customer)
+
+    async def follow(self) -> None:
+        """Let those go, every minute, of whom nothing counts any more."""
+        while self.rates is not None:
+            try:
+                await run_sync(self.rates.sweep)
+            except MemoryServiceError:
+                _logger.warning("old counts of who asks are still there", exc_info=True)
+            await asyncio.sleep(_SWEEP_SECONDS)
 
     def _customer(self, tenant: str, customer: str) -> str:
         return self._hashed(f"{tenant}\0{customer}")

@@ -145,12 +145,14 @@ def create_app(
         mending = asyncio.create_task(app.state.chain.mend())
         following = asyncio.create_task(app.state.serving.follow())
         sweeping = asyncio.create_task(states.follow())
+        counting = asyncio.create_task(app.state.limits.follow())
         telling = asyncio.create_task(counted.follow())
         lagging = asyncio.create_task(app.state.readiness.digest.follow())
         yield
         lagging.cancel()
         telling.cancel()
         sweeping.cancel()
+        counting.cancel()
         retaining.cancel()
         mending.cancel()
         following.cancel()
@@ -186,7 +188,7 @@ def create_app(
     app.state.readiness = Readiness(store, model, digest, lambda: app.state.chain.closed)
     given = settings.api_key.get_secret_value() if settings.api_key else None
     app.state.identity = Identity(store, given, tokens)
-    app.state.limits = Limits(settings)
+    app.state.limits = Limits(settings, store.rates)
     problems.install(app)
     app.include_router(health.router)
     app.include_router(page.router)

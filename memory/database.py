@@ -121,6 +121,7 @@ class Database:
         sa.event.listen(self.engine, "handle_error", explain)
         # Of Postgres: on SQLite every transaction is a snapshot.
         self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def check_open(self) -> None:
         """Raise StoreError if it was closed: the engine would connect anew, and store on."""
@@ -167,6 +168,11 @@ class Database:
             # IMMEDIATE: a deferred transaction that turns into a write can fail half-way.
             with self._transaction("BEGIN IMMEDIATE", self._kept, 1) as connection:
                 yield connection
+
+    def at_once(self) -> contextlib.AbstractContextManager[Connection]:
+        """A connection to Postgres each of whose statements is a transaction of its own."""
+        self.check_open()
+        return self._connected(self._autocommit)
 
     def try_write(self, patience: float) -> None:
         """Write something that needs room, and take it away again.

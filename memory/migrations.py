@@ -306,6 +306,14 @@ def m015_share_digests(connection: Connection) -> None:
         )
 
 
+def m016_add_rates(connection: Connection) -> None:
+    """What was taken of rates, where several services count together; a backup has none of it."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            text("CREATE UNLOGGED TABLE rates (name TEXT PRIMARY KEY, until FLOAT8 NOT NULL)")
+        )
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -322,6 +330,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m013_say_more_in_receipts,
     m014_add_operations,
     m015_share_digests,
+    m016_add_rates,
 )
 
 

@@ -46,6 +46,7 @@ def dump(engine: Engine, target: Path) -> None:
     done = _ran(
         [
             program, "--format=custom", "--no-owner", "--no-privileges", "--no-password",
+            "--no-unlogged-table-data",
             f"--schema={_exactly(str(schema))}", f"--file={target}", f"--dbname={address}",
         ],
         secret,

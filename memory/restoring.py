@@ -31,7 +31,7 @@ from memory.receipts import chain_fault, receipts_in
 from memory.store import open_store
 from memory.succession import Succession, succeed
 
-_OF_POSTGRES = {"audit_unsealed"}  # tables that are on no SQLite
+_OF_POSTGRES = {"audit_unsealed", "rates"}  # tables that are on no SQLite
 _BESIDE = ("-wal", "-shm")
 _CUSTOMERS = text("SELECT count(*) FROM customers WHERE customer <> :articles")
 _MESSAGES = text("SELECT count(*) FROM messages")

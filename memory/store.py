@@ -30,6 +30,7 @@ from memory.keys import Keys
 from memory.labels import Labelling
 from memory.migrations import migrate
 from memory.operations import Operations
+from memory.rates import Rates
 from memory.receipts import Receipt, Receipts
 from memory.records import Records
 from memory.retention import Retaining, Retention, Step
@@ -64,8 +65,9 @@ class MemoryStore:
     ``labelling`` has what is read in messages, ``operations`` tells how the service goes,
     ``forgetting`` holds memories against a policy, ``digesting`` says who digests whom, ``exports``
     takes a customer's out and in, ``retaining`` deletes what is too old, ``receipts`` are those of
-    erasures, ``keys`` those of who may ask, and ``audit`` is the log of who did what. ``watch`` is
-    told of the work.
+    erasures, ``keys`` those of who may ask, ``rates`` counts how often somebody asks (None on
+    SQLite, which one process serves), and ``audit`` is the log of who did what. ``watch`` is told
+    of the work.
     """
 
     def __init__(self, database: Database, watch: Watch | None = None) -> None:
@@ -84,6 +86,7 @@ class MemoryStore:
         self.exports = Exports(database)
         self.receipts = Receipts(database)
         self.audit = AuditLog(database)
+        self.rates = Rates(database) if database.path is None else None
         self.retaining = Retaining(database, self.audit)
         self._caches: dict[tuple[str, Writer, Update], IndexCache] = {}
         self._closing = False

@@ -121,7 +121,10 @@ async def chat(
     key = body.idempotency_key
     # An answered turn that is asked for again costs the customer nothing.
     if key is None or await run_sync(store.turns.status, scope, key) != "complete":
-        limits.take_turn(scope, told_of(request))
+        if limits.rates is None:
+            limits.take_turn(scope, told_of(request))
+        else:
+            await run_sync(limits.take_turn, scope, told_of(request))
     events = chain.answer(scope, body.message, key)
     if who.customer is not None:
         events = _discreet(events)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ from app.auth import create_key
 from app.limits import Left, Limit, Limits, TooMany, network
 from app.roles import Principal
 from app.settings import Settings
-from memory import Scope
+from memory import Scope, open_store
 from memory.clock import now
 from tests.app.conftest import Running, events
 from tests.app.test_customer_tokens import SECRET, signed
@@ -138,6 +139,71 @@ def test_what_is_forgotten_counts_anew() -> None:
     limits.take_request(ada, "another.token.of-hers", [])
     with pytest.raises(TooMany):
         limits.take_request(ada, "a.b.c", [])
+
+
+# --- counted together ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def both(postgres_url: str) -> Iterator[tuple[Limits, Limits]]:
+    """The limits of two services on one Postgres."""
+    settings = Settings(rate_customer="50/day", rate_key="2/second", rate_failures="off")
+    with open_store(postgres_url) as one, open_store(postgres_url) as other:
+        yield Limits(settings, one.rates), Limits(settings, other.rates)
+
+
+def test_several_services_share_a_limit(both: tuple[Limits, Limits]) -> None:
+    """Never more is let through together than to one, whoever asks at the same moment; each tells
+    what is left of all; who is forgotten counts anew.
+    """
+    start = threading.Barrier(6)
+
+    def ask(number: int) -> int:
+        start.wait()
+        limits = both[number % 2]
+        return sum(let_through(limits.turns, "ada") is None for _ in range(20))
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(ask, range(6))) == 50
+    told: list[Left] = []
+    both[0].take_turn(Scope("ben"), told)
+    both[1].take_turn(Scope("ben"), told)
+    assert [left.remaining for left in told] == [49, 48]
+    assert told[1].reset == pytest.approx(2 * 86_400 / 50, abs=60)
+    both[0].forget(Scope("ben"))
+    both[1].take_turn(Scope("ben"), told)
+    assert told[2].remaining == 49
+
+
+def test_who_waits_as_long_as_is_told_is_let_through(both: tuple[Limits, Limits]) -> None:
+    """By another service than the one that refused, and not before; what no longer counts goes."""
+    one, other = both
+    assert [let_through(limits.requests, "key") for limits in (one, other)] == [None, None]
+    refused = let_through(one.requests, "key")
+    assert refused is not None
+    assert 0 < refused.retry <= 0.5
+    assert let_through(other.requests, "key") is not None
+    time.sleep(refused.retry)
+    assert let_through(other.requests, "key") is None
+    assert other.rates is not None
+    time.sleep(1.1)
+    one.rates.sweep()
+    with one.rates._database.read() as connection:
+        assert connection.exec_driver_sql("SELECT name FROM rates").all() == []
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out(both: tuple[Limits, Limits]) -> None:
+    """What was taken at a time that is still to come counts as one window's, and no more."""
+    rates = both[0].rates
+    assert rates is not None
+    let_through(both[0].requests, "key")
+    with rates._database.write() as connection:
+        connection.exec_driver_sql("UPDATE rates SET until = until + 100000")
+    refused = let_through(both[0].requests, "key")
+    assert refused is not None
+    assert refused.retry <= 0.5
+    time.sleep(refused.retry)
+    assert let_through(both[1].requests, "key") is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -91,3 +92,13 @@ def test_what_one_deletes_the_other_has_not(both: tuple[Running, Running]) -> No
         until(lambda service=service: "4417-XZ" in recalled(service).text)
     one.client.delete("/v1/customers/ada").raise_for_status()
     assert [recalled(service).status_code for service in both] == [404, 404]
+
+
+def test_a_limit_is_for_both(run_service: Callable[..., Running], postgres_url: str) -> None:
+    """Turns that come to one are taken from what the other has left to give."""
+    given = {"database": postgres_url, "rate_customer": "3/day"}
+    one, other = run_service(**given), run_service(**given)
+    left = [service.chat("hello").headers["ratelimit"] for service in (one, other, one)]
+    assert [re.search(r'"customer";r=(\d)', told)[1] for told in left] == ["2", "1", "0"]
+    refused = other.chat("hello")
+    assert (refused.status_code, refused.json()["type"]) == (429, "urn:problem:too-many-requests")

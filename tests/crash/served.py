@@ -178,8 +178,10 @@ class Served:
 
     def kill(self) -> None:
         """Let the system end it, and all of its group, between two instructions."""
+        workers = self._workers()
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.join()
+        psutil.wait_procs(workers, timeout=60)  # till then the address is theirs too
 
     def kill_worker(self, chance: random.Random) -> None:
         """End one of the service's workers so; it starts another in its place."""
