@@ -15,6 +15,7 @@ def _benchmark(name: str, quick: str = "", minutes: float = 15, **more: Any) -> 
 
 BENCHMARKS = (
     _benchmark("turn", "--sizes 100,300 --rounds 5", minutes=40),
+    _benchmark("watching", "--rounds 2"),
     _benchmark("heads", "--rounds 10 --messages 50"),
     _benchmark("first_load", "--messages 4000 --customers 40 --repeats 2", minutes=60),
     _benchmark(
