@@ -14,7 +14,9 @@ from tests.contracts.test_knowledge import RETURNS
 from tests.doubles import WordEncoder, WordReader
 
 # Not a customer's: docker/README.md says what becomes of them where a database is cut.
-SHARED = {"api_keys", "articles", "audit", "audit_cuts", "audit_unsealed", "meta", "receipts"}
+SHARED = {
+    "api_keys", "articles", "audit", "audit_cuts", "audit_unsealed", "meta", "rates", "receipts",
+}  # fmt: skip
 OF_A_TURN = {"articles", "audit_unsealed", "meta"}  # of these, what a turn may touch
 
 
