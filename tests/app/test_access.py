@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 
 import httpx
 import pytest
@@ -62,8 +63,12 @@ def test_a_stream_ends_with_a_problem_that_has_the_id(
     assert (name, data["request_id"]) == ("error", response.headers["x-request-id"])
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[tuple[object, ...]]:
-    """What the log was told of requests: level, method, route and status."""
+def told(caplog: pytest.LogCaptureFixture, requests: int) -> list[tuple[object, ...]]:
+    """What the log was told of so many requests: level, method, route and status."""
+    deadline = time.monotonic() + 20
+    while sum(line.name == "app.access" for line in caplog.records) < requests:
+        assert time.monotonic() < deadline, caplog.messages
+        time.sleep(0.01)  # it is told when the answer is on its way already
     return [
         (line.levelname, line.method, line.route, line.status)  # type: ignore[attr-defined]
         for line in caplog.records
@@ -79,7 +84,7 @@ def test_a_line_says_method_route_status_and_time(
     service.client.get("/v1/customers/ada/sessions?secret=4711")
     service.client.request("BREW", "/v1/customers/ada")
     service.client.get("/healthz")
-    assert told(caplog) == [
+    assert told(caplog, 3) == [
         ("INFO", "GET", "/v1/customers/{customer}/sessions", 404),
         ("INFO", "other", "/v1/customers/{customer}", 405),
         ("DEBUG", "GET", "/healthz", 200),
@@ -102,4 +107,4 @@ def test_what_hangs_up_before_an_answer_is_told(caplog: pytest.LogCaptureFixture
     with pytest.raises(ConnectionError):
         asyncio.run(Access(gone, Metrics())(scope, nothing, nothing))  # type: ignore[arg-type]
     assert request_id() is None
-    assert told(caplog) == [("INFO", "GET", "none", 499)]
+    assert told(caplog, 1) == [("INFO", "GET", "none", 499)]
