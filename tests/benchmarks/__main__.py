@@ -80,7 +80,8 @@ def _line(outcome: Outcome) -> str:
     bars = outcome.report["bars"]
     missed = [bar["name"] for bar in bars if not bar["holds"]]
     said = f"{len(bars) - len(missed)} of {len(bars)} bars hold" if bars else "no bars"
-    return f"done in {outcome.seconds:.0f} s: {said}" + "".join(f"\n  missed: {m}" for m in missed)
+    took = f"{outcome.seconds:.0f} s ({outcome.cpu:.0f} s of CPU)"
+    return f"done in {took}: {said}" + "".join(f"\n  missed: {m}" for m in missed)
 
 
 if __name__ == "__main__":

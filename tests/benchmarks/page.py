@@ -172,11 +172,11 @@ def _cells(one: Compared) -> list[Cell]:
 
 def _outcomes(outcomes: Iterable[Outcome]) -> str:
     return _table(
-        ["benchmark", "", "seconds", "why"],
+        ["benchmark", "", "seconds", "CPU s", "why"],
         [
             [(one.name, ""),
              (one.status, {"done": "done", "skipped": "dim"}.get(one.status, "failed")),
-             (f"{one.seconds:.0f}", "n"), (one.reason, "")]
+             (f"{one.seconds:.0f}", "n"), (f"{one.cpu:.0f}", "n"), (one.reason, "")]
             for one in outcomes
         ],
     )  # fmt: skip

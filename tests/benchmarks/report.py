@@ -37,6 +37,7 @@ Better = Literal["less", "more", "neither"]
 
 SHOWN = ("faiss-cpu", "fastapi", "langchain-core", "numpy", "onnxruntime", "psycopg",
          "sqlalchemy", "torch", "uvicorn", "xllamacpp")  # fmt: skip
+FEW = 5  # rounds: of fewer no interval can be told
 KEPT = 2_000  # of a sample's values, evenly taken: as many as a plot can show
 
 
@@ -112,10 +113,12 @@ class Report:
         """Add the ratio of two samples' medians.
 
         Of samples that were taken in turn, so that value i of both is of round i, the noise is
-        estimated; of those taken one after the other nobody knows what else the machine did.
+        estimated, from FEW rounds on; of those taken one after the other nobody knows what else
+        the machine did.
         """
         value = statistics.median(above) / statistics.median(below)
-        noise = noise_of_ratio(above, below) if in_turn else None
+        known = in_turn and len(above) >= FEW
+        noise = noise_of_ratio(above, below) if known else None
         self.ratio(name, value, better=better, noise=noise, at_most=at_most, at_least=at_least)
 
     def bar(

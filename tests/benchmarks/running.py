@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shlex
 import signal
 import subprocess
@@ -42,6 +43,7 @@ class Outcome:
     name: str
     status: Literal["done", "failed", "timed out", "skipped"]
     seconds: float = 0.0
+    cpu: float = 0.0  # of all processes that it started and waited for
     reason: str = ""  # why it was skipped, or the end of what it printed before it failed
     printed: str = ""
     report: dict[str, Any] | None = None
@@ -61,20 +63,26 @@ def run(benchmark: Benchmark, folder: Path, *, quick: bool, data: Sequence[Path]
         *(["--data", *there] if there else []), "--json", str(written),
     ]  # fmt: skip
     limit = benchmark.quick_limit if quick else benchmark.limit
-    began = time.monotonic()
+    began, used = time.monotonic(), _cpu()
     with log.open("w", encoding="utf-8") as output:
         print("$", shlex.join(["python", *command[1:]]), file=output, flush=True)
         status = _finish(command, output, limit)
-    seconds = time.monotonic() - began
+    took = time.monotonic() - began, _cpu() - used
     printed = log.read_text(encoding="utf-8", errors="replace")
     if status is None:
         reason = f"took longer than {limit:.0f} s"
-        return Outcome(benchmark.name, "timed out", seconds, reason, printed)
+        return Outcome(benchmark.name, "timed out", *took, reason, printed)
     if status or not written.exists():
         reason = "\n".join(printed.splitlines()[-3:]) if status else "wrote no JSON"
-        return Outcome(benchmark.name, "failed", seconds, reason, printed)
+        return Outcome(benchmark.name, "failed", *took, reason, printed)
     report = json.loads(written.read_text(encoding="utf-8"))
-    return Outcome(benchmark.name, "done", seconds, printed=printed, report=report)
+    return Outcome(benchmark.name, "done", *took, printed=printed, report=report)
+
+
+def _cpu() -> float:
+    """Seconds of all processes that have ended below this one."""
+    found = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return found.ru_utime + found.ru_stime
 
 
 def _finish(command: Sequence[str], output: Any, limit: float) -> int | None:

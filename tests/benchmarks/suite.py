@@ -17,7 +17,7 @@ BENCHMARKS = (
     _benchmark("turn", "--sizes 100,300 --rounds 5", minutes=40),
     _benchmark("watching", "--rounds 2"),
     _benchmark("heads", "--rounds 10 --messages 50"),
-    _benchmark("first_load", "--messages 4000 --customers 40 --repeats 2", minutes=60),
+    _benchmark("first_load", "--messages 4000 --customers 40 --repeats 1", minutes=60),
     _benchmark(
         "scale", "--customers 200,400 --postgres '' --turns 2 --measured 5 --cached 50", minutes=90,
     ),
