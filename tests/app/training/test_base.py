@@ -12,6 +12,8 @@ from app.training.base import Base, open_base
 from memory import InvalidInput, count_tokens
 from tests.app.training.tiny import tiny_gguf
 
+SAID = "Order 4417-XZ is late, 客户 said on 2024-05-04."
+
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -34,9 +36,7 @@ def test_a_gguf_becomes_a_folder_with_the_same_numbers(models: Path, tmp_path: P
     assert torch.equal(
         model.model.layers[1].mlp.down_proj.weight, torch.tensor(written["blk.1.ffn_down.weight"])
     )
-    text = "Order 4417-XZ is late, 客户 said on 2024-05-04."
-    assert len(tokenizer(text).input_ids) == count_tokens(text)
-    assert tokenizer.decode(tokenizer(text).input_ids) == text
+    assert tokenizer.decode(tokenizer(SAID).input_ids) == SAID
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
     assert (
         tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
@@ -93,8 +93,14 @@ def test_what_is_no_base_is_refused(
 
 @pytest.mark.slow
 def test_the_embedded_model_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is called by the checksum of what is pulled, so that it is the same on every machine."""
+    """It is called by the checksum of what is pulled, so that it is the same on every machine.
+
+    Its tokens are those that the service counts.
+    """
     base = open_base()
+    tokenizer = base.tokenizer()
+    assert len(tokenizer(SAID).input_ids) == count_tokens(SAID)
+    assert tokenizer.decode(tokenizer(SAID).input_ids) == SAID
     assert base.sha256 == WEIGHTS.sha256
     config = json.loads((base.folder / "config.json").read_text())
     assert (config["model_type"], config["num_hidden_layers"]) == ("llama", 30)

@@ -99,7 +99,7 @@ def test_a_killed_training_ends_with_the_same_losses(
         [sys.executable, "-m", "tests.app.training.lessons", str(tiny), str(out), method],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while not list(out.glob("checkpoints/*/whole")):
         assert process.poll() is None, "it ended before it was killed"
         assert time.monotonic() < deadline
@@ -186,7 +186,7 @@ except Exception as error:
 """
 
 
-@pytest.mark.parametrize("most", [20_000, 2_500_000])
+@pytest.mark.parametrize("most", [20_000, 200_000])
 def test_a_full_disk_is_told_and_nothing_is_lost(
     most: int, base: Base, tiny: Path, tmp_path: Path
 ) -> None:

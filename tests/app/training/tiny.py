@@ -1,4 +1,4 @@
-"""A tiny language model with random weights and the embedded one's tokenizer."""
+"""A tiny language model with random weights, and the beginning of the embedded one's tokenizer."""
 
 from __future__ import annotations
 
@@ -15,22 +15,28 @@ from app.llm.embedded import model_path
 _EMBEDDED = model_path()  # before a test says that the models lie elsewhere
 
 HIDDEN, LAYERS, HEADS, KV_HEADS, INNER = 64, 2, 4, 2, 128
+WORDS = 4_096  # of 49,152: special ones, bytes, then what is merged of those before
 
 
 @cache
 def _tokenizer() -> list[tuple[str, Any, GGUFValueType, GGUFValueType | None]]:
-    """What the embedded model's file says of its tokenizer."""
-    found = []
-    for field in GGUFReader(_EMBEDDED).fields.values():
+    """What the embedded model's file says of its tokenizer, with its first words only."""
+    fields = GGUFReader(_EMBEDDED).fields
+    words = fields["tokenizer.ggml.tokens"].contents(slice(WORDS))
+    known, found = set(words), []
+    for field in fields.values():
         if field.name.startswith("tokenizer."):
             kind = field.types[0]
             item = field.types[-1] if kind == GGUFValueType.ARRAY else None
-            found.append((field.name, field.contents(), kind, item))
+            value = field.contents(slice(WORDS)) if item is not None else field.contents()
+            if field.name == "tokenizer.ggml.merges":
+                value = [merge for merge in value if merge.replace(" ", "") in known]
+            found.append((field.name, value, kind, item))
     return found
 
 
 def tiny_gguf(path: Path, seed: int, *, sure: bool = False) -> Path:
-    """Write a Llama of some 3 million weights, nearly all of them its vocabulary's.
+    """Write a Llama of some 340 thousand weights, most of them its vocabulary's.
 
     It says something; one that is ``sure`` of its words rather repeats the last, but can learn.
     """
@@ -47,7 +53,7 @@ def tiny_gguf(path: Path, seed: int, *, sure: bool = False) -> Path:
     writer.add_rope_dimension_count(HIDDEN // HEADS)
     writer.add_rope_freq_base(10_000.0)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_vocab_size(49_152)
+    writer.add_vocab_size(WORDS)
     for name, value, kind, item in _tokenizer():
         writer.add_key_value(name, value, kind, sub_type=item)
     random = np.random.default_rng(seed)
@@ -60,7 +66,7 @@ def tiny_gguf(path: Path, seed: int, *, sure: bool = False) -> Path:
         writer.add_tensor(f"{name}.weight", np.ones(HIDDEN, np.float32))
 
     kv = HIDDEN // HEADS * KV_HEADS
-    add("token_embd", 49_152, HIDDEN, scale=2.0 if sure else 0.5)
+    add("token_embd", WORDS, HIDDEN, scale=2.0 if sure else 0.5)
     ones("output_norm")
     for layer in range(LAYERS):
         block = f"blk.{layer}"
