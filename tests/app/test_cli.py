@@ -15,18 +15,16 @@ import httpx
 import pytest
 
 from tests.app.conftest import address_of
+from tests.forked import console
 
 
 def run(
-    *args: str, data: Path, stdin: str = "", timeout: float = 60
+    *args: str, data: Path, stdin: str = "", timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run ``memory-service`` with a data folder."""
     environment = {**os.environ, "MEMORY_SERVICE_DATA_DIR": str(data), "COLUMNS": "200"}
     environment["MEMORY_SERVICE_LLM"] = "fake:echo"
-    return subprocess.run(
-        [sys.executable, "-m", "app", *args],
-        env=environment, input=stdin, capture_output=True, text=True, timeout=timeout, check=False,
-    )  # fmt: skip
+    return console(*args, environment=environment, stdin=stdin, timeout=timeout)
 
 
 def test_serve_makes_a_key_once_and_neither_torch_nor_transformers_are_loaded(
@@ -108,12 +106,12 @@ def test_import_stores_once_and_finds_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("{not json", "line 2"),
+        ("{not json", "Expecting"),
         ('{"session": "x", "messages": []}', "--customer"),
         ('{"customer": "a", "messages": []}', "messages"),
         ('{"customer": "a", "messages": [{"role": "king", "text": "x"}]}', "king"),
         ('{"customer": "a", "messages": [{"role": "agent"}]}', "text"),
-        ('{"customer": "a", "messages": [{"role": "agent", "text": "x", "at": "soon"}]}', "line 2"),
+        ('{"customer": "a", "messages": [{"role": "agent", "text": "x", "at": "soon"}]}', "soon"),
         (
             '{"customer": "a", "messages": [{"role": "agent", "text": "x", "at": true}]}',
             '"at" is true',
@@ -149,13 +147,30 @@ def test_import_stores_once_and_finds_again(tmp_path: Path) -> None:
 )
 def test_a_bad_line_stops_an_import_before_it_begins(tmp_path: Path, line: str, words: str) -> None:
     """The error has the line's number, and nothing of the file is stored."""
-    file = tmp_path / "past.jsonl"
+    from app.importing import import_conversations
+    from app.settings import Settings
+    from memory import InvalidInput, open_store
+    from tests.doubles import WordEncoder
+
+    with open_store() as store:
+        with pytest.raises(InvalidInput, match=f"line 2: .*{re.escape(words)}"):
+            import_conversations(store, Settings(), WordEncoder(), bad(tmp_path, line))
+        assert store.owners() == []
+
+
+def bad(folder: Path, line: str) -> Path:
+    """A file whose first line is good, and whose second is not."""
     good = '{"customer": "a", "messages": [{"role": "agent", "text": "good"}]}'
+    file = folder / "past.jsonl"
     file.write_text(f"{good}\n{line}\n")
-    done = run("import", str(file), data=tmp_path / "data")
+    return file
+
+
+def test_a_bad_line_is_told_in_a_line(tmp_path: Path) -> None:
+    """At the console without a traceback, and nothing of the file is stored."""
+    done = run("import", str(bad(tmp_path, "{not json")), data=tmp_path / "data")
     assert done.returncode == 1
-    assert "line 2" in done.stderr
-    assert words in done.stderr
+    assert "past.jsonl, line 2: " in done.stderr
     assert "Traceback" not in done.stderr
     from memory import open_store
 

@@ -25,7 +25,7 @@ from memory.presence import served_alone
 from tests.app.conftest import address_of, events
 from tests.app.test_overload import until
 from tests.app.working import broken, dying, once
-from tests.crash.served import started
+from tests.forked import started
 from tests.llm.openai_double import OpenAIDouble
 
 

@@ -20,20 +20,13 @@ import httpx
 import psutil
 
 from tests.crash.mutants import MUTANTS, Put
+from tests.forked import started
 
 KEY = "a-key-for-the-crash-contract"
 _WORD = 0.002  # seconds that a word takes
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 
-# What has imported everything already is forked for each start, which leaves out the seconds that
-# the imports take and nothing else: what is killed is `memory-service serve` itself.
-started = multiprocessing.get_context("forkserver")
 _fresh = multiprocessing.get_context("spawn")  # seconds, but with an environment of its own
-_IMPORTED = [
-    "app.server", "app.llm.embedded", "app.understanding.heads", "memory.minilm",
-    "onnxruntime", "tokenizers", "faiss", "psycopg",
-]  # fmt: skip
-started.set_forkserver_preload(_IMPORTED)
 
 
 class Changed(NamedTuple):
@@ -64,9 +57,13 @@ def _work(changed: Changed, *given: Any) -> None:
     work(*given)
 
 
-def _serve(settings: dict[str, Any], log: Path, changed: Changed) -> None:
+def _serve(
+    settings: dict[str, Any], log: Path, changed: Changed, environment: dict[str, str]
+) -> None:
     """Be the service, with nothing of who started it but the group's number."""
     os.setsid()
+    os.environ.clear()  # who forks this has that of the first one that was started
+    os.environ.update(environment)
     threading.Thread(target=_end_with_its_starter, daemon=True).start()
     opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(opened, 1)
@@ -149,10 +146,10 @@ class Served:
     def start(self, patience: float = 120) -> float:
         """Start it; returns the seconds until it was ready."""
         context: Any = started if self._environment is None else _fresh
-        given = (self._settings, self.log, self._changed)
-        self._process = context.Process(target=_serve, args=given)
         began = time.monotonic()
         with _environment(self._environment or {}):
+            given = (self._settings, self.log, self._changed, dict(os.environ))
+            self._process = context.Process(target=_serve, args=given)
             self._process.start()
         self.wait(patience)
         return time.monotonic() - began

@@ -16,6 +16,7 @@ from app.cli import app
 from app.training.registry import Registry
 from tests.app.test_cli import run
 from tests.app.training.test_loop import written
+from tests.forked import console
 
 ROOT = Path(__file__).parents[3]
 _SIDE = {"turns": [{"role": "customer", "text": "Where is it?"}]}
@@ -138,16 +139,14 @@ def test_several_processes_train_together(tiny: Path, tmp_path: Path) -> None:
     command += ["--examples", "2", "--returning", "0", "--batch", "4", "--check", "1"]
     done = subprocess.run(
         [sys.executable, "-m", *launch, *command],
-        env={**os.environ, "MEMORY_SERVICE_DATA_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "MEMORY_SERVICE_DATA_DIR": str(tmp_path)},
         cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (card,) = [one for one in Registry(tmp_path / "models").cards() if one.base["name"] == "tiny"]
     assert done.stdout.count(f"{card.id}: perplexity") == 1  # told by one of them
     assert card.training["steps"] == 3
-    searched = subprocess.run(
-        [sys.executable, "-m", "app", *command, "--out", str(tmp_path / "x"), "--search", "2"],
-        env={**os.environ, "MEMORY_SERVICE_DATA_DIR": str(tmp_path), "WORLD_SIZE": "2"},
-        cwd=ROOT, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    environment = {**os.environ, "MEMORY_SERVICE_DATA_DIR": str(tmp_path), "WORLD_SIZE": "2"}
+    command += ["--out", str(tmp_path / "x"), "--search", "2"]
+    searched = console(*command, environment=environment, timeout=300)
     assert "without `accelerate launch`" in searched.stderr
