@@ -35,7 +35,7 @@ def serving(app: FastAPI, config: uvicorn.Config | None = None) -> Iterator[str]
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not server.started:
             assert thread.is_alive(), "the server did not start"
             assert time.monotonic() < deadline, "the server did not start in time"
@@ -62,7 +62,7 @@ def address_of(
     said: Path, process: subprocess.Popen[bytes], trust: ssl.SSLContext | bool = True
 ) -> str:
     """The address that ``serve`` prints into a file, once it answers there."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         assert process.poll() is None, said.read_text()
         if found := re.search(r"Chat at (\S+)", said.read_text()):

@@ -159,7 +159,7 @@ def test_a_client_that_goes_away_stops_the_model(scripted: Running, double: Open
         for name, _ in events(response):
             if name == "token":
                 break
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while transcript(scripted)[-1][2] != "stopped":
         assert time.monotonic() < deadline, transcript(scripted)
         time.sleep(0.05)
@@ -181,7 +181,7 @@ def test_a_client_that_waits_for_the_whole_answer_may_leave_too(
         scripted.client.post(
             "/v1/chat", json={"customer": "ada", "session": "s1", "message": "x"}, timeout=0.5
         )
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while transcript(scripted)[-1][2] != "stopped":
         assert time.monotonic() < deadline, transcript(scripted)
         time.sleep(0.05)
