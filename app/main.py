@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI
@@ -240,10 +241,12 @@ def _gauge(counted: Metrics, chain: SupportChain, store: MemoryStore) -> None:
 
 
 def _openapi(app: FastAPI) -> Any:
-    description = describe(app)  # all routes are there by now
+    once = Lock()
+    described = cache(describe)  # takes a fifth of a second: when somebody asks, not at the start
 
-    async def openapi() -> JSONResponse:
-        return JSONResponse(description)
+    def openapi() -> JSONResponse:
+        with once:
+            return JSONResponse(described(app))
 
     return openapi
 
