@@ -20,6 +20,7 @@ from langchain_core.embeddings import Embeddings
 from tokenizers import Tokenizer
 
 from memory import minilm
+from memory.batching import Batching, Tokens
 from memory.types import Floats
 from memory.weights import Weight
 
@@ -38,7 +39,7 @@ VECTORS = "vectors"  # the output of every graph of minilm
 MAX_TOKENS = 256  # what the model was trained to read; the rest of a text is cut off
 
 _LATIN_ENDS = "\u0250"
-_BATCH_TOKENS = 1024  # more at once is no faster and takes more memory
+_BATCH_TOKENS = 256  # some eight questions; more take as long each, and others wait
 
 _logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class Network:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._session = _session(graph, folder)
+        self._batching = Batching(self._pass, _BATCH_TOKENS)
         self.outputs: dict[str, int] = {  # their names and widths
             one.name: one.shape[1] for one in self._session.get_outputs()
         }
@@ -94,16 +96,21 @@ class Network:
         }
         tokens = [each.ids for each in self._tokenizer.encode_batch_fast([*map(_valid, texts)])]
         for batch in _batches([len(each) for each in tokens]):
-            longest = len(tokens[batch[-1]])
-            ids = np.zeros((len(batch), longest), np.int64)
-            mask = np.zeros_like(ids)
-            for row, position in enumerate(batch):
-                ids[row, : len(tokens[position])] = tokens[position]
-                mask[row, : len(tokens[position])] = 1
-            found = self._session.run([*made], {"ids": ids, "mask": mask})
+            found = self._batching.ask([tokens[position] for position in batch])
             for rows, output in zip(found, made.values(), strict=True):
                 output[batch] = rows
         return made
+
+    def _pass(self, tokens: Sequence[Tokens]) -> list[Floats]:
+        """Every output for one batch of texts."""
+        longest = max(map(len, tokens))
+        ids = np.zeros((len(tokens), longest), np.int64)
+        mask = np.zeros_like(ids)
+        for row, each in enumerate(tokens):
+            ids[row, : len(each)] = each
+            mask[row, : len(each)] = 1
+        found: list[Floats] = self._session.run([*self.outputs], {"ids": ids, "mask": mask})
+        return found
 
 
 class EmbeddedEmbeddings(Embeddings):
