@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 
 from memory.mentions import Mention
+from memory.rereading import once
 
 _LOOKED_BACK = 80  # characters before a value
 _CONTACTS = frozenset({"email", "phone", "address"})
@@ -43,11 +44,13 @@ _HYPOTHESIS = re.compile(
 )
 
 
+@once
 def hypothetical(sentence: str) -> bool:
     """Whether a sentence supposes what it says."""
     return bool(_HYPOTHESIS.search(sentence))
 
 
+@once
 def supposed(sentence: str) -> bool:
     """Whether the values in a sentence are only supposed, or examples."""
     return bool(_EXAMPLE.search(sentence)) or hypothetical(sentence)
@@ -94,6 +97,7 @@ _WHEN_ZH = re.compile(r"[早晚中上下午夜][上午间里]|周末|[点时]|�
 _MOVED = re.compile(r"\b(?:moved|moving)\b.*\bto\s$", re.IGNORECASE)
 
 
+@once
 def denied(sentence: str, mention: Mention) -> bool:
     """Whether a value is said not to hold, or not to be used."""
     before, after = _around(sentence, mention)
@@ -158,6 +162,7 @@ _NOT_OWN = re.compile(
 )
 
 
+@once
 def anothers(sentence: str, mention: Mention) -> bool:
     """Whether a value is said to be somebody else's."""
     before, after = _around(sentence, mention)

@@ -7,19 +7,22 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import numpy as np
 
 from memory.customers import Owner
 from memory.embeddings import Encoder
-from memory.indexes.customer import CustomerIndex
+from memory.indexes.customer import CustomerIndex, Source, stems_from
 from memory.records import News, Records, Seen
+from memory.rereading import Kept, rereading
 from memory.types import Floats, Record, Update, Writer
 from memory.watch import Watch
 from memory.writers import written
 
 EMBED_AT_READ = 32  # how many records a read embeds before it makes do with what there is
 ASKED = 256  # questions whose vectors are kept for the records that they become
+READ = 128  # customers of whose last texts is kept what a writer has read in them
 MAX_RECORDS = 50_000  # over all customers held; a record takes some 3 kB
 
 
@@ -55,9 +58,12 @@ class IndexCache:
         self._max_records = max_records
         self._watch = watch or Watch()
         self._entries: OrderedDict[Owner, _Entry] = OrderedDict()
+        self._held = 0  # records in them, or more: what is dropped is not taken off
         # By the hash of whose it is and the text: how long an answer takes tells nobody whether
         # somebody else has asked the same.
         self._asked: OrderedDict[int, Floats] = OrderedDict()
+        # What was read in the texts of those who were here last (``rereading``).
+        self._read: OrderedDict[Owner, Kept] = OrderedDict()
         self._lock = threading.Lock()
 
     def question(self, owner: Owner, text: str) -> Floats:
@@ -86,8 +92,23 @@ class IndexCache:
         return np.stack([known[text] for text in texts])
 
     @contextmanager
-    def reading(self, owner: Owner, embed: int = EMBED_AT_READ) -> Iterator[CustomerIndex]:
+    def reading_once(self, owner: Owner) -> Iterator[None]:
+        """What is read in the customer's texts within this block is not read again."""
+        with self._lock:
+            kept = self._read.setdefault(owner, {})
+            self._read.move_to_end(owner)
+            while len(self._read) > READ:
+                self._read.popitem(last=False)
+        with rereading(kept):
+            yield
+
+    @contextmanager
+    def reading(
+        self, owner: Owner, embed: int = EMBED_AT_READ, asked: Source | None = None
+    ) -> Iterator[CustomerIndex]:
         """The customer's index, caught up; at most ``embed`` records are embedded for it.
+
+        The facts in the message ``asked`` (session, id) are not: they are not recalled for it.
 
         It is the reader's own until the block ends: another, whose transaction began earlier,
         may have to turn it back to what the rows were then.
@@ -98,18 +119,27 @@ class IndexCache:
                 index = CustomerIndex(self._encoder.dimension)
                 entry = self._entries[owner] = _Entry(index, Seen())
             self._entries.move_to_end(owner)
-        with entry.index.lock:
+        with self.reading_once(owner), entry.index.lock:
+            before = len(entry.index)
             self._catch_up(owner, entry)
             missing = entry.index.without_vector()[:embed]
+            missing = list(takewhile(lambda r: r.slot is None or not stems_from(r, asked), missing))
             if missing:
                 entry.index.add_vectors(self.encode(owner, missing))
             yield entry.index
-        self._evict(keep=owner)
+            after = len(entry.index)
+        self._evict(owner, after - before)
+
+    def holds(self, owner: Owner) -> bool:
+        """Whether a customer's index is here."""
+        with self._lock:
+            return owner in self._entries
 
     def drop(self, owner: Owner) -> None:
         """Let go of a customer's index."""
         with self._lock:
             self._entries.pop(owner, None)
+            self._read.pop(owner, None)
             self._asked.clear()  # some may be this customer's
 
     def _catch_up(self, owner: Owner, entry: _Entry) -> None:
@@ -136,13 +166,17 @@ class IndexCache:
             news.messages[-1].seq if news.messages else seen.message,
         )
 
-    def _evict(self, keep: Owner) -> None:
+    def _evict(self, keep: Owner, more: int) -> None:
         with self._lock:
-            held = sum(len(entry.index) for entry in self._entries.values())
+            self._held += more
+            if self._held <= self._max_records:
+                return
+            # Counted anew: an entry may have been dropped while somebody was reading it.
+            self._held = sum(len(entry.index) for entry in self._entries.values())
             for owner in list(self._entries):
-                if held <= self._max_records or owner == keep:
+                if self._held <= self._max_records or owner == keep:
                     break
-                held -= len(self._entries.pop(owner).index)
+                self._held -= len(self._entries.pop(owner).index)
 
 
 def _add_vectors(entry: _Entry, news: News) -> None:

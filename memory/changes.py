@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from memory import customers
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import WHERE, Owner, key
+from memory.database import run
 from memory.errors import InvalidInput
 from memory.indexes.lexical import terms
 from memory.rewording import reworded
@@ -75,8 +76,8 @@ def insert(connection: Connection, owner: Owner, records: Sequence[Record]) -> N
     if not records:
         return
     first, _ = customers.allocate(connection, owner, len(records))
-    connection.execute(
-        _ADD,
+    run(
+        connection, _ADD,
         [
             key(owner, seq=first + i, id=r.id, session=r.session, role=r.role, text=r.text,
                 at=to_stamp(r.at), messages=dump(r.messages),
@@ -221,8 +222,8 @@ def overruled(connection: Connection, owner: Owner, records: Sequence[Record]) -
     if not slots:
         return list(records)
     corrected = {
-        (row.slot, plain(row.value or "")): by_id(connection, owner, row.superseded_by)
-        for row in connection.execute(_CORRECTED, key(owner, slots=slots)).all()
+        (slot, plain(value or "")): by_id(connection, owner, by)
+        for slot, value, by in run(connection, _CORRECTED, key(owner, slots=slots)).fetchall()
     }
     found = []
     for record in records:
@@ -288,8 +289,8 @@ def _hide_quotes(connection: Connection, owner: Owner, record: Record) -> None:
 
 def by_id(connection: Connection, owner: Owner, record_id: str) -> Record | None:
     """The record with an id, if there is one."""
-    row = connection.execute(_BY_ID, key(owner, id=record_id)).first()
-    return None if row is None else record_from(row)
+    rows = run(connection, _BY_ID, key(owner, id=record_id)).fetchall()
+    return record_from(rows[0]) if rows else None
 
 
 def record_from(row: Sequence[Any]) -> Record:

@@ -24,7 +24,7 @@ from memory.forgetting import Forgotten, Policy
 from memory.indexes.customer import CustomerIndex
 from memory.knowledge import Knowledge
 from memory.labels import read_rest
-from memory.layout import SUMMARY_HEADING, Layout, block, lay_out
+from memory.layout import SUMMARY_HEADING, Beside, Layout, block, lay_out
 from memory.marks import inert
 from memory.scoring import contextual
 from memory.summaries import Summary
@@ -250,7 +250,9 @@ class ConversationMemory(StoredMemory):
             msg = "the message is empty: say something"
             raise InvalidInput(msg)
         check_text(text)
-        self._check_room(self._lay_out(text, _Parts("", [], [])).tokens)
+        # There is no window, so nothing that stood beside an earlier question is looked up.
+        alone = lay_out(self.system, "", [], [], text, lambda _: Beside(), self.count_tokens)
+        self._check_room(alone.tokens)
 
     def start(self, text: str, idempotency_key: str | None = None) -> Turn:
         """Commit the customer's message before a model is asked (see ``Turns.start``)."""
@@ -284,11 +286,12 @@ class ConversationMemory(StoredMemory):
         # First, and in no transaction: it takes longer than reading the rows.
         vector = self.vector.embedding(question) if question.strip() else None
         # One transaction, one state of the rows.
-        with self.store.database.read(), self.vector.reading() as index:
+        asked = None if turn is None else (turn.question.session, turn.question.id)
+        with self.store.database.read(), self.vector.reading(asked) as index:
             if not index.expired(now()):
                 return self._read(index, question, turn, vector, explain)
         self.vector.expire()
-        with self.store.database.read(), self.vector.reading() as index:
+        with self.store.database.read(), self.vector.reading(asked) as index:
             return self._read(index, question, turn, vector, explain)
 
     def _read(

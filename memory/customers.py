@@ -67,8 +67,8 @@ def allocate(connection: Connection, owner: Owner, count: int) -> tuple[int, int
 
 def lock(connection: Connection, owner: Owner) -> int | None:
     """Hold the customer's row until the transaction ends; its generation, None if it is gone."""
-    generation: int | None = connection.execute(_LOCK, key(owner)).scalar()
-    return generation
+    rows = run(connection, _LOCK, key(owner)).fetchall()
+    return int(rows[0][0]) if rows else None
 
 
 def state(connection: Connection, owner: Owner) -> State:
@@ -79,4 +79,4 @@ def state(connection: Connection, owner: Owner) -> State:
 
 def move_generation(connection: Connection, owner: Owner) -> None:
     """Say that something remembered was changed or taken away: caches and prompts rebuild."""
-    connection.execute(_MOVE, key(owner))
+    run(connection, _MOVE, key(owner))

@@ -6,6 +6,7 @@ SQLite's writers of one process queue on a lock instead of polling SQLite's, so 
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import sqlite3
 import tempfile
@@ -52,8 +53,17 @@ def run(
         return connection.execute(statement, values)
     driver = _driver(connection)
     if isinstance(values, dict):
-        return driver.execute(statement.text, values)
+        return driver.execute(*_listed(statement.text, values))
     return driver.executemany(statement.text, values)
+
+
+def _listed(sql: str, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A statement with a parameter for each item of a list (``IN :names``), which SQLite needs."""
+    for name, items in [(n, v) for n, v in values.items() if isinstance(v, list)]:
+        each = {f"{name}_{i}": item for i, item in enumerate(items)}
+        sql = re.sub(rf":{name}\b", f"({', '.join(f':{one}' for one in each)})", sql)
+        values = {**{n: v for n, v in values.items() if n != name}, **each}
+    return sql, values
 
 
 def clock(connection: Connection) -> int:

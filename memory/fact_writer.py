@@ -20,6 +20,7 @@ from memory.cues import without_filler
 from memory.dates import dates
 from memory.indexes.lexical import terms
 from memory.mentions import Mention, narrow
+from memory.rereading import once
 from memory.sentences import pieces
 from memory.sitting import Sitting, Values, values
 from memory.slots import ONE, SLOTS
@@ -151,6 +152,7 @@ def _wished(message: Message, sentence: str, half: str | None, *, restated: bool
 # --- the agent -------------------------------------------------------------------------------
 
 
+@once
 def _said_by_agent(message: Message, region: str) -> list[Record]:
     found = []
     for sentence in pieces(narrow(message.text)):

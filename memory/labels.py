@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from memory.clock import from_stamp
 from memory.customers import WHERE, Owner, key
-from memory.database import Database
+from memory.database import Database, run
 from memory.errors import InvalidInput
 from memory.mood import HEAD, MOST, Felt, Mood, mood_of
 from memory.retrying import retried
@@ -66,16 +66,16 @@ class Labelling:
     def unread(self, owner: Owner) -> Unread | None:
         """The first messages of a customer's that nobody has read; None if all are read."""
         with self._database.read() as connection:
-            state = connection.execute(_UNDERSTOOD, key(owner)).first()
-            if state is None:
+            found = run(connection, _UNDERSTOOD, key(owner)).fetchall()
+            if not found:
                 return None
-            rows = connection.execute(
-                _UNREAD, key(owner, after=state.understood, limit=_BATCH)
-            ).all()
-        if not rows and state.seq - state.understood < _LAG:
+            last, generation, understood = found[0]
+            values = key(owner, after=understood, limit=_BATCH)
+            rows = run(connection, _UNREAD, values).fetchall()
+        if not rows and last - understood < _LAG:
             return None
-        upto = rows[-1].seq if len(rows) == _BATCH else state.seq
-        return Unread({row.seq: row.text for row in rows}, upto, state.generation)
+        upto = rows[-1][0] if len(rows) == _BATCH else last
+        return Unread(dict(tuple(row) for row in rows), upto, generation)
 
     @retried
     def keep(self, owner: Owner, unread: Unread, read: Mapping[int, Labels]) -> bool:

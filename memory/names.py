@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from difflib import SequenceMatcher
 
+from memory.rereading import once
+
 _HAN = "\u4e00-\u9fff"
 
 _WORD = r"[A-ZÀ-ÖØ-ÞĀ-Ž][a-zA-ZÀ-ÖØ-öø-ž'’-]+\.?"  # Zoë and Łukasz too
@@ -64,6 +66,7 @@ _RENAMED = re.compile(
 _SPELLED = 0.75  # of the letters in common: Jon Smith and John Smythe
 
 
+@once
 def renamed(text: str, known: str | None, *, corrects: bool) -> str | None:
     """The name that puts right a known one: "actually it's spelled John Smythe".
 
@@ -89,6 +92,7 @@ def like(one: str, other: str) -> bool:
     return one != other and SequenceMatcher(None, one, other).ratio() >= _SPELLED
 
 
+@once
 def name(text: str, *, asked: bool = False) -> str | None:
     """The name by which the speaker presents himself; alone if it was ``asked`` for."""
     for pattern in (_NAMED, _CALL_ME, _PRESENTED, _NAMED_SMALL):

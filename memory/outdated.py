@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from memory.rereading import once
 from memory.slots import FREE, SLOTS, written
 from memory.types import Recalled, Record
 from memory.withdrawals import plain
@@ -112,12 +113,20 @@ def _shared(fact: Record, record: Record) -> bool:
 
 
 def _says(text: str, fact: Record) -> bool:
-    value = fact.value
-    if value is None or len(re.sub(r"\W", "", value)) < _LEAST:
+    said = None if fact.value is None else _said_as(fact.slot, fact.value)
+    if said is None:
         return False
-    if fact.slot == "phone":
-        digits = re.sub(r"\D", "", value)
-        return digits[-9:] in re.sub(r"[\s().-]", "", text)
-    code = fact.slot is not None and fact.slot.endswith("_number")
-    said = written(value) if code else re.escape(value)
-    return bool(re.search(rf"(?<![A-Za-z0-9]){said}(?![A-Za-z0-9])", text, re.I))
+    if isinstance(said, str):
+        return said in re.sub(r"[\s().-]", "", text)
+    return bool(said.search(text))
+
+
+@once
+def _said_as(slot: str | None, value: str) -> re.Pattern[str] | str | None:
+    """How a text says a value, of a telephone number the digits; None if it can mean much else."""
+    if len(re.sub(r"\W", "", value)) < _LEAST:
+        return None
+    if slot == "phone":
+        return re.sub(r"\D", "", value)[-9:]
+    said = written(value) if slot is not None and slot.endswith("_number") else re.escape(value)
+    return re.compile(rf"(?<![A-Za-z0-9]){said}(?![A-Za-z0-9])", re.IGNORECASE)

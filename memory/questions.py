@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from memory.rereading import once
 from memory.sentences import pieces
 
 _ASKING = re.compile(
@@ -41,6 +42,7 @@ _DOUBTS = re.compile(
 )
 
 
+@once
 def asked(text: str) -> str | None:
     """The slot that an agent's message asks for, last if for several."""
     for sentence in reversed(pieces(text)):
@@ -49,6 +51,7 @@ def asked(text: str) -> str | None:
     return None
 
 
+@once
 def kind(sentence: str) -> str | None:
     """The first slot whose kind of value a sentence names."""
     return next((slot for slot, pattern in _KINDS.items() if pattern.search(sentence)), None)
@@ -59,6 +62,7 @@ def asks(text: str) -> bool:
     return text.rstrip().endswith(("?", "？", "吗", "吗。", "呢"))
 
 
+@once
 def doubts(text: str) -> bool:
     """Whether an agent's message doubts a value that it was given."""
     return bool(_DOUBTS.search(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from memory.changes import (
 )
 from memory.clock import to_stamp
 from memory.customers import WHERE, Owner, State, key
-from memory.database import Database
+from memory.database import Database, run
 from memory.deeds import enter
 from memory.retrying import retried
 from memory.transcript import COLUMNS, message_from
@@ -48,6 +48,9 @@ _OF_SLOT = text(
     f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND seq < :before "
     "AND (slot = :slot OR :slot IS NULL) AND (superseded_by IS NULL OR :history = 1) "
     "ORDER BY seq DESC LIMIT :limit"
+)
+_EXPIRED = text(
+    f"SELECT 1 FROM records {WHERE} AND superseded_by IS NULL AND expires_at <= :at LIMIT 1"
 )
 _VECTORS = text(f"SELECT seq, vector FROM vectors {WHERE} AND seq > :after ORDER BY seq")
 _ADD_VECTOR = text(
@@ -128,16 +131,16 @@ class Records:
                 return News(state, [], [], _no_vectors(dimension), [], [])
             if state.generation != seen.state.generation:
                 seen = Seen()
-            rows = connection.execute(_AFTER, key(owner, after=seen.record, limit=_ALL)).all()
-            found = connection.execute(_VECTORS, key(owner, after=seen.vector)).all()
+            rows = run(connection, _AFTER, key(owner, after=seen.record, limit=_ALL)).fetchall()
+            found = run(connection, _VECTORS, key(owner, after=seen.vector)).fetchall()
             after = max(seen.message, state.written)
-            said = connection.execute(_UNWRITTEN, key(owner, after=after, limit=_ALL)).all()
+            said = run(connection, _UNWRITTEN, key(owner, after=after, limit=_ALL)).fetchall()
             earlier = _earlier(connection, owner, after) if said else []
-        joined = np.frombuffer(b"".join(row.vector for row in found), dtype=np.float16)
+        joined = np.frombuffer(b"".join(vector for _, vector in found), dtype=np.float16)
         return News(
             state,
             [record_from(row) for row in rows],
-            [row.seq for row in found],
+            [seq for seq, _ in found],
             joined.reshape(-1, dimension).astype(np.float32),
             [message_from(row) for row in said],
             earlier,
@@ -150,8 +153,9 @@ class Records:
         into records first, so that the watermark of the vectors never hides one.
         """
         with self._database.read() as connection:
-            rows = connection.execute(_AFTER, key(owner, after=state.embedded, limit=limit)).all()
-        return [record_from(row) for row in rows if row.seq <= state.seq]
+            values = key(owner, after=state.embedded, limit=limit)
+            rows = run(connection, _AFTER, values).fetchall()
+        return [record for record in map(record_from, rows) if record.seq <= state.seq]
 
     def unwritten(
         self, owner: Owner, state: State, limit: int
@@ -162,9 +166,8 @@ class Records:
             The few messages before them, and them.
         """
         with self._database.read() as connection:
-            rows = connection.execute(
-                _UNWRITTEN, key(owner, after=state.written, limit=limit)
-            ).all()
+            values = key(owner, after=state.written, limit=limit)
+            rows = run(connection, _UNWRITTEN, values).fetchall()
             earlier = _earlier(connection, owner, state.written) if rows else []
         return earlier, [message_from(row) for row in rows]
 
@@ -190,6 +193,11 @@ class Records:
         with self._database.read() as connection:
             rows = connection.execute(_OF_SLOT, values).all()
         return [record_from(row) for row in rows]
+
+    def expired(self, owner: Owner, at: datetime) -> bool:
+        """Whether the time of any record is over."""
+        with self._database.read() as connection:
+            return bool(run(connection, _EXPIRED, key(owner, at=to_stamp(at))).fetchall())
 
     def get(self, owner: Owner, record_id: str) -> Record | None:
         """The record with an id."""
@@ -221,9 +229,10 @@ class Records:
             slots = sorted({r.slot for r in records if r.slot is not None})
             sessions = sorted({r.session for r in records})
             since = to_stamp(min(r.at for r in records)) - AGAIN // timedelta(microseconds=1)
+            lately = key(owner, sessions=sessions, since=since)
             known = [
-                *connection.execute(_OF_SLOTS, key(owner, slots=slots)),
-                *connection.execute(_SAID_SINCE, key(owner, sessions=sessions, since=since)),
+                *run(connection, _OF_SLOTS, key(owner, slots=slots)).fetchall(),
+                *run(connection, _SAID_SINCE, lately).fetchall(),
             ]
             changes = settle(records, [record_from(row) for row in known], update)
             insert(connection, owner, [c.record for c in changes if isinstance(c, Add)])
@@ -246,13 +255,13 @@ class Records:
             if not _moved(connection, _EMBEDDED, owner, state, records[-1].seq):
                 return False
             packed = vectors.astype(np.float16)
-            connection.execute(
-                _ADD_VECTOR,
+            run(
+                connection, _ADD_VECTOR,
                 [
                     key(owner, seq=record.seq, vector=row.tobytes())
                     for record, row in zip(records, packed, strict=True)
                 ],
-            )
+            )  # fmt: skip
             apply(connection, owner, changes, corrected=False)
         return True
 
@@ -300,7 +309,7 @@ class Records:
 
 
 def _earlier(connection: Connection, owner: Owner, upto: int) -> list[Message]:
-    rows = connection.execute(_EARLIER, key(owner, upto=upto)).all()
+    rows = run(connection, _EARLIER, key(owner, upto=upto)).fetchall()
     return [message_from(row) for row in reversed(rows)]
 
 
@@ -312,5 +321,5 @@ def _moved(
     connection: Connection, statement: sa.TextClause, owner: Owner, state: State, upto: int
 ) -> bool:
     """Move a watermark from where it was; whether it was there still."""
-    done = connection.execute(statement, key(owner, upto=upto, **state._asdict()))
+    done = run(connection, statement, key(owner, upto=upto, **state._asdict()))
     return bool(done.rowcount)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from memory.rereading import once
+
 # "wrong" of the thing itself is a trouble.
 _WRONG_THING = re.compile(
     r"\b(?:received?|got|get|gets|sent (?:me|us)|deliver\w*|shipp?\w*|charged|shows?|has|have|came"
@@ -64,11 +66,13 @@ _STATED = re.compile(
 _CUES_ONLY = re.compile(r"^[\s,，.。!！:：–-]*$")
 
 
+@once
 def says_wrong(text: str) -> bool:
     """Whether a text says that what was said before was wrong."""
     return bool(_SAID_WRONG.search(_WRONG_THING.sub(" ", text))) and not _ALSO.search(text)
 
 
+@once
 def cue(text: str, *, repeated: bool) -> bool:
     """Whether a text may put right what was said before.
 
@@ -84,11 +88,13 @@ def cue(text: str, *, repeated: bool) -> bool:
     return any(pattern.search(rest) for pattern in cues)
 
 
+@once
 def firm(text: str) -> bool:
     """Whether a text says that something was wrong, or what is right."""
     return says_wrong(text) or bool(_RIGHT.search(text))
 
 
+@once
 def adds(text: str) -> bool:
     """Whether a text adds to what was said before: "also", "another"."""
     return bool(_ALSO.search(text))

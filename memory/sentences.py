@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from memory.rereading import once
+
 _LINE = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _CLOSERS = r"[\"'”’»)\]}）】」』〉》]*"
 _END = re.compile(
@@ -75,6 +77,7 @@ LONGEST = 240  # characters of a piece
 _BREAK = re.compile(r"[,;:]\s+|[，；：、]\s*|\s[-–—]+\s+|\s+")
 
 
+@once
 def pieces(text: str) -> list[str]:
     """Return the sentences of ``text``, those over ``LONGEST`` broken at a clause or a word."""
     return [piece for sentence in split(text) for piece in _broken(sentence)]
@@ -114,6 +117,7 @@ def size(text: str) -> float:
     return sum(len(run) / 2 if unspaced(run) else 1.0 for run in _RUN.findall(text))
 
 
+@once
 def terms(text: str) -> frozenset[str]:
     """Return what ``text`` is about, for counting what two texts share: no function words."""
     found: set[str] = set()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from memory import assertions, codes, questions, self_repair
 from memory import mentions as found_in
 from memory.dates import dates
 from memory.mentions import Mention, blank
+from memory.rereading import once
 from memory.slots import alike, plain_code
 
 CODES = ("order_number", "invoice_number", "tracking_number", "ticket_number")
@@ -136,7 +137,8 @@ def values(
 
 def _read(sentence: str, at: datetime, before: Sitting, found: Values, region: str) -> None:
     """Find the values in a sentence, and what becomes of them."""
-    for mention in _mentions(sentence, at, found, region):
+    made = _mentions(sentence, at.date(), region, repairs=found.repairs, expected=found.expected)
+    for mention in made:
         asked = before.asked and mention.slot in {before.asked, ""}
         if assertions.denied(sentence, mention):
             found.denied.append((mention, sentence))
@@ -146,7 +148,10 @@ def _read(sentence: str, at: datetime, before: Sitting, found: Values, region: s
             found.holds.append((mention, sentence))
 
 
-def _mentions(sentence: str, at: datetime, found: Values, region: str) -> list[Mention]:
+@once
+def _mentions(
+    sentence: str, day: date, region: str, *, repairs: bool, expected: str | None
+) -> list[Mention]:
     """The values in a sentence; a code whose kind is not said has the slot ''."""
     rest = found_in.without_links(sentence)
     made = found_in.emails(rest)
@@ -162,17 +167,17 @@ def _mentions(sentence: str, at: datetime, found: Values, region: str) -> list[M
     take(codes.numbered(rest))
     take(found_in.addresses(rest))
     rest = _ROOM.sub(lambda m: "\0" * len(m[0]), rest)
-    said = self_repair.without_cues(rest) if found.repairs else rest
-    days = dates(said, at.date(), day_first=region != "US")
+    said = self_repair.without_cues(rest) if repairs else rest
+    days = dates(said, day, day_first=region != "US")
     take(
         Mention("date", d.day.isoformat(), d.start, d.end, rest[d.start : d.end])
         for d in days
         if not d.near
     )
     take(found_in.amounts(rest))
-    if found.expected in CODES:
+    if expected in CODES:
         take(codes.codes(rest))
-    take(found_in.phones(rest, region, asked=found.expected == "phone"))
+    take(found_in.phones(rest, region, asked=expected == "phone"))
     take(codes.codes(rest))
     return sorted(made, key=lambda m: m.start)
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from memory.codes import codes
+from memory.rereading import once
 
 # --- preferences -----------------------------------------------------------------------------
 
@@ -28,6 +29,7 @@ _PREFERS = re.compile(
 )
 
 
+@once
 def prefers(text: str) -> bool:
     """Whether a sentence says how its speaker would have things."""
     return not _ASKS.search(text) and bool(_PREFERS.search(text))
@@ -116,6 +118,7 @@ _UNSOLVED = re.compile(
 )
 
 
+@once
 def troubles(text: str) -> list[str]:
     """What a sentence says is not as it should be: itself, or its parts if they are several."""
     if not _TROUBLE.search(text) or _UNREAL.search(text):
@@ -124,6 +127,7 @@ def troubles(text: str) -> list[str]:
     return parts if len(parts) > 1 and all(map(_TROUBLE.search, parts)) else [text]
 
 
+@once
 def solved(text: str) -> bool:
     """Whether a sentence says that a trouble is over."""
     found = _SOLVED.search(text)
@@ -201,6 +205,7 @@ _ZH_DONE = re.compile(
 )
 
 
+@once
 def promises(text: str) -> bool:
     """Whether a sentence of an agent says what will be done."""
     if _NO_PROMISE.search(text):

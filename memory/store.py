@@ -18,7 +18,7 @@ from memory.audit import AuditLog
 from memory.backups import back_up
 from memory.cache import IndexCache
 from memory.customers import KNOWLEDGE, Owner
-from memory.database import Database
+from memory.database import Database, run
 from memory.deeds import current, enter, key_of, pseudonym
 from memory.deleting import delete_customer, delete_session
 from memory.digesting import Digesting
@@ -126,6 +126,9 @@ class MemoryStore:
         Raises:
             EmbeddingMismatch: the stored vectors were made by another one.
         """
+        with self.database.read() as connection:
+            if _embeds(connection, encoder):
+                return
         with self.database.write() as connection:
             if not _embeds(connection, encoder):
                 connection.execute(_SET_META, {"name": _EMBEDDED_BY, "value": _label(encoder)})
@@ -363,7 +366,8 @@ class MemoryStore:
 def _embeds(connection: Connection, encoder: Encoder) -> bool:
     """Whether this model is known to embed here; EmbeddingMismatch if vectors are another's."""
     ours = _label(encoder)
-    stored = connection.execute(_META, {"name": _EMBEDDED_BY}).scalar()
+    rows = run(connection, _META, {"name": _EMBEDDED_BY}).fetchall()
+    stored = rows[0][0] if rows else None
     if stored not in (None, ours) and connection.execute(_ANY_VECTOR).first() is not None:
         msg = (
             f"the stored vectors were made by {stored}, this memory embeds with {ours}: "

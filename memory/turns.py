@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection, Row
@@ -45,6 +45,7 @@ _TURN = (
 )
 _BY_KEY = text(f"{_TURN} AND key = :key")
 _BY_ID = text(f"{_TURN} AND id = :id")
+_STATUS = text(f"SELECT status FROM turns {WHERE} AND id = :id")
 _RERUN = text(
     "UPDATE turns SET status = 'running', answer = NULL, first_ms = NULL, took_ms = NULL "
     f"{WHERE} AND id = :id"
@@ -148,10 +149,10 @@ class Turns:
                 insert_messages(connection, scope, [question])
                 turn = Turn(turn_id, scope.session, "running", question, key=idempotency_key)
                 _insert(connection, scope, turn, body=body)
-            connection.execute(
-                _TAKE,
+            run(
+                connection, _TAKE,
                 key(scope.owner, session=scope.session, lease=turn.id, until=_end(connection)),
-            )
+            )  # fmt: skip
             enter(connection)
         return replace(turn, generation=generation)
 
@@ -179,15 +180,15 @@ class Turns:
         with self._database.write() as connection:
             # Held from before the look: whoever deletes or finishes it comes before or after.
             customers.lock(connection, scope.owner)
-            row = connection.execute(_BY_ID, key(scope.owner, id=turn.id)).first()
-            if row is None or row.status != "running":
+            rows = run(connection, _STATUS, key(scope.owner, id=turn.id)).fetchall()
+            if not rows or rows[0][0] != "running":
                 return None
             if answer is not None:
                 first, _ = customers.allocate(connection, scope.owner, 1)
                 answer = replace(answer, seq=first, session=scope.session, turn=turn.id)
                 insert_messages(connection, scope, [answer])
-            connection.execute(
-                _FINISH,
+            run(
+                connection, _FINISH,
                 key(scope.owner, id=turn.id, status=status, answer=answer and answer.seq,
                     recalled=dump(recalled), usage=dump(usage),
                     first_ms=pace and pace.first_ms, took_ms=pace and pace.took_ms),
@@ -195,8 +196,8 @@ class Turns:
             question = turn.question
             if labels is not None:
                 question = replace(question, labels=labels)
-                connection.execute(_READ, key(scope.owner, seq=question.seq, labels=dumped(labels)))
-            connection.execute(_FREE, key(scope.owner, session=scope.session, lease=turn.id))
+                run(connection, _READ, key(scope.owner, seq=question.seq, labels=dumped(labels)))
+            run(connection, _FREE, key(scope.owner, session=scope.session, lease=turn.id))
         kept = recalled or {}
         return replace(
             turn, question=question, status=status, answer=answer,
@@ -215,8 +216,8 @@ class Turns:
             check_text(so_far.text)
             saying = dump({"id": so_far.id, "text": so_far.text, "tokens": so_far.tokens})
         with self._database.write() as connection:
-            connection.execute(
-                _RENEW,
+            run(
+                connection, _RENEW,
                 key(scope.owner, session=scope.session, lease=turn.id, until=_end(connection),
                     saying=saying),
             )  # fmt: skip
@@ -326,10 +327,18 @@ def _rerun(connection: Connection, owner: Owner, turn: Turn) -> Turn:
     return replace(turn, status="running", answer=None)
 
 
-def _lease(connection: Connection, scope: Scope) -> Row[Any] | None:
-    """Who holds the session, until when, and what it has said; None if it is free."""
-    row = connection.execute(_LEASE, key(scope.owner, session=scope.session)).first()
-    return row if row is not None and row.lease is not None else None
+class _Lease(NamedTuple):
+    """Who holds a session, until when, and what it has said."""
+
+    lease: str
+    lease_until: int
+    saying: str | None
+
+
+def _lease(connection: Connection, scope: Scope) -> _Lease | None:
+    """The lease of a session; None if it is free."""
+    rows = run(connection, _LEASE, key(scope.owner, session=scope.session)).fetchall()
+    return _Lease(*rows[0]) if rows and rows[0][0] is not None else None
 
 
 def _take_over(connection: Connection, scope: Scope) -> bool:
@@ -345,7 +354,7 @@ def _take_over(connection: Connection, scope: Scope) -> bool:
     return True
 
 
-def _cut_off(connection: Connection, scope: Scope, lease: Row[Any]) -> None:
+def _cut_off(connection: Connection, scope: Scope, lease: _Lease) -> None:
     """End a turn that nobody will finish: no fold passes a running one."""
     seq, status = None, "failed"
     if lease.saying is not None:

@@ -25,7 +25,7 @@ from memory.echoes import without_echoes
 from memory.embeddings import Encoder, adapt, embedded, trust
 from memory.errors import InvalidInput
 from memory.forgetting import Forgotten, Policy
-from memory.indexes.customer import CustomerIndex
+from memory.indexes.customer import CustomerIndex, Source, stems_from
 from memory.outdated import Outdated
 from memory.scoring import contextual
 from memory.types import (
@@ -149,7 +149,10 @@ class VectorMemory(StoredMemory):
         with nullcontext(index) if index is not None else self.reading() as index:
             hidden = [(self.scope.session, message) for message in without]
             view = index.view(at, hidden, self.policy.since(at))
-            missing = len(index.without_vector())
+            missing = sum(
+                not any(stems_from(record, source) for source in hidden)
+                for record in index.without_vector()
+            )
             asked = Query(query, vector, at, trust(self.encoder, query), limit, explain)
             found = (retriever or self._strategy)(asked, view)
             no_longer = Outdated(index.superseded_facts(), index.get)
@@ -164,9 +167,12 @@ class VectorMemory(StoredMemory):
         """The vector (d,) of a query, as ``recall`` makes it where it is not given one."""
         return self._cache.question(self.scope.owner, query)
 
-    def reading(self) -> AbstractContextManager[CustomerIndex]:
-        """The customer's records, caught up with the rows, the newest of them embedded."""
-        return self._cache.reading(self.scope.owner)
+    def reading(self, asked: Source | None = None) -> AbstractContextManager[CustomerIndex]:
+        """The customer's records, caught up with the rows, the newest of them embedded.
+
+        The facts in the message ``asked`` (session, id) are not.
+        """
+        return self._cache.reading(self.scope.owner, asked=asked)
 
     def index(self) -> AbstractContextManager[CustomerIndex]:
         """The customer's records, caught up with the rows, without embedding any."""
@@ -280,6 +286,10 @@ class VectorMemory(StoredMemory):
 
     def expire(self) -> None:
         """Forget the records whose time is over."""
+        if not self._cache.holds(self.scope.owner):  # no index is built only for that
+            if self.store.records.expired(self.scope.owner, now()):
+                self.forget(Policy())
+            return
         with self.index() as index:
             if index.expired(now()):
                 self.forget(Policy())
@@ -298,8 +308,11 @@ class VectorMemory(StoredMemory):
 
     def _digestion(self) -> Iterator[None]:
         """Turn new messages into records, embed them, and let the update mechanism decide."""
-        self.expire()
         records, owner = self.store.records, self.scope.owner
+        # Written first: a look at the records before would derive the same from the messages.
+        while self._write(records.state(owner)):
+            yield
+        self.expire()
         while True:
             state = records.state(owner)
             if not (self._write(state) or self._embed(state)):
@@ -314,10 +327,11 @@ class VectorMemory(StoredMemory):
         earlier, messages = records.unwritten(owner, state, _WRITE_BATCH)
         if not messages:
             return False
-        fresh = writers.written(self.writer, earlier, messages)
-        if self.digest_writer is not None:
-            fresh += writers.written(self.digest_writer, earlier, messages)
-        records.write(owner, fresh, messages[-1].seq, state, self.update)
+        with self._cache.reading_once(owner):
+            fresh = writers.written(self.writer, earlier, messages)
+            if self.digest_writer is not None:
+                fresh += writers.written(self.digest_writer, earlier, messages)
+            records.write(owner, fresh, messages[-1].seq, state, self.update)
         return True
 
     def _embed(self, state: State) -> bool:
@@ -325,9 +339,11 @@ class VectorMemory(StoredMemory):
         fresh = records.unembedded(owner, state, _DIGEST_BATCH)
         if not fresh:
             return False
-        # As a read does it, so that what either has embedded the other does not embed again.
-        with self._cache.reading(owner) as index:
-            known = {r.id: v for r in fresh if (v := index.vector_of(r.id)) is not None}
+        known: dict[str, Floats] = {}
+        if self._cache.holds(owner):  # what a read has embedded is not embedded again
+            with self.index() as index:
+                known = {r.id: v for r in fresh if (v := index.vector_of(r.id)) is not None}
+        # Not under the index's lock: a question would wait for it.
         missing = [r for r in fresh if r.id not in known]
         made = self._cache.encode(owner, missing) if missing else ()
         known.update((r.id, v) for r, v in zip(missing, made, strict=True))

@@ -21,6 +21,13 @@ from memory.updates import AGAIN, LATELY, settle, superseded
 
 _NEVER = 2**63 - 1
 
+Source = tuple[str, str]  # a message, by its session and its id, which is known within that only
+
+
+def stems_from(record: Record, source: Source | None) -> bool:
+    """Whether a record was made of a message."""
+    return source is not None and record.session == source[0] and source[1] in record.messages
+
 
 class CustomerIndex:
     """Records by position, the lexical index over all of them, the dense one over the first m.

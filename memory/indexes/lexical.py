@@ -17,6 +17,7 @@ import numpy as np
 import Stemmer
 
 from memory.indexes.base import Mask, nothing
+from memory.rereading import once
 from memory.types import Floats, Positions
 
 K1 = 1.2
@@ -51,6 +52,7 @@ _STOP_PAIRS = frozenset(
 _local = threading.local()  # a stemmer holds state: one a thread
 
 
+@once
 def terms(text: str) -> list[str]:
     """The terms that ``text`` is found by, in order, repeats kept."""
     stem = _stemmer().stemWord
