@@ -35,42 +35,43 @@ from memory.deeds import Deed, current
 _bearer = HTTPBearer(auto_error=False, description="a key, or a customer's own token")
 
 
-def _store(request: Request) -> MemoryStore:
+# Coroutines: FastAPI would call each in a thread, and a hop there takes longer than all of them.
+async def _store(request: Request) -> MemoryStore:
     store: MemoryStore = request.app.state.store
     return store
 
 
-def _model(request: Request) -> Model:
+async def _model(request: Request) -> Model:
     model: Model = request.app.state.model
     return model
 
 
-def _chain(request: Request) -> SupportChain:
+async def _chain(request: Request) -> SupportChain:
     chain: SupportChain = request.app.state.chain
     return chain
 
 
-def _readiness(request: Request) -> Readiness:
+async def _readiness(request: Request) -> Readiness:
     readiness: Readiness = request.app.state.readiness
     return readiness
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def _serving(request: Request) -> Serving:
+async def _serving(request: Request) -> Serving:
     serving: Serving = request.app.state.serving
     return serving
 
 
-def _metrics(request: Request) -> Metrics:
+async def _metrics(request: Request) -> Metrics:
     metrics: Metrics = request.app.state.metrics
     return metrics
 
 
-def _limits(request: Request) -> Limits:
+async def _limits(request: Request) -> Limits:
     limits: Limits = request.app.state.limits
     return limits
 
@@ -84,7 +85,7 @@ def authorize(
     So is, before anything is looked up, who has carried what fits nobody too often.
     """
     identity: Identity = request.app.state.identity
-    limits = _limits(request)
+    limits: Limits = request.app.state.limits
     address = request.client.host if request.client else ""
     who = None
     if given is not None:
@@ -109,7 +110,7 @@ def authorize(
         raise Problem(403, "forbidden", "Forbidden", detail)
     deed.only_changes = deed.action in UNENTERED
     if deed.action in AHEAD:
-        _store(request).audit.begin(deed)
+        request.app.state.store.audit.begin(deed)
     return who
 
 
@@ -157,7 +158,7 @@ def _insider(request: Request) -> bool:
     if scheme.lower() != "bearer":
         return False
     address = request.client.host if request.client else ""
-    limits, identity = _limits(request), request.app.state.identity
+    limits, identity = request.app.state.limits, request.app.state.identity
     try:
         limits.check_guess(address, carried)
         who: Principal | None = identity.of(carried)
@@ -176,15 +177,17 @@ _CustomerName = Annotated[str, Path(examples=["ada"], json_schema_extra=describe
 _SessionName = Annotated[str, Path(examples=["default"], json_schema_extra=described())]
 
 
-def _customer(who: PrincipalDep, customer: _CustomerName) -> Scope:
+async def _customer(who: PrincipalDep, customer: _CustomerName) -> Scope:
     return who.scope(named("customer", customer))
 
 
-def _session(who: PrincipalDep, customer: _CustomerName, session: _SessionName) -> Scope:
+async def _session(who: PrincipalDep, customer: _CustomerName, session: _SessionName) -> Scope:
     return who.scope(named("customer", customer), named("session", session))
 
 
-def _knowledge(who: PrincipalDep, chain: Annotated[SupportChain, Depends(_chain)]) -> Knowledge:
+async def _knowledge(
+    who: PrincipalDep, chain: Annotated[SupportChain, Depends(_chain)]
+) -> Knowledge:
     return chain.knowledge(who.tenant)
 
 

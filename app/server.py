@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import socket
 import sys
 from collections.abc import Iterable, Iterator
@@ -27,6 +28,7 @@ from app.workers import Workers, check_workers
 from memory import InvalidInput, MemoryServiceError, open_store
 from memory.presence import served_alone
 
+_COLLECT = (20_000, 20, 20)  # objects, and collections of the young, until the next one
 _UNSENT = 16 * 1024  # bytes for a client that the system takes before it can send them
 
 
@@ -47,7 +49,7 @@ def run_server(settings: Settings, *more: str) -> None:
             _run_workers(settings, listener, fresh, more)
             return
         service = create_app(settings)
-        _give_back()
+        _settle_down()
         fresh = fresh or service.state.identity.fresh  # of a database that is private
         with _measured(settings, service.state.metrics.registry) as measures:
             _tell(settings, listener, fresh, service.state.model.name, [*more, *measures])
@@ -88,7 +90,7 @@ def work(settings: Settings, listener: socket.socket, starter: Starter) -> None:
     except MemoryServiceError as error:
         starter.tell(Failed(str(error)))
         sys.exit(1)
-    _give_back()
+    _settle_down()
     starter.worker = Worker(
         server_config(settings, service), service.state.chain, settings.stop_wait,
         lambda: starter.tell(Ready(service.state.model.name)),
@@ -169,10 +171,17 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _give_back() -> None:
-    """Give the system back what opening the models took: glibc keeps tens of megabytes."""
+def _settle_down() -> None:
+    """Once everything is open: what stays for good is looked at no more, what is free given back.
+
+    A collection of all objects takes a tenth of a second and more with all that LangChain brings,
+    in which no turn goes on, and small ones come dozens of times in a turn.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
     with contextlib.suppress(OSError, AttributeError):  # where there is no glibc
-        ctypes.CDLL(None).malloc_trim(0)
+        ctypes.CDLL(None).malloc_trim(0)  # which keeps tens of megabytes
 
 
 def _shown(url: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from anyio.to_thread import run_sync
 
@@ -69,14 +70,22 @@ class Admission:
         idempotency_key: str | None,
         place: Place | None,
     ) -> Turn:
-        """Commit the message, once there is a place for it and no other turn in its session."""
+        """Commit the message, once there is a place for it and no other turn in its session.
+
+        Raises InvalidInput at once for one that cannot be stored or answered.
+        """
+        begin = memory.start
+        if place is not None and place.held:
+            begin = partial(_checked, memory)  # in one thread: a hop is longer than the check
+        else:
+            await run_sync(memory.check, text)
         deadline: float | None = None
         while True:
             if place is not None:
                 await place.take()
             try:
                 with memory.store.watch.step("save_message"):
-                    return await run_sync(memory.start, text, idempotency_key)
+                    return await run_sync(begin, text, idempotency_key)
             except SessionBusy:
                 # A retry of the turn under way is told so at once.
                 if idempotency_key is not None and await self._is_running(memory, idempotency_key):
@@ -91,3 +100,8 @@ class Admission:
     async def _is_running(self, memory: ConversationMemory, idempotency_key: str) -> bool:
         status = memory.store.turns.status
         return await run_sync(status, memory.scope, idempotency_key) == "running"
+
+
+def _checked(memory: ConversationMemory, text: str, idempotency_key: str | None) -> Turn:
+    memory.check(text)
+    return memory.start(text, idempotency_key)

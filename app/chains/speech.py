@@ -7,11 +7,11 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable
 
 from app.places import Leaving
-from memory import Layout, Watch
+from memory import Watch
 
 _STOP_SECONDS = 2.0  # how long a model may take to be stopped
 
@@ -19,7 +19,7 @@ _Chunks = asyncio.Queue[AIMessageChunk | Leaving | None]
 
 
 class Speech:
-    """Asks chains, and can end all of their answers."""
+    """Asks models, and can end all of their answers."""
 
     def __init__(self, silence: float, whole: float, watch: Watch) -> None:
         """Let a model be silent for, and speak in all, so many seconds."""
@@ -36,9 +36,9 @@ class Speech:
             chunks.put_nowait(_left())
 
     async def chunks(
-        self, chain: Runnable[Layout, Any], layout: Layout
+        self, model: Runnable[Any, Any], messages: list[BaseMessage]
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        """What the chain's model says; it is stopped when this is closed.
+        """What a model says to messages; it is stopped when this is closed.
 
         Raises:
             TimeoutError: it was silent for too long, or has not come to an end.
@@ -53,7 +53,7 @@ class Speech:
             try:
                 with self._watch.step("model"):
                     told = False
-                    async for chunk in chain.astream(layout):
+                    async for chunk in model.astream(messages):
                         if not told and chunk.text:
                             told = True
                             self._watch.happened("first-token")

@@ -19,8 +19,7 @@ from typing import Any
 
 import anyio
 from anyio.to_thread import run_sync
-from langchain_core.messages import AIMessageChunk, BaseMessage
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.messages import AIMessageChunk
 
 from app.chains.admission import Admission
 from app.chains.events import Done, Event, Failed, Given, Token
@@ -65,6 +64,7 @@ _RENEW_SECONDS = 5.0  # how often a turn under way that says nothing new says th
 _LATE_SECONDS = 0.5  # how long an answer that is there waits for the reading of its message
 _END_SECONDS = 5.0  # how long the end of the service waits for answers to be stored
 _LATER_SECONDS = 0.5  # how often it is tried again to store an answer
+_DIGEST_SECONDS = 3.0  # how long a digest makes room for turns
 _MENDS = 2  # looks after a failure: at the first one a lease may still be alive
 _POLL_SECONDS = 0.01  # how often it looks whether they are
 
@@ -92,6 +92,8 @@ class SupportChain:
         self._reader = MessageReader(understanding)
         self._templates = templates or {}  # by tenant
         self._under_way = 0  # turns that are being answered
+        self._undigested: dict[Scope, ConversationMemory] = {}
+        self._digesting: asyncio.TimerHandle | None = None  # when they will be
         self._late: list[asyncio.Task[None]] = []  # answers that are still to be stored
         self._mends = 1  # how often it is still looked whether something was left undone
         self._metrics = metrics or Metrics()
@@ -165,7 +167,6 @@ class SupportChain:
         with self._store.watch.step("admit"):
             place = await self._admission.place(memory, text, idempotency_key)
             try:
-                await run_sync(memory.check, text)
                 return await self._admission.start(memory, text, idempotency_key, place), place
             except BaseException:
                 if place is not None:
@@ -328,6 +329,8 @@ class SupportChain:
             await asyncio.sleep(_POLL_SECONDS)
         for task in self._late:
             task.cancel()
+        if self._digesting is not None:  # the next process digests that, from the rows
+            self._digesting.cancel()
 
     async def mend(self) -> None:
         """End turns that were cut off, once no lease of theirs can be alive, and digest the rest.
@@ -388,9 +391,7 @@ class SupportChain:
     ) -> AsyncGenerator[AIMessageChunk, None]:
         """What the model says."""
         model = self._model.answering(Conversation(scope.owner, scope.session, turn.generation))
-        # The chain itself: a layout's messages, given to the model.
-        chain: Runnable[Layout, Any] = RunnableLambda(_messages) | model
-        return self._speech.chunks(chain, layout)
+        return self._speech.chunks(model, layout.messages)
 
     async def _hold(self, memory: ConversationMemory, turn: Turn, said: list[str]) -> None:
         """Keep the session's lease, and what has been said, while the turn is under way."""
@@ -435,18 +436,32 @@ class SupportChain:
             self._store.in_background("rest", partial(self._digest_next, owners))
 
     def _digest_later(self, memory: ConversationMemory) -> None:
-        def digest() -> None:
-            before = memory.summary.current().version
-            with self._forgetting(memory), self._again_if_it_fails():
-                memory.digest(wait=False)
-            if memory.summary.current().version != before:
-                # The fold has changed the prompt's beginning: it is read before it is needed.
-                scope = memory.scope
-                generation = self._store.records.state(scope.owner).generation
-                conversation = Conversation(scope.owner, scope.session, generation)
-                self._model.warm(memory.beginning(), conversation)
+        """Digest once nobody is answered, or soon: turns come first, and may be several by then."""
+        self._undigested[memory.scope] = memory
+        if not self._under_way:
+            self._digest_now()
+        elif self._digesting is None:
+            loop = asyncio.get_running_loop()
+            self._digesting = loop.call_later(_DIGEST_SECONDS, self._digest_now)
 
-        memory.store.in_background(("digest", memory.scope), digest)
+    def _digest_now(self) -> None:
+        if self._digesting is not None:
+            self._digesting.cancel()
+            self._digesting = None
+        for memory in self._undigested.values():
+            self._store.in_background(("digest", memory.scope), partial(self._digest, memory))
+        self._undigested.clear()
+
+    def _digest(self, memory: ConversationMemory) -> None:
+        before = memory.summary.current().version
+        with self._forgetting(memory), self._again_if_it_fails():
+            memory.digest(wait=False)
+        if memory.summary.current().version != before:
+            # The fold has changed the prompt's beginning: it is read before it is needed.
+            scope = memory.scope
+            generation = self._store.records.state(scope.owner).generation
+            conversation = Conversation(scope.owner, scope.session, generation)
+            self._model.warm(memory.beginning(), conversation)
 
     @contextlib.contextmanager
     def _again_if_it_fails(self) -> Iterator[None]:
@@ -468,10 +483,6 @@ class SupportChain:
 def _since(began: float) -> int:
     """Milliseconds since a time of the monotonic clock."""
     return round((time.monotonic() - began) * 1000)
-
-
-def _messages(layout: Layout) -> list[BaseMessage]:
-    return layout.messages
 
 
 def _replay(memory: ConversationMemory, turn: Turn) -> list[Event]:

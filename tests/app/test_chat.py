@@ -257,3 +257,34 @@ def test_a_session_deleted_while_it_is_answered_stays_deleted(
     assert seen[-1][1]["status"] == 410
     assert scripted.client.get("/v1/customers/ada/sessions/s1").status_code == 404
     assert scripted.client.get("/v1/customers/ada/memories").json()["memories"] == []
+
+
+def test_digests_make_room_for_turns_under_way(
+    scripted: Running, double: OpenAIDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While somebody is answered nothing is digested, for a while; then all of it at once."""
+    monkeypatch.setattr("app.chains.support._DIGEST_SECONDS", 60.0)
+    store = scripted.app.state.store
+
+    def lags(customer: str) -> bool:
+        return bool(store.records.state(("default", customer)).lags)
+
+    def reply(messages: list[dict[str, object]]) -> str:
+        return "word " * 2_000 if "at length" in str(messages[-1]["content"]) else "fine"
+
+    double.delay, double.reply = 0.02, reply
+    ben = {"customer": "ben", "message": "Tell me at length", "stream": True}
+    with scripted.client.stream("POST", "/v1/chat", json=ben) as answer:
+        lines = answer.iter_lines()  # held: without it the client hangs up
+        assert next(lines) == "event: recalled"
+        assert scripted.chat("My order is 4417-XZ").status_code == 200
+        scripted.settle()
+        assert lags("ada")
+    # Ben has hung up: his turn ends, and both are digested.
+    for _ in range(500):
+        scripted.settle()
+        if not lags("ada") and not lags("ben"):
+            break
+        time.sleep(0.01)
+    assert not lags("ada")
+    assert not lags("ben")
