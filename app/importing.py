@@ -14,7 +14,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +33,7 @@ from app.settings import Settings
 from memory import Encoder, InvalidInput, MemoryStore, Scope, Understanding, check_name, check_text
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+_AHEAD = 4  # conversations that are stored and not digested yet
 KINDS: dict[str, type[BaseMessage]] = {
     **dict.fromkeys(("customer", "human", "user"), HumanMessage),
     **dict.fromkeys(("agent", "ai", "assistant", "bot"), AIMessage),
@@ -62,14 +66,26 @@ def import_conversations(
     for _ in _conversations(file, customer):
         count += 1
     stored = 0
-    with bar(total=count, unit="conversation", desc=file.name) as shown:
+    digests: deque[Future[None]] = deque()
+    with (
+        bar(total=count, unit="conversation", desc=file.name) as shown,
+        # One embeds while the other reads and stores what comes next.
+        ThreadPoolExecutor(1, thread_name_prefix="digest") as digesting,
+    ):
         for scope, messages, times in _conversations(file, customer):
             memory = conversation_memory(
                 store, replace(scope, tenant=tenant), settings, encoder, understanding=understanding
             )
             with at_console(store, tenant, "change.messages", scope.customer):
                 stored += memory.add_messages(messages, times)
-                memory.digest()
+                memory.vector.write()
+                # As part of the same deed.
+                digests.append(digesting.submit(copy_context().run, memory.digest))
+            if len(digests) > _AHEAD:
+                digests.popleft().result()
+                shown.update()
+        for digest in digests:
+            digest.result()
             shown.update()
     return stored, count
 
