@@ -14,10 +14,7 @@ from tests.contracts.memories import KINDS, Kind, Make
 from tests.doubles import WordEncoder, count_words
 
 # Where it may matter that one process has done what another one sees.
-SHARED = {
-    f"test_{part}"
-    for part in ("card", "corrections", "knowledge", "policies", "prompt_knowledge", "said_again")
-}
+SHARED = {"test_corrections", "test_knowledge", "test_said_again"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

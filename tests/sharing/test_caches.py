@@ -142,7 +142,7 @@ class Model:
 
 
 @given(steps=STEPS)
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_two_processes_know_the_same_at_every_moment(two: Two, steps: list[Any]) -> None:
     """Turns, corrections, deletions, erasures, retention, digests and articles at either of two
     stores: after each both have in their indexes, prompts and searches what a model in memory says.
