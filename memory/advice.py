@@ -29,6 +29,8 @@ def explain(context: Any) -> None:
     if context.is_pre_ping:
         return  # the pool makes a new connection in the place of one that is gone
     error = context.original_exception
+    if not isinstance(error, Exception):
+        return  # somebody ends the program, and the connection with it
     code = getattr(error, "sqlstate", None)
     if code == _ONLY_READS:
         context.is_disconnect = True  # all connections are made anew: to what takes writes now

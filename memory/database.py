@@ -27,6 +27,7 @@ from memory.clock import now, to_stamp
 from memory.errors import CircuitOpen, StoreError, StoreUnavailable
 from memory.presence import Presence
 
+_IN_USE = "all connections to the database are in use: try again"
 _IDLE = 8  # most of SQLite's connections that are kept for reading
 
 # More than a page of any database, so that a full one has no room for it.
@@ -127,7 +128,10 @@ class Database:
                 self.engine, "engine_disposed", lambda _: (method := let_go()) and method()
             )
         else:
-            self.engine = postgres.connect(parsed)
+            self.engine, most = postgres.connect(parsed)
+            # A few are left to those who write: who reads may find that he has to, and would wait
+            # for others who read and wait for the same.
+            self._readers = threading.BoundedSemaphore(most - max(most // 5, 1))
         sa.event.listen(self.engine, "handle_error", explain)
         # Of Postgres: on SQLite every transaction is a snapshot.
         self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
@@ -207,7 +211,18 @@ class Database:
     def _snapshot(self) -> contextlib.AbstractContextManager[Connection]:
         if self.dialect == "sqlite":
             return self._transaction("BEGIN", self._idle, _IDLE)
-        return self._begun(self._snapshots)
+        return self._seen()
+
+    @contextlib.contextmanager
+    def _seen(self) -> Iterator[Connection]:
+        """A snapshot of Postgres's."""
+        if not self._readers.acquire(timeout=postgres.PATIENCE):
+            raise StoreUnavailable(_IN_USE)
+        try:
+            with self._begun(self._snapshots) as connection:
+                yield connection
+        finally:
+            self._readers.release()
 
     @contextlib.contextmanager
     def _begun(self, engine: Engine) -> Iterator[Connection]:
@@ -227,8 +242,7 @@ class Database:
             connection = engine.connect()
         except sa.exc.TimeoutError as error:
             call.dropped()
-            msg = "all connections to the database are in use: try again"
-            raise StoreUnavailable(msg) from error
+            raise StoreUnavailable(_IN_USE) from error
         except StoreUnavailable:
             call.failed()
             raise

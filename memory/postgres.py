@@ -18,15 +18,15 @@ _LIMITS = {
     "connect_timeout": 5, "tcp_user_timeout": 15_000,
     "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
 }  # fmt: skip
-_PATIENCE = 10.0  # seconds until one of its connections is free
+PATIENCE = 10.0  # seconds until one of its connections is free
 # What a connection may take, where the server has no limit of its own: for a statement, and for
 # nothing at all within a transaction, whose locks it holds (it may be a process that is stopped).
 _TIMES = {"statement_timeout": "60s", "idle_in_transaction_session_timeout": "60s"}
 CONNECTIONS = 10  # most that a process has: Postgres takes 100 in all, if it was not told otherwise
 
 
-def connect(url: URL) -> Engine:
-    """An engine for a server, or for several of which one takes writes.
+def connect(url: URL) -> tuple[Engine, int]:
+    """An engine for a server, or for several of which one takes writes; and its connections.
 
     Args:
         url: with ``connections``, how many there may be, and what libpq knows.
@@ -47,7 +47,7 @@ def connect(url: URL) -> Engine:
         more["prepare_threshold"] = _threshold(str(given))
     try:
         engine = sa.create_engine(
-            url, pool_size=most // 2, max_overflow=most - most // 2, pool_timeout=_PATIENCE,
+            url, pool_size=most // 2, max_overflow=most - most // 2, pool_timeout=PATIENCE,
             pool_use_lifo=True,  # what is seldom needed is closed
             pool_pre_ping=True, hide_parameters=True, connect_args=more,
         )  # fmt: skip
@@ -55,7 +55,7 @@ def connect(url: URL) -> Engine:
         msg = "Postgres needs its driver: pip install 'langchain-memory-service[postgres]'"
         raise StoreError(msg) from error
     sa.event.listen(engine, "connect", configure)
-    return engine
+    return engine, most
 
 
 def _threshold(given: str) -> int | None:

@@ -133,6 +133,19 @@ def test_a_connection_that_is_lost_at_its_commit_is_not_tried_again(two: Two) ->
     assert len(runs) == 1
 
 
+def test_ending_the_program_is_no_failure_of_the_database(two: Two) -> None:
+    """Ctrl-C in the middle of a statement ends it, and is not tried again."""
+    interrupts = [KeyboardInterrupt()]
+
+    def interrupt(*_: Any) -> None:
+        raise interrupts.pop()
+
+    sa.event.listen(two[0].database.engine, "before_cursor_execute", interrupt, once=True)
+    with pytest.raises(KeyboardInterrupt):
+        save(two[0], "one")
+    assert texts(two[1]) == []
+
+
 # What is no single transaction, or cannot be begun again, with the reason.
 NOT_RETRIED = {
     "memory.audit.flush": "its thread tries again by itself",
@@ -187,18 +200,34 @@ def test_a_process_has_as_many_connections_as_it_is_told(postgres_url: str) -> N
         with open_store(postgres_url) as looking, open_store(postgres_url + given) as store:
             before, seen = connections(looking), list[int]()
 
-            def read(_: int, store: MemoryStore = store) -> None:
-                with store.database.read() as connection:
+            def work(_: int, store: MemoryStore = store) -> None:
+                with store.database.write() as connection:
                     connection.exec_driver_sql("SELECT pg_sleep(0.05)")
 
             with ThreadPoolExecutor(24) as pool:
-                reading = [pool.submit(read, n) for n in range(48)]
-                while not all(done.done() for done in reading):
+                working = [pool.submit(work, n) for n in range(48)]
+                while not all(done.done() for done in working):
                     seen.append(connections(looking) - before)
-                for done in reading:
+                for done in working:
                     done.result()
             assert max(seen) + before <= most + 1  # one that was open was counted before
             assert max(seen) >= most - 2
+
+
+def test_who_reads_and_then_writes_is_not_held_up_by_those_who_do_the_same(
+    postgres_url: str,
+) -> None:
+    """As when many summaries have to be made again: connections are left for what they write."""
+    with open_store(f"{postgres_url}&connections=4") as store:
+
+        def read_and_write(n: int) -> None:
+            with store.database.read() as connection:
+                connection.exec_driver_sql("SELECT pg_sleep(0.1)")
+                store.set_meta(f"{n}", "written")
+
+        with ThreadPoolExecutor(12) as pool:
+            list(pool.map(read_and_write, range(12)))
+        assert [store.get_meta(f"{n}") for n in range(12)] == ["written"] * 12
 
 
 @pytest.mark.parametrize("given", ["1", "many", "-3", "2&connections=4"])
