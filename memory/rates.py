@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 
 from memory.database import Database
+from memory.retrying import retried
 
 _NOW = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS FLOAT8)"
 # What is later than a window was taken before the server's clock was set back.
@@ -47,6 +48,7 @@ class Rates:
         """Count in a database on Postgres."""
         self._database = database
 
+    @retried
     def take(self, name: str, step: float, window: float) -> Taken:
         """Take one, if it does not make more than a window's.
 
@@ -65,16 +67,19 @@ class Rates:
             held = connection.execute(_LOOK, values).scalar()
         return Taken(was_left=False, seconds=held or 0.0)
 
+    @retried
     def forget(self, name: str) -> None:
         """Keep nothing of a name."""
         with self._database.at_once() as connection:
             connection.execute(_FORGET, {"name": name})
 
+    @retried
     def sweep(self) -> None:
         """Keep nothing of those of whom nothing counts any more."""
         with self._database.at_once() as connection:
             connection.execute(_SWEEP)
 
+    @retried
     def secret(self) -> bytes:
         """The same for all that have the database, to hide names by."""
         with self._database.write() as connection:
