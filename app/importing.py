@@ -30,7 +30,16 @@ from app.progress import bar
 from app.recording import at_console
 from app.roles import TENANT
 from app.settings import Settings
-from memory import Encoder, InvalidInput, MemoryStore, Scope, Understanding, check_name, check_text
+from memory import (
+    ConversationMemory,
+    Encoder,
+    InvalidInput,
+    MemoryStore,
+    Scope,
+    Understanding,
+    check_name,
+    check_text,
+)
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _AHEAD = 4  # conversations that are stored and not digested yet
@@ -66,11 +75,11 @@ def import_conversations(
     for _ in _conversations(file, customer):
         count += 1
     stored = 0
-    digests: deque[Future[None]] = deque()
+    digests: deque[tuple[str, Future[None]]] = deque()
     with (
         bar(total=count, unit="conversation", desc=file.name) as shown,
-        # One embeds while the other reads and stores what comes next.
-        ThreadPoolExecutor(1, thread_name_prefix="digest") as digesting,
+        # One embeds while another stores vectors, and this one reads and stores what comes next.
+        ThreadPoolExecutor(2, thread_name_prefix="digest") as digesting,
     ):
         for scope, messages, times in _conversations(file, customer):
             memory = conversation_memory(
@@ -79,15 +88,26 @@ def import_conversations(
             with at_console(store, tenant, "change.messages", scope.customer):
                 stored += memory.add_messages(messages, times)
                 memory.vector.write()
+                earlier = next(
+                    (one for name, one in reversed(digests) if name == scope.customer), None
+                )
                 # As part of the same deed.
-                digests.append(digesting.submit(copy_context().run, memory.digest))
-            if len(digests) > _AHEAD:
-                digests.popleft().result()
+                made = digesting.submit(copy_context().run, _digest, memory, earlier)
+                digests.append((scope.customer, made))
+            while len(digests) > _AHEAD:
+                digests.popleft()[1].result()
                 shown.update()
-        for digest in digests:
-            digest.result()
+        for _, made in digests:
+            made.result()
             shown.update()
     return stored, count
+
+
+def _digest(memory: ConversationMemory, after: Future[None] | None) -> None:
+    """Digest, once the customer's earlier digest has ended: two at once would embed twice."""
+    if after is not None:
+        after.result()
+    memory.digest()
 
 
 def _conversations(file: Path, customer: str | None) -> Iterator[_Conversation]:

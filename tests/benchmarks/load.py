@@ -16,7 +16,8 @@ is what the server's process took for a turn. *Own* is what a turn takes that is
 the client sees it: of a stream, from the request to the first event, which says what was recalled
 and comes before the model is asked, and from the model's last word to the event that says that the
 answer is stored; of an answer in one piece, and of the bare route, all of it, since the fake model
-takes no time of its own.
+takes no time of its own. With the embedded model, which answers four at a time, the wait for one of
+its places is in it: look at what one customer alone waits for.
 """
 
 from __future__ import annotations
