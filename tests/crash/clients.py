@@ -72,6 +72,8 @@ class Client:
         """Talk until it is over."""
         while not ended():
             if not self._up.wait(0.2):
+                for sent in self.sent:  # it is not known whether it would still be refused
+                    sent.busy_since = None
                 continue
             waiting = [sent for sent in self.sent[-50:] if sent.open]
             if len(waiting) > _OPEN or (waiting and self._random.random() < 0.4):
