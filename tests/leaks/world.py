@@ -43,8 +43,11 @@ class Asking:
 
     def __init__(self, key: str, addresses: Sequence[str], chance: random.Random) -> None:
         headers = {"Authorization": f"Bearer {key}"}
+        # Not as long as the services keep what is not used: one would be closed as it is used.
+        limits = httpx.Limits(keepalive_expiry=2)
         self._clients = [
-            httpx.Client(base_url=address, headers=headers, timeout=120) for address in addresses
+            httpx.Client(base_url=address, headers=headers, timeout=120, limits=limits)
+            for address in addresses
         ]
         self._random = chance
 
