@@ -47,6 +47,8 @@ def main(benchmarks: Sequence[Benchmark], words: Sequence[str]) -> int:
     if find_spec("matplotlib") is None:
         parser.error("needs matplotlib: `make test` installs it, or pip install -e '.[plot]'")
 
+    from tests.benchmarks import page
+
     folder = _folder(given.out)
     outcomes: list[Outcome] = []
     for benchmark in benchmarks:
@@ -59,8 +61,6 @@ def main(benchmarks: Sequence[Benchmark], words: Sequence[str]) -> int:
         for one in outcomes
         if one.report is not None and (found := last(given.out, folder, one.report)) is not None
     }
-    from tests.benchmarks import page
-
     print(page.write(folder, outcomes, before, quick=given.quick))
     return int(any(one.status in ("failed", "timed out") for one in outcomes))
 
