@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from app import audit, backups, keys, retention
+from app import audit, backups, keys, retention, stdio
 from app.console import Database, DataDir, Tenant, settings_given
 from app.evaluation.cli import app as evaluate_app
 from app.knowledge.cli import app as knowledge_app
@@ -42,6 +42,7 @@ evaluate_app.command("classifier")(understanding.evaluate)
 app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(retention.retain)
+app.command()(stdio.mcp)
 app.command()(tuning.finetune)
 model_app.command("list")(tuning.list_)
 model_app.command()(tuning.promote)

@@ -25,7 +25,7 @@ from app.chains.support import SupportChain
 from app.dependencies import authorize
 from app.description import describe
 from app.embeddings import ENGLISH, open_embeddings
-from app.headers import SecurityHeaders, origins_of
+from app.headers import MCP_HEADERS, SecurityHeaders, origins_of
 from app.language import advice
 from app.limits import Limits, RateLimitFields
 from app.llm import open_llm
@@ -43,6 +43,7 @@ from app.routes import (
     health,
     key,
     knowledge,
+    mcp,
     memories,
     metrics,
     models,
@@ -197,7 +198,7 @@ def create_app(
         one.router
         for one in (
             chat, prompt, customers, memories, card, knowledge, models, audit, operations, key,
-            metrics,
+            metrics, mcp,
         )
     ]  # fmt: skip
     for router in (customers.every, *guarded):
@@ -214,7 +215,7 @@ def create_app(
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "X-Request-ID"],
+            allow_headers=["Authorization", "X-Request-ID", *MCP_HEADERS],
             expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID"],
         )
     # Around all else, so that the answer to a fault has them too.

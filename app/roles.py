@@ -44,6 +44,7 @@ POST   /v1/admin/models/rollback                       change.model    default:a
 GET    /v1/admin/audit                                 read.audit      admin
 GET    /v1/admin/operations                            read.operations admin
 GET    /v1/key                                         read.key        admin agent service customer
+POST   /mcp                                            read.tools      admin agent service
 GET    /metrics                                        read.metrics    default:admin default:metrics
 GET    /openapi.json                                   read.description admin agent service
 """
@@ -51,8 +52,9 @@ _ROWS = [row.split() for row in _TABLE.strip().splitlines()]
 MAY = {(method, path): frozenset(roles) for method, path, _, *roles in _ROWS}
 ACTIONS = {(method, path): action for method, path, action, *_ in _ROWS}
 AHEAD = frozenset({"export.customer", "change.model"})  # entered before they are done
-# Asked for every few seconds, and about nobody: not entered, if it is not refused.
-UNENTERED = frozenset({"read.metrics"})
+# About nobody, and asked for every few seconds or, by tools, beside a route that is entered: not
+# entered, if it is not refused.
+UNENTERED = frozenset({"read.metrics", "read.tools"})
 
 
 class NoSuchCustomer(MemoryServiceError):

@@ -17,7 +17,7 @@ _PARTS = {
     "sentence-transformers": "torch",
     "torch": "torch",
 }
-_EXTRAS = ("knowledge", "postgres", "tokens", "tracing")
+_EXTRAS = ("knowledge", "mcp", "postgres", "tokens", "tracing")
 
 
 def requirements(pyproject: Path, part: str) -> list[str]:

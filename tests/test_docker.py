@@ -250,7 +250,7 @@ def test_image_installs_every_requirement() -> None:
     parts = [each for part in ("serving", "files", "torch") for each in requirements(part)]
     extras = project["optional-dependencies"]
     wanted = project["dependencies"] + extras["knowledge"] + extras["postgres"]
-    wanted += extras["tokens"] + extras["tracing"]
+    wanted += extras["mcp"] + extras["tokens"] + extras["tracing"]
     assert sorted(parts) == sorted(wanted)
 
 

@@ -53,6 +53,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/customers/{customer}/forget"): {"policy": {"max_records": 1}},
     ("POST", "/v1/knowledge"): {"source": "a.md", "text": "# A\n\nSend it back in 30 days."},
     ("POST", "/v1/knowledge/search"): {"query": "send it back"},
+    ("POST", "/mcp"): {"jsonrpc": "2.0", "id": 1, "method": "ping"},
 }
 ORDER = [
     *BODIES,
