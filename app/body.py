@@ -21,7 +21,7 @@ class BodyLimit:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"")
         if announced.isdigit() and int(announced) > self._most:
-            await respond(self._problem())(scope, receive, send)
+            await respond(self._problem(), scope["path"])(scope, receive, send)
             return
         read = 0
 

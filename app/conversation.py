@@ -19,6 +19,7 @@ from memory import (
     supersede,
     verbatim,
 )
+from memory.marks import inert
 
 # One function for the whole process: the caches of indexes go by it.
 _WITH_FACTS = joined(verbatim, facts)
@@ -32,13 +33,18 @@ def conversation_memory(
     model: Model | None = None,
     knowledge: Knowledge | None = None,
     understanding: Understanding | None = None,
+    instructions: str = "",
 ) -> ConversationMemory:
-    """The memory of a session; without a ``model`` its context is the settings'."""
+    """The memory of a session; without a ``model`` its context is the settings'.
+
+    ``instructions`` are a client's, after the settings' own in its prompts.
+    """
     context = settings.context_tokens if model is None else model.context
     room = context - settings.reply_tokens
     by_model = facts_by_model(model.chat) if model and settings.facts == "model" else None
     return ConversationMemory(
-        store=store, scope=scope, llm=model.chat if model else None, system=settings.system,
+        store=store, scope=scope, llm=model.chat if model else None,
+        system="\n\n".join(filter(None, (settings.system, inert(instructions)))),
         max_tokens=min(settings.prompt_tokens, room), context_tokens=room,
         summary_tokens=settings.summary_tokens, recall_tokens=settings.recall_tokens,
         summarize=settings.summarize, embeddings=encoder, background=False,

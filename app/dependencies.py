@@ -22,6 +22,7 @@ from app.serving import Serving
 from app.settings import Settings
 from memory import (
     NAME_LIMIT,
+    Encoder,
     InvalidInput,
     Knowledge,
     MemoryServiceError,
@@ -66,6 +67,11 @@ async def _settings(request: Request) -> Settings:
 async def _serving(request: Request) -> Serving:
     serving: Serving = request.app.state.serving
     return serving
+
+
+async def _encoder(request: Request) -> Encoder:
+    encoder: Encoder = request.app.state.encoder
+    return encoder
 
 
 async def _metrics(request: Request) -> Metrics:
@@ -195,6 +201,7 @@ async def _knowledge(
 
 
 StoreDep = Annotated[MemoryStore, Depends(_store)]
+EncoderDep = Annotated[Encoder, Depends(_encoder)]
 ModelDep = Annotated[Model, Depends(_model)]
 InsiderDep = Annotated[bool, Depends(_insider)]
 ReadinessDep = Annotated[Readiness, Depends(_readiness)]

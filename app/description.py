@@ -95,6 +95,32 @@ EXAMPLES: dict[str, Any] = {
         "understanding": _UNDERSTOOD,
     },
     "TokenEvent": {"text": "Your order"},
+    "CompletionRequest": {
+        "model": "any", "user": "ada", "metadata": {"session": "monday"},
+        "messages": [{"role": "user", "content": "Where is my order?"}],
+    },
+    "Completion": {
+        "id": "chatcmpl-0b5e2f18", "object": "chat.completion", "created": 1777887000,
+        "model": "SmolLM2-135M-Instruct",
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "It is on its way.",
+                                     "refusal": None},
+             "finish_reason": "stop", "logprobs": None}
+        ],
+        "usage": {"prompt_tokens": 212, "completion_tokens": 6, "total_tokens": 218},
+    },
+    "ModelList": {
+        "object": "list",
+        "data": [{"id": "SmolLM2-135M-Instruct", "object": "model", "created": 0,
+                  "owned_by": "langchain-memory-service"}],
+    },
+    "EmbeddingsRequest": {"input": ["Where is my order?"], "encoding_format": "float"},
+    "EmbeddingsList": {
+        "object": "list",
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.6, -0.8]}],
+        "model": "sentence-transformers/all-MiniLM-L6-v2 int8",
+        "usage": {"prompt_tokens": 5, "total_tokens": 5},
+    },
     "RecallRequest": {"query": "which order was late?", "max_tokens": 500},
     "RecallResponse": {"recalled": [_RECALLED]},
     "CustomerList": {"customers": [{"customer": "ada", "at": _AT}], "next": None},
@@ -187,6 +213,17 @@ _SCHEMA = {
         "title": {"type": "string"},
         "status": {"type": "integer", "description": "the HTTP status"},
         "detail": {"type": "string", "description": "what is wrong here, and what to do"},
+        "error": {
+            "type": "object",
+            "description": "the same as OpenAI's clients read it, where they ask",
+            "required": ["message", "type", "code", "param"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "code": {"type": "string"},
+                "param": {"type": "null"},
+            },
+        },
         "request_id": {
             "type": "string",
             "description": "as the header X-Request-ID, and in the log",

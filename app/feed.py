@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
+
+T = TypeVar("T")
 
 _MOST = 256 * 1024  # bytes that are held for a client
 _JUST = 1.0  # seconds: a connection that is cut takes what it is given, to no purpose, until then
@@ -48,8 +52,8 @@ class Feed:
         _on_their_own.add(self._task)
         self._task.add_done_callback(_on_their_own.discard)
 
-    async def begun(self) -> None:
-        """Wait for the first piece; raises what has gone wrong in place of one."""
+    async def begun(self) -> Feed:
+        """Wait for the first piece, then itself; raises what has gone wrong in place of one."""
         try:
             await self._news.wait()
         except asyncio.CancelledError:
@@ -57,6 +61,7 @@ class Feed:
             raise
         if not self._held and self._error is not None:
             raise self._error
+        return self
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """What there is to read, until the end."""
@@ -127,3 +132,23 @@ class FeedResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._feed.leave()
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
+    """What comes of ``work``; None if the client hangs up, which cancels it."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        if not working.done():
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+    return None if working.cancelled() else working.result()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

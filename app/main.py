@@ -47,6 +47,7 @@ from app.routes import (
     memories,
     metrics,
     models,
+    openai,
     operations,
     page,
     prompt,
@@ -178,6 +179,7 @@ def create_app(
     app.state.store = store
     app.state.metrics = counted
     app.state.model = model
+    app.state.encoder = encoder
     app.state.serving = Serving(registry, model)
     app.state.chain = SupportChain(
         store, model, settings, encoder,
@@ -197,8 +199,8 @@ def create_app(
     guarded = [
         one.router
         for one in (
-            chat, prompt, customers, memories, card, knowledge, models, audit, operations, key,
-            metrics, mcp,
+            chat, openai, prompt, customers, memories, card, knowledge, models, audit,
+            operations, key, metrics, mcp,
         )
     ]  # fmt: skip
     for router in (customers.every, *guarded):
@@ -215,8 +217,14 @@ def create_app(
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "X-Request-ID", *MCP_HEADERS],
-            expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID"],
+            allow_headers=["Authorization", "X-Request-ID", "X-Session", *MCP_HEADERS],
+            expose_headers=[
+                "Retry-After",
+                "RateLimit",
+                "RateLimit-Policy",
+                "X-Request-ID",
+                "X-Session",
+            ],
         )
     # Around all else, so that the answer to a fault has them too.
     watched = Access(app.build_middleware_stack(), counted, tracing)

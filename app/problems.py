@@ -35,6 +35,7 @@ from memory import (
 _logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+OPENAI = frozenset({"/v1/chat/completions", "/v1/models", "/v1/embeddings"})  # their paths
 _SHOWN = 200  # characters of a path that is repeated
 
 
@@ -125,8 +126,20 @@ def install(app: FastAPI) -> None:
     app.add_middleware(_Unforeseen)
 
 
-def respond(problem: Problem, **more: Any) -> JSONResponse:
-    """The response with a problem's document, and with ``more`` members in it."""
+def openai_error(problem: Problem) -> dict[str, Any]:
+    """A problem as OpenAI's clients read it."""
+    kind = "invalid_request_error" if problem.status_code < 500 else "server_error"
+    kind = {401: "authentication_error", 429: "rate_limit_error"}.get(problem.status_code, kind)
+    return {"message": str(problem.detail), "type": kind, "code": problem.name, "param": None}
+
+
+def respond(problem: Problem, path: str = "", **more: Any) -> JSONResponse:
+    """The response with a problem's document, and with ``more`` members in it.
+
+    Where OpenAI's clients ask it has the member ``error``, which is what they look for.
+    """
+    if path in OPENAI:
+        more["error"] = openai_error(problem)
     return JSONResponse(
         {**problem.document(), **more},
         problem.status_code,
@@ -165,7 +178,7 @@ async def _answer(request: Request, error: Exception) -> JSONResponse:
         # Another's text may repeat what was said.
         said = str(error) if isinstance(error, MemoryServiceError) else type(error).__name__
         _logger.error("%s: %s", problem.title, said, exc_info=error)
-    return respond(problem)
+    return respond(problem, request.url.path)
 
 
 async def _plain(request: Request, error: Exception) -> JSONResponse:
@@ -176,7 +189,7 @@ async def _plain(request: Request, error: Exception) -> JSONResponse:
         allowed = ", ".join(_methods(request))
         detail = f"{path[:_SHOWN]} takes {allowed}, not {request.method[:_SHOWN]}."
         title = "Method not allowed"
-        return respond(Problem(405, "method-not-allowed", title, detail, Allow=allowed))
+        return respond(Problem(405, "method-not-allowed", title, detail, Allow=allowed), path)
     if error.status_code == 404:
         detail = f"There is nothing at {path[:_SHOWN]}: GET /openapi.json lists the routes."
         return respond(Problem(404, "not-found", "Not found", detail))
@@ -185,11 +198,11 @@ async def _plain(request: Request, error: Exception) -> JSONResponse:
             "The body cannot be read: send JSON in UTF-8, not compressed, not nested deeply, and "
             "with numbers of ordinary length."
         )
-        return respond(Problem(400, "unreadable-body", "Unreadable body", detail))
+        return respond(Problem(400, "unreadable-body", "Unreadable body", detail), path)
     name = str(error.detail).lower().replace(" ", "-")[:60]
     problem = Problem(error.status_code, name, str(error.detail), str(error.detail))
     problem.headers = error.headers
-    return respond(problem)
+    return respond(problem, path)
 
 
 def _methods(request: Request) -> list[str]:
@@ -210,4 +223,4 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
     faults = [fault(one) for one in error.errors()[:10]]
     detail = "; ".join(f"{where}: {what}" for where, what in faults)
     problem = Problem(422, "invalid-request", "Invalid request", detail)
-    return respond(problem, errors=[one._asdict() for one in faults])
+    return respond(problem, request.url.path, errors=[one._asdict() for one in faults])

@@ -16,6 +16,9 @@ ROLES: tuple[Role, ...] = get_args(Role)
 # "default" runs the service: what all tenants share is for no other's.
 _TABLE = """
 POST   /v1/chat                                        change.turn     admin agent service customer
+POST   /v1/chat/completions                            change.turn     admin agent service customer
+GET    /v1/models                                      read.models     admin agent service customer
+POST   /v1/embeddings                                  read.embeddings admin agent service
 POST   /v1/prompt                                      read.prompt     admin agent service
 GET    /v1/customers                                   read.customers  admin agent
 GET    /v1/customers/{customer}/sessions               read.sessions   admin agent service customer

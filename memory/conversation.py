@@ -308,9 +308,9 @@ class ConversationMemory(StoredMemory):
             for said in self.summary.window(summary)
             if turn is None or said.message.turn != turn.id
         ]
-        shown = {said.message.id for said in window}
+        shown = {said.message.source for said in window}
         if turn is not None:
-            shown.add(turn.question.id)
+            shown.add(turn.question.source)
         with self.store.watch.step("search"):
             recalled = self.vector.recall(
                 question, self.recall_tokens, without=shown, outdated=False, vector=vector,

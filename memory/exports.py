@@ -41,7 +41,7 @@ _KINDS = {
     "message": (
         "messages", "seq",
         "seq:number session:name id:name role:role text:text at:time tokens:number turn:name? "
-        "data:object? labels:labels? forgotten:flag",
+        "data:object? labels:labels? forgotten:flag origin:name?",
     ),
     "turn": (
         "turns", "id",

@@ -33,7 +33,7 @@ _logger = logging.getLogger(__name__)
 _UNDERSTOOD = text(f"SELECT seq, generation, understood FROM customers {WHERE}")
 _UNREAD = text(
     f"SELECT seq, text FROM messages {WHERE} AND seq > :after AND role = 'human' "
-    "AND labels IS NULL AND forgotten = 0 ORDER BY seq LIMIT :limit"
+    "AND labels IS NULL AND forgotten = 0 AND origin IS NULL ORDER BY seq LIMIT :limit"
 )
 _MOVE = text(
     f"UPDATE customers SET understood = :upto {WHERE} AND generation = :generation "

@@ -314,6 +314,11 @@ def m016_add_rates(connection: Connection) -> None:
         )
 
 
+def m017_add_origin(connection: Connection) -> None:
+    """Of which session a message is a copy, where a branch holds what was said before it."""
+    connection.execute(text("ALTER TABLE messages ADD COLUMN origin TEXT"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -331,6 +336,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m014_add_operations,
     m015_share_digests,
     m016_add_rates,
+    m017_add_origin,
 )
 
 

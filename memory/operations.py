@@ -79,8 +79,9 @@ def _first_undone(rows: str, mark: str, where: str = "") -> str:
     )
 
 
+_REMEMBERED = "AND r.forgotten = 0 AND r.origin IS NULL"
 _UNDIGESTED = (
-    f"SELECT {_first_undone('messages', 'written', 'AND r.forgotten = 0')} AS said, "
+    f"SELECT {_first_undone('messages', 'written', _REMEMBERED)} AS said, "
     f"{_first_undone('records', 'embedded')} AS made FROM customers c "
     "WHERE {} c.seq > c.written AND c.seq > c.embedded "
     # In the order of the index of those who are behind: so databases go by it.

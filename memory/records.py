@@ -59,11 +59,11 @@ _ADD_VECTOR = text(
 )
 _UNWRITTEN = text(
     f"SELECT {COLUMNS} FROM messages {WHERE} AND seq > :after AND forgotten = 0 "
-    "ORDER BY seq LIMIT :limit"
+    "AND origin IS NULL ORDER BY seq LIMIT :limit"
 )
 _EARLIER = text(
     f"SELECT {COLUMNS} FROM messages {WHERE} AND seq <= :upto AND forgotten = 0 "
-    f"ORDER BY seq DESC LIMIT {_CONTEXT}"
+    f"AND origin IS NULL ORDER BY seq DESC LIMIT {_CONTEXT}"
 )
 # Only from the state that it was derived from: of two digests at once the later one does nothing.
 _WRITTEN = text(

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection, Row
 
 from memory import customers
+from memory.alignment import Line, mark
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import WHERE, Owner, key
 from memory.database import Database, new_id, run
@@ -24,12 +25,13 @@ from memory.types import Message, Scope, check_name, check_text
 
 ROLES = frozenset({"human", "ai", "system", "tool", "function", "chat"})
 Rating = Literal["good", "bad"]
-_ADDED = "seq, session, id, role, text, at, tokens, turn, data"
+_ADDED = "seq, session, id, role, text, at, tokens, turn, data, origin"
 COLUMNS = f"{_ADDED}, labels"
 
 _ADD = text(
     f"INSERT INTO messages (tenant, customer, {_ADDED}) VALUES "
-    "(:tenant, :customer, :seq, :session, :id, :role, :text, :at, :tokens, :turn, :data)"
+    "(:tenant, :customer, :seq, :session, :id, :role, :text, :at, :tokens, :turn, :data, "
+    ":origin)"
 )
 _GROW = text(
     "INSERT INTO sessions (tenant, customer, session, created, updated, messages, tokens) "
@@ -46,7 +48,7 @@ _OF_TURNS = text(
 ).bindparams(sa.bindparam("ids", expanding=True))
 _SAID = (
     "SELECT m.seq, m.session, m.id, m.role, m.text, m.at, m.tokens, m.turn, m.data, "
-    "m.labels, t.status, t.recalled, t.question "
+    "m.origin, m.labels, t.status, t.recalled, t.question "
     "FROM messages m LEFT JOIN turns t "
     "ON t.tenant = m.tenant AND t.customer = m.customer AND t.id = m.turn "
     "WHERE m.tenant = :tenant AND m.customer = :customer AND m.session = :session "
@@ -54,6 +56,19 @@ _SAID = (
 )
 _WINDOW = text(f"{_SAID} AND m.seq > :after ORDER BY m.seq")
 _NEWEST = text(f"{_SAID} AND m.seq < :before ORDER BY m.seq DESC LIMIT :limit")
+# What was hidden from prompts too: a client sends again what was said.
+_LINES = text(
+    "SELECT m.id, m.role, m.text, m.seq, t.status, t.question, t.answer "
+    "FROM messages m LEFT JOIN turns t "
+    "ON t.tenant = m.tenant AND t.customer = m.customer AND t.id = m.turn "
+    "WHERE m.tenant = :tenant AND m.customer = :customer AND m.session = :session "
+    "AND m.role IN ('human', 'ai') ORDER BY m.seq DESC LIMIT :limit"
+)
+_COPIED = text(
+    f"SELECT {COLUMNS}, forgotten FROM messages {WHERE} AND session = :session AND id IN :ids "
+    "ORDER BY seq"
+).bindparams(sa.bindparam("ids", expanding=True))
+_HIDE_COPY = text(f"UPDATE messages SET forgotten = 1 {WHERE} AND seq = :seq")
 _SESSION_COLUMNS = "session, messages, tokens, created, updated, rating"
 _SESSIONS = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} ORDER BY updated DESC, session")
 _RATED = text(
@@ -162,6 +177,45 @@ class Transcript:
             )
             return set(found.scalars())
 
+    def lines(self, scope: Scope, limit: int) -> list[Line]:
+        """The session's last ``limit`` messages as a client's history is compared with them."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                _LINES, key(scope.owner, session=scope.session, limit=limit)
+            ).all()
+        return [_line(row) for row in reversed(rows)]
+
+    @retried
+    def branch(self, scope: Scope, ids: Sequence[str], branch: str) -> None:
+        """Copy messages into another session, from where a conversation goes another way.
+
+        Copies keep their ids and times and belong to no turn; what is remembered of a message is
+        made of the one that was said. The session that they are from stays as it is.
+        """
+        check_name("session", branch)
+        to = replace(scope, session=branch)
+        with self._database.write() as connection:
+            rows = [
+                row
+                for some in _batched(ids)
+                for row in connection.execute(
+                    _COPIED, key(scope.owner, session=scope.session, ids=some)
+                )
+            ]
+            first, _ = customers.allocate(connection, scope.owner, max(len(rows), 1))
+            copies = []
+            for place, (*values, _) in enumerate(rows):
+                message = message_from(values)
+                origin, _ = message.source
+                copies.append(
+                    replace(message, seq=first + place, session=branch, turn=None, origin=origin)
+                )
+            insert_messages(connection, to, copies)
+            for copy, row in zip(copies, rows, strict=True):
+                if row.forgotten:
+                    connection.execute(_HIDE_COPY, key(scope.owner, seq=copy.seq))
+            enter(connection)
+
     def sessions(self, owner: Owner) -> list[Session]:
         """A customer's sessions, the last used first."""
         with self._database.read() as connection:
@@ -227,11 +281,11 @@ def make_message(
 
 def message_from(row: Sequence[Any]) -> Message:
     """A message from a row of ``COLUMNS``."""
-    seq, session, message_id, role, said, at, tokens, turn, data, labels = row
+    seq, session, message_id, role, said, at, tokens, turn, data, origin, labels = row
     return Message(
         id=message_id, session=session, role=role, text=said, at=from_stamp(at), seq=seq,
         tokens=tokens, turn=turn, data=json.loads(data) if data else None,
-        labels=labels_from(labels),
+        labels=labels_from(labels), origin=origin,
     )  # fmt: skip
 
 
@@ -251,7 +305,7 @@ def insert_messages(connection: Connection, scope: Scope, messages: Sequence[Mes
         connection, _ADD,
         [
             key(scope.owner, seq=m.seq, session=scope.session, id=m.id, role=m.role, text=m.text,
-                at=to_stamp(m.at), tokens=m.tokens, turn=m.turn, data=dump(m.data))
+                at=to_stamp(m.at), tokens=m.tokens, turn=m.turn, data=dump(m.data), origin=m.origin)
             for m in messages
         ],
     )  # fmt: skip
@@ -269,12 +323,15 @@ def dump(value: Any) -> str | None:
 
 def _known_ids(connection: Connection, scope: Scope, ids: Sequence[str]) -> set[str]:
     known: set[str] = set()
-    for start in range(0, len(ids), 500):
-        rows = connection.execute(
-            _KNOWN, key(scope.owner, session=scope.session, ids=list(ids[start : start + 500]))
-        )
+    for some in _batched(ids):
+        rows = connection.execute(_KNOWN, key(scope.owner, session=scope.session, ids=some))
         known.update(rows.scalars())
     return known
+
+
+def _batched(ids: Sequence[str]) -> list[list[str]]:
+    """Ids, as many at a time as a statement takes."""
+    return [list(ids[start : start + 500]) for start in range(0, len(ids), 500)]
 
 
 def _said(row: Sequence[Any]) -> Said:
@@ -284,6 +341,13 @@ def _said(row: Sequence[Any]) -> Said:
     if message.seq == question or kept is None:
         return Said(message, status, kept)
     return Said(message, status, None, kept.get("template"))
+
+
+def _line(row: Row[Any]) -> Line:
+    broke_off = row.status is not None and (
+        row.status != "complete" or row.seq not in (row.question, row.answer)
+    )
+    return Line(row.id, mark(row.role, row.text), broke_off)
 
 
 def _session(row: Row[Any]) -> Session:

@@ -112,7 +112,8 @@ class Message:
     ``seq`` orders all of a customer's rows; it is given by the store. ``role`` is LangChain's
     message type (``human``, ``ai``, ``system``, ``tool``). ``data`` holds what a LangChain
     message carries beyond its text (tool calls, content blocks), or None. ``labels`` say what a
-    classifier has read in a customer's message; None if none has.
+    classifier has read in a customer's message; None if none has. ``origin`` is the session of
+    which it is a copy, in a branch (see ``Transcript.branch``).
     """
 
     id: str
@@ -125,6 +126,12 @@ class Message:
     turn: str | None = None
     data: dict[str, Any] | None = None
     labels: Labels | None = None
+    origin: str | None = None
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """The session in which it was said, and its id: what is remembered of it goes by them."""
+        return self.origin or self.session, self.id
 
     @property
     def speaker(self) -> str | None:

@@ -94,7 +94,7 @@ class VectorMemory(StoredMemory):
         query: str,
         max_tokens: int | None = None,
         *,
-        without: Collection[str] = (),
+        without: Collection[tuple[str, str]] = (),
         at: datetime | None = None,
         outdated: bool = True,
         vector: Floats | None = None,
@@ -107,7 +107,7 @@ class VectorMemory(StoredMemory):
             query: what is looked for.
             max_tokens: of the lines that the records take in a prompt; the memory's own budget
                 if not given.
-            without: ids of this session's messages whose records are left out (they stand in the
+            without: messages, by session and id, whose records are left out (they stand in the
                 prompt).
             at: when it is asked; now, if not given.
             outdated: also the messages that say what holds no longer, after all others.
@@ -127,7 +127,7 @@ class VectorMemory(StoredMemory):
         self,
         query: str,
         *,
-        without: Collection[str] = (),
+        without: Collection[tuple[str, str]] = (),
         at: datetime | None = None,
         outdated: bool = True,
         vector: Floats | None = None,
@@ -147,10 +147,9 @@ class VectorMemory(StoredMemory):
         vector = self.embedding(query) if vector is None else vector
         at = at or now()
         with nullcontext(index) if index is not None else self.reading() as index:
-            hidden = [(self.scope.session, message) for message in without]
-            view = index.view(at, hidden, self.policy.since(at))
+            view = index.view(at, without, self.policy.since(at))
             missing = sum(
-                not any(stems_from(record, source) for source in hidden)
+                not any(stems_from(record, source) for source in without)
                 for record in index.without_vector()
             )
             asked = Query(query, vector, at, trust(self.encoder, query), limit, explain)

@@ -33,12 +33,13 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The answer is complete and stored."""
+    """The answer is complete and stored; ``cut`` where it was as long as it might be."""
 
     turn: Turn
     recalled: list[Recalled]
     evidence: Cited = None
     labels: Labels | None = None
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from anyio.to_thread import run_sync
 from langchain_core.messages import AIMessageChunk
 
 from app.chains.admission import Admission
+from app.chains.asking import PLAIN, Asking
 from app.chains.events import Done, Event, Failed, Given, Token
 from app.chains.failures import cut, is_outage, is_refusal, model_problem, silent
 from app.chains.speech import Speech
@@ -105,11 +106,11 @@ class SupportChain:
         self.places = Places(at_once, waiting, settings.answer_wait, model.breaker)
         self._admission = Admission(self.places, settings.busy_wait, self._answers_itself)
 
-    def memory(self, scope: Scope) -> ConversationMemory:
-        """The memory of a session."""
+    def memory(self, scope: Scope, instructions: str = "") -> ConversationMemory:
+        """The memory of a session, with a client's ``instructions`` in its prompts."""
         return conversation_memory(
             self._store, scope, self._settings, self._encoder, self._model,
-            self.knowledge(scope.tenant), self._understanding,
+            self.knowledge(scope.tenant), self._understanding, instructions,
         )  # fmt: skip
 
     def knowledge(self, tenant: str) -> Knowledge:
@@ -133,7 +134,11 @@ class SupportChain:
         return replace(layout, evidence=layout.evidence or None) if says_nothing else layout
 
     async def answer(
-        self, scope: Scope, text: str, idempotency_key: str | None = None
+        self,
+        scope: Scope,
+        text: str,
+        idempotency_key: str | None = None,
+        asking: Asking = PLAIN,
     ) -> AsyncGenerator[Event, None]:
         """Answer a message: ``Given``, ``Token``..., then one of ``Done`` and ``Failed``.
 
@@ -145,7 +150,7 @@ class SupportChain:
             Overloaded, CircuitOpen: likewise.
         """
         began = time.monotonic()
-        memory = self.memory(scope)
+        memory = self.memory(scope, asking.instructions)
         turn, place = await self._admitted(memory, text, idempotency_key)
         try:
             if turn.status == "complete":
@@ -153,7 +158,8 @@ class SupportChain:
                 for event in await run_sync(_replay, memory, turn):
                     yield event
                 return
-            async with contextlib.aclosing(self._turn(memory, text, turn, place, began)) as events:
+            answering = self._turn(memory, text, turn, place, began, asking.choices)
+            async with contextlib.aclosing(answering) as events:
                 async for event in events:
                     yield event
         finally:
@@ -180,6 +186,7 @@ class SupportChain:
         turn: Turn,
         place: Place | None,
         began: float,
+        choices: Mapping[str, Any],
     ) -> AsyncGenerator[Event, None]:
         """Answer a turn that has begun; without a ``place`` if no model was to be needed.
 
@@ -196,7 +203,8 @@ class SupportChain:
         left: Problem | None = None  # why it was stopped, if not because its client has gone
         late: Place | None = None  # that was not thought to be needed
         finished: Turn | None = None
-        finished_well = asked = False
+        asked = False
+        finish_reason: str | None = None
         status, by = "stopped", "model"
         self._under_way += 1
         holding = asyncio.create_task(self._hold(memory, turn, said))
@@ -217,13 +225,15 @@ class SupportChain:
             # Closed here and now when the client leaves: the model is to stop at once.
             asked = ready is None
             by = "model" if asked else "template"
-            answering = self._said(layout, scope, turn) if ready is None else ready.chunks()
+            answering = (
+                self._said(layout, scope, turn, choices) if ready is None else ready.chunks()
+            )
             async with contextlib.aclosing(answering) as chunks:
                 async for chunk in chunks:
                     if place is not None:
                         place.answers()
                     usage.update(_usage(chunk))
-                    finished_well |= bool(chunk.response_metadata.get("finish_reason"))
+                    finish_reason = chunk.response_metadata.get("finish_reason") or finish_reason
                     if piece := _storable(str(chunk.text)):
                         said.append(piece)
                         if first is None:
@@ -232,7 +242,7 @@ class SupportChain:
                         yield Token(piece)
             if not "".join(said).strip():
                 failure = silent(self._model.name)
-            elif isinstance(self._model, OpenAIModel) and not finished_well:
+            elif isinstance(self._model, OpenAIModel) and not finish_reason:
                 failure = cut(self._model.name)
             else:
                 status = "complete"
@@ -281,7 +291,10 @@ class SupportChain:
         else:
             assert finished is not None
             assert layout is not None
-            yield Done(finished, layout.recalled, layout.cited, finished.question.labels)
+            yield Done(
+                finished, layout.recalled, layout.cited, finished.question.labels,
+                cut=finish_reason == "length",
+            )  # fmt: skip
 
     def digest_rest(self, *, left_behind: bool = False) -> None:
         """In the background, digest what an earlier process, or a failure, left undone.
@@ -387,10 +400,12 @@ class SupportChain:
         return found if isinstance(found, Ready) else None
 
     def _said(
-        self, layout: Layout, scope: Scope, turn: Turn
+        self, layout: Layout, scope: Scope, turn: Turn, choices: Mapping[str, Any]
     ) -> AsyncGenerator[AIMessageChunk, None]:
         """What the model says."""
         model = self._model.answering(Conversation(scope.owner, scope.session, turn.generation))
+        if choices:
+            model = model.bind(**choices)
         return self._speech.chunks(model, layout.messages)
 
     async def _hold(self, memory: ConversationMemory, turn: Turn, said: list[str]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ from pydantic import BaseModel
 
 from app.chains.events import Done, Event, Failed, Given, Token
 from app.dependencies import ChainDep, LimitsDep, PrincipalDep, SettingsDep, StoreDep
-from app.feed import Feed, FeedResponse
+from app.feed import Feed, FeedResponse, unless_gone
 from app.limits import told_of
 from app.problems import Problem, respond
 from app.schemas.chat import ChatRequest, ChatResponse, RecalledEvent, TokenEvent, Usage
@@ -132,7 +131,7 @@ async def chat(
         # Who was cut had taken nothing for the whole of it, or since a little later.
         feed = Feed(_encoded_all(events), _TOO_SLOW, settings.reader_timeout / 2)
         # The first event is waited for, so that what fails before it has a status of its own.
-        if await _unless_gone(request, _begun(feed)) is None:
+        if await unless_gone(request, feed.begun()) is None:
             return Response(status_code=499)  # nobody is there to read it
         return FeedResponse(feed)
     return await _whole(events, request)
@@ -154,43 +153,18 @@ async def _encoded_all(events: AsyncGenerator[Event, None]) -> AsyncGenerator[by
             yield _encoded(event)
 
 
-async def _begun(feed: Feed) -> Feed:
-    await feed.begun()
-    return feed
-
-
 async def _whole(events: AsyncGenerator[Event, None], request: Request) -> Response:
     async def last() -> Event:
         async with contextlib.aclosing(events):
             return [event async for event in events][-1]
 
-    event = await _unless_gone(request, last())
+    event = await unless_gone(request, last())
     if event is None:
         return Response(status_code=499)
     if isinstance(event, Failed):
         return respond(event.problem)
     assert isinstance(event, Done)
     return JSONResponse(_response(event).model_dump(mode="json"))
-
-
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
-    """What comes of ``work``; None if the client hangs up, which cancels it."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnected(request))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        leaving.cancel()
-        if not working.done():
-            working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
-    return None if working.cancelled() else working.result()
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _encoded(event: Event) -> bytes:

@@ -125,7 +125,7 @@ def _remembered(
     if _OWN.search(message) and any(shared):  # of the customer's own a word is enough
         return True
     found = memory.vector.ranked(
-        message, without=[turn.question.id] if turn else (), limit=_LOOKED_AT, retriever=_STRICT
+        message, without=[turn.question.source] if turn else (), limit=_LOOKED_AT, retriever=_STRICT
     )
     return any(not _asked(record.text) for record in found)
 

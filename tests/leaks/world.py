@@ -129,6 +129,10 @@ class World:
             ("/v1/chat", said),
             ("/v1/chat", {**said, "stream": True}),
             ("/v1/chat", {**said, "idempotency_key": "k1"}),
+            ("/v1/chat/completions", {
+                "user": customer, "metadata": {"session": session},
+                "messages": [{"role": "user", "content": text}] * pick((1, 2)),
+            }),
             ("/v1/prompt", said),
             (f"{whose}/recall", {"query": text, "max_tokens": 5000}),
             (f"{whose}/recall", {"query": exact, "max_tokens": 5000}),

@@ -1,0 +1,131 @@
+"""The session in which a client's own history of a conversation goes on.
+
+What the client sends of the past is found in the customer's sessions. Where it ends as a session
+does, the turn goes on there. Where the session has gone on otherwise, since a message was edited
+or an answer asked for again, the turn begins a branch: a session of its own, in which a copy of
+what both share stands. What is nowhere is stored once, as messages of the past.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+
+from app.problems import Problem
+from memory import NAME_LIMIT, ConversationMemory, Scope
+from memory.alignment import Alignment, align, chain, mark
+from memory.clock import now
+from memory.database import new_id
+
+_SESSIONS = 10  # the last used, that are looked through
+_LINES = 1000  # of each, from its end
+_MOST = 1000  # messages of a history
+_CLASSES: dict[str, type[BaseMessage]] = {"human": HumanMessage, "ai": AIMessage}
+_BRANCH = "~"  # parts a branch's name from that of the session that it is of
+
+
+class Past(NamedTuple):
+    """A message of a client's history; its role is LangChain's, ``human`` or ``ai``."""
+
+    role: str
+    text: str
+
+
+class Place(NamedTuple):
+    """Where a turn goes on, and the idempotency key that it has there by its place."""
+
+    session: str
+    key: str | None
+
+
+def place(
+    memory: ConversationMemory,
+    history: Sequence[Past],
+    question: str,
+    *,
+    named: bool,
+    trusted: bool,
+) -> Place:
+    """Find, or make, the session in which a history goes on.
+
+    Args:
+        memory: of the session that the client names, or else of the default one.
+        history: what was said before, as the client has it, the oldest first.
+        question: what is said now.
+        named: whether the client has named the session; then no other than that one and its
+            branches is looked at.
+        trusted: whether the client may say what an agent has said.
+
+    Raises:
+        Problem: the history is too long, or has what a client that is not trusted made up.
+    """
+    scope = memory.scope
+    if not history:
+        return Place(scope.session, None)
+    if len(history) > _MOST:
+        detail = f"messages: there are {len(history)}; send at most the last {_MOST}."
+        raise Problem(400, "history-too-long", "History too long", detail)
+    hashes = chain(marks := [mark(*one) for one in history])
+    session, found = _nearest(memory, marks, named=named)
+    if found.known < len(history) and not trusted:
+        detail = (
+            f"messages[{found.known}] of the past was not said here. With a customer's own token "
+            "only what was said can be sent again: send the new message alone."
+        )
+        raise Problem(400, "history-unknown", "History unknown", detail)
+    if not found.known:
+        empty = not memory.store.transcript.lines(scope, 1)
+        name = f"chat-{hashes[-1][:16]}"
+        session = name if not named else scope.session if empty else _branch(scope.session)
+    elif not found.last:
+        branch = _branch(session)
+        memory.store.transcript.branch(replace(scope, session=session), found.ids, branch)
+        session = branch
+    if rest := history[found.known :]:
+        at = now()
+        there = memory.model_copy(update={"scope": replace(scope, session=session)})
+        there.add_messages(
+            [
+                _CLASSES[role](content=text, id=known)
+                for (role, text), known in zip(rest, hashes[found.known :], strict=True)
+            ],
+            at=[at] * len(rest),
+        )
+    last = hashes[-1] if rest else found.ids[-1]
+    told = f"{session}\0{last}\0{mark('human', question)}"
+    return Place(session, f"place:{hashlib.sha256(told.encode()).hexdigest()}")
+
+
+def _nearest(
+    memory: ConversationMemory, marks: Sequence[str], *, named: bool
+) -> tuple[str, Alignment]:
+    """The session that has the most of a history, and of those the one that ends with it."""
+    transcript, scope = memory.store.transcript, memory.scope
+    best = scope.session, Alignment(0, [], True)
+    for session in _open(
+        memory.scope, [s.session for s in transcript.sessions(scope.owner)], named
+    ):
+        found = align(marks, transcript.lines(replace(scope, session=session), _LINES))
+        if (found.known, found.last) > (best[1].known, found.known == 0 or best[1].last):
+            best = session, found
+        if found.known == len(marks) and found.last:
+            break
+    return best
+
+
+def _open(scope: Scope, sessions: Sequence[str], named: bool) -> list[str]:
+    """The sessions that are looked through, the last used first."""
+    if named:
+        begins = f"{scope.session}{_BRANCH}"
+        sessions = [s for s in sessions if s == scope.session or s.startswith(begins)]
+    return list(sessions[:_SESSIONS])
+
+
+def _branch(session: str) -> str:
+    """The name of a new branch of a session, or of the one that it is a branch of itself."""
+    end = f"{_BRANCH}{new_id()[:12]}"
+    return session.partition(_BRANCH)[0][: NAME_LIMIT - len(end)] + end

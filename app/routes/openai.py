@@ -1,0 +1,316 @@
+"""The door for OpenAI's clients: /v1/chat/completions, /v1/models and /v1/embeddings.
+
+A completion is a turn like any other: admitted, limited, remembered and entered likewise.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.sse import format_sse_event
+
+from app.branches import Past, place
+from app.chains.asking import Asking
+from app.chains.events import Done, Event, Failed, Given, Token
+from app.dependencies import (
+    ChainDep,
+    EncoderDep,
+    LimitsDep,
+    ModelDep,
+    PrincipalDep,
+    SettingsDep,
+    StoreDep,
+    described,
+    named,
+)
+from app.feed import Feed, FeedResponse, unless_gone
+from app.limits import told_of
+from app.problems import Problem, openai_error, respond
+from app.roles import Principal
+from app.schemas.fields import Name
+from app.schemas.openai import (
+    ChatMessage,
+    Choice,
+    Completion,
+    CompletionMessage,
+    CompletionRequest,
+    CompletionUsage,
+    Embedding,
+    EmbeddingsList,
+    EmbeddingsRequest,
+    EmbeddingsUsage,
+    ModelItem,
+    ModelList,
+)
+from memory import Turn, count_tokens
+
+router = APIRouter(tags=["openai"])
+
+_TEXTS = 2048  # that are embedded at once
+_ROLES = {"user": "human", "assistant": "ai"}
+_STREAM = """data: {"id":"chatcmpl-0b5e...","object":"chat.completion.chunk","created":1777887000,"model":"SmolLM2-135M-Instruct","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}
+
+data: {"id":"chatcmpl-0b5e...","object":"chat.completion.chunk","created":1777887000,"model":"SmolLM2-135M-Instruct","choices":[{"index":0,"delta":{"content":"On its way."},"finish_reason":null}]}
+
+data: {"id":"chatcmpl-0b5e...","object":"chat.completion.chunk","created":1777887000,"model":"SmolLM2-135M-Instruct","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+
+data: [DONE]
+
+"""  # noqa: E501
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer; with `stream: true` chunks of it, and at last `[DONE]`, or an "
+        "`error` in its place. `X-Session` names the session, percent-encoded.",
+        "content": {"text/event-stream": {"example": _STREAM}},
+    },
+    400: {"description": "The body is no JSON in UTF-8, names no customer in `user`, or asks for "
+          "what there is not here."},
+    404: {"description": "A customer's own token names somebody else."},
+    409: {"description": "Another turn of the session is under way, or this one broke off and "
+          "the session has gone on since."},
+    410: {"description": "The session was deleted while its turn was answered."},
+    502: {"description": "The model failed or answered nothing; the message is kept."},
+    504: {"description": "The model did not answer in time; the message is kept."},
+}  # fmt: skip
+
+
+@router.post("/v1/chat/completions", response_model=Completion, responses=_RESPONSES)
+async def complete(
+    body: CompletionRequest,
+    request: Request,
+    who: PrincipalDep,
+    chain: ChainDep,
+    settings: SettingsDep,
+    store: StoreDep,
+    limits: LimitsDep,
+    model: ModelDep,
+    x_session: Annotated[str | None, Header(json_schema_extra=described())] = None,
+    idempotency_key: Annotated[Name | None, Header()] = None,
+) -> Response:
+    """Answer the last message, in the OpenAI form, with all that is remembered of the customer.
+
+    What comes before it is found in the customer's sessions, and goes on there; what is nowhere
+    is stored once; where a message was edited or an answer is asked for again, a branch begins.
+    """
+    _check_supported(body)
+    if body.user is None and who.customer is None:
+        raise _refused("user", "it is missing: name the customer, as in user='ada'")
+    instructions, history, question = _parted(body.messages, who)
+    size = len(question.encode())
+    if size > settings.max_message_bytes:
+        detail = f"The message has {size} bytes; at most {settings.max_message_bytes} are taken."
+        raise Problem(413, "message-too-long", "Message too long", detail)
+    session = body.metadata.session if body.metadata else None
+    if x_session is not None:
+        told = named("session", x_session)
+        if session not in (None, told):
+            raise _refused("metadata.session", f"X-Session names another, {told!r}: send one")
+        session = told
+    scope = who.scope(body.user, session)
+    if idempotency_key is None or (
+        await run_sync(store.turns.status, scope, idempotency_key) != "complete"
+    ):
+        limits.take_turn(scope, told_of(request))
+    found = partial(place, named=session is not None, trusted=who.customer is None)
+    where = await run_sync(found, chain.memory(scope), history, question)
+    scope = who.scope(scope.customer, where.session)
+    most = body.max_completion_tokens or body.max_tokens
+    choices = {
+        "temperature": body.temperature, "top_p": body.top_p, "seed": body.seed,
+        "stop": [body.stop] if isinstance(body.stop, str) else body.stop,
+        "max_tokens": most and min(most, settings.reply_tokens),
+    }  # fmt: skip
+    asking = Asking(instructions, {k: v for k, v in choices.items() if v not in (None, [])})
+    events = chain.answer(scope, question, idempotency_key or where.key, asking)
+    headers = {"X-Session": quote(where.session, safe="")}
+    if body.stream:
+        usage = bool(body.stream_options and body.stream_options.include_usage)
+        feed = Feed(_chunks(events, model.name, usage), _TOO_SLOW, settings.reader_timeout / 2)
+        if await unless_gone(request, feed.begun()) is None:
+            return Response(status_code=499)  # nobody is there to read it
+        response = FeedResponse(feed)
+        response.headers.update(headers)
+        return response
+    return await _whole(events, model.name, request, headers)
+
+
+@router.get("/v1/models")
+def models(_: PrincipalDep, model: ModelDep) -> ModelList:
+    """The model in service, in the OpenAI form."""
+    item = ModelItem(id=model.name, created=0, owned_by="langchain-memory-service")
+    return ModelList(data=[item])
+
+
+@router.post("/v1/embeddings", responses={400: {"description": "The body is no JSON in UTF-8, or "
+             "asks for what there is not here."}})  # fmt: skip
+def embeddings(body: EmbeddingsRequest, _: PrincipalDep, encoder: EncoderDep) -> EmbeddingsList:
+    """Embed texts as the memory does: unit vectors, in the OpenAI form; nothing is stored."""
+    texts = [body.input] if isinstance(body.input, str) else body.input
+    if not texts or len(texts) > _TEXTS:
+        raise _refused("input", f"it has {len(texts)} texts: send 1 to {_TEXTS}")
+    given = [text for text in texts if isinstance(text, str)]
+    if len(given) != len(texts):
+        said = "it has tokens: send texts (in LangChain by check_embedding_ctx_length=False)"
+        raise _refused("input", said)
+    if not all(text.strip() for text in given):
+        raise _refused("input", "a text is empty: leave it out")
+    if body.dimensions not in (None, encoder.dimension):
+        said = f"the vectors have {encoder.dimension} numbers: leave it out"
+        raise _refused("dimensions", said)
+    vectors = encoder.encode(given)
+    read = sum(map(count_tokens, given))
+    return EmbeddingsList(
+        data=[
+            Embedding(
+                index=place,
+                embedding=base64.b64encode(vector.astype("<f4").tobytes()).decode()
+                if body.encoding_format == "base64"
+                else vector.tolist(),
+            )
+            for place, vector in enumerate(vectors)
+        ],
+        model=encoder.name,
+        usage=EmbeddingsUsage(prompt_tokens=read, total_tokens=read),
+    )
+
+
+def _refused(where: str, said: str) -> Problem:
+    return Problem(400, "invalid-request", "Invalid request", f"{where}: {said}.")
+
+
+def _check_supported(body: CompletionRequest) -> None:
+    """Refuse what would be answered otherwise than it was asked for."""
+    if body.n not in (None, 1):
+        raise _refused("n", "one answer is given: leave it out")
+    if body.tools or body.functions:
+        raise _refused("tools", "tools are not passed to the model yet: leave them out")
+    if body.logprobs:
+        raise _refused("logprobs", "they are not given: leave it out")
+    if (body.response_format or {}).get("type", "text") != "text":
+        raise _refused("response_format", "answers are text: leave it out")
+    if body.modalities not in (None, [], ["text"]):
+        raise _refused("modalities", "answers are text: leave it out")
+
+
+def _parted(messages: list[ChatMessage], who: Principal) -> tuple[str, list[Past], str]:
+    """The client's instructions, what was said before, and the question."""
+    instructions: list[str] = []
+    said: list[Past] = []
+    for number, message in enumerate(messages):
+        where = f"messages[{number}]"
+        if message.role in ("tool", "function") or message.tool_calls:
+            raise _refused(where, "tools are not passed to the model yet: leave it out")
+        text = _text(message, where)
+        if message.role in ("system", "developer"):
+            if who.customer is not None:
+                said_why = "a customer's own token gives the model no instructions: leave it out"
+                raise _refused(where, said_why)
+            instructions.append(text)
+        elif text.strip():
+            said.append(Past(_ROLES[message.role], text))
+    if not said or messages[-1].role != "user" or said[-1].role != "human":
+        raise _refused("messages", "the last one must be the user's, and say something")
+    *history, (_, question) = said
+    return "\n\n".join(filter(str.strip, instructions)), history, question
+
+
+def _text(message: ChatMessage, where: str) -> str:
+    if message.content is None or isinstance(message.content, str):
+        return message.content or ""
+    for part in message.content:
+        if part.type != "text" or part.text is None:
+            raise _refused(where, f"it has a part of type {part.type[:60]!r}: only text is taken")
+    return "".join(part.text or "" for part in message.content)
+
+
+async def _whole(
+    events: AsyncGenerator[Event, None], model: str, request: Request, headers: dict[str, str]
+) -> Response:
+    async def last() -> Event:
+        async with contextlib.aclosing(events):
+            return [event async for event in events][-1]
+
+    event = await unless_gone(request, last())
+    if event is None:
+        return Response(status_code=499)
+    if isinstance(event, Failed):
+        return respond(event.problem, request.url.path)
+    assert isinstance(event, Done)
+    turn = event.turn
+    answer = Completion(
+        id=f"chatcmpl-{turn.id}",
+        created=int(turn.question.at.timestamp()),
+        model=model,
+        choices=[
+            Choice(
+                message=CompletionMessage(content=turn.answer.text if turn.answer else ""),
+                finish_reason="length" if event.cut else "stop",
+            )
+        ],
+        usage=_usage(turn),
+    )
+    return JSONResponse(answer.model_dump(mode="json"), headers=headers)
+
+
+async def _chunks(
+    events: AsyncGenerator[Event, None], model: str, include_usage: bool
+) -> AsyncGenerator[bytes, None]:
+    head: dict[str, Any] = {}
+
+    def chunk(delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        return _data({**head, "choices": [choice]} | ({"usage": None} if include_usage else {}))
+
+    async with contextlib.aclosing(events):
+        async for event in events:
+            match event:
+                case Given(turn):
+                    head = {
+                        "id": f"chatcmpl-{turn.id}", "object": "chat.completion.chunk",
+                        "created": int(time.time()), "model": model,
+                    }  # fmt: skip
+                    yield chunk({"role": "assistant", "content": ""})
+                case Token(text):
+                    yield chunk({"content": text})
+                case Done(turn, cut=cut):
+                    yield chunk({}, "length" if cut else "stop")
+                    if include_usage:
+                        yield _data({**head, "choices": [], "usage": _usage(turn).model_dump()})
+                    yield format_sse_event(data_str="[DONE]")
+                case Failed(_, problem):
+                    yield _data({"error": openai_error(problem)})
+
+
+def _data(said: dict[str, Any]) -> bytes:
+    return format_sse_event(data_str=bytes(JSONResponse(said).body).decode())
+
+
+def _usage(turn: Turn) -> CompletionUsage:
+    used = turn.usage or {}
+    read, written = used.get("input_tokens") or 0, used.get("output_tokens") or 0
+    return CompletionUsage(
+        prompt_tokens=read, completion_tokens=written, total_tokens=read + written
+    )
+
+
+_TOO_SLOW = _data(
+    {
+        "error": openai_error(
+            Problem(
+                408,
+                "read-too-slowly",
+                "Read too slowly",
+                "The answer comes faster than it is read. It goes on and is stored.",
+            )
+        )
+    }
+)
