@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -291,13 +292,12 @@ def test_openais_node_client(service: Running, tmp_path: Path) -> None:
         pytest.skip("needs Node with npm: apt-get install nodejs npm")
     (tmp_path / "ask.mjs").write_text(_NODE)
     got = subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--prefix", str(tmp_path), "openai@^6"],
+        [npm, "install", "--no-audit", "--no-fund", "--fetch-retries=0", "--fetch-timeout=20000",
+         "--prefix", str(tmp_path), "openai@^6"],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     if got.returncode != 0:
         pytest.skip(f"npm cannot install the client: {got.stderr[-200:]}")
-    import os
-
     environment = {**os.environ, "BASE": f"{service.address}/v1", "KEY": KEY}
     done = subprocess.run(
         [node, "ask.mjs"], cwd=tmp_path, env=environment, capture_output=True, text=True,
