@@ -248,10 +248,13 @@ def without(kind: str) -> Callable[[Lines], Lines]:
 
 
 def changed(kind: str, **values: Any) -> Callable[[Lines], Lines]:
-    """The first line of a kind has other values."""
+    """The first line of a kind has other values than it had."""
 
     def change(lines: Lines) -> Lines:
-        at = next(n for n, line in enumerate(lines) if line["kind"] == kind)
+        at = next(
+            n for n, line in enumerate(lines)
+            if line["kind"] == kind and line != line | values
+        )  # fmt: skip
         return [*lines[:at], lines[at] | values, *lines[at + 1 :]]
 
     return change
