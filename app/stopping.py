@@ -23,8 +23,10 @@ class Server(uvicorn.Server):
 
     Until then new turns are refused with 503, ``/readyz`` says that it is not ready, and all else
     goes on. After ``patience`` seconds, or at a second signal, the answers are stopped and stored
-    as they are. It ends with the exit code 0.
+    as they are. It ends with the exit code 0; where something hangs, ``last`` ends the process.
     """
+
+    last: threading.Timer | None = None
 
     def __init__(self, config: uvicorn.Config, chain: SupportChain, patience: float) -> None:
         super().__init__(config)
@@ -64,6 +66,6 @@ class Server(uvicorn.Server):
         if under_way:
             _logger.warning("stopping: %d answers have %g s to end", under_way, self._patience)
         # Whatever hangs then, a digest or somebody's classifier, holds nothing that is not stored.
-        last = threading.Timer(self._patience + LAST_SECONDS, os._exit, [0])
-        last.daemon = True
-        last.start()
+        self.last = threading.Timer(self._patience + LAST_SECONDS, os._exit, [0])
+        self.last.daemon = True
+        self.last.start()
