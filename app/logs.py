@@ -5,8 +5,8 @@ on in a thread or in the background; it is JSON, or for a terminal text.
 
 An error's own text may repeat anything: a message that could not be read as a number, a name, a
 key, the values of a statement. So of errors that are not our own only their kind and the lines of
-code are written, and of other packages only warnings: at ``debug`` an HTTP client would write
-down every prompt.
+code are written, and of other packages only warnings, without the values in them: at ``debug`` an
+HTTP client would write down every prompt.
 """
 
 from __future__ import annotations
@@ -58,12 +58,14 @@ def formatter(shape: Format) -> logging.Formatter:
             colors=sys.stderr.isatty(), exception_formatter=dev.plain_traceback
         )
     return stdlib.ProcessorFormatter(
+        pass_foreign_args=True,
         foreign_pre_chain=[
             processors.TimeStamper("iso"),
             stdlib.add_log_level,
             stdlib.add_logger_name,
             merge_contextvars,
             stdlib.ExtraAdder(_FIELDS),
+            _of_others,
         ],
         processors=[_without_text, stdlib.ProcessorFormatter.remove_processors_meta, written],
     )
@@ -80,6 +82,15 @@ def request_id() -> str | None:
     """Of the request that is being answered here."""
     found: str | None = get_contextvars().get("request_id")
     return found
+
+
+def _of_others(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """What another package says, without what it has put in: an address with a key, say."""
+    record: logging.LogRecord = line["_record"]
+    values = line.pop("positional_args", ())
+    if values and record.name.partition(".")[0] not in _OURS:
+        line["event"] = str(record.msg)
+    return line
 
 
 def _without_text(_logger: Any, _method: str, line: EventDict) -> EventDict:

@@ -128,6 +128,10 @@ class Metrics(Watch):
         self._read.inc(usage.get("input_tokens", 0))
         self._written.inc(usage.get("output_tokens", 0))
 
+    def turns_ended(self, count: int) -> None:
+        """Turns have been ended whose process was gone: when they had begun is nobody's to time."""
+        self._turns.labels("stopped", "none").inc(count)
+
     def turn_again(self) -> None:
         """A turn that was answered before was asked for again."""
         self._turns.labels("again", "none").inc()

@@ -310,6 +310,11 @@ class SupportChain:
 
         self._store.in_background("rest", rest)
 
+    def digest_changed(self, scope: Scope) -> None:
+        """In the background, digest what a person has added or put right in a customer's memory."""
+        owners = iter([scope.owner])
+        self._store.in_background(("changed", scope.owner), partial(self._digest_next, owners))
+
     @property
     def under_way(self) -> int:
         """How many turns are being answered."""
@@ -360,11 +365,12 @@ class SupportChain:
             self._mends = max(self._mends - 1, 0)
             try:
                 late = LEASE_SECONDS if left_behind else 0.0
-                await run_sync(partial(self._store.turns.settle, late=late))
+                ended = await run_sync(partial(self._store.turns.settle, late=late))
             except MemoryServiceError:
                 _logger.warning("could not settle the turns that were cut off", exc_info=True)
                 self._mends = _MENDS
             else:
+                self._metrics.turns_ended(ended)
                 self.digest_rest(left_behind=left_behind)
 
     # --- inside --------------------------------------------------------------------------

@@ -99,6 +99,14 @@ def test_an_error_is_logged_without_its_text(shape: Format) -> None:
     )
 
 
+def test_what_others_say_is_logged_without_their_values() -> None:
+    """An address with a key in it may be one."""
+    given = ("https://collector/?api_key=k", 2)
+    for name, values in (("opentelemetry.exporter", False), ("app.spans", True)):
+        record = logging.LogRecord(name, 30, "x.py", 1, "%s failed, again in %d s", given, None)
+        assert ("api_key" in formatter("json").format(record)) is values
+
+
 def test_nothing_that_is_said_or_secret_is_logged(tmp_path: Path) -> None:
     """A real service at ``debug``: a model that fails, a database that is held, a classifier, a
     digest, a route, a thread and a task that fail with a message in their error, wrong keys and

@@ -93,6 +93,21 @@ def test_a_memory_by_hand_is_recalled_corrected_and_shown(service: Running) -> N
     assert service.client.get("/v1/customers/nobody/card").status_code == 404
 
 
+def test_what_a_person_adds_or_puts_right_is_digested(service: Running) -> None:
+    """Soon, and not only at the customer's next turn: who never writes would lag for ever."""
+    store = service.app.state.store
+    path = "/v1/customers/quiet/memories"
+    made = service.client.post(path, json={"text": "Prefers mornings"}).json()
+    service.settle()
+    assert store.lagging() == []
+    service.client.put(f"{path}/{made['id']}", json={"text": "Prefers evenings"})
+    service.settle()
+    assert store.lagging() == []
+    service.client.delete(f"{path}/{made['id']}")
+    service.settle()
+    assert store.lagging() == []
+
+
 def test_a_row_of_history_is_read_and_deleted_by_its_id(service: Running) -> None:
     """Each value that a fact has had is one memory, with an address."""
     body = {"text": "Order number: 4417-XZ", "slot": "order_number", "value": "4417-XZ"}

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -75,6 +76,19 @@ def test_a_turn_is_counted_with_its_steps(scripted: Running, double: OpenAIDoubl
     assert one(found, "circuit_open", of="model") == 0
     assert one(found, "background_waiting") == 0
     assert one(found, "process_resident_memory_bytes") > 0
+
+
+def test_turns_of_a_dead_process_are_counted_by_who_ends_them(
+    run_service: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As stopped, which is what they are stored as."""
+    monkeypatch.setattr("app.chains.support.LEASE_SECONDS", -0.95)
+    monkeypatch.setattr("memory.turns.Turns.settle", lambda *_, **__: 2)
+    service = run_service()
+    until = time.monotonic() + 30
+    while not (found := one(scrape(service), "turns_total", outcome="stopped", by="none")):
+        assert time.monotonic() < until
+    assert found == 2
 
 
 def test_a_fold_and_a_repeated_turn_are_counted(run_service: Callable[..., Running]) -> None:
