@@ -63,6 +63,12 @@ def bounded(asking: float, reading: float, most: int | None = None) -> type[asyn
             cycle: Any = self.cycle
             return cycle is None or cycle.response_complete or cycle.more_body
 
+        @property
+        def half_sent(self) -> bool:
+            """Whether a request's head has come, and the rest has not."""
+            cycle: Any = self.cycle
+            return cycle is not None and not cycle.response_complete and cycle.more_body
+
         @override
         def pause_writing(self) -> None:
             self._waiting = self.loop.call_later(reading, self.transport.abort)

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from app.chains.support import SupportChain
 
+_SENT_SECONDS = 1.0  # for the rest of a request that is on its way at the signal
 LAST_SECONDS = 15.0  # for storing and closing, after the answers have been waited for
 
 _logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Server(uvicorn.Server):
         self._chain = chain
         self._patience = patience
         self._signals = 0
-        self._deadline = 0.0
+        self._deadline = self._sent = 0.0
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -53,14 +54,21 @@ class Server(uvicorn.Server):
             self.should_exit = True
         elif self._signals and not self._chain.under_way and not self.server_state.tasks:
             self.should_exit = True
+        elif self._signals and time.monotonic() >= self._sent:
+            self._abort("half_sent")
+        if self.should_exit:
+            self._abort("incomplete")
         return await super().on_tick(counter)
+
+    def _abort(self, state: str) -> None:
+        """Cut the connections that are in that state: nobody waits for the rest of a request."""
+        for connection in list(self.server_state.connections):
+            if getattr(connection, state, False) and connection.transport is not None:
+                connection.transport.abort()
 
     def _begin(self) -> None:
         self._chain.close()
-        # Nobody waits for the rest of a request.
-        for connection in list(self.server_state.connections):
-            if getattr(connection, "incomplete", False) and connection.transport is not None:
-                connection.transport.abort()
+        self._sent = time.monotonic() + _SENT_SECONDS
         self._deadline = time.monotonic() + self._patience
         under_way = self._chain.under_way
         if under_way:
