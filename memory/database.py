@@ -112,6 +112,7 @@ class Database:
                 parsed = parsed.set(database=str(Path(self._folder.name) / "memory.db"))
             self.path = Path(str(parsed.database))
             sqlite.create_private(self.path)
+            sqlite.check_whole(self.path)
             self.presence = Presence(self.path.parent)
             self.engine = sa.create_engine(
                 parsed,

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from memory.advice import explained
-from memory.errors import StoreUnavailable
+from memory.errors import NotADatabase, StoreUnavailable
 from memory.weights import to_disk
 
 BUSY_SECONDS = 5.0  # how long a write waits for another process's lock
+_HEADER = 100  # bytes, of a database's file: https://www.sqlite.org/fileformat.html
 _PAUSE = 0.02  # seconds between two tries to empty the write-ahead log
 
 
@@ -35,6 +36,26 @@ def create_private(path: Path) -> None:
     except OSError as error:
         msg = f"{path} cannot be opened: {error.strerror}"
         raise StoreUnavailable(msg) from error
+
+
+def check_whole(path: Path) -> None:
+    """See that the file does not end within a page, which SQLite would fill with zeros.
+
+    While there is a log, or a journal of the first transaction, what is missing may be in it.
+
+    Raises:
+        NotADatabase: it was cut off.
+    """
+    beside = [path.with_name(path.name + ending) for ending in ("-wal", "-journal")]
+    with path.open("rb") as file:
+        header = file.read(_HEADER)
+        size = file.seek(0, os.SEEK_END)
+    if len(header) < _HEADER or any(one.exists() and one.stat().st_size for one in beside):
+        return
+    page = int.from_bytes(header[16:18], "big")  # bytes; 1 stands for 65,536
+    if page > 1 and size % page:
+        msg = "the file is not a database, or is damaged (it ends within a page): restore a backup"
+        raise NotADatabase(msg)
 
 
 def configure(raw: Any, _record: Any) -> None:
