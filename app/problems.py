@@ -66,6 +66,18 @@ class Problem(HTTPException):
         return said
 
 
+def check_size(message: str, most: int) -> None:
+    """Refuse a message of more than so many bytes.
+
+    Raises:
+        Problem: it is too long.
+    """
+    size = len(message.encode())
+    if size > most:
+        detail = f"The message has {size} bytes; at most {most} are taken."
+        raise Problem(413, "message-too-long", "Message too long", detail)
+
+
 def later(status: int, name: str, title: str, detail: str, seconds: float) -> Problem:
     """A refusal that passes: ``Retry-After`` says in how many whole seconds to ask again."""
     return Problem(status, name, title, detail, Retry_After=str(max(1, math.ceil(seconds))))

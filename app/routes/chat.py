@@ -17,7 +17,7 @@ from app.chains.events import Done, Event, Failed, Given, Token
 from app.dependencies import ChainDep, LimitsDep, PrincipalDep, SettingsDep, StoreDep
 from app.feed import Feed, FeedResponse, unless_gone
 from app.limits import told_of
-from app.problems import Problem, respond
+from app.problems import Problem, check_size, respond
 from app.schemas.chat import ChatRequest, ChatResponse, RecalledEvent, TokenEvent, Usage
 from app.schemas.recall import RecalledItem, cited, evidence
 from app.schemas.understanding import understood
@@ -112,10 +112,7 @@ async def chat(
     that reads too slowly is left, and the answer goes on and is stored without it.
     With a customer's own token `recalled` is empty and `understanding` null.
     """
-    size = len(body.message.encode())
-    if size > settings.max_message_bytes:
-        detail = f"The message has {size} bytes; at most {settings.max_message_bytes} are taken."
-        raise Problem(413, "message-too-long", "Message too long", detail)
+    check_size(body.message, settings.max_message_bytes)
     scope = who.scope(body.customer, body.session)
     key = body.idempotency_key
     # An answered turn that is asked for again costs the customer nothing.

@@ -34,7 +34,7 @@ from app.dependencies import (
 )
 from app.feed import Feed, FeedResponse, unless_gone
 from app.limits import told_of
-from app.problems import Problem, openai_error, respond
+from app.problems import Problem, check_size, openai_error, respond
 from app.roles import Principal
 from app.schemas.fields import Name
 from app.schemas.openai import (
@@ -105,10 +105,7 @@ async def complete(
     if body.user is None and who.customer is None:
         raise _refused("user", "it is missing: name the customer, as in user='ada'")
     instructions, history, question = _parted(body.messages, who)
-    size = len(question.encode())
-    if size > settings.max_message_bytes:
-        detail = f"The message has {size} bytes; at most {settings.max_message_bytes} are taken."
-        raise Problem(413, "message-too-long", "Message too long", detail)
+    check_size(question, settings.max_message_bytes)
     session = body.metadata.session if body.metadata else None
     if x_session is not None:
         told = named("session", x_session)
