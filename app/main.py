@@ -138,14 +138,14 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_exception_handler(on_loop)
-        app.state.chain.digest_rest()
+        app.state.chain.digests.rest()
         # Whoever was killed may have deleted something and not got to this.
         store.in_background("scrub", store.finish_erasing)
         store.in_background("audit", store.audit.flush)  # nor to the places of its entries
         if settings.embeddings in ENGLISH:
             store.in_background("language", partial(_advise, store))
         retaining = asyncio.create_task(retain_daily(store, retention_of(settings)))
-        mending = asyncio.create_task(app.state.chain.mend())
+        mending = asyncio.create_task(app.state.chain.digests.mend())
         following = asyncio.create_task(app.state.serving.follow())
         sweeping = asyncio.create_task(states.follow())
         counting = asyncio.create_task(app.state.limits.follow())

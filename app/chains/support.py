@@ -1,7 +1,7 @@
 """The support chat: one turn, from the customer's message to the committed answer.
 
 The message is committed before the model is asked, and the answer when the stream ends, however
-it ends. What is derived from them is made in the background.
+it ends. What is derived from them is made in the background (``digests``).
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,6 +22,7 @@ from langchain_core.messages import AIMessageChunk
 
 from app.chains.admission import Admission
 from app.chains.asking import PLAIN, Asking
+from app.chains.digests import Digests
 from app.chains.events import Done, Event, Failed, Given, Token
 from app.chains.failures import cut, is_outage, is_refusal, model_problem, silent
 from app.chains.speech import Speech
@@ -53,8 +53,6 @@ from memory import (
     Turn,
     Understanding,
 )
-from memory.customers import Owner
-from memory.deeds import SERVICE, Deed
 from memory.types import Pace
 
 _logger = logging.getLogger(__name__)
@@ -65,8 +63,6 @@ _RENEW_SECONDS = 5.0  # how often a turn under way that says nothing new says th
 _LATE_SECONDS = 0.5  # how long an answer that is there waits for the reading of its message
 _END_SECONDS = 5.0  # how long the end of the service waits for answers to be stored
 _LATER_SECONDS = 0.5  # how often it is tried again to store an answer
-_DIGEST_SECONDS = 3.0  # how long a digest makes room for turns
-_MENDS = 2  # looks after a failure: at the first one a lease may still be alive
 _POLL_SECONDS = 0.01  # how often it looks whether they are
 
 
@@ -93,11 +89,9 @@ class SupportChain:
         self._reader = MessageReader(understanding)
         self._templates = templates or {}  # by tenant
         self._under_way = 0  # turns that are being answered
-        self._undigested: dict[Scope, ConversationMemory] = {}
-        self._digesting: asyncio.TimerHandle | None = None  # when they will be
         self._late: list[asyncio.Task[None]] = []  # answers that are still to be stored
-        self._mends = 1  # how often it is still looked whether something was left undone
         self._metrics = metrics or Metrics()
+        self.digests = Digests(store, model, self.memory, self._metrics)
         self._speech = Speech(settings.llm_timeout, settings.answer_timeout, store.watch)
         # Of all workers together, since it is one model that they ask.
         at_once = max(1, (settings.answers_at_once or model.at_once) // settings.workers)
@@ -273,13 +267,13 @@ class SupportChain:
                         finished = await run_sync(finish)
                 except MemoryServiceError as error:
                     _logger.exception("the answer of turn %s could not be stored", turn.id)
-                    self._mends = _MENDS
+                    self.digests.fails()
                     self._late.append(asyncio.create_task(self._finish_late(turn, finish)))
                     failure, status = problem_of(error), "failed"
                 finally:
                     self._under_way -= 1
                     self._metrics.turn(status, by, pace.took_ms / 1000, usage)
-                self._digest_later(memory)
+                self.digests.later(memory, at_once=not self._under_way)
         if finished is None and failure is None:
             failure = Problem(
                 410, "turn-gone", "Turn gone", "The session was deleted while it was answered."
@@ -295,25 +289,6 @@ class SupportChain:
                 finished, layout.recalled, layout.cited, finished.question.labels,
                 cut=finish_reason == "length",
             )  # fmt: skip
-
-    def digest_rest(self, *, left_behind: bool = False) -> None:
-        """In the background, digest what an earlier process, or a failure, left undone.
-
-        With ``left_behind`` only of those of whom it was undone at the last look, too: others are
-        about to be digested by whoever has answered them.
-        """
-
-        def rest() -> None:
-            digesting = self._store.digesting
-            found = digesting.left_behind() if left_behind else self._store.lagging()
-            self._digest_next(iter(found))
-
-        self._store.in_background("rest", rest)
-
-    def digest_changed(self, scope: Scope) -> None:
-        """In the background, digest what a person has added or put right in a customer's memory."""
-        owners = iter([scope.owner])
-        self._store.in_background(("changed", scope.owner), partial(self._digest_next, owners))
 
     @property
     def under_way(self) -> int:
@@ -347,31 +322,7 @@ class SupportChain:
             await asyncio.sleep(_POLL_SECONDS)
         for task in self._late:
             task.cancel()
-        if self._digesting is not None:  # the next process digests that, from the rows
-            self._digesting.cancel()
-
-    async def mend(self) -> None:
-        """End turns that were cut off, once no lease of theirs can be alive, and digest the rest.
-
-        Those of a dead process, at the start: one that opens the database alone has ended them
-        already, but others may use it too. Later, what a failure of the database has left; and
-        where other processes share it, again and again, since any of them may die.
-        """
-        while True:
-            await asyncio.sleep(LEASE_SECONDS + 1)
-            left_behind = not self._mends
-            if left_behind and not self._store.shared:
-                continue
-            self._mends = max(self._mends - 1, 0)
-            try:
-                late = LEASE_SECONDS if left_behind else 0.0
-                ended = await run_sync(partial(self._store.turns.settle, late=late))
-            except MemoryServiceError:
-                _logger.warning("could not settle the turns that were cut off", exc_info=True)
-                self._mends = _MENDS
-            else:
-                self._metrics.turns_ended(ended)
-                self.digest_rest(left_behind=left_behind)
+        self.digests.end()
 
     # --- inside --------------------------------------------------------------------------
 
@@ -443,62 +394,6 @@ class SupportChain:
                 continue
             _logger.warning("the answer of turn %s is stored now", turn.id)
             return
-
-    def _digest_next(self, owners: Iterator[Owner]) -> None:
-        """Digest one of some customers; what turns leave to digest comes before the next."""
-        owner = next(owners, None)
-        if owner is None:
-            return
-        memory = self.memory(Scope(tenant=owner[0], customer=owner[1]))
-        try:
-            with self._forgetting(memory), self._again_if_it_fails():
-                memory.vector.digest(wait=False)
-        finally:
-            self._store.in_background("rest", partial(self._digest_next, owners))
-
-    def _digest_later(self, memory: ConversationMemory) -> None:
-        """Digest once nobody is answered, or soon: turns come first, and may be several by then."""
-        self._undigested[memory.scope] = memory
-        if not self._under_way:
-            self._digest_now()
-        elif self._digesting is None:
-            loop = asyncio.get_running_loop()
-            self._digesting = loop.call_later(_DIGEST_SECONDS, self._digest_now)
-
-    def _digest_now(self) -> None:
-        if self._digesting is not None:
-            self._digesting.cancel()
-            self._digesting = None
-        for memory in self._undigested.values():
-            self._store.in_background(("digest", memory.scope), partial(self._digest, memory))
-        self._undigested.clear()
-
-    def _digest(self, memory: ConversationMemory) -> None:
-        before = memory.summary.current().version
-        with self._forgetting(memory), self._again_if_it_fails():
-            memory.digest(wait=False)
-        if memory.summary.current().version != before:
-            # The fold has changed the prompt's beginning: it is read before it is needed.
-            scope = memory.scope
-            generation = self._store.records.state(scope.owner).generation
-            conversation = Conversation(scope.owner, scope.session, generation)
-            self._model.warm(memory.beginning(), conversation)
-
-    @contextlib.contextmanager
-    def _again_if_it_fails(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception:
-            self._mends = _MENDS
-            raise
-
-    def _forgetting(self, memory: ConversationMemory) -> AbstractContextManager[object]:
-        """What a digest forgets by policy, the service itself forgets."""
-        tenant, customer = memory.scope.owner
-        by_policy = Deed(
-            SERVICE, SERVICE, tenant, "erase.memories", customer, what="policy", only_changes=True
-        )
-        return self._store.audit.doing(by_policy)
 
 
 def _since(began: float) -> int:

@@ -61,7 +61,7 @@ def add_memory(scope: CustomerDep, body: NewMemory, chain: ChainDep) -> MemoryIt
     """Add a memory by hand; it is of no session, and no policy forgets it."""
     given = body.model_dump(exclude_unset=True)
     added = chain.memory(scope).vector.remember(**given)
-    chain.digest_changed(scope)
+    chain.digests.changed(scope)
     return MemoryItem.of(added)
 
 
@@ -87,7 +87,7 @@ def change_memory(
     found = chain.memory(scope).vector.correct(memory, **given)
     if found is None:
         raise _no_memory(scope.customer, memory)
-    chain.digest_changed(scope)
+    chain.digests.changed(scope)
     return MemoryItem.of(found)
 
 
@@ -101,7 +101,7 @@ def delete_memory(scope: CustomerDep, memory: MemoryDep, chain: ChainDep) -> Del
     taken = chain.memory(scope).vector.delete(memory)
     if taken is None:
         raise _no_memory(scope.customer, memory)
-    chain.digest_changed(scope)
+    chain.digests.changed(scope)
     return DeletedMemory(
         deleted={"records": len(taken.records)}, memories=taken.records,
         shortened=taken.shortened, messages=taken.messages,

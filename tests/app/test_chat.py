@@ -263,7 +263,7 @@ def test_digests_make_room_for_turns_under_way(
     scripted: Running, double: OpenAIDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While somebody is answered nothing is digested, for a while; then all of it at once."""
-    monkeypatch.setattr("app.chains.support._DIGEST_SECONDS", 60.0)
+    monkeypatch.setattr("app.chains.digests._ROOM_SECONDS", 60.0)
     store = scripted.app.state.store
 
     def lags(customer: str) -> bool:

@@ -82,7 +82,7 @@ def test_turns_of_a_dead_process_are_counted_by_who_ends_them(
     run_service: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As stopped, which is what they are stored as."""
-    monkeypatch.setattr("app.chains.support.LEASE_SECONDS", -0.95)
+    monkeypatch.setattr("app.chains.digests.LEASE_SECONDS", -0.95)
     monkeypatch.setattr("memory.turns.Turns.settle", lambda *_, **__: 2)
     service = run_service()
     until = time.monotonic() + 30

@@ -51,7 +51,7 @@ def test_a_digest_that_lags_is_degraded_and_still_ready(
     found = scrape(service)
     assert one(found, "digest_behind_customers") == 1
     assert 600 <= one(found, "digest_lag_seconds") < 700
-    service.app.state.chain.digest_rest()
+    service.app.state.chain.digests.rest()
     service.settle()
     readiness.digest.look()
     assert service.client.get("/readyz").json()["status"] == "ok"
@@ -71,7 +71,7 @@ def test_a_look_that_fails_is_told_once(
         digest.look()
     assert sum("cannot be said" in line for line in caplog.messages) == 1
     assert one(scrape(service), "digest_behind_customers") == 1
-    service.app.state.chain.digest_rest()
+    service.app.state.chain.digests.rest()
     service.settle()
     digest.look()
     assert one(scrape(service), "digest_behind_customers") == 0

@@ -40,10 +40,11 @@ class Changed(NamedTuple):
         if self.mutant is not None:
             MUTANTS[self.mutant](setattr)
         if self.lease is not None:
+            import app.chains.digests
             import app.chains.support
             import memory.turns
 
-            for module in (app.chains.support, memory.turns):
+            for module in (app.chains.support, app.chains.digests, memory.turns):
                 module.LEASE_SECONDS = self.lease
             app.chains.support._RENEW_SECONDS = self.lease / 5
         take_time(setattr)
