@@ -38,50 +38,25 @@ COUNTED = "app.dependencies.counted"  # in the scope of what a counted request a
 _bearer = HTTPBearer(auto_error=False, description="a key, or a customer's own token")
 
 
-# Coroutines: FastAPI would call each in a thread, and a hop there takes longer than all of them.
-async def _store(request: Request) -> MemoryStore:
-    store: MemoryStore = request.app.state.store
-    return store
+def _part(name: str) -> Any:
+    """What the service has under a name in its state."""
+
+    # A coroutine: FastAPI would call it in a thread, and a hop there takes longer than all of them.
+    async def part(request: Request) -> Any:
+        return getattr(request.app.state, name)
+
+    return Depends(part)
 
 
-async def _model(request: Request) -> Model:
-    model: Model = request.app.state.model
-    return model
-
-
-async def _chain(request: Request) -> SupportChain:
-    chain: SupportChain = request.app.state.chain
-    return chain
-
-
-async def _readiness(request: Request) -> Readiness:
-    readiness: Readiness = request.app.state.readiness
-    return readiness
-
-
-async def _settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
-    return settings
-
-
-async def _serving(request: Request) -> Serving:
-    serving: Serving = request.app.state.serving
-    return serving
-
-
-async def _encoder(request: Request) -> Encoder:
-    encoder: Encoder = request.app.state.encoder
-    return encoder
-
-
-async def _metrics(request: Request) -> Metrics:
-    metrics: Metrics = request.app.state.metrics
-    return metrics
-
-
-async def _limits(request: Request) -> Limits:
-    limits: Limits = request.app.state.limits
-    return limits
+StoreDep = Annotated[MemoryStore, _part("store")]
+EncoderDep = Annotated[Encoder, _part("encoder")]
+ModelDep = Annotated[Model, _part("model")]
+ReadinessDep = Annotated[Readiness, _part("readiness")]
+ChainDep = Annotated[SupportChain, _part("chain")]
+ServingDep = Annotated[Serving, _part("serving")]
+SettingsDep = Annotated[Settings, _part("settings")]
+MetricsDep = Annotated[Metrics, _part("metrics")]
+LimitsDep = Annotated[Limits, _part("limits")]
 
 
 def authorize(
@@ -194,23 +169,12 @@ async def _session(who: PrincipalDep, customer: _CustomerName, session: _Session
     return who.scope(named("customer", customer), named("session", session))
 
 
-async def _knowledge(
-    who: PrincipalDep, chain: Annotated[SupportChain, Depends(_chain)]
-) -> Knowledge:
+async def _knowledge(who: PrincipalDep, chain: ChainDep) -> Knowledge:
     return chain.knowledge(who.tenant)
 
 
-StoreDep = Annotated[MemoryStore, Depends(_store)]
-EncoderDep = Annotated[Encoder, Depends(_encoder)]
-ModelDep = Annotated[Model, Depends(_model)]
 InsiderDep = Annotated[bool, Depends(_insider)]
-ReadinessDep = Annotated[Readiness, Depends(_readiness)]
-ChainDep = Annotated[SupportChain, Depends(_chain)]
-ServingDep = Annotated[Serving, Depends(_serving)]
 KnowledgeDep = Annotated[Knowledge, Depends(_knowledge)]
-SettingsDep = Annotated[Settings, Depends(_settings)]
-MetricsDep = Annotated[Metrics, Depends(_metrics)]
-LimitsDep = Annotated[Limits, Depends(_limits)]
 # Whose memory it is: no route makes a scope of its own.
 CustomerDep = Annotated[Scope, Depends(_customer)]
 SessionDep = Annotated[Scope, Depends(_session)]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.sse import format_sse_event
@@ -15,15 +14,13 @@ from pydantic import BaseModel
 
 from app.chains.events import Done, Event, Failed, Given, Token
 from app.dependencies import ChainDep, LimitsDep, PrincipalDep, SettingsDep, StoreDep
-from app.feed import Feed, FeedResponse, unless_gone
-from app.limits import told_of
-from app.problems import Problem, check_size, respond
+from app.problems import Problem, check_size
+from app.routes.turns import PROBLEMS, TOO_SLOW, streamed, take_turn, whole
 from app.schemas.chat import ChatRequest, ChatResponse, RecalledEvent, TokenEvent, Usage
 from app.schemas.recall import RecalledItem, cited, evidence
 from app.schemas.understanding import understood
 
 router = APIRouter(tags=["chat"])
-T = TypeVar("T")
 
 _STREAM = """event: recalled
 data: {"turn":"0b5e...","recalled":[{"id":"9c1f...","text":"My order number is 4417-XZ","score":0.0328,"why":"lexical #1 (order)","at":"2026-05-04T09:30:00Z","messages":["5a2d..."],"role":"human","session":"default"}],"knowledge":[],"evidence":null,"understanding":{"intent":{"label":"track_order","confidence":0.93},"topic":{"label":null,"confidence":0.71},"sentiment":{"label":"neutral","confidence":0.88}}}
@@ -80,19 +77,8 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
             }
         },
     },
-    404: {"description": "A customer's own token names somebody else."},
-    409: {"description": "Another turn of the session is under way, the idempotency key was used "
-          "for another message, or its turn broke off and the session has gone on since."},
-    410: {"description": "The session was deleted while its turn was answered."},
-    429: {"description": "The customer has sent too many messages, or the key too many requests; "
-          "nothing was stored."},
-    503: {"description": "Too many turns are answered or wait, the model's server is down, or the "
-          "service is being stopped: nothing was stored unless the detail says so, and "
-          "`Retry-After` says when to send it again. Also when the database is away, or the keys "
-          "of customers' tokens cannot be had."},
-    502: {"description": "The model failed or answered nothing; the message is kept."},
-    504: {"description": "The model did not answer in time; the message is kept."},
-}  # fmt: skip
+    **PROBLEMS,
+}
 
 
 @router.post("/v1/chat", response_model=ChatResponse, responses=_RESPONSES)
@@ -115,23 +101,14 @@ async def chat(
     check_size(body.message, settings.max_message_bytes)
     scope = who.scope(body.customer, body.session)
     key = body.idempotency_key
-    # An answered turn that is asked for again costs the customer nothing.
-    if key is None or await run_sync(store.turns.status, scope, key) != "complete":
-        if limits.rates is None:
-            limits.take_turn(scope, told_of(request))
-        else:
-            await run_sync(limits.take_turn, scope, told_of(request))
+    await take_turn(limits, store, scope, key, request)
     events = chain.answer(scope, body.message, key)
     if who.customer is not None:
         events = _discreet(events)
     if body.stream:
-        # Who was cut had taken nothing for the whole of it, or since a little later.
-        feed = Feed(_encoded_all(events), _TOO_SLOW, settings.reader_timeout / 2)
-        # The first event is waited for, so that what fails before it has a status of its own.
-        if await unless_gone(request, feed.begun()) is None:
-            return Response(status_code=499)  # nobody is there to read it
-        return FeedResponse(feed)
-    return await _whole(events, request)
+        pieces = _encoded_all(events)
+        return await streamed(pieces, request, _failed(TOO_SLOW), settings.reader_timeout)
+    return await whole(events, request, _response)
 
 
 async def _discreet(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
@@ -148,20 +125,6 @@ async def _encoded_all(events: AsyncGenerator[Event, None]) -> AsyncGenerator[by
     async with contextlib.aclosing(events):
         async for event in events:
             yield _encoded(event)
-
-
-async def _whole(events: AsyncGenerator[Event, None], request: Request) -> Response:
-    async def last() -> Event:
-        async with contextlib.aclosing(events):
-            return [event async for event in events][-1]
-
-    event = await unless_gone(request, last())
-    if event is None:
-        return Response(status_code=499)
-    if isinstance(event, Failed):
-        return respond(event.problem)
-    assert isinstance(event, Done)
-    return JSONResponse(_response(event).model_dump(mode="json"))
 
 
 def _encoded(event: Event) -> bytes:
@@ -191,17 +154,6 @@ def _event(name: str, data: BaseModel) -> bytes:
 def _failed(problem: Problem) -> bytes:
     data = JSONResponse(problem.document()).body
     return format_sse_event(event="error", data_str=bytes(data).decode())
-
-
-_TOO_SLOW = _failed(
-    Problem(
-        408,
-        "read-too-slowly",
-        "Read too slowly",
-        "The answer comes faster than it is read. It goes on and is stored: ask for the session's "
-        "messages, or send the message again with its idempotency key.",
-    )
-)
 
 
 def _response(done: Done) -> ChatResponse:

@@ -32,10 +32,9 @@ from app.dependencies import (
     described,
     named,
 )
-from app.feed import Feed, FeedResponse, unless_gone
-from app.limits import told_of
-from app.problems import Problem, check_size, openai_error, respond
+from app.problems import Problem, check_size, openai_error
 from app.roles import Principal
+from app.routes.turns import PROBLEMS, TOO_SLOW, streamed, take_turn, whole
 from app.schemas.fields import Name
 from app.schemas.openai import (
     ChatMessage,
@@ -72,15 +71,12 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         "`error` in its place. `X-Session` names the session, percent-encoded.",
         "content": {"text/event-stream": {"example": _STREAM}},
     },
-    400: {"description": "The body is no JSON in UTF-8, names no customer in `user`, or asks for "
-          "what there is not here."},
-    404: {"description": "A customer's own token names somebody else."},
-    409: {"description": "Another turn of the session is under way, or this one broke off and "
-          "the session has gone on since."},
-    410: {"description": "The session was deleted while its turn was answered."},
-    502: {"description": "The model failed or answered nothing; the message is kept."},
-    504: {"description": "The model did not answer in time; the message is kept."},
-}  # fmt: skip
+    400: {
+        "description": "The body is no JSON in UTF-8, names no customer in `user`, or asks for "
+        "what there is not here."
+    },
+    **PROBLEMS,
+}
 
 
 @router.post("/v1/chat/completions", response_model=Completion, responses=_RESPONSES)
@@ -113,10 +109,7 @@ async def complete(
             raise _refused("metadata.session", f"X-Session names another, {told!r}: send one")
         session = told
     scope = who.scope(body.user, session)
-    if idempotency_key is None or (
-        await run_sync(store.turns.status, scope, idempotency_key) != "complete"
-    ):
-        limits.take_turn(scope, told_of(request))
+    await take_turn(limits, store, scope, idempotency_key, request)
     found = partial(place, named=session is not None, trusted=who.customer is None)
     where = await run_sync(found, chain.memory(scope), history, question)
     scope = who.scope(scope.customer, where.session)
@@ -128,16 +121,14 @@ async def complete(
     }  # fmt: skip
     asking = Asking(instructions, {k: v for k, v in choices.items() if v not in (None, [])})
     events = chain.answer(scope, question, idempotency_key or where.key, asking)
-    headers = {"X-Session": quote(where.session, safe="")}
     if body.stream:
         usage = bool(body.stream_options and body.stream_options.include_usage)
-        feed = Feed(_chunks(events, model.name, usage), _TOO_SLOW, settings.reader_timeout / 2)
-        if await unless_gone(request, feed.begun()) is None:
-            return Response(status_code=499)  # nobody is there to read it
-        response = FeedResponse(feed)
-        response.headers.update(headers)
-        return response
-    return await _whole(events, model.name, request, headers)
+        pieces = _chunks(events, model.name, usage)
+        response = await streamed(pieces, request, _failed(TOO_SLOW), settings.reader_timeout)
+    else:
+        response = await whole(events, request, partial(_completion, model.name))
+    response.headers["X-Session"] = quote(where.session, safe="")
+    return response
 
 
 @router.get("/v1/models")
@@ -229,33 +220,20 @@ def _text(message: ChatMessage, where: str) -> str:
     return "".join(part.text or "" for part in message.content)
 
 
-async def _whole(
-    events: AsyncGenerator[Event, None], model: str, request: Request, headers: dict[str, str]
-) -> Response:
-    async def last() -> Event:
-        async with contextlib.aclosing(events):
-            return [event async for event in events][-1]
-
-    event = await unless_gone(request, last())
-    if event is None:
-        return Response(status_code=499)
-    if isinstance(event, Failed):
-        return respond(event.problem, request.url.path)
-    assert isinstance(event, Done)
-    turn = event.turn
-    answer = Completion(
+def _completion(model: str, done: Done) -> Completion:
+    turn = done.turn
+    return Completion(
         id=f"chatcmpl-{turn.id}",
         created=int(turn.question.at.timestamp()),
         model=model,
         choices=[
             Choice(
                 message=CompletionMessage(content=turn.answer.text if turn.answer else ""),
-                finish_reason="length" if event.cut else "stop",
+                finish_reason="length" if done.cut else "stop",
             )
         ],
         usage=_usage(turn),
     )
-    return JSONResponse(answer.model_dump(mode="json"), headers=headers)
 
 
 async def _chunks(
@@ -284,11 +262,15 @@ async def _chunks(
                         yield _data({**head, "choices": [], "usage": _usage(turn).model_dump()})
                     yield format_sse_event(data_str="[DONE]")
                 case Failed(_, problem):
-                    yield _data({"error": openai_error(problem)})
+                    yield _failed(problem)
 
 
 def _data(said: dict[str, Any]) -> bytes:
     return format_sse_event(data_str=bytes(JSONResponse(said).body).decode())
+
+
+def _failed(problem: Problem) -> bytes:
+    return _data({"error": openai_error(problem)})
 
 
 def _usage(turn: Turn) -> CompletionUsage:
@@ -297,17 +279,3 @@ def _usage(turn: Turn) -> CompletionUsage:
     return CompletionUsage(
         prompt_tokens=read, completion_tokens=written, total_tokens=read + written
     )
-
-
-_TOO_SLOW = _data(
-    {
-        "error": openai_error(
-            Problem(
-                408,
-                "read-too-slowly",
-                "Read too slowly",
-                "The answer comes faster than it is read. It goes on and is stored.",
-            )
-        )
-    }
-)
