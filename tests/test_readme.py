@@ -1,4 +1,4 @@
-"""The README is true: its examples run, its tables and its tree are what the code is."""
+"""The pages are true: examples run, tables and tree are what the code is, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -15,8 +15,30 @@ from app.settings import Settings
 from tests.app.conftest import KEY, Running, run_service  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for folder in ("app", "docker", "memory", "tests")
+    for path in sorted((ROOT / folder).rglob("*.md"))
+}
+PAGES |= {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CHANGELOG.md")}
+README = PAGES["README.md"]
+EXAMPLES = [
+    pytest.param(example, id=f"{name}-{i}")
+    for name, text in PAGES.items()
+    if name.endswith("README.md")
+    for i, example in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+]
+
+
+def prose(page: str) -> str:
+    """A page without its code."""
+    return re.sub(r"^```.*?^```$|`[^`\n]+`", "", page, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: str) -> list[str]:
+    """What GitHub calls a page's headings: small letters, digits and hyphens."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page, flags=re.S | re.M), re.M)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 def settings_table() -> str:
@@ -40,13 +62,26 @@ def test_the_settings_table_is_complete() -> None:
     assert table == settings_table(), f"put this into the README:\n{settings_table()}"
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    """Whatever a page links to in the repository is there, and has the heading that is named."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(PAGES[page])):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (ROOT / page).parent.joinpath(path).resolve() if path else ROOT / page
+        assert there.exists(), target
+        if anchor:
+            assert anchors(there.read_text(encoding="utf-8")).count(anchor) == 1, target
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_a_python_example_runs(
     example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pasted as it stands, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    exec(compile(example, "README.md", "exec"), {})
+    exec(compile(example, "example", "exec"), {})
 
 
 def test_the_memory_example_shows_the_order_number(
@@ -54,7 +89,9 @@ def test_the_memory_example_shows_the_order_number(
 ) -> None:
     """What the first example prints has what was said."""
     monkeypatch.chdir(tmp_path)
-    exec(compile(EXAMPLES[0], "README.md", "exec"), {})
+    example = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert example
+    exec(compile(example[1], "README.md", "exec"), {})
     assert "4417-XZ" in capsys.readouterr().out
 
 
@@ -131,5 +168,6 @@ def test_the_console_table_names_every_command() -> None:
             return {prefix.strip()}
         return set().union(*(names(c, f"{prefix} {n}") for n, c in inner.items()))
 
-    told = re.findall(r"^\| `([a-z ]+?)(?: FILE)?` \|", README, re.MULTILINE)
+    console = PAGES["app/README.md"].split("## The console")[1].split("\n## ")[0]
+    told = re.findall(r"^\| `([a-z ]+?)(?: FILE)?` \|", console, re.MULTILINE)
     assert set(told) == names(get_command(app))

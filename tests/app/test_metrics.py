@@ -163,8 +163,8 @@ def test_names_are_as_prometheus_wants_them(service: Running) -> None:
 
 def test_the_readme_s_rules_ask_for_what_there_is(service: Running) -> None:
     """Its examples are YAML, and each metric that a rule names is shown."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    part = readme.split("### Watching it")[1].split("\n### ")[0]
+    readme = (Path(__file__).parents[2] / "app/README.md").read_text(encoding="utf-8")
+    part = readme.split("## Watching it")[1].split("\n## ")[0]
     scraping, rules = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", part, re.DOTALL))
     assert [job["job_name"] for job in scraping["scrape_configs"]] == ["memory-service"]
     service.chat("hello")
