@@ -21,13 +21,19 @@ _SAID = {
     "float_type": "send a number, without quotes",
     "float_parsing": "send a number",
     "finite_number": "send a number that is finite",
+    "list_type": "send a list",
+    "literal_error": "send one of {expected}",
+    "too_short": "has too few: send at least {min_length}",
+    "too_long": "has too many: send at most {max_length}",
     "string_type": "send text, in quotes",
     "string_unicode": "this is no Unicode text (half a character): take it out and send it again",
     "string_too_short": "is empty: send at least {min_length} character",
     "string_too_long": "is too long: give at most {max_length} characters",
     "greater_than": "is too small: give more than {gt:g}",
     "greater_than_equal": "is too small: give at least {ge}",
+    "less_than": "is too large: give less than {lt:g}",
     "less_than_equal": "is too large: give at most {le:g}",
+    "string_pattern_mismatch": "has another form: it is to match {pattern}",
     "model_attributes_type": _OBJECT,
     "model_type": _OBJECT,
     "dict_type": _OBJECT,
@@ -58,5 +64,8 @@ def fault(error: Mapping[str, Any]) -> Fault:
         return Fault(where, _TIME)
     said = _SAID.get(kind, "")
     if said:
-        return Fault(where, said.format_map(error.get("ctx", {})))
+        given = error.get("ctx", {})
+        if kind == "literal_error":
+            given = {"expected": given["expected"].replace(" or ", ", ")}
+        return Fault(where, said.format_map(given))
     return Fault(where, str(error["msg"]).removeprefix("Value error, "))

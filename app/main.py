@@ -58,6 +58,7 @@ from app.settings import Settings
 from app.templates.answering import open_all
 from app.tracing import open_tracing
 from app.training.registry import Registry
+from app.translation import Asked
 from app.understanding.opening import open_understanding
 from memory import InvalidInput, MemoryStore, Understanding, open_store
 
@@ -226,6 +227,8 @@ def create_app(
                 "X-Session",
             ],
         )
+    # Around all that answers, so that what any of it refuses is in the language that is asked for.
+    app.add_middleware(Asked, default="zh" if settings.language == "zh" else "en")
     # Around all else, so that the answer to a fault has them too.
     watched = Access(app.build_middleware_stack(), counted, tracing)
     app.middleware_stack = SecurityHeaders(_EncodedPath(watched))

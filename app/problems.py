@@ -21,6 +21,7 @@ from app.places import Leaving, Overloaded
 from app.roles import IdentityUnavailable, NoSuchCustomer
 from app.training.card import Refused
 from app.training.registry import NoSuchAdapter
+from app.translation import asked, translated
 from memory import (
     CircuitOpen,
     InvalidInput,
@@ -54,12 +55,12 @@ class Problem(HTTPException):
         self.title = title
 
     def document(self) -> dict[str, Any]:
-        """The problem document."""
+        """The problem document, in the language of who asks."""
         said = {
             "type": f"urn:problem:{self.name}",
-            "title": self.title,
+            "title": translated(self.title),
             "status": self.status_code,
-            "detail": self.detail,
+            "detail": translated(self.detail),
         }
         if (request := request_id()) is not None:
             said["request_id"] = request
@@ -142,7 +143,12 @@ def openai_error(problem: Problem) -> dict[str, Any]:
     """A problem as OpenAI's clients read it."""
     kind = "invalid_request_error" if problem.status_code < 500 else "server_error"
     kind = {401: "authentication_error", 429: "rate_limit_error"}.get(problem.status_code, kind)
-    return {"message": str(problem.detail), "type": kind, "code": problem.name, "param": None}
+    return {
+        "message": translated(problem.detail),
+        "type": kind,
+        "code": problem.name,
+        "param": None,
+    }
 
 
 def respond(problem: Problem, path: str = "", **more: Any) -> JSONResponse:
@@ -152,11 +158,9 @@ def respond(problem: Problem, path: str = "", **more: Any) -> JSONResponse:
     """
     if path in OPENAI:
         more["error"] = openai_error(problem)
+    headers = {"Content-Language": asked(), "Vary": "Accept-Language", **(problem.headers or {})}
     return JSONResponse(
-        {**problem.document(), **more},
-        problem.status_code,
-        problem.headers,
-        media_type=MEDIA_TYPE,
+        {**problem.document(), **more}, problem.status_code, headers, media_type=MEDIA_TYPE
     )
 
 
@@ -232,7 +236,8 @@ def _methods(request: Request) -> list[str]:
 async def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     request.app.state.metrics.problem("invalid-request")
-    faults = [fault(one) for one in error.errors()[:10]]
-    detail = "; ".join(f"{where}: {what}" for where, what in faults)
+    faults = [one._replace(what=translated(one.what)) for one in map(fault, error.errors()[:10])]
+    colon, comma = {"en": (": ", "; "), "zh": ("：", "；")}[asked()]
+    detail = comma.join(f"{where}{colon}{what}" for where, what in faults)
     problem = Problem(422, "invalid-request", "Invalid request", detail)
     return respond(problem, request.url.path, errors=[one._asdict() for one in faults])

@@ -112,6 +112,9 @@ class Settings(BaseSettings):
         "embedded:",
         description="embedded: (English), embedded:multilingual, or sentence-transformers:NAME",
     )
+    language: Literal["auto", "en", "zh"] = Field(
+        "auto", description="of errors where Accept-Language asks for none there is; auto is en"
+    )
     system: str = Field(SYSTEM, description="what the model is told to be")
     context_tokens: int = Field(
         8192, gt=255, description="tokens that an http(s) model can read and write in all"

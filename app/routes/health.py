@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from app.dependencies import InsiderDep, ModelDep, ReadinessDep
 from app.problems import later, respond
 from app.schemas.health import Health
+from app.translation import translated
 
 router = APIRouter(tags=["health"])
 
@@ -26,9 +27,9 @@ def readyz(readiness: ReadinessDep, model: ModelDep, insider: InsiderDep) -> Hea
     """
     troubles = readiness.problems()
     if troubles:
-        problems = [trouble.told(insider) for trouble in troubles]
+        problems = [translated(trouble.told(insider)) for trouble in troubles]
         problem = later(503, "not-ready", "Not ready", " ".join(problems), 3)
         return respond(problem, problems=problems)
     if (late := readiness.digest.trouble()) is not None:
-        return Health(status="degraded", model=model.name, problems=[late.told()])
+        return Health(status="degraded", model=model.name, problems=[translated(late.told())])
     return Health(status="ok", model=model.name)
