@@ -34,6 +34,7 @@ _SESSION = {
     "created_at": _AT,
     "updated_at": _AT,
     "rating": "good",
+    "handed_over_at": None,
 }
 _PROBLEM = {
     "type": "urn:problem:no-such-session",
@@ -130,10 +131,22 @@ EXAMPLES: dict[str, Any] = {
         "mood": card.EXAMPLE["mood"],
     },
     "RatingRequest": {"rating": "good"},
+    "Handover": {
+        "session": _SESSION | {"handed_over_at": _AT},
+        "summary": "Customer: My order 4417-XZ is late.", "card": card.EXAMPLE,
+    },
+    "SessionItem": _SESSION,
+    "ReplyRequest": {"text": "I have sent you a new lamp today."},
+    "MessageItem": {
+        "id": "8d1e4c20", "role": "ai", "text": "I have sent you a new lamp today.", "at": _AT,
+        "turn": "0b5e2f18", "status": "complete", "template": None, "by_person": True,
+        "rating": None, "given": None, "evidence": None, "understanding": None,
+    },
     "MessageList": {
         "messages": [
             {"id": "5a2d7c90", "role": "human", "text": "My order number is 4417-XZ", "at": _AT,
              "turn": "0b5e2f18", "status": "complete", "template": None,
+             "by_person": False, "rating": None,
              "given": {"recalled": 4, "knowledge": 1}, "evidence": "found",
              "understanding": _UNDERSTOOD}
         ],

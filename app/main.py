@@ -51,6 +51,7 @@ from app.routes import (
     operations,
     page,
     prompt,
+    sessions,
 )
 from app.second_source import SecondSource, open_retriever
 from app.serving import Serving, open_served
@@ -200,7 +201,7 @@ def create_app(
     guarded = [
         one.router
         for one in (
-            chat, openai, prompt, customers, memories, card, knowledge, models, audit,
+            chat, openai, prompt, customers, sessions, memories, card, knowledge, models, audit,
             operations, key, metrics, mcp,
         )
     ]  # fmt: skip

@@ -136,6 +136,10 @@ class Metrics(Watch):
         """A turn that was answered before was asked for again."""
         self._turns.labels("again", "none").inc()
 
+    def turn_waits(self) -> None:
+        """A message was stored that a person is to answer."""
+        self._turns.labels("waiting", "none").inc()
+
     def first_token(self, by: str, seconds: float) -> None:
         """The first piece of an answer is there."""
         self._first.labels(by).observe(seconds)

@@ -25,6 +25,10 @@ GET    /v1/customers/{customer}/sessions               read.sessions   admin age
 GET    /v1/customers/{customer}/sessions/{session}     read.session    admin agent service customer
 GET /v1/customers/{customer}/sessions/{session}/messages read.messages admin agent service customer
 PUT    /v1/customers/{customer}/sessions/{session}/rating change.rating   admin agent service
+PUT    /v1/customers/{customer}/turns/{turn}/rating    change.rating   admin agent service
+PUT    /v1/customers/{customer}/sessions/{session}/handover change.handover admin agent
+DELETE /v1/customers/{customer}/sessions/{session}/handover change.handover admin agent
+POST   /v1/customers/{customer}/sessions/{session}/replies change.reply  admin agent
 DELETE /v1/customers/{customer}/sessions/{session}     erase.session   admin agent
 POST   /v1/customers/{customer}/recall                 read.recall     admin agent service
 GET    /v1/customers/{customer}/card                   read.card       admin agent

@@ -181,10 +181,7 @@ def card(
     if sessions:
         name, last = sessions[0]
         scope = Scope(tenant=owner[0], customer=owner[1], session=name)
-        memory = SummaryMemory(
-            store=store, scope=scope, count_tokens=count_tokens, background=False
-        )
-        latest = LastSession(name, from_stamp(last), memory.load_memory_variables({})["summary"])
+        latest = LastSession(name, from_stamp(last), in_few_words(store, scope, count_tokens))
     return Card(
         customer=owner[1],
         facts=[fact for fact in shown if fact.slot not in {"problem", "promise"}],
@@ -196,6 +193,12 @@ def card(
         last_contact=latest.last_message_at if latest else None,
         sessions=len(sessions),
     )
+
+
+def in_few_words(store: MemoryStore, scope: Scope, count_tokens: CountTokens) -> str:
+    """What was said in a session, from its beginning to its end, summarised without a model."""
+    memory = SummaryMemory(store=store, scope=scope, count_tokens=count_tokens, background=False)
+    return str(memory.load_memory_variables({})["summary"])
 
 
 def _facts(connection: Connection, owner: Owner, rows: Sequence[Any]) -> list[Fact]:

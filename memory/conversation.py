@@ -10,12 +10,12 @@ from typing import Any, Literal, NamedTuple
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 from pydantic import Field, PrivateAttr
 
 from memory import readers, updates, writers
 from memory.base import StoredMemory
-from memory.card import Card, card
+from memory.card import Card, card, in_few_words
 from memory.clock import now
 from memory.earlier import beside_again, passages_again
 from memory.embeddings import Encoder
@@ -229,6 +229,22 @@ class ConversationMemory(StoredMemory):
         """The customer at a glance; None if there is no such customer."""
         self.vector.write()
         return card(self.store, self.scope.owner, self.policy, self.count_tokens)
+
+    def in_few_words(self) -> str:
+        """What was said in the session, summarised without a model, whatever was folded."""
+        return in_few_words(self.store, self.scope, self.count_tokens)
+
+    def reply(self, text: str) -> Message | None:
+        """Store what a person answers in a session that was handed over; None if it was not.
+
+        Raises:
+            InvalidInput: it is empty, or no database could hold it.
+        """
+        if not text.strip():
+            msg = "the message is empty: say something"
+            raise InvalidInput(msg)
+        said = AIMessage(text, additional_kwargs={"by": "person"})
+        return self.store.turns.reply(self.scope, self._message("ai", said))
 
     def recalled_for(self, turn: Turn) -> list[Recalled]:
         """What was recalled for an answered turn, less what has been forgotten since."""

@@ -36,7 +36,7 @@ _KINDS = {
     "session": (
         "sessions", "session",
         "session:name created:time updated:time messages:number tokens:number rating:text? "
-        "lease:text? lease_until:time? saying:saying?",
+        "lease:text? lease_until:time? saying:saying? handed_over:time?",
     ),
     "message": (
         "messages", "seq",
@@ -46,7 +46,8 @@ _KINDS = {
     "turn": (
         "turns", "id",
         "id:name session:name status:status at:time question:number answer:number? key:name? "
-        "body:text? recalled:object? usage:object? first_ms:number? took_ms:number?",
+        "body:text? recalled:object? usage:object? first_ms:number? took_ms:number? "
+        "rating:text?",
     ),
     "record": (
         "records", "seq",

@@ -319,6 +319,12 @@ def m017_add_origin(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE messages ADD COLUMN origin TEXT"))
 
 
+def m018_add_handover(connection: Connection) -> None:
+    """Since when a person answers a session, if one does; and how well a turn was answered."""
+    connection.execute(text("ALTER TABLE sessions ADD COLUMN handed_over BIGINT"))
+    connection.execute(text("ALTER TABLE turns ADD COLUMN rating TEXT"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -337,6 +343,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m015_share_digests,
     m016_add_rates,
     m017_add_origin,
+    m018_add_handover,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -48,7 +49,7 @@ _OF_TURNS = text(
 ).bindparams(sa.bindparam("ids", expanding=True))
 _SAID = (
     "SELECT m.seq, m.session, m.id, m.role, m.text, m.at, m.tokens, m.turn, m.data, "
-    "m.origin, m.labels, t.status, t.recalled, t.question "
+    "m.origin, m.labels, t.status, t.recalled, t.question, t.rating "
     "FROM messages m LEFT JOIN turns t "
     "ON t.tenant = m.tenant AND t.customer = m.customer AND t.id = m.turn "
     "WHERE m.tenant = :tenant AND m.customer = :customer AND m.session = :session "
@@ -69,19 +70,23 @@ _COPIED = text(
     "ORDER BY seq"
 ).bindparams(sa.bindparam("ids", expanding=True))
 _HIDE_COPY = text(f"UPDATE messages SET forgotten = 1 {WHERE} AND seq = :seq")
-_SESSION_COLUMNS = "session, messages, tokens, created, updated, rating"
+_SESSION_COLUMNS = "session, messages, tokens, created, updated, rating, handed_over"
 _SESSIONS = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} ORDER BY updated DESC, session")
 _RATED = text(
     "SELECT tenant, customer, session, rating FROM sessions "
     "ORDER BY tenant, customer, created, session"
 )
 _RATE = text(f"UPDATE sessions SET rating = :rating {WHERE} AND session = :session")
+_HAND_OVER = text(
+    f"UPDATE sessions SET handed_over = COALESCE(handed_over, :at) {WHERE} AND session = :session"
+)
+_GIVE_BACK = text(f"UPDATE sessions SET handed_over = NULL {WHERE} AND session = :session")
 _LAST_USED = text(
     "SELECT tenant, customer, session FROM sessions ORDER BY updated DESC, customer LIMIT :limit"
 )
 _HEARD = text(
     "SELECT customer, at FROM (SELECT customer, MAX(updated) AS at FROM sessions "
-    "WHERE tenant = :tenant GROUP BY customer) AS heard "
+    "WHERE tenant = :tenant AND lower(customer) LIKE :like ESCAPE '!' GROUP BY customer) AS heard "
     "WHERE at < :at OR (at = :at AND customer > :customer) "
     "ORDER BY at DESC, customer LIMIT :limit"
 )
@@ -92,17 +97,22 @@ class Said(NamedTuple):
     """A message with the status of its turn, what was recalled for it, and what answered.
 
     All are None for an imported message, which has no turn; nothing is recalled for an answer.
-    ``template`` names the answer template that gave an answer, if no model did.
+    ``template`` names the answer template that gave an answer, if no model did, and ``rating``
+    says how good the answer was, if anybody has.
     """
 
     message: Message
     status: str | None
     recalled: dict[str, Any] | None
     template: str | None = None
+    rating: Rating | None = None
 
 
 class Session(NamedTuple):
-    """A session's name, how much was said in it, when, and how it was rated (or None)."""
+    """A session's name, how much was said in it, when, and how it was rated (or None).
+
+    ``handed_over_at`` is since when a person answers in it, None where the model does.
+    """
 
     session: str
     messages: int
@@ -110,6 +120,7 @@ class Session(NamedTuple):
     created_at: datetime
     updated_at: datetime
     rating: Rating | None = None
+    handed_over_at: datetime | None = None
 
 
 class Heard(NamedTuple):
@@ -227,9 +238,16 @@ class Transcript:
             rows = connection.execute(_LAST_USED, {"limit": limit}).all()
         return [Scope(row.customer, row.session, row.tenant) for row in rows]
 
-    def heard(self, tenant: str, limit: int, after: Heard | None = None) -> list[Heard]:
-        """The customers of a tenant who have sessions, the last heard first, from ``after`` on."""
+    def heard(
+        self, tenant: str, limit: int, after: Heard | None = None, name: str = ""
+    ) -> list[Heard]:
+        """The customers of a tenant who have sessions, the last heard first, from ``after`` on.
+
+        Only those whose names have ``name`` in them, in capitals or not.
+        """
+        part = re.sub(r"([!%_])", r"!\1", name.lower())
         place = {
+            "like": f"%{part}%",
             "at": to_stamp(after.at) if after else 2**62,
             "customer": after.customer if after else "",
         }
@@ -246,9 +264,7 @@ class Transcript:
     @retried
     def rate(self, scope: Scope, rating: Rating | None) -> bool:
         """Say how well the agent did in a session, None to take it back; False if it is none."""
-        if rating is not None and rating not in get_args(Rating):
-            msg = f"{rating!r} is no rating: use {' or '.join(get_args(Rating))}"
-            raise InvalidInput(msg)
+        check_rating(rating)
         with self._database.write() as connection:
             values = key(scope.owner, session=scope.session, rating=rating)
             rated = connection.execute(_RATE, values).rowcount > 0
@@ -256,11 +272,37 @@ class Transcript:
                 enter(connection)
         return rated
 
+    @retried
+    def hand_over(self, scope: Scope) -> bool:
+        """From now on a person answers in a session, and no model; False if there is none."""
+        return self._hand(_HAND_OVER, scope, at=to_stamp(now()))
+
+    @retried
+    def give_back(self, scope: Scope) -> bool:
+        """From now on the model answers in a session again; False if there is none."""
+        return self._hand(_GIVE_BACK, scope)
+
+    def _hand(self, statement: sa.TextClause, scope: Scope, **values: int) -> bool:
+        with self._database.write() as connection:
+            done = connection.execute(
+                statement, key(scope.owner, session=scope.session, **values)
+            ).rowcount
+            if done:
+                enter(connection)
+        return done > 0
+
     def session(self, scope: Scope) -> Session | None:
         """One session, or None."""
         with self._database.read() as connection:
             row = connection.execute(_SESSION, key(scope.owner, session=scope.session)).first()
         return _session(row) if row else None
+
+
+def check_rating(rating: object) -> None:
+    """Raise InvalidInput if something is no rating, and not None."""
+    if rating is not None and rating not in get_args(Rating):
+        msg = f"{rating!r} is no rating: use {' or '.join(get_args(Rating))}"
+        raise InvalidInput(msg)
 
 
 def make_message(
@@ -335,12 +377,12 @@ def _batched(ids: Sequence[str]) -> list[list[str]]:
 
 
 def _said(row: Sequence[Any]) -> Said:
-    *values, status, recalled, question = row
+    *values, status, recalled, question, rating = row
     message = message_from(values)
     kept = json.loads(recalled) if recalled else None
-    if message.seq == question or kept is None:
+    if message.seq == question:
         return Said(message, status, kept)
-    return Said(message, status, None, kept.get("template"))
+    return Said(message, status, None, (kept or {}).get("template"), rating)
 
 
 def _line(row: Row[Any]) -> Line:
@@ -353,5 +395,5 @@ def _line(row: Row[Any]) -> Line:
 def _session(row: Row[Any]) -> Session:
     return Session(
         row.session, row.messages, row.tokens, from_stamp(row.created), from_stamp(row.updated),
-        row.rating,
+        row.rating, None if row.handed_over is None else from_stamp(row.handed_over),
     )  # fmt: skip

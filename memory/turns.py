@@ -27,7 +27,14 @@ from memory.errors import SessionBusy, TurnConflict, TurnPassed
 from memory.labels import dumped
 from memory.retrying import retried
 from memory.summaries import hide_message
-from memory.transcript import COLUMNS, dump, insert_messages, message_from
+from memory.transcript import (
+    COLUMNS,
+    Rating,
+    check_rating,
+    dump,
+    insert_messages,
+    message_from,
+)
 from memory.types import Labels, Message, Pace, Scope, Turn, check_name, check_text
 
 LEASE_SECONDS = 20.0  # a lease that is not renewed for so long belongs to nobody
@@ -47,8 +54,8 @@ _BY_KEY = text(f"{_TURN} AND key = :key")
 _BY_ID = text(f"{_TURN} AND id = :id")
 _STATUS = text(f"SELECT status FROM turns {WHERE} AND id = :id")
 _RERUN = text(
-    "UPDATE turns SET status = 'running', answer = NULL, first_ms = NULL, took_ms = NULL "
-    f"{WHERE} AND id = :id"
+    "UPDATE turns SET status = :status, answer = NULL, first_ms = NULL, took_ms = NULL, "
+    f"rating = NULL {WHERE} AND id = :id"
 )
 _LATER = text(
     f"SELECT 1 FROM messages {WHERE} AND session = :session AND seq > :question "
@@ -70,7 +77,15 @@ _FORGET_VECTOR = text(
     f"(SELECT seq FROM records {WHERE} AND messages = :messages)"
 )
 _FORGET_RECORD = text(f"DELETE FROM records {WHERE} AND messages = :messages")
-_LEASE = text(f"SELECT lease, lease_until, saying FROM sessions {WHERE} AND session = :session")
+_LEASE = text(
+    f"SELECT lease, lease_until, saying, handed_over FROM sessions {WHERE} AND session = :session"
+)
+_RATE = text(f"UPDATE turns SET rating = :rating {WHERE} AND id = :id AND answer IS NOT NULL")
+_WAITING = text(
+    f"SELECT id FROM turns {WHERE} AND session = :session AND status = 'waiting' "
+    "ORDER BY question DESC"
+)
+_REPLIED = text(f"UPDATE turns SET status = 'complete', answer = :answer {WHERE} AND id = :id")
 _TAKE = text(
     f"UPDATE sessions SET lease = :lease, lease_until = :until, saying = NULL {WHERE} "
     "AND session = :session"
@@ -120,6 +135,8 @@ class Turns:
         comes back: ``complete`` as it is, any other as ``running`` again, as long as nothing else
         was said in the session since: an answer stands after its question, or not at all.
 
+        In a session that was handed over the turn is ``waiting``, for a person, and holds nothing.
+
         Raises:
             SessionBusy: another turn of this session, or this very one, is being answered.
             TurnConflict: the key came with another message before.
@@ -135,24 +152,31 @@ class Turns:
             known = _by_key(connection, scope.owner, idempotency_key, body)
             if known is not None and known.status == "complete":
                 return known
+            held = _session(connection, scope)
+            waits = held is not None and held.handed_over is not None
+            if known is not None and known.status == "waiting" and waits:
+                return known
             if known is not None:
                 _check_last(connection, scope, known)
-            if _take_over(connection, scope):
+            if held is not None and _take_over(connection, scope, held):
                 # A dead turn's answer has its number now, and the question comes after it.
                 first, _ = customers.allocate(connection, scope.owner, 1)
                 known = _by_key(connection, scope.owner, idempotency_key, body)
+            status = "waiting" if waits else "running"
             if known is not None:
-                turn = _rerun(connection, scope.owner, known)
+                turn = _rerun(connection, scope.owner, known, status)
             else:
                 turn_id = new_id()
                 question = replace(question, seq=first, session=scope.session, turn=turn_id)
                 insert_messages(connection, scope, [question])
-                turn = Turn(turn_id, scope.session, "running", question, key=idempotency_key)
+                turn = Turn(turn_id, scope.session, status, question, key=idempotency_key)
                 _insert(connection, scope, turn, body=body)
-            run(
-                connection, _TAKE,
-                key(scope.owner, session=scope.session, lease=turn.id, until=_end(connection)),
-            )  # fmt: skip
+            if not waits:
+                until = _end(connection)
+                run(
+                    connection, _TAKE,
+                    key(scope.owner, session=scope.session, lease=turn.id, until=until),
+                )  # fmt: skip
             enter(connection)
         return replace(turn, generation=generation)
 
@@ -242,11 +266,46 @@ class Turns:
             scope = Scope(customer, session, tenant)
             with self._database.write() as connection:
                 customers.lock(connection, scope.owner)
-                row = _lease(connection, scope)  # it may have been taken up again meanwhile
-                if row is not None and not alive < row.lease_until <= latest:
+                row = _session(connection, scope)  # it may have been taken up again meanwhile
+                if row is not None and row.lease and not alive < row.lease_until <= latest:
                     _cut_off(connection, scope, row)
                     settled += 1
         return settled
+
+    @retried
+    def rate(self, owner: Owner, turn_id: str, rating: Rating | None) -> bool:
+        """Say how good a turn's answer was, None to take it back; False if there is no answer."""
+        check_rating(rating)
+        with self._database.write() as connection:
+            values = key(owner, id=turn_id, rating=rating)
+            rated = connection.execute(_RATE, values).rowcount > 0
+            if rated:
+                enter(connection)
+        return rated
+
+    @retried
+    def reply(self, scope: Scope, answer: Message) -> Message | None:
+        """Store what a person answers in a session that was handed over; None if it was not.
+
+        Whatever waited there is answered by it.
+        """
+        check_text(answer.text)
+        with self._database.write() as connection:
+            first, _ = customers.allocate(connection, scope.owner, 1)
+            held = _session(connection, scope)
+            if held is None or held.handed_over is None:
+                return None
+            values = key(scope.owner, session=scope.session)
+            waiting = connection.execute(_WAITING, values).scalars().all()
+            answer = replace(
+                answer, seq=first, session=scope.session, turn=waiting[0] if waiting else None
+            )
+            insert_messages(connection, scope, [answer])
+            for turn_id in waiting:
+                seq = first if turn_id == answer.turn else None
+                connection.execute(_REPLIED, key(scope.owner, id=turn_id, answer=seq))
+            enter(connection)
+        return answer
 
     def status(self, scope: Scope, idempotency_key: str) -> str | None:
         """How it stands with the turn that a key names; None if there is none."""
@@ -315,7 +374,7 @@ def _check_last(connection: Connection, scope: Scope, turn: Turn) -> None:
         raise TurnPassed(msg)
 
 
-def _rerun(connection: Connection, owner: Owner, turn: Turn) -> Turn:
+def _rerun(connection: Connection, owner: Owner, turn: Turn, status: str) -> Turn:
     """Take a turn up again; what was said before it broke off leaves prompt and memory."""
     if turn.answer is not None:
         hide_message(connection, owner, turn.session, turn.answer.seq)
@@ -323,28 +382,28 @@ def _rerun(connection: Connection, owner: Owner, turn: Turn) -> Turn:
         connection.execute(_FORGET_VECTOR, sources)
         connection.execute(_FORGET_RECORD, sources)
         customers.move_generation(connection, owner)
-    connection.execute(_RERUN, key(owner, id=turn.id))
-    return replace(turn, status="running", answer=None)
+    connection.execute(_RERUN, key(owner, id=turn.id, status=status))
+    return replace(turn, status=status, answer=None)
 
 
-class _Lease(NamedTuple):
-    """Who holds a session, until when, and what it has said."""
+class _Session(NamedTuple):
+    """Who holds a session, if anybody, until when, and what it has said; and if a person does."""
 
-    lease: str
+    lease: str | None
     lease_until: int
     saying: str | None
+    handed_over: int | None
 
 
-def _lease(connection: Connection, scope: Scope) -> _Lease | None:
-    """The lease of a session; None if it is free."""
+def _session(connection: Connection, scope: Scope) -> _Session | None:
+    """Who holds a session; None if there is no such session yet."""
     rows = run(connection, _LEASE, key(scope.owner, session=scope.session)).fetchall()
-    return _Lease(*rows[0]) if rows and rows[0][0] is not None else None
+    return _Session(*rows[0]) if rows else None
 
 
-def _take_over(connection: Connection, scope: Scope) -> bool:
+def _take_over(connection: Connection, scope: Scope, row: _Session) -> bool:
     """See that the session is free; whether a turn that let its lease run out had to be ended."""
-    row = _lease(connection, scope)
-    if row is None:
+    if row.lease is None:
         return False
     at = clock(connection)
     if at < row.lease_until <= _latest(at):
@@ -354,7 +413,7 @@ def _take_over(connection: Connection, scope: Scope) -> bool:
     return True
 
 
-def _cut_off(connection: Connection, scope: Scope, lease: _Lease) -> None:
+def _cut_off(connection: Connection, scope: Scope, lease: _Session) -> None:
     """End a turn that nobody will finish: no fold passes a running one."""
     seq, status = None, "failed"
     if lease.saying is not None:

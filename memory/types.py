@@ -134,6 +134,12 @@ class Message:
         return self.origin or self.session, self.id
 
     @property
+    def by_person(self) -> bool:
+        """Whether a person said it, in a session that was handed over (see ``Turns.reply``)."""
+        carried = (self.data or {}).get("data", {}).get("additional_kwargs") or {}
+        return bool(carried.get("by") == "person")
+
+    @property
     def speaker(self) -> str | None:
         """The name of who said it, if the LangChain message had one."""
         name = self.data and self.data.get("data", {}).get("name")

@@ -57,6 +57,9 @@ class Admission:
         self, memory: ConversationMemory, text: str, idempotency_key: str | None
     ) -> bool:
         """Whether a message needs no model, as far as can be said before it is stored."""
+        session = await run_sync(memory.store.transcript.session, memory.scope)
+        if session is not None and session.handed_over_at is not None:
+            return True  # it is for a person
         if idempotency_key is not None:
             status = await run_sync(memory.store.turns.status, memory.scope, idempotency_key)
             if status in ("complete", "running"):  # it comes again, or is told so

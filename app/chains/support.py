@@ -147,6 +147,12 @@ class SupportChain:
         memory = self.memory(scope, asking.instructions)
         turn, place = await self._admitted(memory, text, idempotency_key)
         try:
+            if turn.status == "waiting":  # for a person, who answers later
+                self._metrics.turn_waits()
+                self.digests.later(memory, at_once=not self._under_way)
+                yield Given(turn, [], None, None)
+                yield Done(turn, [], None, None)
+                return
             if turn.status == "complete":
                 self._metrics.turn_again()
                 for event in await run_sync(_replay, memory, turn):

@@ -7,6 +7,7 @@ from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
+from pydantic import AfterValidator
 
 from app.dependencies import (
     ChainDep,
@@ -15,27 +16,15 @@ from app.dependencies import (
     ModelDep,
     PrincipalDep,
     ServingDep,
-    SessionDep,
     StoreDep,
     check_known,
 )
 from app.erasing import erase_customer
 from app.exports import MEDIA_TYPE, exported, spooled
-from app.problems import NO_CUSTOMER, Problem, no_such_customer
-from app.schemas.customers import CustomerItem, CustomerList, Deleted, Erased
-from app.schemas.recall import RecalledItem, RecallRequest, RecallResponse, evidence
-from app.schemas.sessions import (
-    GivenCount,
-    MessageItem,
-    MessageList,
-    RatingRequest,
-    SessionDetail,
-    SessionItem,
-    SessionList,
-    SummaryItem,
-)
-from app.schemas.understanding import understood
-from memory import InvalidInput, Scope, check_name
+from app.problems import NO_CUSTOMER, no_such_customer
+from app.schemas.customers import CustomerItem, CustomerList, Erased
+from app.schemas.recall import RecalledItem, RecallRequest, RecallResponse
+from memory import NAME_LIMIT, InvalidInput, check_name, check_text
 from memory.exports import line_schema
 from memory.transcript import Heard
 
@@ -43,10 +32,14 @@ router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
 every = APIRouter(prefix="/v1/customers", tags=["customers"])
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
-Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
 
 SpoolDep = Annotated[IO[bytes], Depends(spooled)]
 
+Part = Annotated[
+    str,
+    Query(max_length=NAME_LIMIT, description="a part of their names, in capitals or not"),
+    AfterValidator(check_text),
+]
 After = Annotated[str | None, Query(description="the `next` of the page before")]
 
 _EXPORT = """{"kind": "customer", "version": 1, "customer": "ada", "seq": 1, "written": 1, "understood": 1, "swept": "2026-05-04T09:30:00+00:00"}
@@ -67,90 +60,17 @@ _EXPORTED: dict[int | str, dict[str, Any]] = {
 
 @every.get("")
 def customers(
-    who: PrincipalDep, store: StoreDep, limit: Limit = 100, after: After = None
+    who: PrincipalDep, store: StoreDep, limit: Limit = 100, after: After = None, name: Part = ""
 ) -> CustomerList:
-    """The customers who have sessions, the last heard first."""
-    found = store.transcript.heard(who.tenant, limit + 1, None if after is None else _place(after))
+    """The customers who have sessions, or of these those with a `name`, the last heard first."""
+    last_one = None if after is None else _place(after)
+    found = store.transcript.heard(who.tenant, limit + 1, last_one, name)
     page = found[:limit]
     last = page[-1] if len(found) > limit else None
     return CustomerList(
         customers=[CustomerItem(customer=one.customer, at=one.at) for one in page],
         next=None if last is None else f"{last.at.isoformat()} {last.customer}",
     )
-
-
-@router.get("/sessions", responses=NO_CUSTOMER)
-def sessions(scope: CustomerDep, store: StoreDep) -> SessionList:
-    """List the customer's sessions, the last used first."""
-    check_known(store, scope)
-    found = store.transcript.sessions(scope.owner)
-    return SessionList(
-        sessions=[
-            SessionItem(session=s.session, messages=s.messages, created_at=s.created_at,
-                        updated_at=s.updated_at, rating=s.rating)
-            for s in found
-        ]
-    )  # fmt: skip
-
-
-@router.get("/sessions/{session}")
-def session(scope: SessionDep, who: PrincipalDep, store: StoreDep) -> SessionDetail:
-    """One session with its summary and the customer's mood in it, which is for staff."""
-    found = store.transcript.session(scope)
-    if found is None:
-        raise _no_session(scope)
-    summary = store.summaries.latest(scope)
-    return SessionDetail(
-        session=found.session, messages=found.messages, created_at=found.created_at,
-        updated_at=found.updated_at, rating=found.rating,
-        summary=SummaryItem(text=summary.text, version=summary.version) if summary.text else None,
-        mood=None if who.customer else store.labelling.mood(scope.owner, scope.session),
-    )  # fmt: skip
-
-
-@router.get("/sessions/{session}/messages")
-def messages(
-    scope: SessionDep,
-    who: PrincipalDep,
-    store: StoreDep,
-    limit: Limit = 100,
-    before: Before = None,
-) -> MessageList:
-    """The session's last messages, oldest first; what is known of them is for staff."""
-    found = store.transcript.newest(scope, limit + 1, before)  # one more: are there older ones?
-    page = found[-limit:]
-    if not page and before is None and store.transcript.session(scope) is None:
-        raise _no_session(scope)
-    return MessageList(
-        messages=[
-            MessageItem(id=m.id, role=m.role, text=m.text, at=m.at, turn=m.turn,
-                        status=said.status, template=said.template,
-                        given=None if who.customer else GivenCount.of(said),
-                        evidence=evidence((said.recalled or {}).get("evidence")),
-                        understanding=None if who.customer else understood(m.labels))
-            for said in page
-            for m in (said.message,)
-        ],
-        next=page[0].message.seq if len(found) > limit else None,
-    )  # fmt: skip
-
-
-@router.delete("/sessions/{session}")
-def delete_session(scope: SessionDep, store: StoreDep, model: ModelDep) -> Deleted:
-    """Delete the session with its records, vectors and summaries."""
-    deleted = store.delete_session(scope)
-    model.drop(scope.owner)
-    if not deleted:
-        raise _no_session(scope)
-    return Deleted(deleted=deleted)
-
-
-@router.put("/sessions/{session}/rating")
-def rate(scope: SessionDep, body: RatingRequest, store: StoreDep) -> RatingRequest:
-    """Say how well the agent did: a model can be tuned on the sessions rated good."""
-    if not store.transcript.rate(scope, body.rating):
-        raise _no_session(scope)
-    return body
 
 
 @router.post("/recall", responses=NO_CUSTOMER)
@@ -197,8 +117,3 @@ def _place(after: str) -> Heard:
     except ValueError:
         msg = "after: give the `next` of the page before, percent-encoded, or leave it out"
         raise InvalidInput(msg) from None
-
-
-def _no_session(scope: Scope) -> Problem:
-    detail = f"Customer {scope.customer!r} has no session {scope.session!r}."
-    return Problem(404, "no-such-session", "No such session", detail)

@@ -6,16 +6,16 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from app.schemas.fields import Body
+from app.schemas.fields import Body, Said
 from app.schemas.recall import Found
 from app.schemas.understanding import Understood
-from memory import Mood
+from memory import Card, Mood, transcript
 from memory.mood import MOST
-from memory.transcript import Rating, Said
+from memory.transcript import Rating, Session
 
 
 class RatingRequest(Body):
-    """How well the agent did in a session."""
+    """How well the agent did in a session, or how good an answer was."""
 
     rating: Rating | None = Field(description="null: take it back", examples=["good"])
 
@@ -28,6 +28,16 @@ class SessionItem(BaseModel):
     created_at: datetime
     updated_at: datetime
     rating: Rating | None = Field(description="how well the agent did; null: not rated")
+    handed_over_at: datetime | None = Field(
+        description="since when a person answers in it; null: the model does"
+    )
+
+    @classmethod
+    def of(cls, session: Session) -> SessionItem:
+        """Make one from a session's row."""
+        return cls.model_validate(
+            {name: getattr(session, name) for name in SessionItem.model_fields}
+        )
 
 
 class SessionList(BaseModel):
@@ -41,6 +51,20 @@ class SummaryItem(BaseModel):
 
     text: str
     version: int
+
+
+class Handover(BaseModel):
+    """What a person needs who takes a session over."""
+
+    session: SessionItem
+    summary: str = Field(description="what was said in it, from its beginning, made by no model")
+    card: Card | None = Field(description="the customer at a glance")
+
+
+class ReplyRequest(Body):
+    """What a person answers the customer."""
+
+    text: Said = Field(min_length=1, examples=["I have sent you a new lamp today."])
 
 
 class SessionDetail(SessionItem):
@@ -59,7 +83,7 @@ class GivenCount(BaseModel):
     knowledge: int
 
     @classmethod
-    def of(cls, said: Said) -> GivenCount | None:
+    def of(cls, said: transcript.Said) -> GivenCount | None:
         """What was kept with a message's turn; None for an answer, and where there is no turn."""
         if said.status in (None, "running") or said.message.role != "human":
             return None
@@ -75,8 +99,14 @@ class MessageItem(BaseModel):
     text: str
     at: datetime
     turn: str | None
-    status: str | None = Field(description="of its turn: running, complete, stopped or failed")
+    status: str | None = Field(
+        description="of its turn: running, complete, stopped, failed, or waiting for a person"
+    )
     template: str | None = Field(description="the template that gave this answer, if one did")
+    by_person: bool = Field(description="a person said it, in a session that was handed over")
+    rating: Rating | None = Field(
+        description="how good this answer was; null: not rated, or for a customer's own token"
+    )
     given: GivenCount | None = Field(
         description="beside a customer's message, for its answer; null: an answer, one that was "
         "imported or is being answered, or for a customer's own token"

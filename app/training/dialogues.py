@@ -124,7 +124,8 @@ def from_service(
 ) -> Iterator[Dialogue]:
     """A tenant's own sessions, a dialogue a customer; with ``rated_only`` those rated good.
 
-    Sessions rated bad, turns without a whole answer, and what was forgotten are left out.
+    Sessions rated bad, turns without a whole answer or with one rated bad, and what was forgotten
+    are left out.
     """
     for owner, rated in groupby(store.transcript.rated(), lambda one: one[0].owner):
         if owner[0] != tenant:
@@ -149,10 +150,13 @@ def checksum(dialogues: Iterable[Dialogue]) -> str:
 
 
 def _said_in(store: MemoryStore, scope: Scope) -> Iterator[Said]:
-    for message, status, *_ in store.transcript.window(scope):
+    said = store.transcript.window(scope)
+    bad = {one.message.turn for one in said if one.rating == "bad"}
+    for message, status, *_ in said:
         role = _OF_KIND.get(message.role)
         # Imported messages have no turn. Of one that came to nothing the question goes too.
-        if role is not None and message.text.strip() and status in (None, "complete"):
+        whole = status in (None, "complete") and (message.turn is None or message.turn not in bad)
+        if role is not None and message.text.strip() and whole:
             yield Said(role, message.text.strip())
 
 

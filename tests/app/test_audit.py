@@ -53,6 +53,9 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/prompt"): {"customer": "ada", "session": "s1", "message": "Which order?"},
     ("POST", "/v1/customers/{customer}/recall"): {"query": "order"},
     ("PUT", f"{SESSION}/rating"): {"rating": "good"},
+    ("PUT", "/v1/customers/{customer}/turns/{turn}/rating"): {"rating": "good"},
+    ("PUT", f"{SESSION}/handover"): None,
+    ("POST", f"{SESSION}/replies"): {"text": "I am here."},
     ("POST", "/v1/customers/{customer}/memories"): {"text": "They like tea"},
     ("PUT", MEMORY): {"pinned": True},
     ("POST", "/v1/customers/{customer}/forget"): {"policy": {"max_records": 1}},
@@ -65,6 +68,7 @@ ORDER = [
     *sorted(route for route in MAY if route[0] == "GET"),
     ("POST", "/v1/admin/models/{model}/promote"),
     ("POST", "/v1/admin/models/rollback"),
+    ("DELETE", f"{SESSION}/handover"),
     ("DELETE", MEMORY),
     ("DELETE", "/v1/knowledge/{source}"),
     ("DELETE", SESSION),
@@ -90,6 +94,9 @@ def test_every_route_leaves_an_entry_of_what_it_does(run_service: Callable[..., 
         if "{memory}" in path:
             store = service.app.state.store
             names["memory"] = store.records.newest(("default", "ada"), 1)[0].id
+        if "{turn}" in path:
+            said = service.app.state.store.transcript.window(Scope("ada", "s1"))
+            names["turn"] = str(said[-1].message.turn)
         asked = path.format(**names)
         answer = service.client.request(method, asked, json=BODIES.get((method, path)))
         service.settle()

@@ -105,7 +105,7 @@ def test_real_answers_are_as_described(service: Running) -> None:
     """One of each route that the description names."""
     document = described(service)
     service.chat("My order number is 4417-XZ", session="monday")
-    service.chat("Which order number?")
+    turn = service.chat("Which order number?").json()["turn"]
     service.settle()
     message = {"customer": "ada", "message": "Which order?"}
     completion = {"user": "ada", "messages": [{"role": "user", "content": "Which order?"}]}
@@ -114,6 +114,10 @@ def test_real_answers_are_as_described(service: Running) -> None:
     added = service.client.post(memories, json=fact)
     check(document, "post", f"{CUSTOMER}/memories", added)
     one = f"{memories}/{added.json()['id']}"
+    taken_over = "/v1/customers/ada/sessions/s1"
+    service.client.put(f"{taken_over}/handover").raise_for_status()
+    replied = service.client.post(f"{taken_over}/replies", json={"text": "Hi"})
+    check(document, "post", f"{SESSION}/replies", replied)
     asked: dict[tuple[str, str], tuple[str, Any]] = {
         ("get", "/healthz"): ("/healthz", None),
         ("get", "/readyz"): ("/readyz", None),
@@ -137,6 +141,12 @@ def test_real_answers_are_as_described(service: Running) -> None:
         ("get", SESSION): ("/v1/customers/ada/sessions/s1", None),
         ("get", f"{SESSION}/messages"): ("/v1/customers/ada/sessions/s1/messages", None),
         ("put", f"{SESSION}/rating"): ("/v1/customers/ada/sessions/s1/rating", {"rating": "good"}),
+        ("put", f"{CUSTOMER}/turns/{{turn}}/rating"): (
+            f"/v1/customers/ada/turns/{turn}/rating",
+            {"rating": "good"},
+        ),
+        ("put", f"{SESSION}/handover"): ("/v1/customers/ada/sessions/s1/handover", None),
+        ("delete", f"{SESSION}/handover"): ("/v1/customers/ada/sessions/s1/handover", None),
         ("get", "/v1/admin/audit"): ("/v1/admin/audit?customer=ada", None),
         ("get", "/v1/admin/models"): ("/v1/admin/models", None),
         ("get", "/v1/admin/operations"): ("/v1/admin/operations?by=hour", None),
@@ -155,7 +165,7 @@ def test_real_answers_are_as_described(service: Running) -> None:
         ("post", "/v1/admin/models/{model}/promote"): ("/v1/admin/models/x/promote", 409),
         ("post", "/v1/admin/models/rollback"): ("/v1/admin/models/rollback", 409),
     }
-    others = {("post", f"{CUSTOMER}/memories"), *refused}
+    others = {("post", f"{CUSTOMER}/memories"), ("post", f"{SESSION}/replies"), *refused}
     assert described_ones == {*asked, *others}, "a route is not asked here"
     for (method, path), (url, status) in refused.items():
         answer = service.client.request(method, url)

@@ -1,0 +1,198 @@
+"""/v1/customers/{customer}/sessions: what was said, how good it was, and who answers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, status
+
+from app.dependencies import (
+    ChainDep,
+    CustomerDep,
+    ModelDep,
+    PrincipalDep,
+    SessionDep,
+    SettingsDep,
+    StoreDep,
+    check_known,
+    described,
+    named,
+)
+from app.problems import NO_CUSTOMER, Problem, check_size
+from app.schemas.customers import Deleted
+from app.schemas.recall import evidence
+from app.schemas.sessions import (
+    GivenCount,
+    Handover,
+    MessageItem,
+    MessageList,
+    RatingRequest,
+    ReplyRequest,
+    SessionDetail,
+    SessionItem,
+    SessionList,
+    SummaryItem,
+)
+from app.schemas.understanding import understood
+from memory import Scope
+
+router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
+
+
+def _turn_id(
+    turn: Annotated[
+        str, Path(description="the `turn` of an answer", json_schema_extra=described())
+    ],
+) -> str:
+    return named("turn", turn)
+
+
+TurnDep = Annotated[str, Depends(_turn_id)]
+
+
+@router.get("/sessions", responses=NO_CUSTOMER)
+def sessions(scope: CustomerDep, store: StoreDep) -> SessionList:
+    """List the customer's sessions, the last used first."""
+    check_known(store, scope)
+    found = store.transcript.sessions(scope.owner)
+    return SessionList(sessions=[SessionItem.of(session) for session in found])
+
+
+@router.get("/sessions/{session}")
+def session(scope: SessionDep, who: PrincipalDep, store: StoreDep) -> SessionDetail:
+    """One session with its summary and the customer's mood in it, which is for staff."""
+    found = store.transcript.session(scope)
+    if found is None:
+        raise _no_session(scope)
+    summary = store.summaries.latest(scope)
+    return SessionDetail(
+        **SessionItem.of(found).model_dump(),
+        summary=SummaryItem(text=summary.text, version=summary.version) if summary.text else None,
+        mood=None if who.customer else store.labelling.mood(scope.owner, scope.session),
+    )
+
+
+@router.get("/sessions/{session}/messages")
+def messages(
+    scope: SessionDep,
+    who: PrincipalDep,
+    store: StoreDep,
+    limit: Limit = 100,
+    before: Before = None,
+) -> MessageList:
+    """The session's last messages, oldest first; what is known of them is for staff."""
+    found = store.transcript.newest(scope, limit + 1, before)  # one more: are there older ones?
+    page = found[-limit:]
+    if not page and before is None and store.transcript.session(scope) is None:
+        raise _no_session(scope)
+    return MessageList(
+        messages=[
+            MessageItem(id=m.id, role=m.role, text=m.text, at=m.at, turn=m.turn,
+                        status=said.status, template=said.template, by_person=m.by_person,
+                        rating=None if who.customer else said.rating,
+                        given=None if who.customer else GivenCount.of(said),
+                        evidence=evidence((said.recalled or {}).get("evidence")),
+                        understanding=None if who.customer else understood(m.labels))
+            for said in page
+            for m in (said.message,)
+        ],
+        next=page[0].message.seq if len(found) > limit else None,
+    )  # fmt: skip
+
+
+@router.delete("/sessions/{session}")
+def delete_session(scope: SessionDep, store: StoreDep, model: ModelDep) -> Deleted:
+    """Delete the session with its records, vectors and summaries."""
+    deleted = store.delete_session(scope)
+    model.drop(scope.owner)
+    if not deleted:
+        raise _no_session(scope)
+    return Deleted(deleted=deleted)
+
+
+@router.put("/sessions/{session}/rating")
+def rate(scope: SessionDep, body: RatingRequest, store: StoreDep) -> RatingRequest:
+    """Say how well the agent did: a model can be tuned on the sessions rated good."""
+    if not store.transcript.rate(scope, body.rating):
+        raise _no_session(scope)
+    return body
+
+
+@router.put("/turns/{turn}/rating")
+def rate_answer(
+    scope: CustomerDep, turn: TurnDep, body: RatingRequest, store: StoreDep
+) -> RatingRequest:
+    """Say how good an answer was: no model is tuned on one that is rated bad."""
+    if not store.turns.rate(scope.owner, turn, body.rating):
+        detail = (
+            f"Customer {scope.customer!r} has no turn {turn!r} with an answer: "
+            "GET .../messages has them."
+        )
+        raise Problem(404, "no-such-turn", "No such turn", detail)
+    return body
+
+
+@router.put("/sessions/{session}/handover")
+def hand_over(scope: SessionDep, chain: ChainDep, store: StoreDep) -> Handover:
+    """Let a person answer from now on, who is told what they need to know.
+
+    What the customer says meanwhile is stored, and waits for `POST .../replies`; no model and no
+    template answers. Asked for again it tells what is so now.
+    """
+    if not store.transcript.hand_over(scope):
+        raise _no_session(scope)
+    memory = chain.memory(scope)
+    return Handover(
+        session=_session_item(scope, store), summary=memory.in_few_words(), card=memory.card()
+    )
+
+
+@router.delete("/sessions/{session}/handover")
+def give_back(scope: SessionDep, store: StoreDep) -> SessionItem:
+    """Let the model answer again."""
+    if not store.transcript.give_back(scope):
+        raise _no_session(scope)
+    return _session_item(scope, store)
+
+
+@router.post(
+    "/sessions/{session}/replies",
+    status_code=status.HTTP_201_CREATED,
+    responses={409: {"description": "The session was not handed over: the model answers in it."}},
+)
+def reply(
+    scope: SessionDep,
+    body: ReplyRequest,
+    chain: ChainDep,
+    store: StoreDep,
+    settings: SettingsDep,
+) -> MessageItem:
+    """Answer the customer as a person, in a session that was handed over."""
+    check_size(body.text, settings.max_message_bytes)
+    said = chain.memory(scope).reply(body.text)
+    if said is None:
+        if store.transcript.session(scope) is None:
+            raise _no_session(scope)
+        detail = "The model answers in this session: hand it over first, by PUT .../handover."
+        raise Problem(409, "not-handed-over", "Not handed over", detail)
+    chain.digests.changed(scope)
+    return MessageItem(
+        id=said.id, role=said.role, text=said.text, at=said.at, turn=said.turn,
+        status="complete" if said.turn else None, template=None, by_person=True, rating=None,
+        given=None, evidence=None, understanding=None,
+    )  # fmt: skip
+
+
+def _session_item(scope: Scope, store: StoreDep) -> SessionItem:
+    found = store.transcript.session(scope)
+    if found is None:
+        raise _no_session(scope)
+    return SessionItem.of(found)
+
+
+def _no_session(scope: Scope) -> Problem:
+    detail = f"Customer {scope.customer!r} has no session {scope.session!r}."
+    return Problem(404, "no-such-session", "No such session", detail)
