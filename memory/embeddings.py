@@ -84,7 +84,8 @@ class Network:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._session = _session(graph, folder)
-        self._batching = Batching(self._pass, _BATCH_TOKENS)
+        # A pass for each core, and one for a question: it shares a core, and has not to wait.
+        self._batching = Batching(self._pass, _BATCH_TOKENS, at_once=(os.cpu_count() or 1) + 1)
         self.outputs: dict[str, int] = {  # their names and widths
             one.name: one.shape[1] for one in self._session.get_outputs()
         }
@@ -236,15 +237,14 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _session(graph: bytes, folder: Path) -> Any:
-    """ONNX Runtime over a graph: two threads that sleep when they have nothing to do."""
+    """ONNX Runtime over a graph: every pass in the thread that asks for it."""
     options = onnxruntime.SessionOptions()
-    # Somebody waits for a question's vector; a third thread brings little, operators are short.
-    options.intra_op_num_threads = min(2, os.cpu_count() or 1)
+    # Operators are short: a second thread takes a third more of the CPU, and a question of one
+    # sentence has its vector no sooner. Several passes at a time use the other cores better.
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.enable_mem_pattern = False  # every length would keep a plan of its own
-    # Where other work wants the cores, who spins waits for what cannot run.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", str(folder)
     )
