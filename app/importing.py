@@ -42,7 +42,7 @@ from memory import (
 )
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
-_AHEAD = 4  # conversations that are stored and not digested yet
+_AHEAD = 12  # conversations that are stored and not digested yet
 KINDS: dict[str, type[BaseMessage]] = {
     **dict.fromkeys(("customer", "human", "user"), HumanMessage),
     **dict.fromkeys(("agent", "ai", "assistant", "bot"), AIMessage),
@@ -78,8 +78,8 @@ def import_conversations(
     digests: deque[tuple[str, Future[None]]] = deque()
     with (
         bar(total=count, unit="conversation", desc=file.name) as shown,
-        # One embeds while another stores vectors, and this one reads and stores what comes next.
-        ThreadPoolExecutor(2, thread_name_prefix="digest") as digesting,
+        # Some embed while others write records, and this one reads and stores what comes next.
+        ThreadPoolExecutor(4, thread_name_prefix="digest") as digesting,
     ):
         for scope, messages, times in _conversations(file, customer):
             memory = conversation_memory(
@@ -87,7 +87,6 @@ def import_conversations(
             )
             with at_console(store, tenant, "change.messages", scope.customer):
                 stored += memory.add_messages(messages, times)
-                memory.vector.write()
                 earlier = next(
                     (one for name, one in reversed(digests) if name == scope.customer), None
                 )
