@@ -17,7 +17,8 @@ KNOWLEDGE = "\x1fknowledge"
 LAGS = "seq > written AND seq > embedded"  # there may be something that no digest has seen
 WHERE = "WHERE tenant = :tenant AND customer = :customer"
 
-_ALLOCATE = text(
+_ALLOCATE = text(f"UPDATE customers SET seq = seq + :count {WHERE} RETURNING seq, generation")
+_BEGIN = text(
     "INSERT INTO customers (tenant, customer, seq, generation, written, embedded, audit_key) "
     "VALUES (:tenant, :customer, :count, :fresh, 0, 0, :audit_key) "
     "ON CONFLICT (tenant, customer) DO UPDATE SET seq = customers.seq + :count "
@@ -59,9 +60,12 @@ def allocate(connection: Connection, owner: Owner, count: int) -> tuple[int, int
     reader that has seen n will never see a smaller one appear. A generation starts at random,
     so that one from before an erasure never fits again.
     """
-    values = key(owner, count=count, fresh=secrets.randbits(53), audit_key=new_audit_key())
     # All rows are fetched: a statement that is not at its end would hold up the commit.
-    ((last, generation),) = run(connection, _ALLOCATE, values).fetchall()
+    rows = run(connection, _ALLOCATE, key(owner, count=count)).fetchall()
+    if not rows:  # nothing was ever stored of this customer
+        values = key(owner, count=count, fresh=secrets.randbits(53), audit_key=new_audit_key())
+        rows = run(connection, _BEGIN, values).fetchall()
+    ((last, generation),) = rows
     return last - count + 1, generation
 
 

@@ -165,24 +165,24 @@ class Database:
             finally:
                 self._local.connection = None
 
-    @contextlib.contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> contextlib.AbstractContextManager[Connection]:
         """A transaction: all of it is durable when the block ends, or none of it.
 
         Without ``durable`` Postgres may forget it when it dies; others see it all the same.
         """
         self.check_open()
-        if self.dialect != "sqlite":
-            with self._begun(self.engine) as connection:
-                if not durable:
-                    connection.execute(_NOT_DURABLE)
-                yield connection
-            return
-        with self._writer:
-            self.check_open()  # it may have been closed while this waited
+        if self.dialect == "sqlite":
             # IMMEDIATE: a deferred transaction that turns into a write can fail half-way.
-            with self._transaction("BEGIN IMMEDIATE", self._kept, 1) as connection:
-                yield connection
+            return _Transaction(self, "BEGIN IMMEDIATE", self._kept, 1, self._writer)
+        return self._written(durable=durable)
+
+    @contextlib.contextmanager
+    def _written(self, *, durable: bool) -> Iterator[Connection]:
+        """A transaction of Postgres's."""
+        with self._begun(self.engine) as connection:
+            if not durable:
+                connection.execute(_NOT_DURABLE)
+            yield connection
 
     def at_once(self) -> contextlib.AbstractContextManager[Connection]:
         """A connection to Postgres each of whose statements is a transaction of its own."""
@@ -211,7 +211,7 @@ class Database:
 
     def _snapshot(self) -> contextlib.AbstractContextManager[Connection]:
         if self.dialect == "sqlite":
-            return self._transaction("BEGIN", self._idle, _IDLE)
+            return _Transaction(self, "BEGIN", self._idle, _IDLE)
         return self._seen()
 
     @contextlib.contextmanager
@@ -254,30 +254,6 @@ class Database:
         with connection:
             yield connection
 
-    @contextlib.contextmanager
-    def _transaction(self, begin: str, kept: list[Connection], most: int) -> Iterator[Connection]:
-        """A transaction of SQLite's on a connection that is kept for the next one.
-
-        SQLAlchemy's pool and its beginning and ending take longer than what a turn reads.
-        """
-        pool = self.engine.pool
-        connection = _last(kept) or self.engine.connect()
-        driver = _driver(connection)
-        try:
-            driver.execute(begin)
-            yield connection
-            driver.execute("COMMIT")
-        except BaseException as error:
-            driver.rollback()
-            connection.close()
-            if isinstance(error, sqlite3.Error) and (found := explained(error)):
-                raise found from error
-            raise
-        if self.engine.pool is pool and len(kept) < most:
-            kept.append(connection)
-        else:  # the engine was disposed of meanwhile, or there are enough
-            connection.close()
-
     def _let_go(self) -> None:
         """Close the connections that are kept, when the others are closed."""
         with self._writer:
@@ -316,6 +292,83 @@ class Database:
             self.presence.close()
         if self._folder is not None:
             self._folder.cleanup()
+
+
+class _Transaction:
+    """A transaction of SQLite's on a connection that is kept for the next one.
+
+    SQLAlchemy's pool and its beginning and ending take longer than what a turn reads, and so do
+    generators as context managers.
+    """
+
+    __slots__ = (
+        "_begin",
+        "_connection",
+        "_database",
+        "_driver",
+        "_kept",
+        "_lock",
+        "_most",
+        "_pool",
+    )
+
+    def __init__(
+        self,
+        database: Database,
+        begin: str,
+        kept: list[Connection],
+        most: int,
+        lock: threading.RLock | None = None,
+    ) -> None:
+        self._database, self._begin, self._kept, self._most = database, begin, kept, most
+        self._lock = lock
+
+    def __enter__(self) -> Connection:
+        if self._lock is not None:
+            self._lock.acquire()
+        try:
+            self._database.check_open()  # it may have been closed while this waited
+            self._pool = self._database.engine.pool
+            self._connection = _last(self._kept) or self._database.engine.connect()
+            self._driver = _driver(self._connection)
+            try:
+                self._driver.execute(self._begin)
+            except BaseException as error:
+                self._undo(error)
+                raise
+        except BaseException:
+            self._release()
+            raise
+        return self._connection
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            if error is None:
+                try:
+                    self._driver.execute("COMMIT")
+                except BaseException as failed:
+                    self._undo(failed)
+                    raise
+            else:
+                self._undo(error)
+                return
+            if self._database.engine.pool is self._pool and len(self._kept) < self._most:
+                self._kept.append(self._connection)
+            else:  # the engine was disposed of meanwhile, or there are enough
+                self._connection.close()
+        finally:
+            self._release()
+
+    def _undo(self, error: BaseException) -> None:
+        """Roll it back; raise in the error's place the one that says what to do, if there is."""
+        self._driver.rollback()
+        self._connection.close()
+        if isinstance(error, sqlite3.Error) and (found := explained(error)):
+            raise found from error
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
 
 def _parse(url: object) -> URL:
