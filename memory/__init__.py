@@ -1,11 +1,13 @@
 """Conversational memory for LangChain: buffer, summary and FAISS vector over one database."""
 
+from typing import TYPE_CHECKING
+
 from memory.articles import Article
 from memory.breaker import Breaker
 from memory.buffer import BufferMemory
 from memory.card import Card
 from memory.conversation import ConversationMemory
-from memory.embeddings import EmbeddedEmbeddings, Encoder, embedded
+from memory.embeddings import Encoder, OnnxEmbeddings, embedded
 from memory.errors import (
     BadBackup,
     CircuitOpen,
@@ -73,6 +75,10 @@ from memory.watch import Watch
 from memory.withdrawals import Withdrawal
 from memory.writers import joined, verbatim
 
+if TYPE_CHECKING:
+    from memory.retriever import ConversationRetriever
+    from memory.vectorstore import FaissVectorStore
+
 __all__ = [
     "LEASE_SECONDS",
     "NAME_LIMIT",
@@ -88,10 +94,11 @@ __all__ = [
     "Change",
     "CircuitOpen",
     "ConversationMemory",
-    "EmbeddedEmbeddings",
+    "ConversationRetriever",
     "EmbeddingMismatch",
     "Encoder",
     "Evidence",
+    "FaissVectorStore",
     "Forget",
     "Forgotten",
     "InvalidInput",
@@ -105,6 +112,7 @@ __all__ = [
     "Mood",
     "MoodPoint",
     "NotADatabase",
+    "OnnxEmbeddings",
     "Policy",
     "Query",
     "Reader",
@@ -160,3 +168,19 @@ __all__ = [
     "supersede",
     "verbatim",
 ]
+
+# Not every program wants these, and what they subclass takes time to import.
+_WHEN_ASKED_FOR = {
+    "ConversationRetriever": "memory.retriever",
+    "FaissVectorStore": "memory.vectorstore",
+}
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name not in _WHEN_ASKED_FOR:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    found = globals()[name] = getattr(import_module(_WHEN_ASKED_FOR[name]), name)
+    return found

@@ -25,12 +25,12 @@ from memory.withdrawals import Withdrawal, plain, withdraw
 
 RECORD_COLUMNS = (
     "seq, id, session, role, text, at, messages, terms, superseded_by, valid_to, expires_at, "
-    "slot, value, source, pinned, speaker"
+    "slot, value, source, pinned, speaker, document"
 )
 _ADD = text(
     f"INSERT INTO records (tenant, customer, {RECORD_COLUMNS}) VALUES (:tenant, :customer, :seq, "
     ":id, :session, :role, :text, :at, :messages, :terms, :superseded_by, :valid_to, :expires_at, "
-    ":slot, :value, :source, :pinned, :speaker) "
+    ":slot, :value, :source, :pinned, :speaker, :document) "
     "ON CONFLICT (tenant, customer, id) DO UPDATE SET text = excluded.text, "
     "messages = excluded.messages, terms = excluded.terms, at = excluded.at, "
     "superseded_by = excluded.superseded_by, valid_to = excluded.valid_to, "
@@ -84,7 +84,8 @@ def insert(connection: Connection, owner: Owner, records: Sequence[Record]) -> N
                 terms=" ".join(r.terms or terms(r.text)), superseded_by=r.superseded_by,
                 valid_to=r.valid_to and to_stamp(r.valid_to),
                 expires_at=r.expires_at and to_stamp(r.expires_at), slot=r.slot, value=r.value,
-                source=r.source, pinned=int(r.pinned), speaker=r.speaker)
+                source=r.source, pinned=int(r.pinned), speaker=r.speaker,
+                document=dump(r.document))
             for i, r in enumerate(records)
         ],
     )  # fmt: skip
@@ -296,11 +297,12 @@ def by_id(connection: Connection, owner: Owner, record_id: str) -> Record | None
 def record_from(row: Sequence[Any]) -> Record:
     """A record from a row of ``RECORD_COLUMNS``."""
     (seq, record_id, session, role, said, at, messages, found_by, superseded_by, valid_to,
-     expires_at, slot, value, source, pinned, speaker) = row  # fmt: skip
+     expires_at, slot, value, source, pinned, speaker, document) = row  # fmt: skip
     return Record(
         id=record_id, text=said, messages=tuple(from_json(messages)), session=session, role=role,
         at=from_stamp(at), seq=seq, terms=tuple(found_by.split()), superseded_by=superseded_by,
         valid_to=None if valid_to is None else from_stamp(valid_to),
         expires_at=None if expires_at is None else from_stamp(expires_at),
         slot=slot, value=value, source=source, pinned=bool(pinned), speaker=speaker,
+        document=from_json(document) if document else None,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from memory.clock import from_stamp, to_stamp
+from memory.documents import check_document
 from memory.errors import InvalidInput
 from memory.extractive import Sentence
 from memory.labels import checked
@@ -96,6 +97,10 @@ def _object(value: Any) -> None:
         raise TypeError
 
 
+def _document(value: Any) -> None:
+    check_document(value["id"], value["metadata"])
+
+
 def _ids(value: Any) -> None:
     if not isinstance(value, list):
         raise TypeError
@@ -124,6 +129,7 @@ _PLAIN = {
 }  # fmt: skip
 _JSON = {
     "object": _object, "ids": _ids, "labels": checked, "saying": _saying, "sentences": _sentences,
+    "document": _document,
 }  # fmt: skip
 _OBJECT = {"type": "object"}
 _SCHEMAS: dict[str, dict[str, Any]] = {
@@ -131,7 +137,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "number": {"type": "integer", "minimum": 0, "exclusiveMaximum": _MOST},
     "time": {"type": "string", "format": "date-time"}, "flag": {"type": "boolean"},
     "role": {"enum": sorted(ROLES)}, "status": {"enum": list(_STATUSES)},
-    "object": _OBJECT, "labels": _OBJECT, "saying": _OBJECT,
+    "object": _OBJECT, "labels": _OBJECT, "saying": _OBJECT, "document": _OBJECT,
     "ids": {"type": "array", "items": {"type": "string"}},
     "sentences": {"type": "array", "items": _OBJECT},
 }  # fmt: skip

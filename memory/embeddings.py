@@ -114,7 +114,7 @@ class Network:
         return found
 
 
-class EmbeddedEmbeddings(Embeddings):
+class OnnxEmbeddings(Embeddings):
     """sentence-transformers/all-MiniLM-L6-v2 without a network, a GPU or PyTorch.
 
     In whole numbers of 8 bits: vectors are near sentence-transformers' own (a cosine of 0.995 on
@@ -192,7 +192,7 @@ class _Adapted:
 
 def adapt(embeddings: Embeddings) -> Encoder:
     """Any LangChain Embeddings, as the memory wants it."""
-    return embeddings if isinstance(embeddings, EmbeddedEmbeddings) else _Adapted(embeddings)
+    return embeddings if isinstance(embeddings, OnnxEmbeddings) else _Adapted(embeddings)
 
 
 def trust(encoder: Encoder, text: str) -> float:
@@ -200,22 +200,22 @@ def trust(encoder: Encoder, text: str) -> float:
 
     The embedded model has learnt English; of others it is not known what they know.
     """
-    if not isinstance(encoder, EmbeddedEmbeddings):
+    if not isinstance(encoder, OnnxEmbeddings):
         return 1.0
     letters = [c for c in text if c.isalpha()]
     return sum(c < _LATIN_ENDS for c in letters) / len(letters) if letters else 1.0
 
 
 _lock = Lock()
-_embedded: EmbeddedEmbeddings | None = None
+_embedded: OnnxEmbeddings | None = None
 
 
-def embedded() -> EmbeddedEmbeddings:
+def embedded() -> OnnxEmbeddings:
     """The embedded model, one for the process, loaded when first asked for."""
     global _embedded
     with _lock:
         if _embedded is None:
-            _embedded = EmbeddedEmbeddings()
+            _embedded = OnnxEmbeddings()
         return _embedded
 
 

@@ -53,7 +53,7 @@ _KINDS = {
         "records", "seq",
         "seq:number id:text session:text role:text text:text at:time messages:ids "
         "superseded_by:text? valid_to:time? expires_at:time? slot:text? value:text? source:text "
-        "pinned:flag speaker:text?",
+        "pinned:flag speaker:text? document:document?",
     ),
     "segment": (
         "segments", "session, last",

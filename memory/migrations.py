@@ -325,6 +325,11 @@ def m018_add_handover(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE turns ADD COLUMN rating TEXT"))
 
 
+def m019_add_documents(connection: Connection) -> None:
+    """What a program has filed beside a text: the id that it gave, and its metadata."""
+    connection.execute(text("ALTER TABLE records ADD COLUMN document TEXT"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -344,6 +349,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m016_add_rates,
     m017_add_origin,
     m018_add_handover,
+    m019_add_documents,
 )
 
 

@@ -13,7 +13,9 @@ from memory.types import CountTokens, Evidence, Recalled
 
 _SHORTEST = 12  # tokens; hardly a line is shorter
 _MISSES = 4  # counting tokens takes time, and those after so many misses matter little
-_LEAD = {"human": "Customer said", "ai": "Agent said", "note": "Note by staff"}
+_LEAD = {
+    "human": "Customer said", "ai": "Agent said", "note": "Note by staff", "document": "Document",
+}  # fmt: skip
 
 
 def as_text(recalled: list[Recalled], budget: int, count_tokens: CountTokens) -> str:

@@ -22,6 +22,7 @@ from memory.database import Database, run
 from memory.deeds import current, enter, key_of, pseudonym
 from memory.deleting import delete_customer, delete_session
 from memory.digesting import Digesting
+from memory.documents import Documents
 from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch, StoreUnavailable
 from memory.exports import Exports
@@ -61,7 +62,8 @@ class MemoryStore:
     """The rows of one database, and the caches over them that its memories share.
 
     Made by ``open_store``; safe to share between threads. The rows are reached through
-    ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries`` and ``articles``;
+    ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries``, ``articles`` and
+    ``documents``;
     ``labelling`` has what is read in messages, ``operations`` tells how the service goes,
     ``forgetting`` holds memories against a policy, ``digesting`` says who digests whom, ``exports``
     takes a customer's out and in, ``retaining`` deletes what is too old, ``receipts`` are those of
@@ -79,6 +81,7 @@ class MemoryStore:
         self.summaries = Summaries(database)
         self.forgetting = Forgetting(database)
         self.articles = Articles(database)
+        self.documents = Documents(database)
         self.labelling = Labelling(database)
         self.operations = Operations(database, self.labelling)
         self.digesting = Digesting(database)

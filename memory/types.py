@@ -160,6 +160,8 @@ class Record:
     from what was said), ``model`` or ``person``. What is ``pinned`` no policy forgets. The
     writer says with ``corrects`` that a fact takes back others of its slot: those values, or,
     where it names none, the one said before. It is for the update mechanism and is not stored.
+    What a program has filed as a document has in ``document`` what was given with its text:
+    ``{"id", "metadata"}``.
     """
 
     id: str
@@ -179,6 +181,7 @@ class Record:
     pinned: bool = False
     corrects: tuple[str, ...] | None = None
     speaker: str | None = None
+    document: dict[str, Any] | None = None
 
     @property
     def protected(self) -> bool:

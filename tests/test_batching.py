@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from memory.batching import Batching, Tokens
-from memory.embeddings import EmbeddedEmbeddings
+from memory.embeddings import OnnxEmbeddings
 from memory.types import Floats
 
 
@@ -116,7 +116,7 @@ def test_a_failure_is_that_of_its_batch_alone() -> None:
 
 def test_vectors_asked_for_at_once_are_those_asked_for_alone() -> None:
     """From many threads at once, questions beside bulks, every text gets its own vector."""
-    encoder = EmbeddedEmbeddings()
+    encoder = OnnxEmbeddings()
     texts = [f"{'Where is my order, please? ' * (n % 5)}It is number {n}." for n in range(40)]
     alone = np.concatenate([encoder.encode([text]) for text in texts])
     with ThreadPoolExecutor(12) as pool:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from langchain_core.embeddings import Embeddings
 
-from memory.embeddings import WEIGHTS, EmbeddedEmbeddings, Encoder, adapt, embedded
+from memory.embeddings import WEIGHTS, Encoder, OnnxEmbeddings, adapt, embedded
 from memory.types import Floats
 
 _SENTENCES = [
@@ -146,7 +146,7 @@ def test_threads_share_one_model() -> None:
     """Many threads at once get the one model, and the vectors that one thread gets."""
     expected = embedded().encode(_SENTENCES)
 
-    def encode(number: int) -> tuple[EmbeddedEmbeddings, float]:
+    def encode(number: int) -> tuple[OnnxEmbeddings, float]:
         model = embedded()
         texts = _SENTENCES if number % 2 else _SENTENCES[::-1]
         vectors = model.encode(texts)

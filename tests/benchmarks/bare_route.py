@@ -22,7 +22,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from memory.embeddings import EmbeddedEmbeddings
+from memory.embeddings import OnnxEmbeddings
 
 TENANT = "default"
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY")
@@ -101,7 +101,7 @@ class Rows:
 
 def create(path: str) -> FastAPI:
     """The route over a database of the service's."""
-    app, rows, encoder = FastAPI(), Rows(path), EmbeddedEmbeddings()
+    app, rows, encoder = FastAPI(), Rows(path), OnnxEmbeddings()
 
     @app.post("/v1/chat")
     def chat(asked: Asked) -> dict[str, str]:

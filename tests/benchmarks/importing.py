@@ -25,7 +25,7 @@ from app.importing import import_conversations
 from app.settings import Settings
 from app.understanding.opening import open_understanding
 from memory import MemoryStore, Understanding, open_store
-from memory.embeddings import EmbeddedEmbeddings
+from memory.embeddings import OnnxEmbeddings
 from tests.benchmarks.dialogue import dialogue
 from tests.benchmarks.report import Report
 from tests.benchmarks.systems import OUT
@@ -64,7 +64,7 @@ def measure(
 ) -> tuple[list[float], list[float]]:
     """Vectors a second of each part: imported, and by the bare encoder."""
     folder.mkdir()
-    encoder, settings = EmbeddedEmbeddings(), Settings(data_dir=folder)
+    encoder, settings = OnnxEmbeddings(), Settings(data_dir=folder)
     encoder.encode(["warm"] * 8)
     ours: list[float] = []
     bare: list[float] = []

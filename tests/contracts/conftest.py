@@ -14,7 +14,7 @@ from tests.contracts.memories import KINDS, Kind, Make
 from tests.doubles import WordEncoder, count_words
 
 # Where it may matter that one process has done what another one sees.
-SHARED = {"test_corrections", "test_knowledge", "test_said_again"}
+SHARED = {"test_corrections", "test_documents", "test_knowledge", "test_said_again"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,19 +1,18 @@
-"""LangChain's FAISS store: each test shows the failure there, and that ours does not have it."""
+"""LangChain's FAISS store: each test shows the failure there, and that ours does not have it.
+
+How it does in LangChain's own suite is in ``tests/standard/test_vectorstore.py``.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from langchain_core.documents import Document
 from langchain_core.messages import HumanMessage
 
-from memory import Forget, MemoryStore, Replace, Scope, VectorMemory, open_store
+from memory import MemoryStore, Scope, VectorMemory, open_store
 from tests.doubles import WordEncoder
-from tests.peers.langchain import FAISS, WordEmbeddings, empty_faiss, quiet
+from tests.peers.langchain import FAISS, WordEmbeddings, quiet
 
 pytestmark = quiet
 
@@ -91,63 +90,3 @@ def test_a_filter_after_the_search_leaves_a_small_user_with_nothing(
         found = {r.text for r in small.recall(q)}
         assert len(found) >= 4
         assert found <= mine
-
-
-# --- the contract of LangChain's vector stores ---------------------------------------------------
-# The three promises of langchain-tests' VectorStoreIntegrationTests that the store breaks, sync
-# and async: 6 of its 25 tests. They are said again here, because the package brings seven pytest
-# plugins along.
-
-DOCUMENTS = [
-    Document(page_content="foo", metadata={"id": 1}),
-    Document(page_content="bar", metadata={"id": 2}),
-]
-
-
-async def delete_what_is_not_there(store: FAISS, run: str) -> None:
-    """test_delete_missing_content."""
-    store.delete(["1"]) if run == "sync" else await store.adelete(["1"])
-
-
-async def add_twice(store: FAISS, run: str) -> None:
-    """test_add_documents_with_ids_is_idempotent."""
-    for _ in range(2):
-        if run == "sync":
-            store.add_documents(DOCUMENTS, ids=["1", "2"])
-        else:
-            await store.aadd_documents(DOCUMENTS, ids=["1", "2"])
-
-
-async def add_another_text(store: FAISS, run: str) -> None:
-    """test_add_documents_by_id_with_mutation."""
-    other = [Document(page_content="new foo", metadata={"id": 1})]
-    if run == "sync":
-        store.add_documents(DOCUMENTS, ids=["1", "2"])
-        store.add_documents(other, ids=["1"])
-    else:
-        await store.aadd_documents(DOCUMENTS, ids=["1", "2"])
-        await store.aadd_documents(other, ids=["1"])
-
-
-@pytest.mark.parametrize("run", ["sync", "async"])
-@pytest.mark.parametrize("promise", [delete_what_is_not_there, add_twice, add_another_text])
-def test_the_vector_store_breaks_its_own_contract(
-    store: MemoryStore, encoder: WordEncoder, promise: Callable[..., Any], run: str
-) -> None:
-    """Theirs: deleting what is not there, adding the same twice and adding another text under an id
-    all raise. Ours, ``VectorMemory``: nothing happens, it is there once, and the new text is found
-    in the place of the old.
-    """
-    with pytest.raises(ValueError, match="ids"):
-        asyncio.run(promise(empty_faiss(), run))
-
-    memory = remembering(store, encoder, "ada")
-    messages = [HumanMessage("foo", id="1"), HumanMessage("bar", id="2")]
-    memory.apply([Forget("1"), Forget("2")])
-    assert (memory.add_messages(messages), memory.add_messages(messages)) == (2, 0)
-    memory.digest()
-    assert sorted(r.text for r in memory.recall("foo bar")) == ["bar", "foo"]
-    (foo,) = [r for r in store.records.newest(memory.scope.owner, 9) if r.text == "foo"]
-    memory.apply([Replace(foo.id, replace(foo, text="new foo", terms=()))])
-    memory.digest()
-    assert sorted(r.text for r in memory.recall("new foo bar")) == ["bar", "new foo"]
