@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import uuid
 import warnings
@@ -13,18 +12,9 @@ import hypothesis
 import pytest
 import sqlalchemy as sa
 
+import tests.early_end  # noqa: F401 - for what it does
 from memory import MemoryStore, open_store
 from tests.doubles import WordEncoder
-
-_exit, _tests = os._exit, os.getpid()
-
-
-def _exit_loudly(status: int) -> None:
-    """End a process; that of the tests not as if all of them had passed."""
-    _exit(70 if os.getpid() == _tests else status)
-
-
-os._exit = _exit_loudly  # type: ignore[assignment]
 
 # A busy machine is no failure: what hangs is ended by pytest's own timeout.
 hypothesis.settings.register_profile("suite", deadline=None)

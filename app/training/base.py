@@ -5,13 +5,15 @@ Nothing here imports torch until a model is loaded.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,10 +139,16 @@ def _converted(gguf: Path, name: str, source: str) -> Path:
     Whoever looks for it sees all of it or nothing.
     """
     folder = models_dir() / f"{name}.hf"
-    if _whole(folder, source):
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=folder.parent) as scratch:
+    if not _whole(folder, source):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(folder.parent):
+            if not _whole(folder, source):  # else another has made it meanwhile
+                _make(gguf, folder, source)
+    return folder
+
+
+def _make(gguf: Path, folder: Path, source: str) -> None:
+    with tempfile.TemporaryDirectory(prefix=f".{folder.stem}.", dir=folder.parent) as scratch:
         part = Path(scratch, "hf")
         try:
             _convert(gguf, part)
@@ -151,7 +159,18 @@ def _converted(gguf: Path, name: str, source: str) -> Path:
             raise InvalidInput(msg) from error
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
-    return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Be the only one that converts into a folder, in this block; others wait."""
+    handle = os.open(folder, os.O_RDONLY)  # the folder itself, so nothing is left in it
+    try:
+        with suppress(OSError):  # a network's file system, say
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _whole(folder: Path, source: str) -> bool:

@@ -14,15 +14,13 @@ from tests.llm.conftest import embedded  # noqa: F401 - a fixture
 PROBES = int(os.environ.get("LEAK_PROBES", "250"))  # of each kind of random probe
 SEED = int(os.environ.get("LEAK_SEED", "1"))
 
-_made: Counter[str] = Counter()
-
 
 @pytest.fixture
 def probes(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
     """Counts probes by their kind; a test that fails has found a leak, or is broken."""
     counted: Counter[str] = Counter()
     yield counted
-    _made.update(counted)
+    request.node.user_properties.append(("leak probes", dict(counted)))
     assert counted, f"{request.node.name} has counted none of its probes"
 
 
@@ -35,8 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many probes there were, by kind and in all."""
-    if _made:
-        for kind, count in sorted(_made.items()):
+    made: Counter[str] = Counter()
+    ends = terminalreporter.getreports("") + terminalreporter.getreports("error")
+    for report in ends:  # what a test has counted comes with its end, from another process too
+        if report.when == "teardown":
+            made.update(dict(report.user_properties).get("leak probes", {}))
+    if made:
+        for kind, count in sorted(made.items()):
             terminalreporter.write_line(f"{count:>7,} {kind}")
         leaks = len(terminalreporter.getreports("failed"))
-        terminalreporter.write_line(f"{_made.total():>7,} leak probes, {leaks} tests failed")
+        terminalreporter.write_line(f"{made.total():>7,} leak probes, {leaks} tests failed")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Semaphore
 
 import pytest
 
 from app.llm.embedded import WEIGHTS
+from app.training import base as base_module
 from app.training.base import Base, open_base
 from memory import InvalidInput, count_tokens
 from tests.app.training.tiny import tiny_gguf
@@ -58,6 +61,31 @@ def test_it_is_converted_once_and_again_when_damaged(models: Path, tmp_path: Pat
     open_base(str(gguf))
     assert weights.read_bytes() == whole
     assert [path.name for path in models.iterdir()] == [weights.parent.name]  # no leftovers
+
+
+def test_two_who_want_it_at_once_convert_it_once(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second waits for the first, whose folder nobody takes away again."""
+    gguf = tiny_gguf(tmp_path / "tiny.gguf", seed=1)
+    convert, begun, go_on = base_module._convert, Semaphore(0), Event()
+
+    def slowly(source: Path, to: Path) -> None:
+        begun.release()
+        assert go_on.wait(60)
+        convert(source, to)
+
+    monkeypatch.setattr(base_module, "_convert", slowly)
+    with ThreadPoolExecutor() as at_once:
+        first = at_once.submit(open_base, str(gguf))
+        assert begun.acquire(timeout=60)
+        second = at_once.submit(open_base, str(gguf))
+        converts_too = begun.acquire(timeout=0.5)
+        go_on.set()
+        assert first.result(60) == second.result(60)
+    assert not converts_too
+    assert not begun.acquire(blocking=False)
+    assert [path.name for path in models.iterdir()] == [first.result().folder.name]
 
 
 def test_another_file_is_another_base(models: Path, tmp_path: Path) -> None:
