@@ -1,0 +1,327 @@
+"""The clients: one table of what can be asked for, and two ways to send it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from contextlib import aclosing, closing, contextmanager
+from functools import wraps
+from itertools import count
+from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+
+import anyio
+import httpx
+
+import memory.client.calls as calls
+from memory.client.calls import Call
+from memory.client.errors import ClientError, ServiceProblem, Unreachable
+from memory.client.events import Decoder, Event, Telling
+from memory.client.results import ChatAnswer
+from memory.client.retry import Retry
+from memory.errors import InvalidInput
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_CONNECT_SECONDS = 5.0
+
+
+class Operation(Generic[P, T]):
+    """A method of both clients, as one of ``memory.client.calls`` says it."""
+
+    def __init__(self, call: Callable[P, Call[T]]) -> None:
+        self._call = call
+
+    @overload
+    def __get__(self, client: MemoryClient, owner: type) -> Callable[P, T]: ...
+    @overload
+    def __get__(
+        self, client: AsyncMemoryClient, owner: type
+    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    @overload
+    def __get__(self, client: None, owner: type) -> Callable[P, Call[T]]: ...
+    def __get__(
+        self, client: MemoryClient | AsyncMemoryClient | None, owner: type
+    ) -> Callable[P, Any]:
+        if client is None:
+            return self._call
+
+        @wraps(self._call)
+        def ask(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return client.send(self._call(*args, **kwargs))
+
+        return ask
+
+
+class Streaming(Generic[P]):
+    """A method of both clients whose answer comes in events."""
+
+    def __init__(self, call: Callable[P, Call[ChatAnswer]]) -> None:
+        self._call = call
+
+    @overload
+    def __get__(
+        self, client: MemoryClient, owner: type
+    ) -> Callable[P, Generator[Event, None, None]]: ...
+    @overload
+    def __get__(
+        self, client: AsyncMemoryClient, owner: type
+    ) -> Callable[P, AsyncGenerator[Event, None]]: ...
+    @overload
+    def __get__(self, client: None, owner: type) -> Callable[P, Call[ChatAnswer]]: ...
+    def __get__(
+        self, client: MemoryClient | AsyncMemoryClient | None, owner: type
+    ) -> Callable[P, Any]:
+        if client is None:
+            return self._call
+
+        @wraps(self._call)
+        def ask(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return client.events(self._call(*args, **kwargs))
+
+        return ask
+
+
+class Operations:
+    """What a service can be asked for; each as the function says that it is made of."""
+
+    chat = Operation(calls.chat)
+    stream = Streaming(calls.stream)
+    prompt = Operation(calls.prompt)
+    customers = Operation(calls.customers)
+    sessions = Operation(calls.sessions)
+    session = Operation(calls.session)
+    messages = Operation(calls.messages)
+    rate = Operation(calls.rate)
+    rate_answer = Operation(calls.rate_answer)
+    hand_over = Operation(calls.hand_over)
+    give_back = Operation(calls.give_back)
+    reply = Operation(calls.reply)
+    delete_session = Operation(calls.delete_session)
+    memories = Operation(calls.memories)
+    memory = Operation(calls.memory)
+    add_memory = Operation(calls.add_memory)
+    change_memory = Operation(calls.change_memory)
+    forget_memory = Operation(calls.forget_memory)
+    forget = Operation(calls.forget)
+    card = Operation(calls.card)
+    recall = Operation(calls.recall)
+    export = Operation(calls.export)
+    erase = Operation(calls.erase)
+    articles = Operation(calls.articles)
+    article = Operation(calls.article)
+    put_article = Operation(calls.put_article)
+    delete_article = Operation(calls.delete_article)
+    search = Operation(calls.search)
+    key = Operation(calls.key)
+    model = Operation(calls.model)
+    adapters = Operation(calls.adapters)
+    promote = Operation(calls.promote)
+    rollback = Operation(calls.rollback)
+
+    def __init__(
+        self, base_url: str, api_key: str | None, timeout: float, retry: Retry | None
+    ) -> None:
+        if not base_url.startswith(("http://", "https://")):
+            msg = f"base_url: {base_url!r} is no address: give one such as https://memory.example"
+            raise InvalidInput(msg)
+        key = os.environ.get("MEMORY_SERVICE_API_KEY") if api_key is None else api_key
+        if not key:
+            msg = "api_key is missing: give it, or set MEMORY_SERVICE_API_KEY"
+            raise InvalidInput(msg)
+        if not key.isascii() or not key.isprintable():
+            msg = "api_key has a character that no key has: was it copied with something else?"
+            raise InvalidInput(msg)
+        self._url = base_url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._timeout = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
+        self._retry = Retry() if retry is None else retry
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._url!r})"  # not the key
+
+    def _request(self, http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
+        query = {k: v for k, v in (call.query or {}).items() if v is not None}
+        return http.build_request(
+            call.method, self._url + call.path, params=query or None, json=call.body,
+            headers=self._headers, timeout=self._timeout,
+        )  # fmt: skip
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.RequestError as error:
+            unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+            sent = not isinstance(error, unsent)
+            what = "did not answer to its end" if sent else "cannot be reached"
+            msg = f"{self._url} {what}: {str(error) or type(error).__name__}"
+            raise Unreachable(msg, sent=sent) from error
+
+    def _cut(self) -> Unreachable:
+        return Unreachable(f"{self._url} did not answer to its end", sent=True)
+
+
+class MemoryClient(Operations):
+    """Asks a service; ``with`` closes its connections. Threads may share one.
+
+    Args:
+        base_url: where the service answers.
+        api_key: a key, or a customer's own token; else MEMORY_SERVICE_API_KEY.
+        timeout: seconds that the service may be silent: an answer that is not streamed comes
+            when its last word is written.
+        retry: how often what has failed is tried again.
+        http: a client of your own, for its certificates or proxy; it is not closed with this one.
+
+    Raises:
+        InvalidInput: the address or the key is none. So do the methods, of a name that is none;
+            what else goes wrong is a ``ClientError``.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        api_key: str | None = None,
+        *,
+        timeout: float = 120.0,
+        retry: Retry | None = None,
+        http: httpx.Client | None = None,
+    ) -> None:
+        super().__init__(base_url, api_key, timeout, retry)
+        self._own = http is None
+        self._http = httpx.Client() if http is None else http
+
+    def send(self, call: Call[T]) -> T:
+        """Send a request, again where that helps and does no harm."""
+        for tried in count():
+            try:
+                with self._reached():
+                    answer = self._http.send(self._request(self._http, call))
+                return call.read(_body(answer))
+            except ClientError as error:
+                time.sleep(self._retry.wait(error, tried, again=call.again))
+        raise AssertionError
+
+    def events(self, call: Call[ChatAnswer]) -> Generator[Event, None, None]:
+        """Send a request whose answer comes in events; what is cut off is asked for again."""
+        telling = Telling()
+        for tried in count():
+            telling.begin()
+            try:
+                with closing(self._told(call)) as told:
+                    for event in told:
+                        yield from telling.hear(event)
+                if telling.ended:
+                    return
+                raise self._cut()
+            except ClientError as error:
+                if telling.ended:
+                    return
+                time.sleep(self._retry.wait(error, tried, again=call.again))
+
+    def _told(self, call: Call[ChatAnswer]) -> Generator[Event, None, None]:
+        decoder = Decoder()
+        with self._reached():
+            answer = self._http.send(self._request(self._http, call), stream=True)
+            try:
+                if not answer.is_success:
+                    answer.read()
+                    _body(answer)
+                for piece in answer.iter_bytes():
+                    yield from decoder.decode(piece)
+            finally:
+                answer.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._own:
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncMemoryClient(Operations):
+    """The same methods, to be awaited; ``stream`` with ``async for``. See ``MemoryClient``."""
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        api_key: str | None = None,
+        *,
+        timeout: float = 120.0,
+        retry: Retry | None = None,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        super().__init__(base_url, api_key, timeout, retry)
+        self._own = http is None
+        self._http = httpx.AsyncClient() if http is None else http
+
+    async def send(self, call: Call[T]) -> T:
+        """Send a request, again where that helps and does no harm."""
+        for tried in count():
+            try:
+                with self._reached():
+                    answer = await self._http.send(self._request(self._http, call))
+                return call.read(_body(answer))
+            except ClientError as error:
+                await anyio.sleep(self._retry.wait(error, tried, again=call.again))
+        raise AssertionError
+
+    async def events(self, call: Call[ChatAnswer]) -> AsyncGenerator[Event, None]:
+        """Send a request whose answer comes in events; what is cut off is asked for again."""
+        telling = Telling()
+        for tried in count():
+            telling.begin()
+            try:
+                async with aclosing(self._told(call)) as told:
+                    async for event in told:
+                        for new in telling.hear(event):
+                            yield new
+                if telling.ended:
+                    return
+                raise self._cut()
+            except ClientError as error:
+                if telling.ended:
+                    return
+                await anyio.sleep(self._retry.wait(error, tried, again=call.again))
+
+    async def _told(self, call: Call[ChatAnswer]) -> AsyncGenerator[Event, None]:
+        decoder = Decoder()
+        with self._reached():
+            answer = await self._http.send(self._request(self._http, call), stream=True)
+            try:
+                if not answer.is_success:
+                    await answer.aread()
+                    _body(answer)
+                async for piece in answer.aiter_bytes():
+                    for event in decoder.decode(piece):
+                        yield event
+            finally:
+                await answer.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._own:
+            await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+def _body(answer: httpx.Response) -> bytes:
+    """The body of an answer.
+
+    Raises:
+        ServiceProblem: it is none, but says what is wrong.
+    """
+    if not answer.is_success:
+        retry_after = answer.headers.get("Retry-After")
+        raise ServiceProblem.of(answer.status_code, answer.content, retry_after)
+    return answer.content

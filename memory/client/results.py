@@ -1,0 +1,367 @@
+"""What the service answers with.
+
+What a newer service says beside it is passed over, and words that it has a few of (a status, a
+role) are plain strings, so that a new one breaks no program.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from memory.card import Card
+from memory.mood import Mood
+
+
+class Result(BaseModel):
+    """A part of an answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Usage(Result):
+    """Tokens read and written by the model, as far as its server says."""
+
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+class Understood(Result):
+    """What a message is, as a head of the classifier says; a label of None: out of scope."""
+
+    label: str | None
+    confidence: float  # 0 to 1
+
+
+class Recalled(Result):
+    """A remembered thing that was found, and why."""
+
+    id: str
+    text: str
+    score: float
+    why: str
+    at: datetime
+    messages: list[str]  # ids of those that it comes from
+    role: str  # human, ai, or note: a person added it by hand
+    session: str
+
+
+class Passage(Result):
+    """A passage of an article that was found, and why."""
+
+    source: str
+    title: str
+    text: str
+    score: float
+    why: str
+
+
+class CitedPassage(Passage):
+    """A passage that the model was given; the answer may cite it by its number, as in [1]."""
+
+    number: int
+
+
+class ChatAnswer(Result):
+    """The answer to a message.
+
+    ``evidence`` is "found" or "none", None where nothing was looked for; ``template`` names the
+    answer template that answered, None: the model did. ``status`` is that of the turn: complete,
+    stopped, failed or running, or waiting for a person's answer.
+    """
+
+    reply: str
+    turn: str
+    session: str
+    recalled: list[Recalled]
+    knowledge: list[CitedPassage]
+    evidence: str | None
+    template: str | None
+    understanding: dict[str, Understood] | None
+    usage: Usage
+    status: str
+
+
+class PromptMessage(Result):
+    """A message in the OpenAI form."""
+
+    role: str
+    content: Any
+
+
+class Prompt(Result):
+    """A finished prompt for a model of your own."""
+
+    messages: list[PromptMessage]
+    recalled: list[Recalled]
+    knowledge: list[CitedPassage]
+    evidence: str | None
+    summary: str
+    tokens: int
+
+
+class RecallAnswer(Result):
+    """What was found, best first."""
+
+    recalled: list[Recalled]
+
+
+class Customer(Result):
+    """A customer who has a session, and when something was last said."""
+
+    customer: str
+    at: datetime
+
+
+class CustomerPage(Result):
+    """Customers, the last heard first; ``next`` is the ``after`` of the next page."""
+
+    customers: list[Customer]
+    next: str | None
+
+
+class Session(Result):
+    """A session of a customer.
+
+    ``rating`` says how well the agent did, None: not rated; since ``handed_over_at`` a person
+    answers in it, None: the model does.
+    """
+
+    session: str
+    messages: int
+    created_at: datetime
+    updated_at: datetime
+    rating: str | None
+    handed_over_at: datetime | None
+
+
+class SessionList(Result):
+    """A customer's sessions, the last used first."""
+
+    sessions: list[Session]
+
+
+class Summary(Result):
+    """A session's summary in force."""
+
+    text: str
+    version: int
+
+
+class SessionDetail(Session):
+    """A session with its summary and the customer's mood in it."""
+
+    summary: Summary | None
+    mood: Mood | None
+
+
+class Handover(Result):
+    """What a person needs who takes a session over: what was said in it, and the card."""
+
+    session: Session
+    summary: str
+    card: Card | None
+
+
+class GivenCount(Result):
+    """How much the model was given beside a message."""
+
+    recalled: int
+    knowledge: int
+
+
+class Message(Result):
+    """A message as it was said; ``status`` is its turn's, ``rating`` says how good it is."""
+
+    id: str
+    role: str  # human or ai
+    text: str
+    at: datetime
+    turn: str | None
+    status: str | None
+    template: str | None
+    by_person: bool
+    rating: str | None
+    given: GivenCount | None
+    evidence: str | None
+    understanding: dict[str, Understood] | None
+
+
+class MessagePage(Result):
+    """Messages, oldest first; ``next`` is the ``before`` that asks for older ones."""
+
+    messages: list[Message]
+    next: int | None
+
+
+class Rating(Result):
+    """How well the agent did in a session, or how good an answer was."""
+
+    rating: str | None
+
+
+class Memory(Result):
+    """A record of the external memory; with a ``slot`` it is a fact, and says its ``value``."""
+
+    id: str
+    text: str
+    at: datetime
+    role: str
+    session: str  # empty: added by hand
+    messages: list[str]  # ids of those that it comes from
+    superseded_by: str | None
+    valid_to: datetime | None
+    expires_at: datetime | None
+    slot: str | None
+    value: str | None
+    source: str  # who made it: message, model or person
+    pinned: bool
+
+
+class MemoryPage(Result):
+    """Memories, newest first; ``next`` is the ``before`` that asks for older ones."""
+
+    memories: list[Memory]
+    next: int | None
+
+
+class Deleted(Result):
+    """How many rows of each table were deleted."""
+
+    deleted: dict[str, int]
+
+
+class DeletedMemory(Deleted):
+    """What went with a memory that was deleted.
+
+    ``memories`` are the ids of those that went, ``shortened`` of those that keep what else they
+    say; so many ``messages`` leave prompts.
+    """
+
+    memories: list[str]
+    shortened: list[str]
+    messages: int
+
+
+class Forgotten(Result):
+    """A memory, or a message of which none was left, that goes by policy, and why."""
+
+    kind: str  # memory or message
+    id: str
+    text: str
+    at: datetime
+    reason: str  # expired, age, unrecalled or count
+
+
+class ForgetAnswer(Result):
+    """What went, or would go in a dry run."""
+
+    dry_run: bool
+    forgotten: list[Forgotten]
+
+
+class Erased(Deleted):
+    """The receipt of an erasure; ``elsewhere`` names what may have learnt from the customer."""
+
+    receipt: str
+    number: int
+    at: datetime
+    elsewhere: list[str]
+    subject: str | None
+    previous: str
+    hash: str
+
+
+class Article(Result):
+    """A version of an article."""
+
+    source: str
+    title: str
+    version: int
+    hash: str
+    passages: int
+    added_at: datetime
+    replaced_at: datetime | None
+
+
+class ArticlePage(Result):
+    """Articles, the last added first; ``next`` is the ``before`` that asks for older ones."""
+
+    articles: list[Article]
+    next: int | None
+
+
+class ArticleDetail(Article):
+    """An article with its passages in order, and its versions, the one in force first."""
+
+    text: list[str]
+    versions: list[Article]
+
+
+class KnowledgeAnswer(Result):
+    """The passages that bear on a question, best first."""
+
+    found: list[Passage]
+
+
+class Key(Result):
+    """Whom a key lets in; ``customer`` is whom a customer's own token is of."""
+
+    tenant: str
+    role: str
+    customer: str | None
+
+
+class ServedModel(Result):
+    """The model that answers."""
+
+    id: str
+    created: int
+    owned_by: str
+
+
+class ServedModels(Result):
+    """The model in service, in the OpenAI form."""
+
+    data: list[ServedModel]
+
+
+class Figures(Result):
+    """How well a model answers on the part of the data that was kept apart."""
+
+    perplexity: float
+    rouge_l: float
+    recalled: float | None
+    admitted: float | None
+
+
+class Adapter(Result):
+    """A tuned adapter: its base, what it learnt from, its figures and others' on the same part."""
+
+    id: str
+    date: datetime
+    base: str
+    base_sha256: str
+    data: list[str]
+    figures: Figures
+    compared: dict[str, Figures]
+    in_service: bool
+
+
+class Adapters(Result):
+    """The tuned adapters; of ``in_service``, ``promoted`` and ``base`` None is the base."""
+
+    in_service: str | None
+    promoted: str | None
+    trouble: str | None
+    base: str | None
+    models: list[Adapter]
+    faults: dict[str, str]
+
+
+class RolledBack(Adapters):
+    """What is in service again, and what before it cannot be, and why."""
+
+    passed_over: dict[str, str]

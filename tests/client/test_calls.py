@@ -1,0 +1,163 @@
+"""The client is held to the service's description: what can be asked, and what is answered."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from memory import InvalidInput, Policy
+from memory.client import calls
+from memory.client.calls import Call
+from memory.client.clients import Operation, Operations, Streaming
+from tests.app.conftest import Running
+from tests.app.test_description import resolved
+
+AT = datetime(2027, 1, 31, tzinfo=UTC)
+ASKED: dict[str, Call[Any]] = {
+    "chat": calls.chat("ada", "Where?", session="s"),
+    "stream": calls.stream(None, "Where?", idempotency_key="k"),
+    "prompt": calls.prompt("ada", "Where?"),
+    "customers": calls.customers(limit=5, after="x"),
+    "sessions": calls.sessions("ada"),
+    "session": calls.session("ada", "s"),
+    "messages": calls.messages("ada", "s", before=3),
+    "rate": calls.rate("ada", "s", "good"),
+    "rate_answer": calls.rate_answer("ada", "t", None),
+    "hand_over": calls.hand_over("ada", "s"),
+    "give_back": calls.give_back("ada", "s"),
+    "reply": calls.reply("ada", "s", "I have sent it."),
+    "delete_session": calls.delete_session("ada", "s"),
+    "memories": calls.memories("ada", slot="order_number", history=True),
+    "memory": calls.memory("ada", "m"),
+    "add_memory": calls.add_memory("ada", "x", slot="preference", value="y", expires_at=AT),
+    "change_memory": calls.change_memory("ada", "m", value="z", pinned=True, expires_at="never"),
+    "forget_memory": calls.forget_memory("ada", "m"),
+    "forget": calls.forget("ada", Policy.days(365, None, 100), dry_run=True),
+    "card": calls.card("ada"),
+    "recall": calls.recall("ada", "order"),
+    "export": calls.export("ada"),
+    "erase": calls.erase("ada"),
+    "articles": calls.articles(),
+    "article": calls.article("returns.md"),
+    "put_article": calls.put_article("returns.md", "# Returns", title="Returns"),
+    "delete_article": calls.delete_article("returns.md"),
+    "search": calls.search("return", sources=["returns.md"]),
+    "key": calls.key(),
+    "model": calls.model(),
+    "adapters": calls.adapters(),
+    "promote": calls.promote("20260504-093000-1a2b3c"),
+    "rollback": calls.rollback(),
+}
+# What the client leaves out, and why.
+LEFT_OUT = {
+    ("post", "/v1/chat/completions"): "OpenAI's clients ask it",
+    ("post", "/v1/embeddings"): "OpenAI's clients ask it",
+    ("get", "/v1/admin/audit"): "for who runs the service: the console has it",
+    ("get", "/v1/admin/operations"): "for who runs the service: its page shows it",
+    ("get", "/healthz"): "asked without a key, by who watches the service",
+    ("get", "/readyz"): "asked without a key, by who watches the service",
+}
+# These lose the frame that is not asked for.
+UNWRAPPED: dict[str, Callable[[Any], Any]] = {
+    "model": lambda said: {k: v for k, v in said["data"][0].items() if k != "object"}
+}
+
+
+def route(document: dict[str, Any], call: Call[Any]) -> str:
+    """The path of the description that a call asks."""
+    fixed = [path for path in document["paths"] if path == call.path]
+    found = fixed or [
+        path
+        for path in document["paths"]
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), call.path)
+        and call.method.lower() in document["paths"][path]
+    ]
+    assert len(found) == 1, (call, found)
+    return str(found[0])
+
+
+def test_every_operation_of_the_description_can_be_asked(service: Running) -> None:
+    """Each has its method, or a reason why not; what is asked and what is answered fits.
+
+    Of the description's example of an answer the client's result has every field.
+    """
+    document = service.client.get("/openapi.json").json()
+    asked = set()
+    for name, call in ASKED.items():
+        path, method = route(document, call), call.method.lower()
+        asked.add((method, path))
+        operation = document["paths"][path][method]
+        known = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"}
+        assert set(call.query or {}) == known, name
+        body = operation.get("requestBody")
+        assert (body is None) == (call.body is None), name
+        if body is not None:
+            schema = resolved(document, body["content"]["application/json"]["schema"])
+            Draft202012Validator(schema).validate(call.body)
+            offered = set(schema["properties"]) - {"stream"}
+            taken = set(call.body or {})
+            assert name in ("chat", "stream", "add_memory", "change_memory") or offered == taken
+        (well,) = (r for status, r in operation["responses"].items() if status.startswith("2"))
+        if name == "export":
+            export = well["content"]["application/x-ndjson"]["example"].encode()
+            assert call.read(export) == export
+            continue
+        schema = resolved(document, well["content"]["application/json"]["schema"])
+        (example,) = schema["examples"]
+        expected = UNWRAPPED.get(name, lambda said: said)(example)
+        read = pydantic.TypeAdapter(Any).dump_python(
+            call.read(json.dumps(example).encode()), mode="json"
+        )
+        assert read == expected, name
+    there = {(m, path) for path, operations in document["paths"].items() for m in operations}
+    assert there - asked == LEFT_OUT.keys()
+
+
+def test_every_method_is_held_to_it() -> None:
+    """None is left out of the test above."""
+    methods = {
+        name for name, value in vars(Operations).items() if isinstance(value, Operation | Streaming)
+    }
+    assert methods == ASKED.keys()
+
+
+@given(st.text())
+def test_a_name_is_one_part_of_a_path(name: str) -> None:
+    """Whatever is in it, encoded; what can be no name is refused."""
+    try:
+        call = calls.delete_session("ada", name)
+    except InvalidInput:
+        return
+    prefix, _, last = call.path.rpartition("/")
+    assert prefix == "/v1/customers/ada/sessions"
+    assert unquote(last) == name
+    assert last.isascii()
+    assert name not in {"", ".", ".."}
+
+
+def test_times_are_sent_with_their_zone() -> None:
+    """One without a zone is local; ``never`` takes an end away; what is not given is not sent."""
+    local = datetime(2027, 1, 31, 12)  # noqa: DTZ001 - meant
+    body = calls.add_memory("ada", "x", expires_at=local).body
+    assert body is not None
+    assert datetime.fromisoformat(body["expires_at"]) == local.astimezone()
+    assert calls.change_memory("ada", "m", expires_at="never").body == {"expires_at": None}
+    assert calls.change_memory("ada", "m", pinned=False).body == {"pinned": False}
+
+
+@pytest.mark.parametrize("policy", [None, Policy()])
+def test_no_policy_is_not_one_without_limits(policy: Policy | None) -> None:
+    """The service's own is asked for by null."""
+    body = calls.forget("ada", policy).body
+    assert body is not None
+    assert (body["policy"] is None) == (policy is None)
