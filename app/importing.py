@@ -1,35 +1,21 @@
-"""Past conversations from JSONL, one a line.
-
-``{"customer": "ada", "session": "2024-05-04", "messages": [{"role": "customer", "text": "...",
-"at": "2024-05-04T09:30:00Z", "id": "..."}]}``; ``turns`` for ``messages``, ``content`` for
-``text`` and OpenAI's role names will do; ``at`` (also as seconds since 1970) and ``id`` may be
-left out. A conversation without a name is called after the file and the line.
-
-A customer who comes back may be one line: ``{"customer": "ada", "sessions": [{"session": ...,
-"messages": [...]}, ...]}``, where ``id`` will do for ``customer`` and for ``session``.
-"""
+"""Past conversations and memories, from wherever they are (``app.sources``), into the store."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from app.conversation import conversation_memory
 from app.progress import bar
 from app.recording import at_console
 from app.roles import TENANT
 from app.settings import Settings
+from app.sources.report import Report
+from app.sources.source import Conversation, Memory, Skipped, Source
 from memory import (
     ConversationMemory,
     Encoder,
@@ -38,68 +24,106 @@ from memory import (
     Scope,
     Understanding,
     check_name,
-    check_text,
 )
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _AHEAD = 12  # conversations that are stored and not digested yet
-KINDS: dict[str, type[BaseMessage]] = {
-    **dict.fromkeys(("customer", "human", "user"), HumanMessage),
-    **dict.fromkeys(("agent", "ai", "assistant", "bot"), AIMessage),
-    "system": SystemMessage,
-}
+_TOGETHER = 1000  # memories that are read before they are stored
 
 
-def import_conversations(
+def import_from(
     store: MemoryStore,
     settings: Settings,
     encoder: Encoder,
-    file: Path,
-    customer: str | None = None,
+    source: Source,
     understanding: Understanding | None = None,
     tenant: str = TENANT,
-) -> tuple[int, int]:
-    """Import every line of ``file``, then embed, fold and read what customers wrote.
+    report: Report | None = None,
+) -> Report:
+    """Import what is in a source, then embed, fold and read what customers wrote.
 
-    A conversation is stored whole or not at all; importing a file again stores nothing twice. The
-    whole file is checked first, so that a bad line stops the import before it has begun.
-
-    Returns:
-        How many messages were new, and how many conversations there were.
+    A conversation is stored whole or not at all. Messages and memories have ids that are the same
+    whenever they are read: importing a source again, or one that was broken off, stores nothing
+    twice. What is bad is left out and told of in the report; the source is looked through first,
+    so that one of which nothing can be read stops the import before it has begun (``report``, if
+    that was done).
 
     Raises:
-        InvalidInput: the file cannot be read, or a line is bad; the message has its number.
+        InvalidInput: the source cannot be read, or there is nothing in it.
     """
-    count = 0
     check_name("tenant", tenant)
-    for _ in _conversations(file, customer):
-        count += 1
-    stored = 0
-    digests: deque[tuple[str, Future[None]]] = deque()
+    report = report or Report.of(source)
+    report.new_messages = report.new_memories = 0
+    digests: deque[tuple[str, int, Future[None]]] = deque()
+    total, name = report.conversations + report.memories, source.name.rsplit("/", 1)[-1]
     with (
-        bar(total=count, unit="conversation", desc=file.name) as shown,
+        bar(total=total, desc=name) as shown,
         # Some embed while others write records, and this one reads and stores what comes next.
         ThreadPoolExecutor(4, thread_name_prefix="digest") as digesting,
     ):
-        for scope, messages, times in _conversations(file, customer):
+        for batch in _batches(source):
+            scope = _scope(batch, tenant)
             memory = conversation_memory(
-                store, replace(scope, tenant=tenant), settings, encoder, understanding=understanding
+                store, scope, settings, encoder, understanding=understanding
             )
-            with at_console(store, tenant, "change.messages", scope.customer):
-                stored += memory.add_messages(messages, times)
+            what = "messages" if isinstance(batch, Conversation) else "memories"
+            with at_console(store, tenant, f"change.{what}", scope.customer):
+                try:
+                    _add(memory, batch, report)
+                except InvalidInput as error:  # what the store alone knows
+                    first = batch if isinstance(batch, Conversation) else batch[0]
+                    report.add(Skipped(first.place, str(error)))
+                    continue
                 earlier = next(
-                    (one for name, one in reversed(digests) if name == scope.customer), None
+                    (one for name, _, one in reversed(digests) if name == scope.customer), None
                 )
                 # As part of the same deed.
                 made = digesting.submit(copy_context().run, _digest, memory, earlier)
-                digests.append((scope.customer, made))
+                size = 1 if isinstance(batch, Conversation) else len(batch)
+                digests.append((scope.customer, size, made))
             while len(digests) > _AHEAD:
-                digests.popleft()[1].result()
-                shown.update()
-        for _, made in digests:
-            made.result()
-            shown.update()
-    return stored, count
+                _ended(digests.popleft(), shown)
+        for one in digests:
+            _ended(one, shown)
+    return report
+
+
+def _ended(digest: tuple[str, int, Future[None]], shown: Any) -> None:
+    _, size, made = digest
+    made.result()
+    shown.update(size)
+
+
+def _batches(source: Source) -> Iterator[Conversation | list[Memory]]:
+    """Conversations one by one, memories by their customers, of some that stand together."""
+    memories: defaultdict[str, list[Memory]] = defaultdict(list)
+    count = 0
+    for item in source.items():
+        if isinstance(item, Memory):
+            memories[item.customer].append(item)
+            count += 1
+        elif isinstance(item, Conversation):
+            yield item
+        if count == _TOGETHER:
+            yield from memories.values()
+            memories.clear()
+            count = 0
+    yield from memories.values()
+
+
+def _scope(batch: Conversation | list[Memory], tenant: str) -> Scope:
+    if isinstance(batch, Conversation):
+        return replace(batch.scope, tenant=tenant)
+    return Scope(batch[0].customer, tenant=tenant)
+
+
+def _add(memory: ConversationMemory, batch: Conversation | list[Memory], report: Report) -> None:
+    assert report.new_messages is not None
+    assert report.new_memories is not None
+    if isinstance(batch, Conversation):
+        report.new_messages += memory.add_messages(batch.messages, batch.times)
+    else:
+        records = [one.record for one in batch]
+        report.new_memories += memory.store.records.add(memory.scope.owner, records)
 
 
 def _digest(memory: ConversationMemory, after: Future[None] | None) -> None:
@@ -107,113 +131,3 @@ def _digest(memory: ConversationMemory, after: Future[None] | None) -> None:
     if after is not None:
         after.result()
     memory.digest()
-
-
-def _conversations(file: Path, customer: str | None) -> Iterator[_Conversation]:
-    # Of a file's name, what can be a session's: no control characters, no bytes that are no text.
-    name = _UNPRINTABLE.sub("_", file.name.encode(errors="replace").decode())[-150:]
-    try:
-        with file.open(encoding="utf-8-sig") as opened:
-            for number, line in enumerate(opened, 1):
-                if line.strip():
-                    try:
-                        yield from _line(line, customer, f"{name}:{number}")
-                    except (
-                        ValueError,
-                        TypeError,
-                        KeyError,
-                        AttributeError,
-                        OverflowError,
-                        RecursionError,
-                    ) as error:
-                        msg = f"{file}, line {number}: {error}"
-                        raise InvalidInput(msg) from error
-    except OSError as error:
-        msg = f"{file} cannot be read: {error.strerror}"
-        raise InvalidInput(msg) from error
-    except UnicodeDecodeError as error:
-        msg = f"{file} is not UTF-8 (byte {error.start} of a line): convert it first"
-        raise InvalidInput(msg) from error
-
-
-_Conversation = tuple[Scope, list[BaseMessage], list[datetime]]
-
-
-def _line(line: str, customer: str | None, name: str) -> list[_Conversation]:
-    """The conversations of a line: one, or the sessions of a customer who came back."""
-    given = json.loads(line)
-    if not isinstance(given, dict):
-        msg = "a conversation is a JSON object"
-        raise InvalidInput(msg)
-    if "sessions" not in given:
-        return [_conversation(given, customer, name)]
-    sessions = given["sessions"]
-    if not isinstance(sessions, list) or not all(isinstance(one, dict) for one in sessions):
-        msg = '"sessions" is to be a list of {"session", "messages"}'
-        raise InvalidInput(msg)
-    whose = _string(given, "customer") or _string(given, "id") or customer
-    return [_conversation(one, whose, f"{name}/{n}") for n, one in enumerate(sessions, 1)]
-
-
-def _conversation(given: dict[str, Any], customer: str | None, name: str) -> _Conversation:
-    whose = _string(given, "customer") or customer
-    if whose is None:
-        msg = 'it has no "customer": add one, or say --customer NAME for the whole file'
-        raise InvalidInput(msg)
-    session = _string(given, "session") or _string(given, "id") or name
-    scope = Scope(customer=whose, session=session)
-    said = given.get("messages", given.get("turns"))
-    if not isinstance(said, list) or not said:
-        msg = 'it has no "messages": a list of {"role", "text"}'
-        raise InvalidInput(msg)
-    now = datetime.now(UTC)
-    messages, times = [], []
-    for i, one in enumerate(said):
-        messages.append(_message(one, f"{scope.session}/{i}"))
-        times.append(_time(one.get("at")) or now)
-    return scope, messages, times
-
-
-def _message(given: Any, place: str) -> BaseMessage:
-    if not isinstance(given, dict):
-        msg = 'a message is an object with "role" and "text"'
-        raise InvalidInput(msg)
-    kind = KINDS.get(_string(given, "role") or "")
-    if kind is None:
-        msg = f"{given.get('role')!r} is no role: use customer or agent"
-        raise InvalidInput(msg)
-    text = _string(given, "text") or _string(given, "content")
-    if text is None:
-        msg = f'message {place} has no "text"'
-        raise InvalidInput(msg)
-    check_text(text)
-    # Without an id of its own a message gets one from its place and words, the same each time.
-    made = hashlib.blake2b(f"{place}\0{kind.__name__}\0{text}".encode(), digest_size=16)
-    return kind(content=text, id=_string(given, "id") or made.hexdigest())
-
-
-def _string(given: dict[str, Any], name: str) -> str | None:
-    """A member that is a string; None if it is empty, null or not there."""
-    found = given.get(name)
-    if found is not None and not isinstance(found, str):
-        shown = json.dumps(found, ensure_ascii=False)
-        such = json.dumps(shown) if isinstance(found, (int, float)) else '"..."'
-        msg = f'"{name}" is {shown[:60]}: give a string in quotes, {such}'
-        raise InvalidInput(msg)
-    return found or None
-
-
-def _time(given: Any) -> datetime | None:
-    if given is None:
-        return None
-    try:
-        if isinstance(given, str):
-            at = datetime.fromisoformat(given)
-            return at if at.tzinfo else at.replace(tzinfo=UTC)
-        if isinstance(given, (int, float)) and not isinstance(given, bool):
-            return datetime.fromtimestamp(given, UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    shown = json.dumps(given, ensure_ascii=False)[:60]
-    msg = f'"at" is {shown}: give a time such as "2024-05-04T09:30:00Z", or seconds since 1970'
-    raise InvalidInput(msg)

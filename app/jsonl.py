@@ -48,10 +48,15 @@ def objects(
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")  # a byte order mark
         if line.strip():
-            yield place, _object(place, line)
+            yield place, read_object(place, line)
 
 
-def _object(place: str, line: bytes) -> dict[str, Any]:
+def read_object(place: str, line: bytes) -> dict[str, Any]:
+    """The object of one line.
+
+    Raises:
+        InvalidInput: it is none; the message begins with ``place``.
+    """
     try:
         given = json.loads(line.decode())
     except UnicodeDecodeError as error:

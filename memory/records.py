@@ -292,6 +292,21 @@ class Records:
         return taken
 
     @retried
+    def add(self, owner: Owner, records: Sequence[Record]) -> int:
+        """Add records that were made elsewhere; those whose id is there already are left alone.
+
+        Returns:
+            How many were added.
+        """
+        with self._database.write() as connection:
+            customers.lock(connection, owner)
+            fresh = {r.id: r for r in records if by_id(connection, owner, r.id) is None}
+            insert(connection, owner, list(fresh.values()))
+            if fresh:
+                enter(connection)
+        return len(fresh)
+
+    @retried
     def correct(
         self,
         owner: Owner,

@@ -13,6 +13,7 @@ import pytest
 from app.roles import MAY
 from app.settings import Settings
 from tests.app.conftest import KEY, Running, run_service  # noqa: F401
+from tests.llm.openai_double import OpenAIDouble
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -27,6 +28,12 @@ EXAMPLES = [
     for name, text in PAGES.items()
     if name.endswith("README.md")
     for i, example in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+]
+
+CHANGES = [
+    pytest.param(change, id=f"{name}-{i}")
+    for name, text in PAGES.items()
+    for i, change in enumerate(re.findall(r"^```diff\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
 ]
 
 
@@ -82,6 +89,32 @@ def test_a_python_example_runs(
     """Pasted as it stands, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     exec(compile(example, "example", "exec"), {})
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # LangChain's, of ConversationChain
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_program_that_was_changed_runs(
+    change: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As the difference leaves it: the second question has what was said before the first answer,
+    and another start of the program has it from the beginning. What it was before is a program too.
+    """
+    lines = change.splitlines()
+    compile("\n".join(line[1:] for line in lines if not line.startswith("+")), "before", "exec")
+    program = "\n".join(line[1:] for line in lines if not line.startswith("-"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "a key")
+    with OpenAIDouble("It is on its way.") as model:
+        monkeypatch.setenv("OPENAI_BASE_URL", model.base)
+        for start in range(2):
+            exec(compile(program, "after", "exec"), {})
+            said = [json.dumps(request["messages"]) for request in model.requests]
+            assert ["4417-XZ" in one for one in said[2 * start :]] == [True, True]
+            assert ("What is my order number?" in said[2 * start]) == bool(start)
+    assert capsys.readouterr().out.count("It is on its way.") == 4
 
 
 def test_the_memory_example_shows_the_order_number(
@@ -169,5 +202,5 @@ def test_the_console_table_names_every_command() -> None:
         return set().union(*(names(c, f"{prefix} {n}") for n, c in inner.items()))
 
     console = PAGES["app/README.md"].split("## The console")[1].split("\n## ")[0]
-    told = re.findall(r"^\| `([a-z ]+?)(?: FILE)?` \|", console, re.MULTILINE)
+    told = re.findall(r"^\| `([a-z ]+?)(?: FILE| SOURCE)?` \|", console, re.MULTILINE)
     assert set(told) == names(get_command(app))

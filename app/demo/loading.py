@@ -9,10 +9,12 @@ from pathlib import Path
 
 from app.demo.lately import moved_on
 from app.embeddings import open_embeddings
-from app.importing import import_conversations
+from app.importing import import_from
 from app.knowledge.documents import read_article
 from app.progress import bar
 from app.settings import SYSTEM, Settings
+from app.sources.formats import open_source
+from app.sources.source import Options
 from app.understanding.opening import open_understanding
 from memory import Knowledge, MemoryStore
 from memory.clock import now
@@ -59,7 +61,6 @@ def load_shop(store: MemoryStore, settings: Settings) -> tuple[int, int]:
         file = Path(folder, CUSTOMERS.name)
         lines = (json.dumps(one, ensure_ascii=False) for one in moved_on(CUSTOMERS, now()))
         file.write_text("\n".join(lines), encoding="utf-8")
-        _, conversations = import_conversations(
-            store, settings, encoder, file, understanding=understanding
-        )
-    return len(articles), conversations
+        history = open_source(str(file), Options())
+        report = import_from(store, settings, encoder, history, understanding)
+    return len(articles), report.conversations

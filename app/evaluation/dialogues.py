@@ -30,7 +30,7 @@ from dateutil import parser
 from langchain_core.messages import BaseMessage
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.importing import KINDS
+from app.sources.said import KINDS
 from memory import InvalidInput, check_text
 
 POOLED = "evidence sessions"  # the one conversation that sessions without one are

@@ -28,9 +28,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
-from app.importing import KINDS
 from app.jsonl import MOST_BYTES, lines
 from app.roles import TENANT
+from app.sources.said import KINDS
 from app.training.card import LEARNT
 from app.training.placeholders import fill
 from memory import InvalidInput, MemoryStore, Scope, check_text

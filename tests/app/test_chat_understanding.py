@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from app.importing import import_conversations
+from app.importing import import_from
 from app.settings import Settings
+from app.sources.formats import open_source
+from app.sources.source import Options
 from memory import Scope, open_store
 from tests.app.conftest import Running, events
 from tests.doubles import WordEncoder, WordReader
@@ -199,7 +201,8 @@ def test_an_import_is_read(tmp_path: Path) -> None:
     messages = [{"role": "customer", "text": "So angry"}, {"role": "agent", "text": "thanks"}]
     file.write_text(json.dumps({"customer": "ada", "messages": messages}))
     with open_store(f"sqlite:///{tmp_path / 'memory.db'}") as store:
-        import_conversations(store, Settings(), WordEncoder(), file, understanding=WordReader())
+        source = open_source(str(file), Options())
+        import_from(store, Settings(), WordEncoder(), source, WordReader())
         mood = store.labelling.mood(Scope("ada").owner)
     assert mood is not None
     assert (mood.score, len(mood.points)) == (-0.9, 1)

@@ -103,121 +103,24 @@ def test_import_stores_once_and_finds_again(tmp_path: Path) -> None:
         assert found[0].at.isoformat() == "2024-05-04T09:30:00+00:00"
 
 
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("{not json", "Expecting"),
-        ('{"session": "x", "messages": []}', "--customer"),
-        ('{"customer": "a", "messages": []}', "messages"),
-        ('{"customer": "a", "messages": [{"role": "king", "text": "x"}]}', "king"),
-        ('{"customer": "a", "messages": [{"role": "agent"}]}', "text"),
-        ('{"customer": "a", "messages": [{"role": "agent", "text": "x", "at": "soon"}]}', "soon"),
-        (
-            '{"customer": "a", "messages": [{"role": "agent", "text": "x", "at": true}]}',
-            '"at" is true',
-        ),
-        (
-            '{"customer": "a", "messages": [{"role": "agent", "text": "x", "at": 1e99}]}',
-            "since 1970",
-        ),
-        (
-            '{"customer": 5, "messages": [{"role": "agent", "text": "x"}]}',
-            '"customer" is 5: give a',
-        ),
-        (
-            '{"customer": "a", "session": {"n": 1}, "messages": [{"role": "agent", "text": "x"}]}',
-            '"session" is {"n": 1}: give a string',
-        ),
-        (
-            '{"customer": "a", "id": 7, "messages": [{"role": "agent", "text": "x"}]}',
-            '"id" is 7: give a string in quotes, "7"',
-        ),
-        (
-            '{"customer": "a", "messages": [{"role": "agent", "text": "x", "id": [1]}]}',
-            '"id" is [1]',
-        ),
-        ('{"customer": "a", "messages": [{"role": "agent", "text": 12.5}]}', '"text" is 12.5'),
-        ('{"customer": "a", "messages": [{"role": 1, "text": "x"}]}', '"role" is 1'),
-        ("[1]", "object"),
-        ('{"customer": "a", "sessions": {"s": []}}', '"sessions" is to be a list'),
-        ('{"customer": "a", "sessions": [{"turns": []}]}', "messages"),
-        ('{"sessions": [{"turns": [{"role": "agent", "text": "x"}]}]}', "--customer"),
-        ('{"customer": "a\\u0000", "messages": [{"role": "agent", "text": "x"}]}', "control"),
-    ],
-)
-def test_a_bad_line_stops_an_import_before_it_begins(tmp_path: Path, line: str, words: str) -> None:
-    """The error has the line's number, and nothing of the file is stored."""
-    from app.importing import import_conversations
-    from app.settings import Settings
-    from memory import InvalidInput, open_store
-    from tests.doubles import WordEncoder
-
-    with open_store() as store:
-        with pytest.raises(InvalidInput, match=f"line 2: .*{re.escape(words)}"):
-            import_conversations(store, Settings(), WordEncoder(), bad(tmp_path, line))
-        assert store.owners() == []
-
-
-def bad(folder: Path, line: str) -> Path:
-    """A file whose first line is good, and whose second is not."""
-    good = '{"customer": "a", "messages": [{"role": "agent", "text": "good"}]}'
-    file = folder / "past.jsonl"
-    file.write_text(f"{good}\n{line}\n")
-    return file
-
-
-def test_a_bad_line_is_told_in_a_line(tmp_path: Path) -> None:
-    """At the console without a traceback, and nothing of the file is stored."""
-    done = run("import", str(bad(tmp_path, "{not json")), data=tmp_path / "data")
-    assert done.returncode == 1
-    assert "past.jsonl, line 2: " in done.stderr
-    assert "Traceback" not in done.stderr
-    from memory import open_store
-
-    with open_store(f"sqlite:///{tmp_path}/data/memory.db") as store:
-        assert store.owners() == []
-
-
-def test_conversations_without_a_name_are_called_after_file_and_line(tmp_path: Path) -> None:
-    """Those of two files are not one; each file again stores nothing, from another folder too."""
-    from app.importing import import_conversations
-    from app.settings import Settings
-    from memory import Scope, open_store
-    from tests.doubles import WordEncoder
-
-    settings = Settings()
-    with open_store() as store:
-        for name, text in (("a.jsonl", "my bike"), ("b\n\udcff.jsonl", "my car")):
-            (tmp_path / "moved").mkdir(exist_ok=True)
-            for file in (tmp_path / name, tmp_path / "moved" / name):
-                line = {"customer": "ada", "messages": [{"role": "customer", "text": text}]}
-                file.write_text(f"\n{json.dumps(line)}\n", encoding="utf-8")
-                first = file.parent == tmp_path
-                assert import_conversations(store, settings, WordEncoder(), file) == (first, 1)
-        sessions = store.transcript.sessions(Scope("ada").owner)
-        assert {s.session: s.messages for s in sessions} == {"a.jsonl:2": 1, "b_?.jsonl:2": 1}
-
-
-def test_a_customer_who_comes_back_is_one_line(tmp_path: Path) -> None:
-    """Each of the sessions is a conversation of that customer, named, or called after its place."""
-    from app.importing import import_conversations
-    from app.settings import Settings
-    from memory import Scope, open_store
-    from tests.doubles import WordEncoder
-
-    file = tmp_path / "a.jsonl"
-    said = {"turns": [{"role": "customer", "text": "my bike"}]}
-    lines = [
-        {"id": "ada", "sessions": [{"id": "may", **said}, said]},
-        {"customer": "bob", "id": "line 2", "sessions": [{"session": "june", "id": "j", **said}]},
-    ]
-    file.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
-    with open_store() as store:
-        assert import_conversations(store, Settings(), WordEncoder(), file) == (3, 3)
-        assert import_conversations(store, Settings(), WordEncoder(), file) == (0, 3)
-        for customer, names in (("ada", {"may", "a.jsonl:1/2"}), ("bob", {"june"})):
-            sessions = store.transcript.sessions(Scope(customer).owner)
-            assert {s.session for s in sessions} == names
+def test_what_is_bad_is_told_in_a_line_and_stops_nothing_else(tmp_path: Path) -> None:
+    """At the console without a traceback, the exit status says so, and the rest is stored."""
+    file = tmp_path / "past.jsonl"
+    file.write_text(
+        '{"customer": "a", "messages": [{"role": "agent", "text": "good"}]}\n{not json\n'
+    )
+    tried = run("import", str(file), "--dry-run", data=tmp_path / "data")
+    assert "Nothing was written" in tried.stdout
+    assert not (tmp_path / "data").exists()
+    done = run("import", str(file), "--json", data=tmp_path / "data")
+    assert (tried.returncode, done.returncode) == (1, 1)
+    report = json.loads(done.stdout)
+    assert report["faults"] == [
+        {"place": "line 2", "why": "it is not JSON (Expecting property name enclosed in double "
+                                   "quotes at character 2)"}
+    ]  # fmt: skip
+    assert (report["new_messages"], report["bad"]) == (1, 1)
+    assert "Traceback" not in done.stderr + tried.stderr
 
 
 @pytest.mark.parametrize("command", [["backup", "copy.db"], ["forget", "--all", "--keep", "1"]])

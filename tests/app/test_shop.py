@@ -15,8 +15,10 @@ import yaml
 
 from app.conversation import conversation_memory
 from app.demo.lately import moved_on
-from app.importing import import_conversations
+from app.importing import import_from
 from app.settings import Settings
+from app.sources.formats import open_source
+from app.sources.source import Options
 from memory import Scope, open_store
 from memory.slots import SLOTS
 from tests.doubles import WordEncoder
@@ -214,8 +216,9 @@ def test_customers_can_be_imported() -> None:
     settings = Settings()
     with open_store() as store:
         sessions = sum(len(one["sessions"]) for one in CUSTOMERS)
-        assert import_conversations(store, settings, WordEncoder(), file) == (len(TURNS), sessions)
-        assert import_conversations(store, settings, WordEncoder(), file) == (0, sessions)
+        for new in (len(TURNS), 0):
+            report = import_from(store, settings, WordEncoder(), open_source(str(file), Options()))
+            assert (report.new_messages, report.conversations, report.bad) == (new, sessions, 0)
         for customer in CUSTOMERS:
             said = [
                 datetime.fromisoformat(turn["at"]) for name, turn in TURNS if name == customer["id"]
@@ -230,7 +233,8 @@ def test_what_templates_ask_for_is_known_of_a_customer() -> None:
     """The memory reads a name, an open order and its day; a corrected address; who is annoyed."""
     settings, words = Settings(), WordEncoder()
     with open_store() as store:
-        import_conversations(store, settings, words, SHOP / "customers.jsonl")
+        history = open_source(str(SHOP / "customers.jsonl"), Options())
+        import_from(store, settings, words, history)
         cards = {}
         for customer in CUSTOMERS:
             memory = conversation_memory(store, Scope(customer["id"]), settings, words)

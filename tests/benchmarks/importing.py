@@ -21,8 +21,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.importing import import_conversations
+from app.importing import import_from
 from app.settings import Settings
+from app.sources.formats import open_source
+from app.sources.source import Options
 from app.understanding.opening import open_understanding
 from memory import MemoryStore, Understanding, open_store
 from memory.embeddings import OnnxEmbeddings
@@ -74,7 +76,8 @@ def measure(
         file.write_text("\n".join(lines[part::PARTS]), encoding="utf-8")
         with open_store(f"sqlite:///{folder / f'part-{part}.db'}") as store:
             began = time.perf_counter()
-            import_conversations(store, settings, encoder, file, "somebody", understanding)
+            source = open_source(str(file), Options("somebody"))
+            import_from(store, settings, encoder, source, understanding)
             took = time.perf_counter() - began
             texts = stored(store)
         ours.append(len(texts) / took)

@@ -19,8 +19,10 @@ import pytest
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 
-from app.importing import import_conversations
+from app.importing import import_from
 from app.settings import Settings
+from app.sources.formats import open_source
+from app.sources.source import Options
 from app.templates.answering import AnswerTemplates, Ready
 from app.templates.choosing import Declined
 from app.templates.template import Template, Templates
@@ -346,7 +348,7 @@ def test_what_is_imported_is_no_more_than_what_is_said(
     ]  # fmt: skip
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     settings = Settings(knowledge_tokens=0, prompt_tokens=700, system=SYSTEM)
-    import_conversations(store, settings, ENCODER, file)
+    import_from(store, settings, ENCODER, open_source(str(file), Options()))
     for customer in ("ada", *names):
         for session in ("later", *names):
             check(made(store, session, customer=customer).prompt(ABOUT_ORDER))
