@@ -10,15 +10,15 @@ from pathlib import Path
 import app.main  # noqa: F401  (so that all errors are known)
 from memory import MemoryServiceError
 
-# No request comes to these: the console, the start, and what a model reads.
+# No request comes to these: the console, the start, classes for programs, what a model reads.
 _NOT_ASKED = re.compile(
     r"app/(training/(?!gate|registry|card)|evaluation|demo|understanding|templates|llm/(?!model)"
     r"|knowledge/(?!documents))|.*/cli\.py|app/(audit|auth|backups|cli|console|customer_tokens"
     r"|doctor|embeddings|erasing|exports|exposure|forgetting|headers|importing|jsonl|jwks_file"
     r"|keys|main|opening|operations_at|retention|second_source|server|settings|stdio|tools|tracing"
-    r"|worker|workers|metrics)\.py|memory/(audit|backups|base|columns|embeddings|exports|fact_model"
-    r"|forgetting|knowledge|labels|migrations|minilm|pg_dump|postgres|presence|restoring|retention"
-    r"|sqlite|store|tokens|weights)\.py"
+    r"|worker|workers|metrics)\.py|memory/(audit|backups|base|columns|documents|embeddings|exports"
+    r"|fact_model|forgetting|knowledge|labels|migrations|minilm|pg_dump|postgres|presence"
+    r"|restoring|retention|sqlite|store|tokens|vectorstore|weights)\.py|memory/client/"
 )
 _CALLED = {"Problem", "later", "_refused", "Trouble", "ValueError", "PydanticCustomError"}
 _CALLED |= {"super().__init__"}
