@@ -12,8 +12,8 @@ from memory import MemoryServiceError
 
 # No request comes to these: the console, the start, classes for programs, what a model reads.
 _NOT_ASKED = re.compile(
-    r"app/(training/(?!gate|registry|card)|evaluation|demo|understanding|templates|llm/(?!model)"
-    r"|knowledge/(?!documents))|.*/cli\.py|app/(audit|auth|backups|cli|console|customer_tokens"
+    r"app/(training/(?!gate|registry|card)|evaluation|demo|sources|understanding|templates"
+    r"|llm/(?!model)|knowledge/(?!documents))|.*/cli\.py|app/(audit|auth|backups|cli|console|customer_tokens"
     r"|doctor|embeddings|erasing|exports|exposure|forgetting|headers|importing|jsonl|jwks_file"
     r"|keys|main|opening|operations_at|retention|second_source|server|settings|stdio|tools|tracing"
     r"|worker|workers|metrics)\.py|memory/(audit|backups|base|columns|documents|embeddings|exports"
