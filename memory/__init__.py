@@ -76,6 +76,7 @@ from memory.withdrawals import Withdrawal
 from memory.writers import joined, verbatim
 
 if TYPE_CHECKING:
+    from memory.graph import LangGraphStore
     from memory.retriever import ConversationRetriever
     from memory.vectorstore import FaissVectorStore
 
@@ -105,6 +106,7 @@ __all__ = [
     "Knowledge",
     "Label",
     "Labels",
+    "LangGraphStore",
     "Layout",
     "MemoryServiceError",
     "MemoryStore",
@@ -173,6 +175,7 @@ __all__ = [
 _WHEN_ASKED_FOR = {
     "ConversationRetriever": "memory.retriever",
     "FaissVectorStore": "memory.vectorstore",
+    "LangGraphStore": "memory.graph",
 }
 
 

@@ -25,17 +25,17 @@ from memory.withdrawals import Withdrawal, plain, withdraw
 
 RECORD_COLUMNS = (
     "seq, id, session, role, text, at, messages, terms, superseded_by, valid_to, expires_at, "
-    "slot, value, source, pinned, speaker, document"
+    "slot, value, source, pinned, speaker, document, item"
 )
 _ADD = text(
     f"INSERT INTO records (tenant, customer, {RECORD_COLUMNS}) VALUES (:tenant, :customer, :seq, "
     ":id, :session, :role, :text, :at, :messages, :terms, :superseded_by, :valid_to, :expires_at, "
-    ":slot, :value, :source, :pinned, :speaker, :document) "
+    ":slot, :value, :source, :pinned, :speaker, :document, :item) "
     "ON CONFLICT (tenant, customer, id) DO UPDATE SET text = excluded.text, "
     "messages = excluded.messages, terms = excluded.terms, at = excluded.at, "
     "superseded_by = excluded.superseded_by, valid_to = excluded.valid_to, "
     "expires_at = excluded.expires_at, slot = excluded.slot, value = excluded.value, "
-    "source = excluded.source, pinned = excluded.pinned "
+    "source = excluded.source, pinned = excluded.pinned, item = excluded.item "
     "WHERE records.source <> 'person' OR excluded.source = 'person'"
 )
 _BY_ID = text(f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND id = :id")
@@ -56,8 +56,8 @@ _MERGE = text(
 )
 _PIN = text(f"UPDATE records SET pinned = 1 {WHERE} AND id = :id")
 _RETIRE = text(
-    "UPDATE records SET id = :history, superseded_by = :id, valid_to = :at, pinned = 0 "
-    f"{WHERE} AND id = :id"
+    "UPDATE records SET id = :history, superseded_by = :id, valid_to = :at, pinned = 0, "
+    f"item = NULL {WHERE} AND id = :id"
 )
 _KEEP = text(f"UPDATE records SET pinned = :pinned, expires_at = :expires_at {WHERE} AND id = :id")
 _CORRECTED = text(
@@ -85,7 +85,7 @@ def insert(connection: Connection, owner: Owner, records: Sequence[Record]) -> N
                 valid_to=r.valid_to and to_stamp(r.valid_to),
                 expires_at=r.expires_at and to_stamp(r.expires_at), slot=r.slot, value=r.value,
                 source=r.source, pinned=int(r.pinned), speaker=r.speaker,
-                document=dump(r.document))
+                document=dump(r.document), item=r.item)
             for i, r in enumerate(records)
         ],
     )  # fmt: skip
@@ -187,7 +187,7 @@ def correct(
         connection.execute(_KEEP, key(owner, id=old.id, pinned=int(pinned), expires_at=ends))
     else:
         at = now()
-        new = replace(new, at=at, source="person", terms=())
+        new = replace(new, at=at, source="person", terms=(), item=less_said(old.item))
         if value != old.value:
             history = f"{old.id}.{old.seq}"
             connection.execute(_RETIRE, key(owner, id=old.id, history=history, at=to_stamp(at)))
@@ -294,15 +294,21 @@ def by_id(connection: Connection, owner: Owner, record_id: str) -> Record | None
     return record_from(rows[0]) if rows else None
 
 
+def less_said(item: str | None) -> str | None:
+    """What an agent has put (``Record.item``), less what it said: its text is another now."""
+    kept = {name: one for name, one in from_json(item or "{}").items() if name != "value"}
+    return dump(kept) if kept else None
+
+
 def record_from(row: Sequence[Any]) -> Record:
     """A record from a row of ``RECORD_COLUMNS``."""
     (seq, record_id, session, role, said, at, messages, found_by, superseded_by, valid_to,
-     expires_at, slot, value, source, pinned, speaker, document) = row  # fmt: skip
+     expires_at, slot, value, source, pinned, speaker, document, item) = row  # fmt: skip
     return Record(
         id=record_id, text=said, messages=tuple(from_json(messages)), session=session, role=role,
         at=from_stamp(at), seq=seq, terms=tuple(found_by.split()), superseded_by=superseded_by,
         valid_to=None if valid_to is None else from_stamp(valid_to),
         expires_at=None if expires_at is None else from_stamp(expires_at),
         slot=slot, value=value, source=source, pinned=bool(pinned), speaker=speaker,
-        document=from_json(document) if document else None,
+        document=from_json(document) if document else None, item=item,
     )  # fmt: skip

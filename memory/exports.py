@@ -4,7 +4,7 @@ A line is a row: ``{"kind": "message", "seq": 3, "text": ...}`` with the row's c
 left out. The first line is the customer's own (``customer``, with the format's version), the last
 one is the ``end``, with how many lines stand between them, so that a file that was cut off is
 known. Sequence numbers are kept, since rows name each other by them. What can be made again is
-left out: vectors, and the terms by which words are found.
+left out: vectors, the terms by which words are found, and the ids of items.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from memory.database import Database
 from memory.deeds import enter
 from memory.errors import InvalidInput
 from memory.indexes.lexical import terms
+from memory.items import item_id
 from memory.types import check_name
 
 VERSION = 1
@@ -53,7 +54,7 @@ _KINDS = {
         "records", "seq",
         "seq:number id:text session:text role:text text:text at:time messages:ids "
         "superseded_by:text? valid_to:time? expires_at:time? slot:text? value:text? source:text "
-        "pinned:flag speaker:text? document:document?",
+        "pinned:flag speaker:text? document:document? item:object?",
     ),
     "segment": (
         "segments", "session, last",
@@ -62,6 +63,11 @@ _KINDS = {
     "summary": (
         "summaries", "session, version",
         "session:name version:number watermark:number text:text tokens:number source:text at:time",
+    ),
+    "item": (
+        "items", "namespace, key",
+        "namespace:text key:text value:object paths:ids? created:time updated:time ttl:number? "
+        "expires:time?",
     ),
 }  # fmt: skip
 _OWN = "seq:number written:number understood:number swept:time"
@@ -246,6 +252,8 @@ def _add_rows(
             row = key(owner, **_values(line, columns[kind], {"kind"}))
             if kind == "record":
                 row["terms"] = " ".join(terms(row["text"]))
+            elif kind == "item":
+                row["id"] = item_id(tuple(row["namespace"].split(".")), row["key"])
         batches[kind].append(row)
         if len(batches[kind]) == _BATCH:
             _insert(connection, kind, batches[kind])

@@ -330,6 +330,25 @@ def m019_add_documents(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE records ADD COLUMN document TEXT"))
 
 
+def m020_add_items(connection: Connection) -> None:
+    """What LangGraph's agents keep; and what a memory that one has put says beside its text."""
+    blob = "BLOB" if connection.dialect.name == "sqlite" else "BYTEA"
+    for statement in (
+        "CREATE TABLE items ("
+        "tenant TEXT NOT NULL, customer TEXT NOT NULL, "
+        "id TEXT NOT NULL, "  # a hash of namespace and key, which may be long
+        "namespace TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, "
+        "paths TEXT, "  # what of the value is searched; null if nothing
+        f"vectors {blob}, "  # float16, unit length, one after the other; null until embedded
+        "created BIGINT NOT NULL, updated BIGINT NOT NULL, "
+        "ttl BIGINT, expires BIGINT, "  # microseconds, and until when without another look
+        "PRIMARY KEY (tenant, customer, id))",
+        "CREATE INDEX items_expiring ON items (tenant, expires) WHERE expires IS NOT NULL",
+        "ALTER TABLE records ADD COLUMN item TEXT",
+    ):
+        connection.execute(text(statement))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -350,6 +369,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m017_add_origin,
     m018_add_handover,
     m019_add_documents,
+    m020_add_items,
 )
 
 

@@ -19,7 +19,8 @@ _FIRST = "first"  # a key that is never taken away: where none is, a new one wou
 
 _OLDEST = text(
     f"SELECT (SELECT MIN(at) FROM messages {WHERE}) AS messages, "
-    f"(SELECT MIN(at) FROM records {WHERE}) AS memories, "
+    f"(SELECT MIN(at) FROM (SELECT at FROM records {WHERE} UNION ALL "
+    f"SELECT updated FROM items {WHERE}) remembered) AS memories, "
     f"(SELECT MIN(at) FROM segments {WHERE}) AS summaries, "
     f"(SELECT MIN(at) FROM turns {WHERE} AND recalled IS NOT NULL) AS recalled"
 )
@@ -45,6 +46,8 @@ _SHRINK = text(
 _OLD_RECORDS = text(f"SELECT seq FROM records {WHERE} AND at <= :cut ORDER BY seq LIMIT :most")
 _DELETE_RECORD = text(f"DELETE FROM records {WHERE} AND seq = :seq")
 _DELETE_VECTOR = text(f"DELETE FROM vectors {WHERE} AND seq = :seq")
+_OLD_ITEMS = text(f"SELECT id FROM items {WHERE} AND updated <= :cut ORDER BY updated LIMIT :most")
+_DELETE_ITEM = text(f"DELETE FROM items {WHERE} AND id = :id")
 _OLD_SEGMENTS = text(
     f"SELECT session, last FROM segments {WHERE} AND at <= :cut ORDER BY 1, 2 LIMIT :most"
 )
@@ -69,7 +72,7 @@ _GONE = text(
     f"DELETE FROM customers {WHERE} "
     + " ".join(
         f"AND NOT EXISTS (SELECT 1 FROM {table} x WHERE {_SAME.format('customers')})"
-        for table in ("sessions", "messages", "turns", "records", "segments", "summaries")
+        for table in ("sessions", "messages", "turns", "records", "segments", "summaries", "items")
     )
 )
 _OLD_ARTICLES = "FROM articles WHERE replaced <= :cut"
@@ -92,6 +95,7 @@ def delete_old(
     until = _take_messages(connection, owner, cuts, most, taken)
     follows = cuts["memories"] == cuts["messages"]
     _take_records(connection, owner, max(cuts["memories"], until if follows else -1), most, taken)
+    _take_items(connection, owner, cuts["memories"], most, taken)
     _take_segments(connection, owner, cuts["summaries"], most, taken)
     values = key(owner, cut=cuts["recalled"], most=most)
     for turn in connection.execute(_OLD_RECALLED, values).scalars().all():
@@ -150,6 +154,15 @@ def _take_records(
             one["why"] = one["why"].partition("; replaces ")[0]
         rewritten = json.dumps(recalled, ensure_ascii=False)
         connection.execute(_REWRITE, key(owner, id=turn, recalled=rewritten))
+
+
+def _take_items(
+    connection: Connection, owner: Owner, cut: int, most: int, taken: Counter[str]
+) -> None:
+    found = connection.execute(_OLD_ITEMS, key(owner, cut=cut, most=most)).scalars().all()
+    if found:
+        connection.execute(_DELETE_ITEM, [key(owner, id=one) for one in found])
+        taken["memories"] += len(found)
 
 
 def _take_segments(

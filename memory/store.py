@@ -53,7 +53,9 @@ _SET_META = text(
     "ON CONFLICT (name) DO UPDATE SET value = :value"
 )
 _UNSET_META = text("DELETE FROM meta WHERE name = :name")
-_ANY_VECTOR = text("SELECT 1 FROM vectors LIMIT 1")
+_ANY_VECTOR = text(
+    "SELECT 1 FROM vectors UNION ALL SELECT 1 FROM items WHERE vectors IS NOT NULL LIMIT 1"
+)
 _EMBEDDED_BY = "embedding_model"
 _TO_REWRITE = "to_rewrite"  # there from an erasure until no file has a word of it
 
@@ -145,6 +147,7 @@ class MemoryStore:
                 text("UPDATE customers SET embedded = 0, generation = generation + 1")
             )
             connection.execute(text("DELETE FROM vectors"))
+            connection.execute(text("UPDATE items SET vectors = NULL"))
             connection.execute(_UNSET_META, {"name": _EMBEDDED_BY})
         with self._lock:
             self._caches.clear()

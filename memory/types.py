@@ -162,6 +162,7 @@ class Record:
     where it names none, the one said before. It is for the update mechanism and is not stored.
     What a program has filed as a document has in ``document`` what was given with its text:
     ``{"id", "metadata"}``.
+    ``item`` is what a LangGraph agent has put, beside the text, as JSON (see ``memory.noted``).
     """
 
     id: str
@@ -182,6 +183,7 @@ class Record:
     corrects: tuple[str, ...] | None = None
     speaker: str | None = None
     document: dict[str, Any] | None = None
+    item: str | None = None
 
     @property
     def protected(self) -> bool:

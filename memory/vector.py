@@ -221,9 +221,9 @@ class VectorMemory(StoredMemory):
         """
         _check(given)
         self.write()
-        return self.store.records.correct(self.scope.owner, record_id, given, self._facts_in)
+        return self.store.records.correct(self.scope.owner, record_id, given, self.facts_in)
 
-    def _facts_in(self, record: Record) -> list[Record]:
+    def facts_in(self, record: Record) -> list[Record]:
         """The facts that the writer finds in a record's words."""
         source = record.messages[0] if record.messages else record.id
         said = Message(source, record.session, record.role, record.text, record.at)

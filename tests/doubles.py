@@ -1,49 +1,23 @@
-"""Plain stand-ins for models: an encoder without weights and a chat model with a script."""
+"""Plain stand-ins for models: a chat model with a script, a classifier by words."""
 
 from __future__ import annotations
 
 import re
 import threading
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field
 
-from memory.types import Floats, Label, Labels
+from memory.testing.words import WordEncoder
+from memory.types import Label, Labels
 
-
-class WordEncoder:
-    """A bag of words as a unit vector: every word has a direction of its own, fixed by its hash."""
-
-    def __init__(self, dimension: int = 64, name: str = "words") -> None:
-        self.name = name
-        self.dimension = dimension
-        self.asked: list[str] = []  # every text that was ever encoded
-        self._directions: dict[str, Floats] = {}
-
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """The texts' vectors in their order, of unit length."""
-        self.asked.extend(texts)
-        found = np.zeros((len(texts), self.dimension), np.float32)
-        for row, text in enumerate(texts):
-            for word in re.findall(r"\w+", text.lower()) or [""]:
-                found[row] += self._direction(word)
-        return found / np.linalg.norm(found, axis=1, keepdims=True).clip(1e-9)
-
-    def _direction(self, word: str) -> Floats:
-        direction = self._directions.get(word)
-        if direction is None:
-            generator = np.random.default_rng(zlib.crc32(word.encode("utf-8", "replace")))
-            direction = generator.standard_normal(self.dimension).astype(np.float32)
-            self._directions[word] = direction
-        return direction
+__all__ = ["ScriptedChat", "WordEncoder", "WordReader", "count_words"]
 
 
 class ScriptedChat(BaseChatModel):

@@ -24,14 +24,21 @@ from app.settings import Settings
 from app.training.card import LEARNT, OWN_SESSIONS, Figures
 from app.training.learnt import note_learnt
 from app.training.registry import Registry
-from memory import InvalidInput, MemoryStore, Scope, open_store
+from memory import (
+    ConversationMemory,
+    InvalidInput,
+    LangGraphStore,
+    MemoryStore,
+    Scope,
+    open_store,
+)
 from memory.transcript import make_message
 from tests.app.conftest import Running
 from tests.app.training.cards import card, files
 from tests.erasure import erase_half
 
 WHO = "Zebulon-Quarkwright"
-SECRETS = [WHO, "xylophone", "marmalade", "gooseberry", "4417-XZ", "5518-XZ"]
+SECRETS = [WHO, "xylophone", "marmalade", "gooseberry", "4417-XZ", "5518-XZ", "quincunx"]
 
 
 def live(service: Running) -> None:
@@ -47,6 +54,11 @@ def live(service: Running) -> None:
     client.post(memories, json={"text": "They like marmalade"}).raise_for_status()
     found = client.get(memories, params={"slot": "order_number"}).json()["memories"]
     client.put(f"{memories}/{found[0]['id']}", json={"value": "5518-XZ"}).raise_for_status()
+    mine = ConversationMemory(store=service.app.state.store, scope=Scope(WHO), background=False)
+    agent = LangGraphStore(mine)
+    agent.put(("drafts",), "letter", {"about": "their quincunx"})
+    agent.put(("memories", "tastes"), "one", {"likes": "a quincunx", "sure": True})
+    agent.search((), query="quincunx")
     service.chat("Where is my gooseberry?", customer=WHO, idempotency_key=f"key of {WHO}")
     service.settle()
 
@@ -80,7 +92,7 @@ def test_no_file_has_a_word_of_an_erased_customer(
     assert any(key in path.read_bytes() for path in folder.rglob("*") if path.is_file())
     receipt = service.client.delete(f"/v1/customers/{WHO}").json()
     assert receipt["deleted"]["messages"] == 16
-    for table in ("records", "vectors", "turns", "segments", "summaries"):
+    for table in ("records", "vectors", "turns", "segments", "summaries", "items"):
         assert receipt["deleted"][table] > 0, table
     assert kept_in(folder) == set()
     kept = [r for r in caplog.records if r.name.split(".")[0] in {"app", "memory"}]

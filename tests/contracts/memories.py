@@ -18,7 +18,8 @@ from memory import (
 )
 from memory.base import StoredMemory
 
-TABLES = "sessions messages turns records vectors segments summaries".split()
+TABLES = "sessions messages turns records vectors segments summaries".split()  # a session's
+OTHERS = ("items", "customers")
 SAID = {"input": "My order A-1001 is late."}
 ANSWERED = {"output": "I am sorry, I will look it up."}
 Make = Callable[..., StoredMemory]
@@ -49,7 +50,7 @@ def rows(store: MemoryStore, but: tuple[str, ...] = ()) -> dict[str, list[tuple[
                 tuple(value for name, value in row._mapping.items() if name != "audit_key")
                 for row in connection.execute(sa.text(f"SELECT * FROM {table}"))
             ]
-            for table in (*TABLES, "customers")
+            for table in (*TABLES, *OTHERS)
             if table not in but
         }
 

@@ -15,7 +15,17 @@ from memory import (
     VectorMemory,
     open_store,
 )
-from tests.contracts.memories import ANSWERED, SAID, TABLES, Kind, Make, loaded, rows, said
+from tests.contracts.memories import (
+    ANSWERED,
+    OTHERS,
+    SAID,
+    TABLES,
+    Kind,
+    Make,
+    loaded,
+    rows,
+    said,
+)
 from tests.doubles import WordEncoder, count_words
 
 
@@ -114,7 +124,7 @@ def test_two_inputs_without_a_key_are_refused(make: Make, store: MemoryStore) ->
         make().save_context(SAID, {"answer": "a", "sources": "b"})
     with pytest.raises(InvalidInput, match="'nothing'"):
         make(input_key="nothing").save_context(SAID, ANSWERED)
-    assert rows(store) == {table: [] for table in (*TABLES, "customers")}
+    assert rows(store) == {table: [] for table in (*TABLES, *OTHERS)}
 
 
 def test_prefixes_are_written_as_asked(make: Make, kind: Kind) -> None:

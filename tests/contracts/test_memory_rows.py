@@ -18,7 +18,17 @@ from memory import (
     VectorMemory,
     open_store,
 )
-from tests.contracts.memories import ANSWERED, SAID, TABLES, Kind, Make, loaded, rows, said
+from tests.contracts.memories import (
+    ANSWERED,
+    OTHERS,
+    SAID,
+    TABLES,
+    Kind,
+    Make,
+    loaded,
+    rows,
+    said,
+)
 from tests.doubles import WordEncoder, count_words
 
 
@@ -70,7 +80,7 @@ def test_clear_leaves_no_row(make: Make, store: MemoryStore) -> None:
 
     memory.clear()
 
-    assert rows(store, but=("customers",)) == {table: [] for table in TABLES}
+    assert rows(store, but=OTHERS) == {table: [] for table in TABLES}
     assert "A-1" not in loaded(memory, "order A-1")
     assert store.database.path is None or SAID_HERE not in _bytes(store)
 

@@ -17,6 +17,7 @@ from memory import (
     Article,
     ConversationMemory,
     InvalidInput,
+    LangGraphStore,
     MemoryStore,
     Retention,
     Scope,
@@ -47,6 +48,12 @@ def conversation(store: MemoryStore, customer: str = "ada", session: str = "s1")
         update=supersede, count_tokens=count_words, max_tokens=200, summary_tokens=50,
         recall_tokens=40, background=False,
     )  # fmt: skip
+
+
+def keep(store: MemoryStore, at: datetime, word: str) -> None:
+    """An agent's item with a word, put at a time."""
+    with from_then(at):
+        LangGraphStore(conversation(store)).put(("drafts",), word, {"about": word})
 
 
 def talk(memory: Any, at: datetime, *words: str) -> None:
@@ -93,11 +100,13 @@ def test_old_messages_go_with_all_that_was_made_of_them(store: MemoryStore) -> N
     talk(memory, LATELY, *NEW)
     talk(conversation(store, "bob"), LONG_AGO, "ocarina")
     talk(conversation(store, "eve"), LATELY, "teapot")
-    assert words_in(store, *OLD, "ocarina") == {*OLD, "ocarina"}
+    keep(store, LONG_AGO, "sousaphone")
+    keep(store, LATELY, "doorbell")
+    assert words_in(store, *OLD, "ocarina", "sousaphone") == {*OLD, "ocarina", "sousaphone"}
     taken = swept(store, YEAR)
     assert (taken["messages"], taken["turns"], taken["customers"]) == (14, 7, 1)
-    assert words_in(store, *OLD, "ocarina", "bob") == set()
-    assert words_in(store, *NEW, "teapot") == {*NEW, "teapot"}
+    assert words_in(store, *OLD, "ocarina", "bob", "sousaphone") == set()
+    assert words_in(store, *NEW, "teapot", "doorbell") == {*NEW, "teapot", "doorbell"}
     assert store.owners() == [("default", "ada"), ("default", "eve")]
     (session,) = store.transcript.sessions(memory.scope.owner)
     assert session.messages == 4

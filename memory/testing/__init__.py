@@ -1,0 +1,6 @@
+"""Contracts with which a memory, a history or a store of your own proves itself, by pytest."""
+
+from memory.testing.stores import StoreContract
+from memory.testing.words import WordEmbeddings
+
+__all__ = ["StoreContract", "WordEmbeddings"]
