@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.llm.model import Model
-from app.settings import Settings
+from app.settings import CHINESE, SYSTEM, Settings
 from memory import (
     ConversationMemory,
     Encoder,
@@ -44,7 +44,8 @@ def conversation_memory(
     by_model = facts_by_model(model.chat) if model and settings.facts == "model" else None
     return ConversationMemory(
         store=store, scope=scope, llm=model.chat if model else None,
-        system="\n\n".join(filter(None, (settings.system, inert(instructions)))),
+        system=_joined(settings.system, instructions), language=settings.language,
+        systems={"zh": _joined(CHINESE, instructions)} if settings.system == SYSTEM else {},
         max_tokens=min(settings.prompt_tokens, room), context_tokens=room,
         summary_tokens=settings.summary_tokens, recall_tokens=settings.recall_tokens,
         summarize=settings.summarize, embeddings=encoder, background=False,
@@ -54,6 +55,10 @@ def conversation_memory(
         knowledge=knowledge, knowledge_tokens=settings.knowledge_tokens,
         understanding=understanding,
     )  # fmt: skip
+
+
+def _joined(system: str, instructions: str) -> str:
+    return "\n\n".join(filter(None, (system, inert(instructions))))
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -23,6 +23,10 @@ SYSTEM = (
     "conversation and from the notes in <memory>, which say what was said before."
 )
 
+CHINESE = (
+    "你是一名乐于助人的客服助手。请根据对话内容和 <memory> 中记录的以往信息，用中文回答客户的问题。"
+)
+
 
 class Settings(BaseSettings):
     """Settings of the service; the README lists them.
@@ -113,7 +117,9 @@ class Settings(BaseSettings):
         description="embedded: (English), embedded:multilingual, or sentence-transformers:NAME",
     )
     language: Literal["auto", "en", "zh"] = Field(
-        "auto", description="of errors where Accept-Language asks for none there is; auto is en"
+        "auto",
+        description="en or zh, of prompts and summaries, and of errors where Accept-Language "
+        "names neither; auto: as the customer writes, errors en",
     )
     system: str = Field(SYSTEM, description="what the model is told to be")
     context_tokens: int = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import dropwhile, zip_longest
 from typing import Any, Literal, NamedTuple
 
@@ -24,10 +24,11 @@ from memory.forgetting import Forgotten, Policy
 from memory.indexes.customer import CustomerIndex
 from memory.knowledge import Knowledge
 from memory.labels import read_rest
-from memory.layout import SUMMARY_HEADING, Beside, Layout, block, lay_out
+from memory.language import LANGUAGES, Language
+from memory.layout import Beside, Layout, block, lay_out
 from memory.marks import inert
 from memory.scoring import contextual
-from memory.summaries import Summary
+from memory.summaries import NO_SUMMARY, Summary
 from memory.summary import SummaryMemory
 from memory.transcript import Said
 from memory.types import (
@@ -47,9 +48,8 @@ from memory.types import (
     check_text,
 )
 from memory.vector import VectorMemory
+from memory.wording import wording
 
-_REMEMBERED_HEADING = "Remembered from earlier:"
-_RECENT_HEADING = "Recent messages:"
 _QUESTION_TOKENS = 100  # set aside for the question
 _PASSAGES = 10  # that are looked at to fill the budget
 _ABOUT = 6  # messages before a question that may name what it is about
@@ -69,12 +69,18 @@ class ConversationMemory(StoredMemory):
 
     ``understanding`` reads the customers' messages, at the latest in the digest.
 
+    The memory's own words are in the ``language`` of the conversation, English or Chinese, as the
+    customer writes, if it is not fixed; ``systems`` are the system texts for other languages than
+    English. Where there is none, ``system`` has the request to answer in that language after it.
+
     ``llm`` is the conversation's model. It writes the summaries only with
     ``summarize="model"``, for models that can.
     """
 
     llm: BaseChatModel | None = None
     system: str = ""
+    systems: Mapping[Language, str] = Field(default={})
+    language: Literal["auto", "en", "zh"] = "auto"
     max_tokens: int = Field(default=2000, gt=0)
     summary_tokens: int = Field(default=200, ge=0)
     recall_tokens: int = Field(default=400, ge=0)
@@ -120,7 +126,7 @@ class ConversationMemory(StoredMemory):
             store=self.store, scope=self.scope, count_tokens=self.count_tokens, background=False,
             max_tokens=self.summary_tokens, window_tokens=window,
             llm=self.llm if self.summarize == "model" else None, vector=self.vector,
-            knowledge=self.knowledge,
+            knowledge=self.knowledge, language=self.language,
         )  # fmt: skip
 
     @property
@@ -134,24 +140,28 @@ class ConversationMemory(StoredMemory):
         reader = readers.as_messages if self.return_messages else self.reader
         parts = self._parts(self._question(inputs), explain=reader not in readers.UNEXPLAINED)
         recent = self._rendered([said.message for said in parts.window])
+        words = wording(parts.language)
         if self.return_messages:
             assert isinstance(recent, list)
-            told = f"{SUMMARY_HEADING}\n{inert(parts.summary)}"
+            told = f"{words.summary}\n{inert(parts.summary)}"
             head = [SystemMessage(told)] if parts.summary else []
-            found = readers.as_messages(parts.recalled, self.recall_tokens, self.count_tokens)
+            found = readers.as_messages(
+                parts.recalled, self.recall_tokens, self.count_tokens, words
+            )
             if self.recalled_key:
                 return {self.memory_key: [*head, *recent], self.recalled_key: found}
             return {self.memory_key: [*head, *found, *recent]}
         assert isinstance(recent, str)
-        recalled = self.reader(parts.recalled, self.recall_tokens, self.count_tokens)
+        reader = partial(readers.as_text, words=words) if reader is readers.as_text else reader
+        recalled = reader(parts.recalled, self.recall_tokens, self.count_tokens)
         if self.recalled_key:
-            history = _joined((SUMMARY_HEADING, inert(parts.summary)), (_RECENT_HEADING, recent))
+            history = _joined((words.summary, inert(parts.summary)), (words.recent, recent))
             return {self.memory_key: history, self.recalled_key: recalled}
         return {
             self.memory_key: _joined(
-                (SUMMARY_HEADING, inert(parts.summary)),
-                (_REMEMBERED_HEADING, str(recalled)),
-                (_RECENT_HEADING, recent),
+                (words.summary, inert(parts.summary)),
+                (words.remembered, str(recalled)),
+                (words.recent, recent),
             )
         }
 
@@ -198,16 +208,14 @@ class ConversationMemory(StoredMemory):
         if self.context_tokens is None or layout.tokens <= self.context_tokens:
             return layout
         self.summary.fold(most=self.summary.window_tokens // 2, by_model=False)
-        layout = self._lay_out(question, self._evident(question, turn, found))
-        if layout.tokens > self.context_tokens:
-            layout = self._shortened(layout, question)
-        return layout
+        return self._shortened(self._evident(question, turn, found), question)
 
     def beginning(self) -> list[BaseMessage]:
         """What the next prompt begins with, whatever is asked: a model can read it before."""
         summary = self.summary.current()
         window = self.summary.window(summary)
-        return self._lay_out(None, _Parts(summary.text, window, [])).messages
+        language = self._spoken(summary, window)
+        return self._lay_out(None, _Parts(summary.text, window, [], language)).messages
 
     def recall(self, query: str, max_tokens: int | None = None) -> list[Recalled]:
         """The customer's records that bear on ``query``, best first, within a token budget."""
@@ -267,7 +275,8 @@ class ConversationMemory(StoredMemory):
             raise InvalidInput(msg)
         check_text(text)
         # There is no window, so nothing that stood beside an earlier question is looked up.
-        alone = lay_out(self.system, "", [], [], text, lambda _: Beside(), self.count_tokens)
+        told = max(map(self._told, (*LANGUAGES, None)), key=self.count_tokens)
+        alone = lay_out(told, "", [], [], text, lambda _: Beside(), self.count_tokens)
         self._check_room(alone.tokens)
 
     def start(self, text: str, idempotency_key: str | None = None) -> Turn:
@@ -327,12 +336,25 @@ class ConversationMemory(StoredMemory):
         shown = {said.message.source for said in window}
         if turn is not None:
             shown.add(turn.question.source)
+        language = self._spoken(summary, window, question)
         with self.store.watch.step("search"):
             recalled = self.vector.recall(
                 question, self.recall_tokens, without=shown, outdated=False, vector=vector,
-                index=index, explain=explain,
+                index=index, explain=explain, words=wording(language),
             )  # fmt: skip
-        return _Parts(summary.text, window, recalled)
+        return _Parts(summary.text, window, recalled, language)
+
+    def _spoken(
+        self, summary: Summary, window: list[Said], question: str | None = None
+    ) -> Language | None:
+        return self.summary.spoken(summary, (said.message for said in window), question)
+
+    def _told(self, language: Language | None) -> str:
+        """The system text for a conversation in a language."""
+        if language is not None and language in self.systems:
+            return self.systems[language]
+        answer = wording(language).answer
+        return f"{self.system}\n\n{answer}" if self.system and answer else self.system
 
     def _evident(
         self, question: str, turn: Turn | None, found: Sequence[Evidence] | None
@@ -358,8 +380,9 @@ class ConversationMemory(StoredMemory):
     def _lay_out(self, question: str | None, parts: _Parts) -> Layout:
         with self.vector.index() as index:
             return lay_out(
-                self.system, parts.summary, parts.window, parts.recalled, question,
+                self._told(parts.language), parts.summary, parts.window, parts.recalled, question,
                 beside_again(index, self.policy, self.knowledge), self.count_tokens, parts.evidence,
+                wording(parts.language),
             )  # fmt: skip
 
     def _check_room(self, tokens: int) -> None:
@@ -370,25 +393,26 @@ class ConversationMemory(StoredMemory):
             )
             raise InvalidInput(msg)
 
-    def _shortened(self, layout: Layout, question: str) -> Layout:
+    def _shortened(self, parts: _Parts, question: str) -> Layout:
         """Leave out the oldest turns, what was recalled, passages, the summary, until it fits."""
         assert self.context_tokens is not None
-        summary, window, recalled = layout.summary, layout.window, layout.recalled
-        evidence = layout.evidence
+        layout = self._lay_out(question, parts)
         while layout.tokens > self.context_tokens:
-            if window:
-                rest = window[max(len(window) // 4, 1) :]
+            if parts.window:
+                rest = parts.window[max(len(parts.window) // 4, 1) :]
                 # Many chat templates take no conversation that begins with an answer.
                 window = list(dropwhile(lambda said: said.message.role != "human", rest))
-            elif recalled:
-                recalled = recalled[: len(recalled) // 2]
-            elif evidence:
-                evidence = evidence[: len(evidence) // 2] or None
-            elif summary:
-                summary = ""
+                parts = parts._replace(window=window)
+            elif parts.recalled:
+                parts = parts._replace(recalled=parts.recalled[: len(parts.recalled) // 2])
+            elif parts.evidence:
+                fewer = parts.evidence[: len(parts.evidence) // 2]
+                parts = parts._replace(evidence=fewer or None)
+            elif parts.summary:
+                parts = parts._replace(summary="")
             else:
                 self._check_room(layout.tokens)
-            layout = self._lay_out(question, _Parts(summary, window, recalled, evidence))
+            layout = self._lay_out(question, parts)
         return layout
 
 
@@ -396,6 +420,7 @@ class _Parts(NamedTuple):
     summary: str
     window: list[Said]
     recalled: list[Recalled]
+    language: Language | None
     evidence: list[Evidence] | None = None
 
 
@@ -414,10 +439,13 @@ class _Folding(SummaryMemory):
         return found if since is None else [said for said in found if said.message.at > since]
 
     def costs(self, window: list[Said]) -> list[int]:
+        words = wording(self.spoken(NO_SUMMARY, (said.message for said in window)))
         with self.vector.index() as index:
             again = beside_again(index, self.vector.policy, self.knowledge)
             return [
-                tokens + self.count_tokens(block(again(said.recalled))) if said.recalled else tokens
+                tokens + self.count_tokens(block(again(said.recalled), words))
+                if said.recalled
+                else tokens
                 for said, tokens in zip(window, super().costs(window), strict=True)
             ]
 

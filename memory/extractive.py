@@ -22,8 +22,8 @@ from memory.corrections import corrections
 from memory.cues import courtesy, promises, stock, turns, wishes, without_filler
 from memory.sentences import facts, pieces, size, terms, unspaced
 from memory.types import CountTokens, Message
+from memory.wording import ENGLISH, Wording
 
-_LABELS = {"human": "Customer", "ai": "Agent"}
 _ELLIPSIS = "…"
 _NEAR, _FAR = 6, 16  # places between messages that still, and no longer, stand for each other
 _LEAST_CONTENT, _MOST_CONTENT = 3, 12  # words: fewer are thin, more say no more
@@ -95,6 +95,7 @@ def extract(
     budget: int,
     count_tokens: CountTokens,
     before: Sequence[Sentence] = (),
+    words: Wording = ENGLISH,
 ) -> list[Sentence]:
     """Return the sentences of ``messages`` worth keeping, in the order said.
 
@@ -104,6 +105,7 @@ def extract(
             adds nothing. If not one sentence fits, the best one is cut short.
         count_tokens: how many tokens a text has.
         before: what is kept of earlier messages; what corrects one of these is worth keeping.
+        words: what ``render`` writes around them.
     """
     said = [
         Sentence(without_filler(text), message.role, message.id, message.seq or place)
@@ -111,7 +113,7 @@ def extract(
         if message.role != "system"
         for text in pieces(message.text)
     ]
-    return condense(said, budget, count_tokens, before)
+    return condense(said, budget, count_tokens, before, words)
 
 
 def condense(
@@ -119,6 +121,7 @@ def condense(
     budget: int,
     count_tokens: CountTokens,
     before: Sequence[Sentence] = (),
+    words: Wording = ENGLISH,
 ) -> list[Sentence]:
     """Return the best of ``sentences`` (given in the order said), as ``extract`` does."""
     sentences = _corrected(sentences, before)
@@ -140,13 +143,13 @@ def condense(
         if gain <= 0 and (chosen or misfits):
             break
         trial = sorted([*chosen, i])
-        if count_tokens(render(sentences[place] for place in trial)) > budget:
+        if count_tokens(render((sentences[place] for place in trial), words)) > budget:
             misfits += 1
             continue
         chosen, misfits = trial, 0
         known.update(candidates[i].facts)
     if not chosen and best is not None:
-        return _cut(sentences[best], budget, count_tokens)
+        return _cut(sentences[best], budget, count_tokens, words)
     return [sentences[place] for place in chosen]
 
 
@@ -161,7 +164,7 @@ def _corrected(sentences: Sequence[Sentence], before: Sequence[Sentence]) -> lis
     ]
 
 
-def render(sentences: Iterable[Sentence]) -> str:
+def render(sentences: Iterable[Sentence], words: Wording = ENGLISH) -> str:
     """Return the sentences as text: what one side says in a row is one line with its label."""
     lines: list[str] = []
     role = None
@@ -170,7 +173,7 @@ def render(sentences: Iterable[Sentence]) -> str:
             lines[-1] = _joined(lines[-1], sentence.text)
         else:
             role = sentence.role
-            lines.append(f"{_LABELS.get(role, role.capitalize())}: {sentence.text}")
+            lines.append(f"{words.speaker(role)}{words.colon}{sentence.text}")
     return "\n".join(lines)
 
 
@@ -253,16 +256,18 @@ def _apart(one: _Candidate, other: _Candidate) -> float:
     return min(max((gap - _NEAR) / (_FAR - _NEAR), 0.0), 1.0)
 
 
-def _cut(sentence: Sentence, budget: int, count_tokens: CountTokens) -> list[Sentence]:
+def _cut(
+    sentence: Sentence, budget: int, count_tokens: CountTokens, words: Wording
+) -> list[Sentence]:
     """The longest beginning of a sentence that fits, with an ellipsis; nothing if none does."""
     text = sentence.text
-    words = [i for i in range(1, len(text)) if text[i].isspace() or unspaced(text[i])]
-    for ends in (words, range(1, len(text))):
+    whole = [i for i in range(1, len(text)) if text[i].isspace() or unspaced(text[i])]
+    for ends in (whole, range(1, len(text))):
         low, high = 0, len(ends)
         while low < high:
             middle = (low + high + 1) // 2
             shorter = replace(sentence, text=text[: ends[middle - 1]].rstrip() + _ELLIPSIS)
-            if count_tokens(render([shorter])) <= budget:
+            if count_tokens(render([shorter], words)) <= budget:
                 low = middle
             else:
                 high = middle - 1

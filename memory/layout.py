@@ -20,11 +20,7 @@ from memory.marks import inert
 from memory.readers import cited, line
 from memory.transcript import Said
 from memory.types import CountTokens, Evidence, Recalled
-
-# In these words a model of 135 million parameters answers from the passages; told at more length,
-# it speaks of the company.
-_CITE = "Help articles, to be cited as [1]:"
-SUMMARY_HEADING = "Summary of the conversation so far:"
+from memory.wording import ENGLISH, Wording
 
 
 class Beside(NamedTuple):
@@ -91,6 +87,7 @@ def lay_out(
     again: Callable[[dict[str, Any]], Beside],
     count_tokens: CountTokens,
     evidence: list[Evidence] | None = None,
+    words: Wording = ENGLISH,
 ) -> Layout:
     """Lay out a prompt.
 
@@ -104,10 +101,11 @@ def lay_out(
             without what holds no longer.
         count_tokens: tokens of a text.
         evidence: passages that were found for the question; None if none were looked for.
+        words: the memory's own.
     """
     messages: list[BaseMessage] = []
     # One system message, first: many chat templates take no other.
-    told = summary and f"{SUMMARY_HEADING}\n{inert(summary)}"
+    told = summary and f"{words.summary}\n{inert(summary)}"
     head = "\n\n".join(filter(None, (system, told)))
     tokens = 0
     if head:
@@ -120,13 +118,13 @@ def lay_out(
         message = in_prompt(said.message, count_tokens)
         tokens += message.tokens
         if before and message.data is None:
-            messages.append(asked(said.message.text, before))
-            tokens += count_tokens(block(before))
+            messages.append(asked(said.message.text, before, words))
+            tokens += count_tokens(block(before, words))
         else:
             messages.append(to_langchain(message))
     if question is not None:
         beside = Beside(recalled, list(enumerate(evidence or (), 1)))
-        messages.append(asked(question, beside))
+        messages.append(asked(question, beside, words))
         tokens += count_tokens(str(messages[-1].content)) + MESSAGE_OVERHEAD
     if any(a.type == b.type for a, b in pairwise(messages)):
         # A turn without an answer leaves two questions in a row; strict templates refuse that.
@@ -136,21 +134,21 @@ def lay_out(
     return Layout(messages, summary, list(window), recalled, tokens, evidence)
 
 
-def asked(question: str, beside: Beside) -> HumanMessage:
+def asked(question: str, beside: Beside, words: Wording = ENGLISH) -> HumanMessage:
     """A question with what stands beside it; ``said`` keeps the customer's own words."""
     shown = inert(question)
     if not beside and shown == question:
         return HumanMessage(question)
-    text = f"{block(beside)}\n\n{shown}" if beside else shown
+    text = f"{block(beside, words)}\n\n{shown}" if beside else shown
     return HumanMessage(text, additional_kwargs={"said": question})
 
 
-def block(beside: Beside) -> str:
+def block(beside: Beside, words: Wording = ENGLISH) -> str:
     """What was recalled and found, fenced: somebody wrote it once, nobody asks it now."""
     parts: list[str] = []
     if beside.recalled:
-        parts += ("<memory>", *(line(r) for r in beside.recalled), "</memory>")
+        parts += ("<memory>", *(line(r, words) for r in beside.recalled), "</memory>")
     if beside.evidence:
         lines = (cited(number, e) for number, e in beside.evidence)
-        parts += ("<knowledge>", _CITE, *lines, "</knowledge>")
+        parts += ("<knowledge>", words.cite, *lines, "</knowledge>")
     return "\n".join(parts)

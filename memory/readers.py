@@ -10,33 +10,35 @@ from langchain_core.messages import BaseMessage, SystemMessage
 
 from memory.marks import on_one_line
 from memory.types import CountTokens, Evidence, Recalled
+from memory.wording import ENGLISH, Wording
 
 _SHORTEST = 12  # tokens; hardly a line is shorter
 _MISSES = 4  # counting tokens takes time, and those after so many misses matter little
-_LEAD = {
-    "human": "Customer said", "ai": "Agent said", "note": "Note by staff", "document": "Document",
-}  # fmt: skip
 
 
-def as_text(recalled: list[Recalled], budget: int, count_tokens: CountTokens) -> str:
+def as_text(
+    recalled: list[Recalled], budget: int, count_tokens: CountTokens, words: Wording = ENGLISH
+) -> str:
     """One line a record, the best first, as many as fit into the budget."""
-    return "\n".join(said for _, said in _fitting(recalled, budget, count_tokens))
+    return "\n".join(said for _, said in _fitting(recalled, budget, count_tokens, words))
 
 
 def as_messages(
-    recalled: list[Recalled], budget: int, count_tokens: CountTokens
+    recalled: list[Recalled], budget: int, count_tokens: CountTokens, words: Wording = ENGLISH
 ) -> list[BaseMessage]:
     """One system message a record, in the order in which they were said."""
-    kept = _fitting(recalled, budget, count_tokens)
+    kept = _fitting(recalled, budget, count_tokens, words)
     return [SystemMessage(said) for _, said in sorted(kept, key=lambda k: (k[0].at, k[0].id))]
 
 
 UNEXPLAINED = (as_text, as_messages)  # say nothing of why a record was found
 
 
-def fitting(recalled: list[Recalled], budget: int, count_tokens: CountTokens) -> list[Recalled]:
+def fitting(
+    recalled: list[Recalled], budget: int, count_tokens: CountTokens, words: Wording = ENGLISH
+) -> list[Recalled]:
     """The best records whose lines fit into the budget; a few that are too long are passed over."""
-    return [r for r, _ in _fitting(recalled, budget, count_tokens)]
+    return [r for r, _ in _fitting(recalled, budget, count_tokens, words)]
 
 
 def citable(found: list[Evidence], budget: int, count_tokens: CountTokens) -> list[Evidence]:
@@ -58,12 +60,12 @@ def cited(number: int, evidence: Evidence) -> str:
 
 
 def _fitting(
-    recalled: list[Recalled], budget: int, count_tokens: CountTokens
+    recalled: list[Recalled], budget: int, count_tokens: CountTokens, words: Wording
 ) -> list[tuple[Recalled, str]]:
     kept: list[tuple[Recalled, str]] = []
     misses = 0
     for r in recalled:
-        said = line(r)
+        said = line(r, words)
         cost = count_tokens(said) + 1  # the line break
         if cost <= budget:
             kept.append((r, said))
@@ -80,11 +82,11 @@ def most(budget: int) -> int:
     return budget // _SHORTEST + 2 * _MISSES
 
 
-def line(recalled: Recalled) -> str:
+def line(recalled: Recalled, words: Wording = ENGLISH) -> str:
     """A record as it stands in a prompt: who, when, what.
 
     In this order and these words a model of 135 million parameters answers from it; with the
     date first it takes the date for what was asked.
     """
-    lead = _LEAD.get(recalled.role) or f"{recalled.role} said"
-    return f"- {lead} on {recalled.at.date().isoformat()}: {on_one_line(recalled.text)}"
+    text = recalled.text if recalled.slot is None else words.fact(recalled.text)
+    return f"- {words.lead(recalled.role, recalled.at)}{on_one_line(text)}"

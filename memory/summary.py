@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
@@ -13,23 +13,23 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from memory.base import StoredMemory
 from memory.extractive import Sentence, condense, extract, render
 from memory.history import in_prompt
+from memory.language import Language, language_of, spoken
 from memory.marks import on_one_line
+from memory.sentences import UNSPACED
 from memory.summaries import CUT, STALE, Segment, Summary
 from memory.transcript import Said
 from memory.types import Message
+from memory.wording import Wording, wording, written_in
 
 _logger = logging.getLogger(__name__)
 
-_SPEAKER = {"human": "Customer", "ai": "Agent"}
-_WORD = re.compile(r"[\w@%+#=&?./:-]+")
+# A number stands in the middle of a sentence in scripts without spaces.
+_WORD = re.compile(rf"(?:[^\W{UNSPACED}]|[@%+#=&?./:-])+")
 _REBUILD = 40  # messages a segment, when segments are made again
-_TASK = (
-    "Summarise this customer-service conversation in at most {words} words. Keep names, numbers, "
-    "dates, what the customer wants and what the agent promised. Write only the summary."
-)
 _NOT_A_SUMMARY = re.compile(
     r"^\W*(error\b|exception\b|traceback\b|http\s*\d{3}|\{\s*\"error|internal server error"
-    r"|rate limit|service unavailable|as an ai\b|i('| a)m sorry|i can(no|')t (help|assist))",
+    r"|rate limit|service unavailable|as an ai\b|i('| a)m sorry|i can(no|')t (help|assist)"
+    r"|(很?抱歉|对不起|作为(一个)?(AI|人工智能)|我(无法|不能)|错误[:：]))",
     re.IGNORECASE,
 )
 
@@ -40,13 +40,15 @@ class SummaryMemory(StoredMemory):
     When the messages since the last fold take more than ``window_tokens``, the older of them,
     down to half of that, are folded: each fold keeps its best sentences as a segment, and the
     summary is the best of all segments, in order. With ``llm`` the model writes the summary;
-    what it writes is checked, and the extractive one is kept if it is no summary.
+    what it writes is checked, and the extractive one is kept if it is no summary. It is in the
+    ``language`` of the conversation, if that is not fixed.
     """
 
     memory_key: str = "summary"
     max_tokens: int = 200
     window_tokens: int = 1000
     llm: BaseChatModel | None = None
+    language: Literal["auto", "en", "zh"] = "auto"
 
     def load_memory_variables(self, inputs: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """The summary of all that was said so far, the messages since the last fold included."""
@@ -55,8 +57,9 @@ class SummaryMemory(StoredMemory):
         text = summary.text
         if recent:
             kept = self._sentences()
-            sentences = [*kept, *extract(recent, self.max_tokens, self.count_tokens, kept)]
-            text = render(condense(sentences, self.max_tokens, self.count_tokens))
+            words = wording(self.spoken(summary, recent))
+            fresh = extract(recent, self.max_tokens, self.count_tokens, kept, words)
+            text = self._condensed([*kept, *fresh], words)
         if self.return_messages:
             return {self.memory_key: [SystemMessage(text)] if text else []}
         return {self.memory_key: text}
@@ -71,6 +74,20 @@ class SummaryMemory(StoredMemory):
     def window(self, summary: Summary) -> list[Said]:
         """The messages that the summary does not cover, oldest first."""
         return self.store.transcript.window(self.scope, after=summary.watermark)
+
+    def spoken(
+        self, summary: Summary, since: Iterable[Message], question: str | None = None
+    ) -> Language | None:
+        """The language in which the customer goes on: since the summary, and in the question.
+
+        It is told from these alone, so it is the same in each prompt until something is said that
+        changes it.
+        """
+        if self.language != "auto":
+            return self.language
+        texts = [message.text for message in since if message.role == "human"]
+        before = written_in(summary.text) or language_of(summary.text)
+        return spoken(texts if question is None else [*texts, question], before)
 
     def _digestion(self) -> Iterator[None]:
         """Fold what has left the window."""
@@ -96,9 +113,10 @@ class SummaryMemory(StoredMemory):
         if not folded:
             return False
         kept = self._sentences()
-        fresh = extract(folded, self.max_tokens, self.count_tokens, kept)
+        words = wording(self.spoken(summary, (said.message for said in window)))
+        fresh = extract(folded, self.max_tokens, self.count_tokens, kept, words)
         segment = _segment(folded, fresh)
-        after = self._made([*kept, *fresh], summary, folded, by_model)
+        after = self._made([*kept, *fresh], summary, folded, words, by_model)
         added = self.store.summaries.add(self.scope, summary, [segment], after, generation)
         if added:
             self.store.watch.happened("fold")
@@ -109,19 +127,26 @@ class SummaryMemory(StoredMemory):
         return [in_prompt(said.message, self.count_tokens).tokens for said in window]
 
     def _made(
-        self, sentences: list[Sentence], before: Summary, folded: list[Message], by_model: bool
-    ) -> Summary:
-        text = render(condense(sentences, self.max_tokens, self.count_tokens))
+        self, sentences: list[Sentence], before: Summary, folded: list[Message], words: Wording,
+        by_model: bool,
+    ) -> Summary:  # fmt: skip
+        text = self._condensed(sentences, words)
         source = "extractive"
-        if by_model and self.llm is not None and (written := self._by_model(before, folded)):
+        if by_model and self.llm is not None and (written := self._by_model(before, folded, words)):
             text, source = written, "model"
         return Summary(before.version + 1, folded[-1].seq, text, self.count_tokens(text), source)
 
-    def _by_model(self, before: Summary, folded: list[Message]) -> str | None:
+    def _condensed(self, sentences: list[Sentence], words: Wording) -> str:
+        kept = condense(sentences, self.max_tokens, self.count_tokens, words=words)
+        return render(kept, words)
+
+    def _by_model(self, before: Summary, folded: list[Message], words: Wording) -> str | None:
         assert self.llm is not None
         # A line a message: with a line break of his own a customer could write the agent's.
-        said = "\n".join(f"{_SPEAKER.get(m.role, m.role)}: {on_one_line(m.text)}" for m in folded)
-        task = _TASK.format(words=self.max_tokens * 2 // 3)
+        said = "\n".join(
+            f"{words.speaker(m.role)}{words.colon}{on_one_line(m.text)}" for m in folded
+        )
+        task = words.task.format(length=int(self.max_tokens / words.tokens_a_word))
         content = f"{before.text}\n\n{said}" if before.text else said
         try:
             answer = self.llm.invoke([SystemMessage(task), HumanMessage(content)])
@@ -147,6 +172,9 @@ class SummaryMemory(StoredMemory):
             return "the prompt itself"
         return None
 
+    def _words(self, held: Language | None) -> Wording:
+        return wording(held if self.language == "auto" else self.language)
+
     def _sentences(self) -> list[Sentence]:
         return [
             s for segment in self.store.summaries.segments(self.scope) for s in segment.sentences
@@ -155,7 +183,9 @@ class SummaryMemory(StoredMemory):
     def _joined(self, cut: Summary) -> Summary:
         """Make the summary again from the segments that are left."""
         generation = self.store.records.state(self.scope.owner).generation
-        return self._put(cut, [], self._sentences(), generation)
+        kept = self._sentences()
+        held = spoken(s.text for s in kept if s.role == "human")
+        return self._put(cut, [], kept, generation, held)
 
     def _rebuilt(self, stale: Summary) -> Summary:
         """Make segments and summary again from the messages that are still remembered."""
@@ -165,14 +195,16 @@ class SummaryMemory(StoredMemory):
             for said in self.store.transcript.window(self.scope)
             if said.message.seq <= stale.watermark
         ]
+        held = spoken(message.text for message in covered if message.role == "human")
+        words = self._words(held)
         segments = []
         sentences: list[Sentence] = []
         for start in range(0, len(covered), _REBUILD):
             part = covered[start : start + _REBUILD]
-            kept = extract(part, self.max_tokens, self.count_tokens, sentences)
+            kept = extract(part, self.max_tokens, self.count_tokens, sentences, words)
             segments.append(_segment(part, kept))
             sentences += kept
-        return self._put(stale, segments, sentences, generation)
+        return self._put(stale, segments, sentences, generation, held)
 
     def _put(
         self,
@@ -180,9 +212,10 @@ class SummaryMemory(StoredMemory):
         segments: list[Segment],
         sentences: list[Sentence],
         generation: int,
+        held: Language | None,
     ) -> Summary:
         """Put a summary of these sentences in the place of one that has none."""
-        text = render(condense(sentences, self.max_tokens, self.count_tokens))
+        text = self._condensed(sentences, self._words(held))
         made = Summary(
             before.version + 1, before.watermark, text, self.count_tokens(text), "extractive"
         )

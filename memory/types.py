@@ -207,13 +207,14 @@ class Recalled:
     at: datetime
     score: float
     why: str
+    slot: str | None = None
 
     @classmethod
     def of(cls, record: Record, score: float, why: str) -> Recalled:
         """Make one from a record."""
         return cls(
             record.id, record.text, record.messages, record.session, record.role, record.at,
-            float(score), why,
+            float(score), why, record.slot,
         )  # fmt: skip
 
     def because(self, why: str, score: float | None = None) -> Recalled:

@@ -45,6 +45,7 @@ from memory.types import (
     check_text,
 )
 from memory.withdrawals import Withdrawal
+from memory.wording import ENGLISH, Wording
 
 _DIGEST_BATCH = 64  # records embedded and stored at a time
 _WRITE_BATCH = 512  # messages turned into records at a time
@@ -100,6 +101,7 @@ class VectorMemory(StoredMemory):
         vector: Floats | None = None,
         index: CustomerIndex | None = None,
         explain: bool = True,
+        words: Wording = ENGLISH,
     ) -> list[Recalled]:
         """The records that bear on ``query``, best first, within a token budget.
 
@@ -114,6 +116,7 @@ class VectorMemory(StoredMemory):
             vector: (d,) of the query, from ``embedding``, if it was made before.
             index: the customer's, where the caller reads it already.
             explain: whether anybody reads why they were found.
+            words: what their lines have around them.
         """
         budget = self.max_tokens if max_tokens is None else max_tokens
         limit = readers.most(budget)
@@ -121,7 +124,7 @@ class VectorMemory(StoredMemory):
             query, without=without, at=at, outdated=outdated, vector=vector, index=index,
             limit=limit, explain=explain,
         )  # fmt: skip
-        return readers.fitting(found, budget, self.count_tokens)
+        return readers.fitting(found, budget, self.count_tokens, words)
 
     def ranked(
         self,

@@ -12,7 +12,7 @@ from memory import (
     embedded,
     open_store,
 )
-from memory.layout import SUMMARY_HEADING
+from memory.wording import ENGLISH
 from tests.dialogue import conversation, plain, told_before
 
 
@@ -125,7 +125,7 @@ def test_history_can_be_split_in_two(sqlite_url: str) -> None:
         conversation(store).digest()
         asked = {"input": "what is my invoice number?"}
         one = conversation(store).load_memory_variables(asked)["history"]
-        places = [one.index(part) for part in (SUMMARY_HEADING, "Remembered", "Recent messages:")]
+        places = [one.index(part) for part in (ENGLISH.summary, "Remembered", "Recent messages:")]
         assert places == sorted(places)
         two = conversation(store, recalled_key="recalled").load_memory_variables(asked)
         assert "my invoice is number 1" in two["recalled"]
@@ -134,7 +134,7 @@ def test_history_can_be_split_in_two(sqlite_url: str) -> None:
             store, recalled_key="recalled", return_messages=True
         ).load_memory_variables(asked)
         assert [m.type for m in messages["recalled"]] == ["system"] * len(messages["recalled"])
-        assert messages["history"][0].text.startswith(SUMMARY_HEADING)
+        assert messages["history"][0].text.startswith(ENGLISH.summary)
         assert isinstance(messages["history"][-1], AIMessage)
 
 

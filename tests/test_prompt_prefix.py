@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from memory import (
     open_store,
 )
-from memory.layout import SUMMARY_HEADING
+from memory.wording import ENGLISH
 from tests.dialogue import STEP, TOPICS, conversation, plain, told_before
 
 
@@ -106,4 +106,4 @@ def test_the_beginning_is_what_the_next_prompt_begins_with(sqlite_url: str) -> N
             ahead = plain(memory.beginning())
             assert plain(memory.prompt("and now?"))[: len(ahead)] == ahead
         assert memory.summary.current().version > 2
-        assert SUMMARY_HEADING in memory.beginning()[0].text
+        assert ENGLISH.summary in memory.beginning()[0].text

@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from app.language import is_english
 from app.templates.choosing import INTENT
 from memory import ConversationMemory, Labels, Layout, Turn
 from memory.evidence import evident
 from memory.indexes.lexical import terms
+from memory.language import language_of
 from memory.questions import asks, kind
 from memory.sentences import pieces
 
@@ -97,7 +97,7 @@ def asks_something(message: str) -> bool:
     """Whether a message asks for a thing that it names, and not of what was said before."""
     said = pieces(message)
     return (
-        is_english(message) is True
+        language_of(message) == "en"
         and any(_QUESTION.search(one) and len(_words(one)) >= _FEWEST for one in said)
         and not any(kind(one) for one in said)
         and not any(of.search(one) for one in said for of in (_BEFORE, _DEED, _IT))

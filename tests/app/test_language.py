@@ -17,62 +17,11 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from app.doctor import advise
 from app.embeddings import open_embeddings
-from app.language import advice, count_foreign, is_english
+from app.language import advice, count_foreign
 from app.settings import Settings
 from memory import BufferMemory, Encoder, InvalidInput, MemoryStore, Scope, open_store
 from tests.app.conftest import Running, run_service  # noqa: F401
-
-ENGLISH = [
-    "Where is my order?",
-    "My parcel has not arrived yet, can you help me?",
-    "I'd like to return the shoes that I bought",
-    "No, do me a favour and send it to the hotel in La Paz",
-    "Thanks, that was quick!",
-    "please cancel it",
-]
-FOREIGN = [
-    "我的订单在哪里？",
-    "你好",
-    "注文はどこですか",
-    "Где мой заказ?",
-    "أين طلبي؟",
-    "คำสั่งซื้อของฉันอยู่ที่ไหน",
-    "내 주문은 어디에 있나요?",
-    "¿Dónde está mi pedido?",
-    "Mi pedido no ha llegado todavía, me pueden ayudar por favor",
-    "Je n'ai pas reçu mon colis, pouvez-vous m'aider",
-    "Ich habe mein Paket noch nicht bekommen",
-    "Il mio pacco non è arrivato",
-    "Onde está a minha encomenda?",
-    "Waar is mijn bestelling, ik heb nog niets ontvangen",
-    "Gdzie jest moja paczka?",
-    "Siparişim nerede, bu ne zaman gelir?",
-    "我在 Amazon 买的 iPhone 还没有收到，请问什么时候发货？",
-]
-
-
-@pytest.mark.parametrize("text", ENGLISH)
-def test_english_is_known(text: str) -> None:
-    """By its commonest words."""
-    assert is_english(text) is True
-
-
-@pytest.mark.parametrize("text", FOREIGN)
-def test_what_is_not_english_is_known(text: str) -> None:
-    """By its script, or by the commonest words of its language."""
-    assert is_english(text) is False
-
-
-@pytest.mark.parametrize("text", ["", "ok", "4417-XZ", "👍", "!!", "12:30", "Ada Lovelace", "あ"])
-def test_too_little_says_nothing(text: str) -> None:
-    """A number, a name or a sign is in no language."""
-    assert is_english(text) is None
-
-
-@given(st.text(max_size=60))
-def test_letters_alone_decide(text: str) -> None:
-    """Digits and signs around a text change nothing, and no text is too odd."""
-    assert is_english(f"?? {text} 42!") == is_english(text)
+from tests.test_language import ENGLISH, FOREIGN
 
 
 @given(

@@ -22,6 +22,7 @@ _NOT_ASKED = re.compile(
 )
 _CALLED = {"Problem", "later", "_refused", "Trouble", "ValueError", "PydanticCustomError"}
 _CALLED |= {"super().__init__"}
+_DEEP = 3  # parts within parts
 _SLUG = re.compile(r"[a-z0-9_.,\[\]{}-]*")
 
 
@@ -65,6 +66,8 @@ class _Module:
 
     def _said(self, given: ast.expr, within: ast.AST, deep: int = 0) -> Iterator[str]:
         """The texts that an expression can be, and those of its parts."""
+        if deep > _DEEP:  # a text may be made of itself
+            return
         match given:
             case ast.Constant(value=str(text)):
                 yield text
@@ -72,7 +75,7 @@ class _Module:
                 parts = [v.value if isinstance(v, ast.Constant) else "{}" for v in values]
                 yield numbered("".join(map(str, parts)))
                 for v in values:
-                    if isinstance(v, ast.FormattedValue) and deep < 3:
+                    if isinstance(v, ast.FormattedValue):
                         yield from self._said(v.value, within, deep + 1)
             case ast.IfExp(body=one, orelse=other):
                 yield from self._said(one, within, deep)
@@ -84,7 +87,7 @@ class _Module:
                 for node in [*ast.walk(within), *self._tree.body]:
                     if isinstance(node, ast.Assign) and name in map(ast.unparse, node.targets):
                         yield from self._said(node.value, within, deep + 1)
-            case ast.Call(func=ast.Name(id=name)) if deep < 3:
+            case ast.Call(func=ast.Name(id=name)):
                 for function in self._functions:
                     if function.name == name:
                         for node in ast.walk(function):

@@ -41,6 +41,7 @@ from memory import (
     verbatim,
 )
 from memory.marks import on_one_line
+from memory.wording import CHINESE, ENGLISH, OTHER
 from tests.app.conftest import Running, run_service  # noqa: F401 - a fixture
 from tests.doubles import ScriptedChat, WordEncoder, count_words
 from tests.injections.injection import (
@@ -67,7 +68,12 @@ _MARKS = re.compile(
     r"|[\U000e0000-\U000e007f]"
 )
 _FENCES = re.compile(r"[<＜﹤]\s*/?\s*(?:memory|knowledge)\b", re.IGNORECASE)
-_LABELLED = re.compile(r"- (Customer said|Agent said|Note by staff) on \d{4}-\d\d-\d\d: ")
+_LABELLED = re.compile(
+    r"- (?:(Customer said|Agent said|Note by staff) on \d{4}-\d\d-\d\d: "
+    r"|(客户|客服)于 \d{4}-\d\d-\d\d 说：|(员工备注)（\d{4}-\d\d-\d\d）：)"
+)
+_SAYS = {"客户": "Customer said", "客服": "Agent said", "员工备注": "Note by staff"}
+_WORDINGS = (OTHER, CHINESE, ENGLISH)
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +122,13 @@ def check(prompt: list[BaseMessage], *, by_model: bool = False) -> None:
     assert roles[1:] == ["human", "ai"] * (len(prompt) // 2 - 1) + ["human"]
     system, *rest = (str(message.text) for message in prompt)
     assert system.startswith(SYSTEM)
-    summary = system.removeprefix(SYSTEM).removeprefix("\n\nSummary of the conversation so far:\n")
+    # An injection is perhaps in another language, and then so is what stands around it.
+    words = next(words for words in _WORDINGS if f"{SYSTEM}\n\n{words.answer}" in f"{system}\n\n")
+    told = system.removeprefix(SYSTEM).removeprefix(f"\n\n{words.answer}".rstrip())
+    summary = told.removeprefix(f"\n\n{words.summary}\n")
     assert "\n\n" not in summary
     for line in filter(None, summary.split("\n")):
-        assert by_model or re.match("(Customer|Agent): ", line), line
+        assert by_model or re.match("(Customer|Agent): |(客户|客服)：", line), line
     for text in (system, *rest):
         assert not _MARKS.search(text), text
         assert SECRET not in text
@@ -141,7 +150,7 @@ def check(prompt: list[BaseMessage], *, by_model: bool = False) -> None:
             if mark == "<memory>":
                 assert all(_LABELLED.match(line) for line in inside), inside
             else:
-                assert inside[0] == "Help articles, to be cited as [1]:"
+                assert inside[0] == words.cite
                 assert all(re.match(rf"\[{n}\] ", x) for n, x in enumerate(inside[1:], 1)), inside
 
 
@@ -149,9 +158,10 @@ def labels(prompt: list[BaseMessage], injection: Injection) -> set[str]:
     """As whose the lines with an injection stand in a prompt's last fence."""
     said = on_one_line(injection.whole)[:40]
     return {
-        found[1]
+        _SAYS.get(who, who)
         for line in str(prompt[-1].text).split("\n")
         if said in line and (found := _LABELLED.match(line))
+        for who in filter(None, found.groups())
     }
 
 
@@ -184,7 +194,7 @@ def test_a_text_stays_where_it_is_put(store: MemoryStore, ada: str, injection: I
     assert labels(prompt, Injection("", (f"About my order 4417-XZ: {injection.whole}",))) <= {
         "Customer said"
     }
-    assert str(prompt[-1].text).count("- Customer said") >= 1
+    assert re.search("- (Customer said|客户于)", str(prompt[-1].text))
 
     mine().vector.remember(text=f"The state of an order: {injection.whole}")
     noted = mine("later").prompt("What was noted of the state of an order?")
