@@ -16,9 +16,10 @@ _NOT_ASKED = re.compile(
     r"|llm/(?!model)|knowledge/(?!documents))|.*/cli\.py|app/(audit|auth|backups|cli|console|customer_tokens"
     r"|doctor|embeddings|erasing|exports|exposure|forgetting|headers|importing|jsonl|jwks_file"
     r"|keys|main|opening|operations_at|retention|second_source|server|settings|stdio|tools|tracing"
-    r"|worker|workers|metrics)\.py|memory/(audit|backups|base|columns|documents|embeddings|exports"
-    r"|fact_model|forgetting|knowledge|labels|migrations|minilm|pg_dump|postgres|presence"
-    r"|restoring|retention|sqlite|store|tokens|vectorstore|weights)\.py|memory/client/"
+    r"|worker|workers|metrics)\.py|memory/(audit|backups|base|columns|customer_items|documents|embeddings"
+    r"|exports|fact_model|forgetting|graph|knowledge|labels|matching|migrations|minilm|pg_dump"
+    r"|postgres|presence|restoring|retention|sqlite|store|tokens|vectorstore|weights)\.py"
+    r"|memory/(client|testing)/"
 )
 _CALLED = {"Problem", "later", "_refused", "Trouble", "ValueError", "PydanticCustomError"}
 _CALLED |= {"super().__init__"}
