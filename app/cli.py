@@ -250,6 +250,14 @@ def erase(
 
 
 @app.command()
+def openapi() -> None:
+    """Print the API's description (openapi.json); no database and no model is opened."""
+    from app.api import document
+
+    typer.echo(document(), nl=False)
+
+
+@app.command()
 def scrub(data_dir: DataDir = None, database: Database = None) -> None:
     """Bring what was deleted out of the files; Postgres locks each table meanwhile."""
     with open_existing(settings_given(data_dir=data_dir, database=database)) as store:

@@ -273,6 +273,8 @@ _WHEN = {
 }
 
 
+# As RFC 9110 calls them; older Pythons have other names for these two.
+_PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
 _RETRY_AFTER = {
     "description": "seconds to wait before the next try",
     "schema": {"type": "integer", "minimum": 1},
@@ -287,17 +289,25 @@ _HEADERS: dict[int, dict[str, Any]] = {
 }
 
 
+_FREE = frozenset({"example", "examples", "default", "const", "enum"})  # what is in these is said
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document of ``app``, its problems and examples filled in."""
-    document = app.openapi()
+    """The OpenAPI document of ``app``, its problems and examples filled in.
+
+    It says nothing twice that can be said once: problems that several operations have stand among
+    the components, and a field's name is its title.
+    """
+    document: dict[str, Any] = _untitled(app.openapi())
     schemas = document["components"]["schemas"]
+    common: dict[str, Any] = {}
     for fastapis_own in ("HTTPValidationError", "ValidationError"):
         schemas.pop(fastapis_own, None)
     schemas["Problem"] = _SCHEMA
     for event in (RecalledEvent, TokenEvent):  # no route answers with one alone
         shape = event.model_json_schema(ref_template="#/components/schemas/{model}")
         shape.pop("$defs", None)  # ChatResponse has brought them
-        schemas[event.__name__] = shape
+        schemas[event.__name__] = _untitled(shape)
     for name, example in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [example]
@@ -308,12 +318,39 @@ def describe(app: FastAPI) -> dict[str, Any]:
                 responses.setdefault(str(status), {"description": _WHEN[status]})
             for status, response in responses.items():
                 if int(status) >= 400:
-                    response["description"] = response.get("description") or _WHEN[int(status)]
-                    response["content"] = {MEDIA_TYPE: _content(int(status))}
-                    if int(status) in _HEADERS:
-                        response["headers"] = _HEADERS[int(status)]
+                    responses[status] = _problem(int(status), response, common)
             operation["responses"] = dict(sorted(responses.items()))
+    document["components"]["responses"] = dict(sorted(common.items()))
     return document
+
+
+def _problem(status: int, said: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
+    """The response with a problem; one that is not the operation's own is put into ``common``."""
+    own = said.get("description")
+    framework = {HTTPStatus(status).phrase, "Validation Error", None}
+    what = _WHEN[status] if own in framework else own
+    found: dict[str, Any] = {"description": what, "content": {MEDIA_TYPE: _content(status)}}
+    if status in _HEADERS:
+        found["headers"] = _HEADERS[status]
+    if what != _WHEN.get(status):
+        return found
+    name = _phrase(status).replace(" ", "")
+    common[name] = found
+    return {"$ref": f"#/components/responses/{name}"}
+
+
+def _untitled(node: Any) -> Any:
+    """A document without the titles that pydantic makes of the names of fields."""
+    if isinstance(node, list):
+        return [_untitled(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    typed = {"type", "anyOf", "allOf", "oneOf", "$ref"} & node.keys()
+    return {
+        name: value if name in _FREE else _untitled(value)
+        for name, value in node.items()
+        if not (name == "title" and isinstance(value, str) and typed)
+    }
 
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
@@ -333,7 +370,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
 
 
 def _content(status: int) -> dict[str, Any]:
-    title = HTTPStatus(status).phrase
+    title = _phrase(status)
     example = {
         "type": f"urn:problem:{title.lower().replace(' ', '-')}",
         "title": title, "status": status, "detail": _WHEN.get(status, "What is wrong, what to do."),
@@ -342,3 +379,7 @@ def _content(status: int) -> dict[str, Any]:
         "schema": {"$ref": "#/components/schemas/Problem"},
         "example": _PROBLEM if status == 404 else example,
     }
+
+
+def _phrase(status: int) -> str:
+    return _PHRASES.get(status) or HTTPStatus(status).phrase

@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache, partial
-from importlib.metadata import version
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import problems
 from app.access import Access
+from app.api import api
 from app.auth import Identity, open_tokens
 from app.body import BodyLimit
 from app.chains.support import SupportChain
@@ -35,24 +35,6 @@ from app.metrics import Metrics
 from app.readiness import DigestLag, Readiness
 from app.recording import Recording
 from app.retention import retain_daily, retention_of
-from app.routes import (
-    audit,
-    card,
-    chat,
-    customers,
-    health,
-    key,
-    knowledge,
-    mcp,
-    memories,
-    metrics,
-    models,
-    openai,
-    operations,
-    page,
-    prompt,
-    sessions,
-)
 from app.second_source import SecondSource, open_retriever
 from app.serving import Serving, open_served
 from app.settings import Settings
@@ -67,11 +49,6 @@ if TYPE_CHECKING:
     from app.spans import Tracing
 
 _logger = logging.getLogger(__name__)
-
-_DESCRIPTION = (
-    "Chat that remembers: every customer's messages, summaries and memories, searched only for "
-    "that customer. Errors are RFC 9457 problem documents."
-)
 
 
 def create_app(
@@ -167,16 +144,7 @@ def create_app(
         if tracing is not None:
             tracing.close()
 
-    app = FastAPI(
-        title="LangChain memory service",
-        version=version("langchain-memory-service"),
-        description=_DESCRIPTION,
-        lifespan=lifespan,
-        # The interactive pages load scripts from elsewhere; /openapi.json is behind the key.
-        docs_url=None, redoc_url=None, openapi_url=None,
-        # A redirect would go where the header Host says, without TLS behind a proxy.
-        redirect_slashes=False,
-    )  # fmt: skip
+    app = api(lifespan)
     app.state.settings = settings
     app.state.store = store
     app.state.metrics = counted
@@ -196,17 +164,6 @@ def create_app(
     app.state.identity = Identity(store, given, tokens)
     app.state.limits = Limits(settings, store.rates)
     problems.install(app)
-    app.include_router(health.router)
-    app.include_router(page.router)
-    guarded = [
-        one.router
-        for one in (
-            chat, openai, prompt, customers, sessions, memories, card, knowledge, models, audit,
-            operations, key, metrics, mcp,
-        )
-    ]  # fmt: skip
-    for router in (customers.every, *guarded):
-        app.include_router(router, dependencies=[Depends(authorize)])
     app.add_api_route(
         "/openapi.json", _openapi(app), include_in_schema=False, dependencies=[Depends(authorize)]
     )

@@ -19,7 +19,7 @@ _CONFLICT: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("")
-def models(serving: ServingDep) -> TunedModels:
+def adapters(serving: ServingDep) -> TunedModels:
     """Every adapter with where it is from and what it can do."""
     return _shown(serving)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import jwt
 import pytest
 from jsonschema import Draft202012Validator
 
+import app.api
 import memory.sqlite
 from tests.app.conftest import Running
 from tests.llm.openai_double import OpenAIDouble
@@ -47,7 +50,7 @@ def resolved(document: dict[str, Any], node: Any) -> Any:
 
 def check(document: dict[str, Any], method: str, path: str, answer: httpx.Response) -> None:
     """A response is declared for its status and media type, and is as its schema says."""
-    responses = document["paths"][path][method]["responses"]
+    responses = resolved(document, document["paths"][path][method]["responses"])
     where = f"{method} {path} {answer.status_code}"
     assert str(answer.status_code) in responses, where
     kind = answer.headers["content-type"].split(";")[0]
@@ -83,7 +86,7 @@ def test_every_operation_is_described_with_examples(service: Running) -> None:
             parts = [("answer", content.get("application/json") or content[JSONL])]
             if "requestBody" in operation:
                 parts.append(("body", operation["requestBody"]["content"]["application/json"]))
-            for status, response in operation["responses"].items():
+            for status, response in resolved(document, operation["responses"]).items():
                 if status not in well:
                     assert list(response["content"]) == ["application/problem+json"], where
                     assert response["description"], where
@@ -99,6 +102,18 @@ def test_every_operation_is_described_with_examples(service: Running) -> None:
     assert "HTTPValidationError" not in document["components"]["schemas"]
     # Where pydantic cannot say a limit in the words of JSON Schema it says it in its own.
     assert not {"ge", "gt", "le", "lt"} & set(re.findall(r'"(\w+)":', json.dumps(document)))
+
+
+def test_the_description_stands_in_the_repository(service: Running) -> None:
+    """The file is what the service says of itself, and each operation has a name of its own."""
+    written = (Path(app.api.__file__).parent / "openapi.json").read_text(encoding="utf-8")
+    now = app.api.document()
+    changed = difflib.unified_diff(written.splitlines(), now.splitlines(), "file", "now", n=1)
+    told = "\n".join(islice(changed, 20))
+    assert not told, f"run `python -m app openapi > app/openapi.json`:\n{told}"
+    assert described(service) == json.loads(written)
+    operations = [one for path in described(service)["paths"].values() for one in path.values()]
+    assert len({one["operationId"] for one in operations}) == len(operations)
 
 
 def test_real_answers_are_as_described(service: Running) -> None:

@@ -355,5 +355,6 @@ def test_the_example_of_the_readme_runs(
     exec(compile(program, "README.md", "exec"), {"KEY": KEY})
     assert capsys.readouterr().out.splitlines() == [
         "My order is 4417-XZ",
-        "Which order was it?4417-XZ",
+        "Which order was it?tuesday 2",
+        "monday 2",
     ]
