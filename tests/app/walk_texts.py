@@ -10,16 +10,16 @@ from pathlib import Path
 import app.main  # noqa: F401  (so that all errors are known)
 from memory import MemoryServiceError
 
-# No request comes to these: the console, the start, classes for programs, what a model reads.
+# No request comes to these: the console, the start, what a model reads. What is in ``memory`` for
+# programs alone is not looked at anyway.
 _NOT_ASKED = re.compile(
     r"app/(training/(?!gate|registry|card)|evaluation|demo|sources|understanding|templates"
-    r"|llm/(?!model)|knowledge/(?!documents))|.*/cli\.py|app/(audit|auth|backups|cli|console|customer_tokens"
-    r"|doctor|embeddings|erasing|exports|exposure|forgetting|headers|importing|jsonl|jwks_file"
-    r"|keys|main|opening|operations_at|retention|second_source|server|settings|stdio|tools|tracing"
-    r"|worker|workers|metrics)\.py|memory/(audit|backups|base|columns|customer_items|documents|embeddings"
-    r"|exports|fact_model|forgetting|graph|knowledge|labels|matching|migrations|minilm|pg_dump"
-    r"|postgres|presence|restoring|retention|sqlite|store|tokens|vectorstore|weights)\.py"
-    r"|memory/(client|testing)/"
+    r"|llm/(?!model)|knowledge/(?!documents))|.*/cli\.py|app/(audit|auth|backups|cli|console"
+    r"|customer_tokens|doctor|embeddings|erasing|exports|exposure|forgetting|headers|importing"
+    r"|jsonl|keys|main|metrics|opening|retention|second_source|server|settings|stdio|tools|tracing"
+    r"|workers?)\.py|memory/(audit|backups|base|columns|embeddings|exports|fact_model|forgetting"
+    r"|knowledge|labels|migrations|minilm|pg_dump|postgres|presence|restoring|retention|sqlite"
+    r"|store|tokens|weights)\.py"
 )
 _CALLED = {"Problem", "later", "_refused", "Trouble", "ValueError", "PydanticCustomError"}
 _CALLED |= {"super().__init__"}
@@ -30,11 +30,10 @@ _SLUG = re.compile(r"[a-z0-9_.,\[\]{}-]*")
 def texts(root: Path) -> dict[str, str]:
     """Each text, its parts numbered ("There is nothing at {0}"), with where it stands."""
     found: dict[str, str] = {}
-    for file in sorted([*root.glob("app/**/*.py"), *root.glob("memory/**/*.py")]):
-        place = file.relative_to(root).as_posix()
-        if not _NOT_ASKED.match(place):
-            for text, line in _Module(ast.parse(file.read_text())).texts():
-                found.setdefault(text, f"{place}:{line}")
+    asked = [file for file in root.glob("app/**/*.py") if not _NOT_ASKED.match(_place(root, file))]
+    for file in sorted([*asked, *_used(root, asked)]):
+        for text, line in _Module(ast.parse(file.read_text())).texts():
+            found.setdefault(text, f"{_place(root, file)}:{line}")
     return found
 
 
@@ -46,6 +45,34 @@ def numbered(text: str) -> str:
 
 def _kinds(base: type[Exception] = MemoryServiceError) -> set[str]:
     return {base.__name__}.union(*map(_kinds, base.__subclasses__()))
+
+
+def _place(root: Path, file: Path) -> str:
+    return file.relative_to(root).as_posix()
+
+
+def _used(root: Path, files: list[Path]) -> set[Path]:
+    """The modules of ``memory`` that these come to by their imports."""
+    where = {name: module for module, name in _imports(root / "memory/__init__.py")}
+    found: set[Path] = set()
+    ahead = list(files)
+    while ahead:
+        for module, name in _imports(ahead.pop()):
+            home = where.get(name, f"memory.{name}") if module == "memory" else module
+            file = root / f"{home.replace('.', '/')}.py"
+            if file.exists() and file not in found and not _NOT_ASKED.match(_place(root, file)):
+                found.add(file)
+                ahead.append(file)
+    return found
+
+
+def _imports(file: Path) -> list[tuple[str, str]]:
+    return [
+        (node.module or "", alias.name)
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "memory"
+        for alias in node.names
+    ]
 
 
 class _Module:
