@@ -77,6 +77,7 @@ from memory.writers import joined, verbatim
 
 if TYPE_CHECKING:
     from memory.graph import LangGraphStore
+    from memory.middleware import MemoryMiddleware
     from memory.retriever import ConversationRetriever
     from memory.vectorstore import FaissVectorStore
 
@@ -108,6 +109,7 @@ __all__ = [
     "Labels",
     "LangGraphStore",
     "Layout",
+    "MemoryMiddleware",
     "MemoryServiceError",
     "MemoryStore",
     "Message",
@@ -176,6 +178,7 @@ _WHEN_ASKED_FOR = {
     "ConversationRetriever": "memory.retriever",
     "FaissVectorStore": "memory.vectorstore",
     "LangGraphStore": "memory.graph",
+    "MemoryMiddleware": "memory.middleware",
 }
 
 

@@ -53,17 +53,20 @@ def _inert(data: dict[str, Any] | None) -> dict[str, Any] | None:
     """The same of a LangChain message that carries more than its text."""
     if data is None:
         return None
-    content = data["data"]["content"]
-    if isinstance(content, str):
-        shown: Any = inert(content)
-    else:
-        shown = [
-            inert(block) if isinstance(block, str)
-            else {**block, "text": inert(block["text"])} if isinstance(block.get("text"), str)
-            else block
-            for block in content
-        ]  # fmt: skip
+    shown = inert_content(data["data"]["content"])
     return {**data, "data": {**data["data"], "content": shown}}
+
+
+def inert_content(content: Any) -> Any:
+    """A LangChain message's content, text or blocks, as it may stand in a prompt."""
+    if isinstance(content, str):
+        return inert(content)
+    return [
+        inert(block) if isinstance(block, str)
+        else {**block, "text": inert(block["text"])} if isinstance(block.get("text"), str)
+        else block
+        for block in content
+    ]  # fmt: skip
 
 
 def from_langchain(

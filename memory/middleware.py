@@ -1,0 +1,398 @@
+"""MemoryMiddleware: LangChain's agents with a customer's memory.
+
+Before the model is asked the customer's message is committed and the prompt laid out, after the
+agent the answer is committed, with the calls of tools before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
+from langchain.agents.middleware.types import ToolCallRequest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables.config import run_in_executor
+from langgraph.config import get_config
+from langgraph.errors import GraphBubbleUp
+from langgraph.runtime import Runtime
+
+from memory.conversation import ConversationMemory
+from memory.errors import InvalidInput, MemoryServiceError, TurnConflict
+from memory.history import from_langchain
+from memory.layout import Layout
+from memory.steps import answer_after, expanded, paired, shown
+from memory.turns import LEASE_SECONDS
+from memory.types import Pace, Scope, Turn
+
+MakeMemory = Callable[[Scope], ConversationMemory]
+
+_HELD = 1_000  # runs that have not ended, as far as it is known
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass
+class _Run:
+    """An agent that answers a customer's message."""
+
+    memory: ConversationMemory
+    turn: Turn
+    layout: Layout | None = None
+    began: float = field(default_factory=time.monotonic)
+
+
+class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
+    """Gives an agent the memory of the customer whom it answers.
+
+    The model gets the memory's prompt in place of the state's older messages: the agent's system
+    text with the summary, the messages since it, each as it was sent, with the calls of tools
+    before an answer, and the question with what was recalled for it. What follows the question is
+    the agent's own. So a prompt begins with the one before it, within an agent's loop and from one
+    question to the next.
+
+    The customer's message is committed before the model is asked, once, however often the agent
+    loops or the same state is run again; the answer after the agent. Where the model or a tool
+    raises, the message is kept and its turn is ``failed``; run again, it is taken up again. While
+    an agent answers, another in the same session is refused (``SessionBusy``). One that ends
+    otherwise (cancelled, at a limit of steps, waiting for a person) lets its session go within
+    ``LEASE_SECONDS``. In a session that a person has taken over no model is asked: the message
+    waits for the person's reply, and the run ends with an empty answer whose
+    ``response_metadata`` has the ``status`` ``waiting``.
+
+    Of the state nothing is taken over but the newest message of the customer and what came of it.
+    What was said before there was a memory is given to it by ``ConversationMemory.add_messages``.
+
+    Args:
+        memory: of one customer and session; or makes one of a scope, for an agent that answers
+            many. Then each run says whose it is: with ``context=Scope("ada", "monday")``
+            (``context_schema=Scope``), another context or a mapping with ``customer`` and, as
+            wanted, ``session`` and ``tenant``, or with ``config={"configurable": {"customer":
+            ...}}``. Where no session is named there, it is the thread's (``thread_id``).
+    """
+
+    def __init__(self, memory: ConversationMemory | MakeMemory) -> None:
+        super().__init__()
+        self._memory = memory
+        self._runs: OrderedDict[tuple[Scope, str], _Run] = OrderedDict()
+        self._lock = threading.Lock()
+
+    # --- hooks ---------------------------------------------------------------------------
+
+    def wrap_model_call(
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
+    ) -> ModelResponse[Any]:
+        """Commit the customer's message and ask the model with the memory's prompt."""
+        scope = self._scope(request.runtime)
+        with self._guarded(scope, request.messages):
+            prepared = self._prepared(scope, request)
+            return _waiting() if prepared is None else handler(prepared)
+
+    async def awrap_model_call(
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
+    ) -> ModelResponse[Any]:
+        """The same, off the event loop where rows are read and written."""
+        scope = self._scope(request.runtime)
+        prepared = await run_in_executor(None, self._prepared, scope, request)
+        if prepared is None:
+            return _waiting()
+        answered: ModelResponse[Any] = await self._aguarded(
+            scope, request.messages, partial(handler, prepared)
+        )
+        return answered
+
+    def wrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]
+    ) -> Any:
+        """Hold the session while a tool runs; where it raises, the turn has failed."""
+        with self._guarded(self._scope(request.runtime), _said(request.state)):
+            return handler(request)
+
+    async def awrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]
+    ) -> Any:
+        """The same."""
+        scope = self._scope(request.runtime)
+        return await self._aguarded(scope, _said(request.state), partial(handler, request))
+
+    def after_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> None:
+        """Commit the answer."""
+        self._answered(self._scope(runtime), state["messages"])
+
+    async def aafter_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> None:
+        """The same, off the event loop."""
+        await run_in_executor(None, self._answered, self._scope(runtime), state["messages"])
+
+    # --- whose ---------------------------------------------------------------------------
+
+    def _scope(self, runtime: Any) -> Scope:
+        """Whose memory a run is to have.
+
+        Raises:
+            InvalidInput: nobody has said; or it is not the one customer's.
+        """
+        named = _named(getattr(runtime, "context", None))
+        if isinstance(self._memory, ConversationMemory):
+            own = self._memory.scope
+            if named is not None and named.owner != own.owner:
+                msg = (
+                    f"this agent has the memory of {own.customer!r} alone, and is run for "
+                    f"{named.customer!r}: give MemoryMiddleware what makes a memory of a scope"
+                )
+                raise InvalidInput(msg)
+            return own
+        if named is None:
+            msg = (
+                "whose memory is it? Run the agent with context=Scope(customer, session), or with "
+                'config={"configurable": {"customer": ...}}'
+            )
+            raise InvalidInput(msg)
+        return named
+
+    # --- a run ---------------------------------------------------------------------------
+
+    def _begun(self, scope: Scope, messages: Sequence[BaseMessage]) -> _Run | None:
+        """The run that answers the newest message of the customer; None if there is none."""
+        question = _question(messages)
+        if question is None:
+            return None
+        name = (scope, str(question.id))
+        with self._lock:
+            run = self._runs.get(name)
+            earlier = [
+                self._runs.pop(old, None)
+                for old in [(scope, str(m.id)) for m in messages if isinstance(m, HumanMessage)]
+                if old != name
+            ]
+        for ended in earlier:  # a thread runs one agent at a time: it is over, and nobody said so
+            self._end(ended, "stopped")
+        if run is not None:
+            turns = run.memory.store.turns
+            known = turns.get(scope, run.turn.id)
+            if known is None or known.status in ("running", "complete", "waiting"):
+                turns.renew(scope, run.turn)
+                return run
+        if isinstance(self._memory, ConversationMemory):
+            memory = self._memory
+        else:
+            memory = self._memory(scope)
+        run = _Run(memory, _started(memory, question))
+        with self._lock:
+            self._runs[name] = run
+            while len(self._runs) > _HELD:
+                self._runs.popitem(last=False)
+        return run
+
+    def _prepared(self, scope: Scope, request: ModelRequest[Any]) -> ModelRequest[Any] | None:
+        """What the model is asked, once the customer's message is committed; None if a person is to
+        answer it.
+        """
+        run = self._begun(scope, request.messages)
+        if run is None:
+            return request
+        if run.turn.status == "waiting":
+            return None
+        place = _place(request.messages)
+        question = request.messages[place]
+        if run.layout is None:
+            run.layout = run.memory.layout(str(question.text), run.turn)
+        laid_out = expanded(run.layout.messages, run.turn.generation)
+        *before, asked = laid_out
+        system = request.system_message
+        if before and isinstance(before[0], SystemMessage):
+            system = _joined(system, before.pop(0))
+        after = [shown(message) for message in paired(request.messages[place + 1 :])]
+        messages: list[Any] = [*before, _with_all(asked, question), *after]
+        return request.override(system_message=system, messages=messages)
+
+    def _answered(self, scope: Scope, messages: Sequence[BaseMessage]) -> None:
+        """Commit what the agent has answered; the calls and results before it with it."""
+        run = self._begun(scope, messages)
+        if run is None:
+            return
+        after = messages[_place(messages) + 1 :]
+        memory, turn = run.memory, run.turn
+        said = str(after[-1].text) if after else ""
+        steps = paired(after[:-1] if after and _final(after[-1]) else after)
+        answer = None
+        if said.strip():
+            answer = answer_after(said, steps, turn.generation, memory.count_tokens)
+        took = Pace(None, round((time.monotonic() - run.began) * 1000))
+        memory.store.turns.finish(
+            scope, turn, answer, "complete" if answer else "failed",
+            run.layout.rows() if run.layout else None, _usage(after), pace=took,
+        )  # fmt: skip
+        self._forget(scope, messages)
+        memory._digest_later()
+
+    def _end(self, run: _Run | None, status: str) -> None:
+        """Let a run's session go without an answer; it has ended otherwise if it is not running."""
+        if run is None:
+            return
+        rows = run.layout.rows() if run.layout else None
+        try:
+            run.memory.store.turns.finish(run.memory.scope, run.turn, None, status, rows)
+        except MemoryServiceError:  # its lease ends by itself
+            _logger.warning("could not end turn %s", run.turn.id, exc_info=True)
+
+    def _forget(self, scope: Scope, messages: Sequence[BaseMessage]) -> _Run | None:
+        question = _question(messages)
+        with self._lock:
+            return self._runs.pop((scope, str(question.id)), None) if question else None
+
+    # --- what may fail -------------------------------------------------------------------
+
+    @contextmanager
+    def _guarded(self, scope: Scope, messages: Sequence[BaseMessage]) -> Iterator[None]:
+        """Hold the session for what takes its time; where that raises, end the turn."""
+        try:
+            with self._held(scope, messages):
+                yield
+        except BaseException as error:
+            self._end(self._forget(scope, messages), _ending(error))
+            raise
+
+    async def _aguarded(
+        self, scope: Scope, messages: Sequence[BaseMessage], work: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        try:
+            with self._held(scope, messages):
+                return await work()
+        except BaseException as error:
+            ended = run_in_executor(None, self._end, self._forget(scope, messages), _ending(error))
+            # Shielded: it is ended also where the run was cancelled.
+            await asyncio.shield(ended)
+            raise
+
+    @contextmanager
+    def _held(self, scope: Scope, messages: Sequence[BaseMessage]) -> Iterator[None]:
+        """Renew the lease of the session, from a thread: whoever is waited for may take long."""
+        ended = threading.Event()
+
+        def hold() -> None:
+            while not ended.wait(LEASE_SECONDS / 3):
+                question = _question(messages)
+                run = self._runs.get((scope, str(question.id))) if question else None
+                if run is None:
+                    continue
+                try:
+                    run.memory.renew(run.turn)
+                except MemoryServiceError:  # the lease lasts longer than one renewal
+                    _logger.warning("could not renew turn %s", run.turn.id, exc_info=True)
+
+        threading.Thread(target=hold, name="memory-lease", daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
+
+
+def _named(context: Any) -> Scope | None:
+    """The scope that a run's context names, or else its config; None if neither does."""
+    if isinstance(context, Scope):
+        return context
+    try:
+        configured: Mapping[str, Any] = get_config().get("configurable", {})
+    except RuntimeError:  # outside of a graph
+        configured = {}
+    for place in (context, configured):
+        customer, session, tenant = (_of(place, n) for n in ("customer", "session", "tenant"))
+        if customer is not None:
+            session = session or configured.get("thread_id") or "default"
+            return Scope(customer, str(session), tenant or "default")
+    return None
+
+
+def _of(place: Any, name: str) -> Any:
+    return place.get(name) if isinstance(place, Mapping) else getattr(place, name, None)
+
+
+def _started(memory: ConversationMemory, question: HumanMessage) -> Turn:
+    """Commit a customer's message, or take up the turn that it began before."""
+    bare = question.model_copy(update={"id": None})  # an id of its own: theirs is known in a thread
+    message = from_langchain(bare, memory.count_tokens)
+    turns, scope = memory.store.turns, memory.scope
+    try:
+        return turns.start(scope, message, _key(scope.session, question.id))
+    except TurnConflict:  # it was edited under its id
+        return turns.start(scope, message, _key(scope.session, question.id, message.text))
+
+
+def _key(*names: str | None) -> str:
+    """The idempotency key of a message."""
+    return hashlib.blake2b("\0".join(map(str, names)).encode(), digest_size=16).hexdigest()
+
+
+def _said(state: Any) -> Sequence[BaseMessage]:
+    """The messages of an agent's state."""
+    found = state if isinstance(state, list) else state["messages"]
+    return list(found)
+
+
+def _place(messages: Sequence[BaseMessage]) -> int:
+    """Where the newest message of the customer is; -1 if there is none."""
+    places = [place for place, m in enumerate(messages) if isinstance(m, HumanMessage)]
+    return places[-1] if places else -1
+
+
+def _question(messages: Sequence[BaseMessage]) -> HumanMessage | None:
+    found = messages[_place(messages)] if messages else None
+    return found if isinstance(found, HumanMessage) else None
+
+
+def _waiting() -> ModelResponse[Any]:
+    """In place of an answer: a person has taken the session over. It is not stored."""
+    return ModelResponse([AIMessage("", response_metadata={"status": "waiting"})])
+
+
+def _final(message: BaseMessage) -> bool:
+    return isinstance(message, AIMessage) and not message.tool_calls
+
+
+def _ending(error: BaseException) -> str:
+    """What becomes of a turn: somebody stopped it, or it failed."""
+    failed = isinstance(error, Exception) and not isinstance(error, GraphBubbleUp)
+    return "failed" if failed else "stopped"
+
+
+def _joined(own: SystemMessage | None, memory: BaseMessage) -> SystemMessage:
+    """The agent's system text with the memory's after it."""
+    if own is None:
+        return SystemMessage(memory.content)
+    if isinstance(own.content, str):
+        return own.model_copy(update={"content": f"{own.content}\n\n{memory.text}"})
+    blocks = [*own.content, {"type": "text", "text": str(memory.text)}]
+    return own.model_copy(update={"content": blocks})
+
+
+def _with_all(asked: BaseMessage, question: BaseMessage) -> BaseMessage:
+    """The question as it is laid out, with what it holds beside text (pictures, say)."""
+    if isinstance(question.content, str):
+        return asked
+    others = [b for b in question.content if isinstance(b, dict) and b.get("type") != "text"]
+    told = {"type": "text", "text": str(asked.text)}
+    return asked.model_copy(update={"content": [told, *others]})
+
+
+def _usage(messages: Sequence[BaseMessage]) -> dict[str, int] | None:
+    """The tokens that the model's calls have taken, added up."""
+    used = [m.usage_metadata for m in messages if isinstance(m, AIMessage) and m.usage_metadata]
+    if not used:
+        return None
+    return {
+        "input_tokens": sum(one["input_tokens"] for one in used),
+        "output_tokens": sum(one["output_tokens"] for one in used),
+    }
