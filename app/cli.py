@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -21,9 +20,10 @@ from app.recording import at_console
 from app.roles import TENANT
 from app.sources import cli as sources
 from app.templates.cli import app as templates_app
+from app.terminal.cli import Llm, chat
 from app.training import cli as tuning
 from app.understanding import cli as understanding
-from memory import InvalidInput, MemoryServiceError, MemoryStore, Scope, open_store
+from memory import InvalidInput, MemoryServiceError, Scope, open_store
 
 app = typer.Typer(
     help="A conversational memory service: chat that remembers every customer.",
@@ -44,13 +44,12 @@ app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(retention.retain)
 app.command("import")(sources.import_)
+app.command()(chat)
 app.command()(stdio.mcp)
 app.command()(tuning.finetune)
 model_app.command("list")(tuning.list_)
 model_app.command()(tuning.promote)
 model_app.command()(tuning.rollback)
-
-Llm = Annotated[str | None, typer.Option(help="embedded:, http(s)://host/v1#model, or fake:echo")]
 
 
 def main() -> None:
@@ -128,59 +127,6 @@ def demo(
             documents, conversations = load_shop(store, settings)
         typer.echo(f"Wrenholt Home & Garden: {documents} documents, {conversations} conversations")
         run_server(settings, *TO_TRY)
-
-
-@app.command()
-def chat(
-    customer: Annotated[str, typer.Option(help="Who is talking.")] = "me",
-    session: Annotated[str, typer.Option(help="Which conversation.")] = "terminal",
-    tenant: Tenant = TENANT,
-    data_dir: DataDir = None,
-    database: Database = None,
-    llm: Llm = None,
-) -> None:
-    """Chat in the terminal; an empty line or Ctrl-D ends it."""
-    from app.main import create_app
-
-    settings = settings_given(data_dir=data_dir, database=database, llm=llm)
-    scope = Scope(customer, session, tenant)
-    service = create_app(settings)
-    try:
-        asyncio.run(_chat(service.state.chain, scope, service.state.store))
-    except KeyboardInterrupt:
-        typer.echo()
-    finally:
-        service.state.model.close()
-        service.state.store.close()
-
-
-async def _chat(chain: Any, scope: Scope, store: MemoryStore) -> None:
-    from app.chains.events import Done, Failed, Given, Token
-
-    while text := await asyncio.to_thread(_ask):
-        with at_console(store, scope.tenant, "change.turn", scope.customer):
-            async for event in chain.answer(scope, text):
-                match event:
-                    case Given(_, recalled, evidence):
-                        for r in recalled[:3]:
-                            typer.secho(f"  remembered: {r.text[:90]} ({r.why})", dim=True)
-                        for number, e in evidence or ():
-                            said = " ".join(e.text.split())[:90]
-                            typer.secho(f"  [{number}] {e.title}: {said}", dim=True)
-                    case Token(piece):
-                        typer.echo(piece, nl=False)
-                    case Done(turn) if turn.template is not None:
-                        typer.secho(f"\n  (template {turn.template})", dim=True, nl=False)
-                    case Failed(_, problem):
-                        typer.secho(f"\n{problem.detail}", fg="red", err=True)
-        typer.echo()
-
-
-def _ask() -> str:
-    try:
-        return input("> ").strip()
-    except EOFError:
-        return ""
 
 
 @model_app.command("pull")

@@ -29,7 +29,7 @@ def console(
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
         streams[0].write_text(stdin)
-        process = started.Process(target=_console, args=(args, dict(environment), streams))
+        process = started.Process(target=run_console, args=(args, dict(environment), streams))
         process.start()
         process.join(timeout)
         ended = process.exitcode
@@ -42,7 +42,8 @@ def console(
     return subprocess.CompletedProcess(args, ended, output, errors)
 
 
-def _console(args: tuple[str, ...], environment: dict[str, str], streams: list[Path]) -> None:
+def run_console(args: tuple[str, ...], environment: dict[str, str], streams: list[Path]) -> None:
+    """Be ``memory-service``, with its standard input, output and errors from and to files."""
     os.environ.clear()
     os.environ.update(environment)
     for number, path in enumerate(streams):

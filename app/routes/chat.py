@@ -108,7 +108,7 @@ async def chat(
     if body.stream:
         pieces = _encoded_all(events)
         return await streamed(pieces, request, _failed(TOO_SLOW), settings.reader_timeout)
-    return await whole(events, request, _response)
+    return await whole(events, request, answered)
 
 
 async def _discreet(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
@@ -129,20 +129,12 @@ async def _encoded_all(events: AsyncGenerator[Event, None]) -> AsyncGenerator[by
 
 def _encoded(event: Event) -> bytes:
     match event:
-        case Given(turn, recalled, found, labels):
-            items = [RecalledItem.of(r) for r in recalled]
-            given = RecalledEvent(
-                turn=turn.id,
-                recalled=items,
-                knowledge=cited(found),
-                evidence=evidence(found),
-                understanding=understood(labels),
-            )
-            return _event("recalled", given)
+        case Given():
+            return _event("recalled", given(event))
         case Token(text):
             return _event("token", TokenEvent(text=text))
         case Done():
-            return _event("done", _response(event))
+            return _event("done", answered(event))
         case Failed(_, problem):
             return _failed(problem)
 
@@ -156,7 +148,19 @@ def _failed(problem: Problem) -> bytes:
     return format_sse_event(event="error", data_str=bytes(data).decode())
 
 
-def _response(done: Done) -> ChatResponse:
+def given(event: Given) -> RecalledEvent:
+    """What the model is given, as who asked is told."""
+    return RecalledEvent(
+        turn=event.turn.id,
+        recalled=[RecalledItem.of(r) for r in event.recalled],
+        knowledge=cited(event.evidence),
+        evidence=evidence(event.evidence),
+        understanding=understood(event.labels),
+    )
+
+
+def answered(done: Done) -> ChatResponse:
+    """The answer, as who asked is told."""
     turn = done.turn
     return ChatResponse(
         reply=turn.answer.text if turn.answer else "",

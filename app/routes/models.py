@@ -21,7 +21,7 @@ _CONFLICT: dict[int | str, dict[str, Any]] = {
 @router.get("")
 def adapters(serving: ServingDep) -> TunedModels:
     """Every adapter with where it is from and what it can do."""
-    return _shown(serving)
+    return shown(serving)
 
 
 @router.post("/{model}/promote", responses={**_CONFLICT, 404: {"description": "No such adapter."}})
@@ -31,7 +31,7 @@ def promote(model: str, serving: ServingDep) -> TunedModels:
     Answers under way end as they began.
     """
     serving.promote(model)
-    return _shown(serving)
+    return shown(serving)
 
 
 @router.post("/rollback", responses=_CONFLICT)
@@ -41,10 +41,11 @@ def rollback(serving: ServingDep) -> RolledBack:
     What is gone or damaged is passed over for what was before it, at last for the base.
     """
     passed_over = serving.rollback().passed_over
-    return RolledBack(**dict(_shown(serving)), passed_over=passed_over)
+    return RolledBack(**dict(shown(serving)), passed_over=passed_over)
 
 
-def _shown(serving: Serving) -> TunedModels:
+def shown(serving: Serving) -> TunedModels:
+    """The adapters, and which of them answers."""
     now = serving.answering()
     try:
         promoted, trouble, faults = serving.promoted(), serving.trouble(), serving.faults()

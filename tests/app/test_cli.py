@@ -73,14 +73,6 @@ def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "memory.db").exists()
 
 
-def test_chat_answers_line_by_line(tmp_path: Path) -> None:
-    """Each line is a turn; an end of input ends it."""
-    done = run("chat", data=tmp_path, stdin="hello there\ngood bye\n")
-    assert done.returncode == 0, done.stderr
-    assert "hello there" in done.stdout
-    assert "good bye" in done.stdout
-
-
 def test_import_stores_once_and_finds_again(tmp_path: Path) -> None:
     """Ids and times are kept; a second import of the file stores nothing."""
     file = tmp_path / "past.jsonl"

@@ -13,8 +13,9 @@ from memory import MemoryServiceError
 # No request comes to these: the console, the start, what a model reads. What is in ``memory`` for
 # programs alone is not looked at anyway.
 _NOT_ASKED = re.compile(
-    r"app/(training/(?!gate|registry|card)|evaluation|demo|sources|understanding|templates"
-    r"|llm/(?!model)|knowledge/(?!documents))|.*/cli\.py|app/(audit|auth|backups|cli|console"
+    r"app/(training/(?!gate|registry|card)|evaluation|demo|sources|terminal"
+    r"|understanding|templates|llm/(?!model)|knowledge/(?!documents))|.*/cli\.py"
+    r"|app/(audit|auth|backups|cli|console"
     r"|customer_tokens|doctor|embeddings|erasing|exports|exposure|forgetting|headers|importing"
     r"|jsonl|keys|main|metrics|opening|retention|second_source|server|settings|stdio|tools|tracing"
     r"|workers?)\.py|memory/(audit|backups|base|columns|embeddings|exports|fact_model|forgetting"

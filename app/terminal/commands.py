@@ -1,0 +1,188 @@
+"""What can be asked for in the chat beside an answer: a line that begins with a slash."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+from app.terminal.desk import Desk
+from memory import SLOTS, InvalidInput, MemoryServiceError, check_name
+from memory.client import ServiceProblem
+from memory.client.results import Adapter, Adapters, Memory
+
+_FORBIDDEN = 403
+
+
+class Leave(Exception):
+    """Whoever chats has had enough."""
+
+
+class Command(NamedTuple):
+    """A command: its argument as the help names it, what it does, and what does it."""
+
+    argument: str
+    what: str
+    run: Callable[[str], Iterator[str]]
+
+
+class Commands:
+    """The commands before a desk; each says what it has to say in lines."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._listed: list[str] = []  # ids of the memories that were shown
+        self._table = {
+            "/recall": Command("QUERY", "what bears on a query, and why", self._recall),
+            "/memories": Command(
+                "[SLOT]", "what is remembered, or one kind of fact", self._memories
+            ),
+            "/forget": Command("ID", "forget a memory", self._forget),
+            "/model": Command("[NAME]", "which model answers; answer with another", self._model),
+            "/sessions": Command("", "the conversations", self._sessions),
+            "/session": Command(
+                "NAME", "go on in another conversation, or begin it", self._session
+            ),
+            "/help": Command("", "these commands", self._help),
+            "/quit": Command("", "leave, as Ctrl-D does", self._quit),
+        }
+
+    def run(self, line: str) -> Iterator[str]:
+        """Do what a line asks for.
+
+        Raises:
+            Leave: it asks to leave.
+            MemoryServiceError: it cannot be done.
+        """
+        name, _, argument = line.partition(" ")
+        command = self._table.get(name)
+        if command is None:
+            near = difflib.get_close_matches(name, self._table, n=1)
+            meant = f"did you mean {near[0]}?" if near else "/help lists them."
+            msg = f"There is no command {name}: {meant} To say it, begin with two slashes."
+            raise InvalidInput(msg)
+        argument = argument.strip()
+        if command.argument[:1].isupper() and not argument:
+            msg = f"{name} {command.argument}: {command.what}; say the {command.argument}."
+            raise InvalidInput(msg)
+        return command.run(argument)
+
+    def complete(self, line: str) -> list[str]:
+        """How the last word of a line may go on."""
+        name, space, argument = line.partition(" ")
+        if not space:
+            return [f"{one} " for one in self._table if one.startswith(name)] if name else []
+        offered: list[str] = []
+        with suppress(MemoryServiceError):
+            match name:
+                case "/memories":
+                    offered = list(SLOTS)
+                case "/forget":
+                    offered = self._listed
+                case "/session":
+                    offered = [one.session for one in self._desk.sessions()]
+                case "/model":
+                    offered = [one.id for one in self._desk.adapters().models]
+        return [one for one in offered if one.startswith(argument)]
+
+    def _recall(self, query: str) -> Iterator[str]:
+        found = self._desk.recall(query)
+        for one in found:
+            yield f"  {_short(one.text)}  ({one.at:%Y-%m-%d}, {one.why})"
+        if not found:
+            yield "  Nothing bears on that."
+
+    def _memories(self, slot: str) -> Iterator[str]:
+        if slot and slot not in SLOTS:
+            msg = f"There is no kind of fact {slot!r}: there are {', '.join(SLOTS)}."
+            raise InvalidInput(msg)
+        found = self._desk.memories(slot or None)
+        self._listed = [one.id for one in found]
+        for one in found:
+            yield f"  {one.id}  {_short(one.text)}{_noted(one)}"
+        if not found:
+            yield "  Nothing is remembered yet."
+
+    def _forget(self, memory: str) -> Iterator[str]:
+        gone = self._desk.forget(check_name("memory", memory))
+        self._listed = [one for one in self._listed if one not in gone.memories]
+        yield f"  Forgotten: {_many(len(gone.memories), 'memory', 'memories')}."
+        if gone.messages:
+            said = _many(gone.messages, "message is", "messages are")
+            yield f"  {said} in no prompt any more."
+
+    def _model(self, adapter: str) -> Iterator[str]:
+        if adapter:
+            self._desk.promote(check_name("model", adapter))
+        yield f"  {self._desk.model()} answers."
+        try:
+            found = self._desk.adapters()
+        except ServiceProblem as problem:
+            if problem.status != _FORBIDDEN:  # who may not see adapters sees the model's name
+                raise
+            return
+        yield from _cards(found)
+
+    def _sessions(self, _: str) -> Iterator[str]:
+        found = self._desk.sessions()
+        for one in found:
+            here = "*" if one.session == self._desk.session else " "
+            said = _many(one.messages, "message", "messages")
+            yield f"{here} {one.session}  {said}, {one.updated_at:%Y-%m-%d %H:%M} UTC"
+        if not found:
+            yield "  Nothing was said yet."
+
+    def _session(self, name: str) -> Iterator[str]:
+        self._desk.session = check_name("session", name)
+        there: dict[str, int] = {}
+        with suppress(ServiceProblem):  # a customer of whom nothing is stored
+            there = {one.session: one.messages for one in self._desk.sessions()}
+        if name in there:
+            yield f"  {name}: {_many(there[name], 'message', 'messages')}."
+        else:
+            yield f"  {name} begins with what you say next."
+
+    def _help(self, _: str) -> Iterator[str]:
+        for name, command in self._table.items():
+            yield f"  {f'{name} {command.argument}':<18}{command.what}"
+        yield f"  {'//...':<18}a message that begins with a slash"
+        yield "  Ctrl-C stops an answer; what was said is kept."
+
+    def _quit(self, _: str) -> Iterator[str]:
+        raise Leave
+
+
+def _cards(found: Adapters) -> Iterator[str]:
+    if found.trouble:
+        yield f"  {found.trouble}"
+    for one in found.models:
+        yield _card(one)
+
+
+def _card(adapter: Adapter) -> str:
+    figures = adapter.figures
+    recalled = "" if figures.recalled is None else f", recalled {figures.recalled:.2f}"
+    return (
+        f"{'*' if adapter.in_service else ' '} {adapter.id}  of {adapter.base}, learnt from "
+        f"{', '.join(dict.fromkeys(adapter.data))}: perplexity {figures.perplexity:.2f}, "
+        f"ROUGE-L {figures.rouge_l:.2f}{recalled}"
+    )
+
+
+def _noted(memory: Memory) -> str:
+    notes = ["pinned"] * memory.pinned
+    if memory.source == "person":
+        notes.append("by staff")
+    if memory.expires_at is not None:
+        notes.append(f"until {memory.expires_at:%Y-%m-%d}")
+    return f"  ({', '.join(notes)})" if notes else ""
+
+
+def _short(text: str) -> str:
+    said = " ".join(text.split())
+    return said if len(said) <= 90 else f"{said[:89]}…"
+
+
+def _many(count: int, one: str, several: str) -> str:
+    return f"{count} {one if count == 1 else several}"
