@@ -10,10 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
 
 from memory import InvalidInput
 
 MAGIC = b"SQLite format 3\x00"
+_PATIENCE = 10  # seconds for a server to answer
 _BATCH = 1000  # rows that are in memory at a time
 
 
@@ -44,12 +46,16 @@ def reading(where: str) -> Iterator[Connection]:
     """
     url = _url(where)
     try:
-        engine = sa.create_engine(url, hide_parameters=True, poolclass=sa.pool.NullPool)
+        given = {"connect_timeout": _PATIENCE} if url.get_backend_name() == "postgresql" else {}
+        engine = sa.create_engine(url, hide_parameters=True, poolclass=NullPool, connect_args=given)
         with engine.connect() as connection:
             if url.get_backend_name() == "postgresql":
                 connection.exec_driver_sql("SET TRANSACTION READ ONLY")
             yield connection
-    except (NoSuchModuleError, ImportError, ModuleNotFoundError) as error:
+    except NoSuchModuleError as error:
+        msg = f"{shown(where)} is no database that SQLAlchemy knows, nor a file"
+        raise InvalidInput(msg) from error
+    except ImportError as error:
         msg = f"{shown(where)} needs a driver that is not installed ({error}): install it first"
         raise InvalidInput(msg) from error
     except DBAPIError as error:
@@ -90,11 +96,11 @@ _QUOTED = str.maketrans({"%": "%25", "?": "%3f", "#": "%23"})
 
 
 def tables(connection: Connection) -> dict[str, set[str]]:
-    """The names of a database's tables, each with those of its columns."""
+    """The names of a database's tables and views, each with those of its columns."""
     found = sa.inspect(connection)
     return {
         table: {column["name"] for column in found.get_columns(table)}
-        for table in found.get_table_names()
+        for table in (*found.get_table_names(), *found.get_view_names())
     }
 
 

@@ -15,7 +15,7 @@ from app.sources import chatgpt, langchain, mem0, mem0_history, ours, sharegpt
 from app.sources.databases import is_database, reading, shown, tables
 from app.sources.documents import objects
 from app.sources.source import BAD, Item, Options, Place, Skipped, Source, told
-from memory import InvalidInput
+from memory import InvalidInput, check_name
 
 _LOOKED_AT = 20  # objects by which a file's format is known
 
@@ -44,6 +44,8 @@ def open_source(where: str, options: Options, named: str | None = None) -> Sourc
     if named is not None and named not in WHAT:
         msg = f"--format {named!r} is none: use {', '.join(WHAT)}"
         raise InvalidInput(msg)
+    if options.customer is not None:
+        check_name("customer", options.customer)
     if is_database(where):
         name = shown(where)
         with reading(where) as connection:
@@ -61,7 +63,8 @@ def open_source(where: str, options: Options, named: str | None = None) -> Sourc
         msg = f"{where} ({found}) does not say whose it is: say --customer NAME for all of it"
         msg += ", or --customer-field where each conversation does"
         raise InvalidInput(msg)
-    return Source(str(file), found, partial(_items, file, found, options))
+    name = where.encode(errors="replace").decode()  # of bytes that are no text
+    return Source(name, found, partial(_items, file, found, options))
 
 
 def _of_tables(shown_as: str, connection: Connection, options: Options) -> str:

@@ -48,7 +48,7 @@ def read(connection: Connection, options: Options) -> Iterator[Item]:
     ordered = sa.select(session, row, source.c.message, at.label("at")).select_from(source)
     found = rows(connection, ordered.order_by(session, row))
     for session_id, said in groupby(found, key=lambda one: one.session_id):
-        place = f"session_id {session_id!r}"
+        place = "session_id " + repr(None if session_id is None else str(session_id))
         try:
             scope = _scope(session_id, pattern, options)
         except BAD as error:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from app.sources.said import customer_of, name_of, stable_id, usable_id
@@ -91,4 +91,6 @@ def _end(day: Any) -> datetime | None:
     at = time_of(day, name="expiration_date")
     if at is None:
         return None
-    return at if len(str(day)) > len("2024-05-04") else at + timedelta(days=1)
+    if len(str(day)) > len("2024-05-04"):
+        return at
+    return at + timedelta(days=1) if at.date() < date.max else None  # that is, never

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,8 @@ from memory import InvalidInput
 _SHOWN = 20  # faults in the text
 _KEPT = 10_000  # faults that are kept; more are counted only
 _NAMES = 10  # customers that are named
+_LONGEST = 300  # characters of a place or reason
+_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(slots=True)
@@ -59,6 +62,8 @@ class Report:
 
     def add(self, item: Item) -> None:
         """Count one more."""
+        if isinstance(item, Skipped):
+            item = Skipped(_shown(item.place), _shown(item.why), item.bad)
         match item:
             case Conversation():
                 self.conversations += not item.goes_on
@@ -138,6 +143,12 @@ class Report:
             memories = f" and {_counted(self.new_memories or 0, 'new memory')}"
             of = _counted(self.conversations, "conversation")
             yield f"{messages}{memories if self.memories else ''} of {of}."
+
+
+def _shown(said: str) -> str:
+    """What a terminal can show of something that may have come out of a file, and no more."""
+    kept = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
+    return _UNSHOWN.sub("?", kept)
 
 
 def _counted(count: int, noun: str) -> str:

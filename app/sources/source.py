@@ -20,7 +20,7 @@ def told(error: Exception) -> str:
     if isinstance(error, InvalidInput):
         return str(error)
     why = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"it is not written as such a record is ({why})"[:300]
+    return f"it is not written as such a record is ({why})"
 
 
 @dataclass(frozen=True, slots=True)

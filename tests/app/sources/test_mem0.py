@@ -86,9 +86,11 @@ def test_a_memory_ends_when_it_was_to_end(bring: Import, target: MemoryStore) ->
         OWN | {"id": "1", "expiration_date": "2020-01-01"},
         OWN | {"id": "2", "expiration_date": str(today)},
         OWN | {"id": "3", "expiration_date": "never"},
+        OWN | {"id": "4", "user_id": "bob", "expiration_date": "9999-12-31"},
     ])  # fmt: skip
     assert left_out(report) == {"memory whose time is over": 1}
     assert faults(report).keys() == {"line 3"}
+    assert [one.expires_at for one in target.records.newest(Scope("bob").owner, 9)] == [None]
     [kept] = target.records.newest(Scope("ada").owner, 9)
     assert kept.expires_at == datetime.combine(
         today + timedelta(days=1), datetime.min.time(), UTC
