@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?=
 PIP_ARGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 ARGS ?=
+# How many processes run the tests; 0: this one. Each that needs a Postgres server has one of its own.
+JOBS ?= 2
 
 .PHONY: serve test lint types check audit image-check clean
 
@@ -33,7 +35,7 @@ types: $(VENV)/.installed-test
 
 test: $(VENV)/.installed-test lint types
 	$(BIN)/memory-service model pull
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 # Bandit over our code, and what is known to be wrong with the packages that are installed; the
 # latter asks PyPI, and an index in its place that knows of no faults tells of none.

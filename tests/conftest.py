@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import tests.early_end  # noqa: F401 - for what it does
 from memory import MemoryStore, open_store
 from tests.doubles import WordEncoder
+from tests.processes import pytest_xdist_make_scheduler  # noqa: F401 - a hook
 
 # A busy machine is no failure: what hangs is ended by pytest's own timeout.
 hypothesis.settings.register_profile("suite", deadline=None)

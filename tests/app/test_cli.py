@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -221,7 +222,7 @@ def test_forget_tries_first_and_forgets_by_policy(tmp_path: Path) -> None:
     """A dry run lists what would go; a policy and a customer have to be named."""
     said = [
         {"role": "customer", "text": "I had a dog once.", "at": "2020-01-01T00:00:00Z"},
-        {"role": "customer", "text": "I have a cat."},
+        {"role": "customer", "text": "I have a cat.", "at": datetime.now(UTC).isoformat()},
     ]
     file = tmp_path / "past.jsonl"
     lines = [json.dumps({"customer": who, "messages": said}) for who in ("ada", "bob")]
