@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class HuggingFaceChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
+        import torch
         from transformers import StoppingCriteriaList, TextIteratorStreamer
 
         given = self.tokenizer.apply_chat_template(
@@ -67,6 +68,7 @@ class HuggingFaceChat(BaseChatModel):
         streamer = TextIteratorStreamer(
             self.tokenizer, skip_prompt=True, skip_special_tokens=True, timeout=self.timeout
         )
+        sampling, seed = self._sampling(kwargs), kwargs.get("seed")
         left = threading.Event()
         failed: list[BaseException] = []
         written = 0
@@ -77,15 +79,16 @@ class HuggingFaceChat(BaseChatModel):
             return ids.new_full((ids.shape[0],), left.is_set()).bool()
 
         def run() -> None:
-            warm = self.temperature is not None and self.temperature > 0
-            sampling = {"do_sample": True, "temperature": self.temperature} if warm else {}
             try:
-                with self.asking:
+                # The seed is of this answer: whoever else draws goes on as before.
+                with self.asking, torch.random.fork_rng(enabled=seed is not None):
+                    if seed is not None:
+                        torch.manual_seed(seed)
                     self.model.generate(
                         **given, streamer=streamer, max_new_tokens=most,
                         stopping_criteria=StoppingCriteriaList([count]),
                         pad_token_id=self.tokenizer.pad_token_id or self.tokenizer.eos_token_id,
-                        **({"do_sample": False} | sampling),
+                        **sampling,
                     )  # fmt: skip
             except BaseException as error:
                 failed.append(error)
@@ -94,7 +97,7 @@ class HuggingFaceChat(BaseChatModel):
         thread = threading.Thread(target=run, name="huggingface")
         thread.start()
         try:
-            for text in streamer:
+            for text in _until(streamer, stop or []):
                 if text:
                     chunk = ChatGenerationChunk(message=AIMessageChunk(content=text))
                     if run_manager:
@@ -107,7 +110,34 @@ class HuggingFaceChat(BaseChatModel):
             raise failed[0]
         usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
         last = AIMessageChunk(content="", usage_metadata=usage, chunk_position="last")
-        yield ChatGenerationChunk(message=last)
+        ended = {"finish_reason": "length" if written >= most else "stop"}
+        yield ChatGenerationChunk(message=last, generation_info=ended)
+
+    def _sampling(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """How words are chosen: as asked for, or else as the model was opened."""
+        temperature = asked.get("temperature", self.temperature)
+        if not temperature:
+            return {"do_sample": False}
+        top_p = asked.get("top_p")
+        sampling = {"do_sample": True, "temperature": temperature}
+        return sampling if top_p is None else {**sampling, "top_p": top_p}
+
+
+def _until(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
+    """A text's pieces up to the first of some words, which may begin in one and end in another."""
+    if not any(stops):
+        yield from pieces
+        return
+    held = ""
+    most = max(map(len, stops)) - 1  # characters that may be the beginning of one
+    for piece in pieces:
+        held += piece
+        if found := [at for stop in stops if stop and (at := held.find(stop)) >= 0]:
+            yield held[: min(found)]
+            return
+        yield held[: max(len(held) - most, 0)]
+        held = held[max(len(held) - most, 0) :]
+    yield held
 
 
 class HuggingFaceModel(Model):

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from app.llm import UnusableModel, open_llm
+from app.llm.huggingface import _until
 from app.training.base import Base, as_peft_asks
 from tests.app.training.conftest import base, tiny  # noqa: F401
 
@@ -44,6 +49,38 @@ def test_it_streams_what_it_says(base: Base) -> None:  # noqa: F811
     assert whole.usage_metadata["output_tokens"] == 12
     assert whole.usage_metadata["input_tokens"] > 10
     assert model.name == base.folder.name
+
+
+def test_each_request_says_how_words_are_chosen(base: Base) -> None:  # noqa: F811
+    """A seed makes an answer once more and another seed another; without warmth none matters; the
+    end is where the longest answer, or a word that was named, is.
+    """
+    model = open_llm(f"huggingface:{base.folder}", max_tokens=24, temperature=0.0)
+
+    def said(**asked: Any) -> str:
+        return str(model.chat.invoke(ASKED, **asked).text)
+
+    plain = said()
+    assert said(seed=1) == plain
+    warm = [said(temperature=2.0, seed=seed) for seed in (1, 1, 2)]
+    assert warm[0] == warm[1] != warm[2]
+    assert said(temperature=2.0, top_p=1e-6, seed=3) == plain
+    drawn = {"temperature": 2.0, "seed": 1}
+    halfway = warm[0][8:14]
+    assert said(**drawn, stop=["no such word", halfway]) == warm[0][: warm[0].index(halfway)]
+    cut, ended = (model.chat.invoke(ASKED, **drawn, stop=stop) for stop in ([], [halfway]))
+    assert [one.response_metadata["finish_reason"] for one in (cut, ended)] == ["length", "stop"]
+
+
+@given(text=st.text("ab", max_size=12), stops=st.lists(st.text("ab", max_size=3)), data=st.data())
+def test_a_word_ends_an_answer_however_it_comes(
+    text: str, stops: list[str], data: st.DataObject
+) -> None:
+    """Whatever pieces a text comes in, what is told ends before the first of the words in it."""
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)))))
+    pieces = [text[a:b] for a, b in pairwise([0, *cuts, len(text)])]
+    ends = [text.find(stop) for stop in stops if stop and stop in text]
+    assert "".join(_until(pieces, stops)) == text[: min(ends, default=len(text))]
 
 
 def test_an_adapter_changes_what_it_says(base: Base, adapter: Path) -> None:  # noqa: F811
