@@ -36,9 +36,10 @@ class Past(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a turn goes on, and the idempotency key that it has there by its place."""
+    """Where a turn goes on, the question as it stands there, and the turn's idempotency key."""
 
     session: str
+    question: str
     key: str | None
 
 
@@ -46,9 +47,11 @@ def place(
     memory: ConversationMemory,
     history: Sequence[Past],
     question: str,
+    key: str | None,
     *,
     named: bool,
     trusted: bool,
+    resumes: bool = False,
 ) -> Place:
     """Find, or make, the session in which a history goes on.
 
@@ -56,16 +59,20 @@ def place(
         memory: of the session that the client names, or else of the default one.
         history: what was said before, as the client has it, the oldest first.
         question: what is said now.
+        key: the client's own idempotency key, if it gave one.
         named: whether the client has named the session; then no other than that one and its
             branches is looked at.
         trusted: whether the client may say what an agent has said.
+        resumes: whether the client brings results of tools: then a turn that has no complete
+            answer is taken up again where the session ends with it.
 
     Raises:
         Problem: the history is too long, or has what a client that is not trusted made up.
     """
     scope = memory.scope
     if not history:
-        return Place(scope.session, None)
+        again = _unanswered(memory, scope.session, question) if resumes else None
+        return again or Place(scope.session, question, key)
     if len(history) > _MOST:
         detail = f"messages: there are {len(history)}; send at most the last {_MOST}."
         raise Problem(400, "history-too-long", "History too long", detail)
@@ -77,6 +84,10 @@ def place(
             "only what was said can be sent again: send the new message alone."
         )
         raise Problem(400, "history-unknown", "History unknown", detail)
+    if resumes and found.last and found.known == len(history):
+        again = _unanswered(memory, session, question)
+        if again is not None:
+            return again
     if not found.known:
         empty = not memory.store.transcript.lines(scope, 1)
         name = f"chat-{hashes[-1][:16]}"
@@ -97,7 +108,20 @@ def place(
         )
     last = hashes[-1] if rest else found.ids[-1]
     told = f"{session}\0{last}\0{mark('human', question)}"
-    return Place(session, f"place:{hashlib.sha256(told.encode()).hexdigest()}")
+    by_place = f"place:{hashlib.sha256(told.encode()).hexdigest()}"
+    return Place(session, question, key or by_place)
+
+
+def _unanswered(memory: ConversationMemory, session: str, question: str) -> Place | None:
+    """Where the turn stands that asks the question, if the session ends with it unanswered."""
+    turn = memory.store.turns.unanswered(replace(memory.scope, session=session))
+    if (
+        turn is None
+        or turn.key is None
+        or mark("human", turn.question.text) != mark("human", question)
+    ):
+        return None
+    return Place(session, turn.question.text, turn.key)
 
 
 def _nearest(

@@ -34,13 +34,15 @@ def conversation_memory(
     knowledge: Knowledge | None = None,
     understanding: Understanding | None = None,
     instructions: str = "",
+    taken: int = 0,
 ) -> ConversationMemory:
     """The memory of a session; without a ``model`` its context is the settings'.
 
-    ``instructions`` are a client's, after the settings' own in its prompts.
+    ``instructions`` are a client's, after the settings' own in its prompts. Of the context so
+    many tokens are ``taken`` already.
     """
     context = settings.context_tokens if model is None else model.context
-    room = context - settings.reply_tokens
+    room = max(context - settings.reply_tokens - taken, 1)
     by_model = facts_by_model(model.chat) if model and settings.facts == "model" else None
     return ConversationMemory(
         store=store, scope=scope, llm=model.chat if model else None,

@@ -122,7 +122,7 @@ class Metrics(Watch):
             counter.inc()
 
     def turn(self, outcome: str, by: str, seconds: float, usage: Mapping[str, int]) -> None:
-        """A turn has ended: ``complete``, ``stopped`` or ``failed``."""
+        """A turn has ended: ``complete``, ``stopped`` or ``failed``; or it is ``calling`` tools."""
         self._turns.labels(outcome, by).inc()
         self._turn.labels(by).observe(seconds)
         self._read.inc(usage.get("input_tokens", 0))

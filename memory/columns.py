@@ -15,7 +15,7 @@ from memory.transcript import ROLES, dump
 from memory.types import Message, check_name, check_text
 
 _MOST = 2**62  # one more than the largest number that every database can hold
-_STATUSES = ("running", "complete", "stopped", "failed", "waiting")
+_STATUSES = ("running", "complete", "stopped", "failed", "waiting", "calling")
 
 
 class Column(NamedTuple):

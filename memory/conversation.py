@@ -192,7 +192,11 @@ class ConversationMemory(StoredMemory):
         return layout.messages
 
     def layout(
-        self, question: str, turn: Turn | None = None, found: Sequence[Evidence] | None = None
+        self,
+        question: str,
+        turn: Turn | None = None,
+        found: Sequence[Evidence] | None = None,
+        after: Sequence[BaseMessage] = (),
     ) -> Layout:
         """The prompt for a question with what it is made of.
 
@@ -200,15 +204,18 @@ class ConversationMemory(StoredMemory):
             question: what the customer says.
             turn: if it was started.
             found: what another source of knowledge has found, if one was asked.
+            after: what follows the question already: the model's calls of tools, and their results.
 
         Raises:
-            InvalidInput: the question alone is longer than ``context_tokens``.
+            InvalidInput: the question, with what follows it, is longer than ``context_tokens``.
         """
-        layout = self._lay_out(question, self._evident(question, turn, found))
+        parts = self._evident(question, turn, found)._replace(after=after)
+        layout = self._lay_out(question, parts)
         if self.context_tokens is None or layout.tokens <= self.context_tokens:
             return layout
         self.summary.fold(most=self.summary.window_tokens // 2, by_model=False)
-        return self._shortened(self._evident(question, turn, found), question)
+        parts = self._evident(question, turn, found)._replace(after=after)
+        return self._shortened(parts, question)
 
     def beginning(self) -> list[BaseMessage]:
         """What the next prompt begins with, whatever is asked: a model can read it before."""
@@ -382,7 +389,7 @@ class ConversationMemory(StoredMemory):
             return lay_out(
                 self._told(parts.language), parts.summary, parts.window, parts.recalled, question,
                 beside_again(index, self.policy, self.knowledge), self.count_tokens, parts.evidence,
-                wording(parts.language),
+                wording(parts.language), parts.after,
             )  # fmt: skip
 
     def _check_room(self, tokens: int) -> None:
@@ -422,6 +429,7 @@ class _Parts(NamedTuple):
     recalled: list[Recalled]
     language: Language | None
     evidence: list[Evidence] | None = None
+    after: Sequence[BaseMessage] = ()
 
 
 class _Folding(SummaryMemory):

@@ -8,12 +8,19 @@ fold begins with the one before it, and a model's server reads only what is new.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_message_runs
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    merge_message_runs,
+)
 
 from memory.history import MESSAGE_OVERHEAD, in_prompt, to_langchain
 from memory.marks import inert
@@ -88,6 +95,7 @@ def lay_out(
     count_tokens: CountTokens,
     evidence: list[Evidence] | None = None,
     words: Wording = ENGLISH,
+    after: Sequence[BaseMessage] = (),
 ) -> Layout:
     """Lay out a prompt.
 
@@ -102,6 +110,7 @@ def lay_out(
         count_tokens: tokens of a text.
         evidence: passages that were found for the question; None if none were looked for.
         words: the memory's own.
+        after: what follows the question already: the model's calls of tools with their results.
     """
     messages: list[BaseMessage] = []
     # One system message, first: many chat templates take no other.
@@ -131,7 +140,17 @@ def lay_out(
         *_, last = messages
         messages = merge_message_runs(messages)
         messages[-1].additional_kwargs = last.additional_kwargs  # not of all questions in a row
+    messages += after
+    tokens += sum(count_tokens(written(one)) + MESSAGE_OVERHEAD for one in after)
     return Layout(messages, summary, list(window), recalled, tokens, evidence)
+
+
+def written(message: BaseMessage) -> str:
+    """What a message takes of a prompt: its text, and the tools that it calls."""
+    if not isinstance(message, AIMessage):
+        return str(message.text)
+    calls = [*message.tool_calls, *message.invalid_tool_calls]
+    return f"{message.text}{json.dumps(calls, ensure_ascii=False)}"
 
 
 def asked(question: str, beside: Beside, words: Wording = ENGLISH) -> HumanMessage:

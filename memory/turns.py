@@ -4,7 +4,8 @@ A turn is durable before the model is asked: ``start`` commits the customer's me
 ``finish`` the answer. While a turn is being answered its session is held by a lease in the
 session's row, which expires by itself, by the database's clock, when the process that took it is
 gone. Beside it lies what has been said so far, which becomes the answer of a turn that nobody
-finishes.
+finishes. While a turn is ``calling`` tools, which its client runs, its session is free: the client
+takes it up again, by its key, or never comes back.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ _TURN = (
 )
 _BY_KEY = text(f"{_TURN} AND key = :key")
 _BY_ID = text(f"{_TURN} AND id = :id")
+_ENDS_WITH = text(
+    f"SELECT turn FROM messages {WHERE} AND session = :session ORDER BY seq DESC LIMIT 1"
+)
 _STATUS = text(f"SELECT status FROM turns {WHERE} AND id = :id")
 _RERUN = text(
     "UPDATE turns SET status = :status, answer = NULL, first_ms = NULL, took_ms = NULL, "
@@ -312,6 +316,13 @@ class Turns:
         with self._database.read() as connection:
             row = connection.execute(_BY_KEY, key(scope.owner, key=idempotency_key)).first()
         return None if row is None else str(row.status)
+
+    def unanswered(self, scope: Scope) -> Turn | None:
+        """The turn with which a session ends, if it has no complete answer."""
+        with self._database.read() as connection:
+            last = connection.execute(_ENDS_WITH, key(scope.owner, session=scope.session)).first()
+            turn = self.get(scope, last.turn) if last and last.turn else None
+        return None if turn is None or turn.status == "complete" else turn
 
     def get(self, scope: Scope, turn_id: str) -> Turn | None:
         """A turn with its messages, or None."""

@@ -416,8 +416,9 @@ class Pace(NamedTuple):
 class Turn:
     """A customer's message and what became of its answer.
 
-    ``status`` is ``running``, ``complete``, ``stopped`` (cut off; what was said is kept) or
-    ``failed``. ``recalled`` lists what was given to the model beside the question:
+    ``status`` is ``running``, ``complete``, ``stopped`` (cut off; what was said is kept),
+    ``failed``, ``waiting`` (for a person) or ``calling`` (tools, whose results the client is to
+    bring). ``recalled`` lists what was given to the model beside the question:
     ``{"id", "score", "why"}`` each; ``evidence`` the passages likewise, with the ``number`` by
     which they may be cited (see ``Layout.rows``), or None if none were looked for. ``template``
     names the answer template that answered, if no model did. ``generation`` is the customer's when

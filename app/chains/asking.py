@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from memory import count_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
     """``instructions`` stand after the service's own in the prompt, and are stored nowhere.
 
-    ``choices`` are the model's: ``temperature``, ``max_tokens``, ``stop`` and their like.
+    ``choices`` are the model's: ``temperature``, ``max_tokens``, ``stop``, ``tools`` and their
+    like. ``after`` follows the message already: the calls of tools with which the model has
+    answered so far, each with its result; nothing of it is stored.
     """
 
     instructions: str = ""
     choices: Mapping[str, Any] = field(default_factory=dict)
+    after: Sequence[BaseMessage] = ()
+
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        """What the model may ask for in place of an answer, in the OpenAI form."""
+        return self.choices.get("tools") or []
+
+    @property
+    def tokens(self) -> int:
+        """What stands in the prompt beside its messages; chat templates indent it."""
+        return count_tokens(json.dumps(self.tools, indent=2)) if self.tools else 0
+
+    @property
+    def of_the_model(self) -> bool:
+        """Whether only a model can answer, and no template."""
+        return bool(self.after or "extra_body" in self.choices)
 
 
 PLAIN = Asking()

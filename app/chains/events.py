@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from langchain_core.messages import ToolCallChunk
 
 from app.problems import Problem
 from memory import Evidence, Labels, Recalled, Turn
@@ -26,20 +29,25 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of the answer."""
+    """A piece of the answer, or of calls of the client's tools in its place."""
 
     text: str
+    calls: Sequence[ToolCallChunk] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The answer is complete and stored; ``cut`` where it was as long as it might be."""
+    """The answer is complete and stored; ``cut`` where it was as long as it might be.
+
+    With ``calls`` of the client's tools there is none yet: the turn waits for their results.
+    """
 
     turn: Turn
     recalled: list[Recalled]
     evidence: Cited = None
     labels: Labels | None = None
     cut: bool = False
+    calls: Sequence[ToolCallChunk] = ()
 
 
 @dataclass(frozen=True, slots=True)

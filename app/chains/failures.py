@@ -44,8 +44,8 @@ def _status(error: Exception) -> int | None:
     return status if isinstance(status, int) else None
 
 
-def model_problem(error: Exception, name: str) -> Problem:
-    """What a model, or what is around it, has failed with."""
+def model_problem(error: Exception, name: str, *, tools: bool = False) -> Problem:
+    """What a model, which may have been given ``tools``, or what is around it, has failed with."""
     if isinstance(error, (MemoryServiceError, Problem)):
         return problem_of(error)
     # Not its text: a server's error may repeat the prompt, or the key.
@@ -59,7 +59,11 @@ def model_problem(error: Exception, name: str) -> Problem:
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
         detail = f"The model {name} did not answer in time. The message is kept: send it again."
         return Problem(504, "model-timeout", "Model too slow", detail)
-    detail = (
-        f"The model {name} failed ({type(error).__name__}). The message is kept: send it again."
-    )
+    kind = type(error).__name__
+    detail = f"The model {name} failed ({kind}). The message is kept: send it again."
+    if tools and is_refusal(error):
+        detail = (
+            f"The model {name} failed ({kind}). The message is kept: send it again, without tools "
+            "if its server takes none (vLLM takes them with --enable-auto-tool-choice)."
+        )
     return Problem(502, "model-failed", "Model failed", detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -13,6 +14,7 @@ from langchain_core.runnables import Runnable
 from app.places import Leaving
 from memory import Watch
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _STOP_SECONDS = 2.0  # how long a model may take to be stopped
 
 _Chunks = asyncio.Queue[AIMessageChunk | Leaving | None]
@@ -82,6 +84,11 @@ class Speech:
             await asyncio.wait([reading], timeout=_STOP_SECONDS)
             if reading.done() and not reading.cancelled():
                 reading.exception()  # seen, so that nobody logs it as unseen
+
+
+def storable(piece: str) -> str:
+    """A piece of an answer without what no database takes: NUL and lone surrogates."""
+    return _UNSTORABLE.sub("\ufffd", piece)
 
 
 def _left() -> Leaving:

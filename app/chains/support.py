@@ -9,23 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import anyio
 from anyio.to_thread import run_sync
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, BaseMessage
 
 from app.chains.admission import Admission
 from app.chains.asking import PLAIN, Asking
+from app.chains.calls import Calls
 from app.chains.digests import Digests
 from app.chains.events import Done, Event, Failed, Given, Token
 from app.chains.failures import cut, is_outage, is_refusal, model_problem, silent
-from app.chains.speech import Speech
+from app.chains.speech import Speech, storable
 from app.conversation import conversation_memory
 from app.llm import Model
 from app.llm.openai import OpenAIModel
@@ -57,7 +57,6 @@ from memory.types import Pace
 
 _logger = logging.getLogger(__name__)
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _KEEP_SECONDS = 1.0  # how often what has been said so far is kept
 _RENEW_SECONDS = 5.0  # how often a turn under way that says nothing new says that it is one
 _LATE_SECONDS = 0.5  # how long an answer that is there waits for the reading of its message
@@ -100,11 +99,11 @@ class SupportChain:
         self.places = Places(at_once, waiting, settings.answer_wait, model.breaker)
         self._admission = Admission(self.places, settings.busy_wait, self._answers_itself)
 
-    def memory(self, scope: Scope, instructions: str = "") -> ConversationMemory:
-        """The memory of a session, with a client's ``instructions`` in its prompts."""
+    def memory(self, scope: Scope, asking: Asking = PLAIN) -> ConversationMemory:
+        """The memory of a session, whose prompts have room for what a client asks with."""
         return conversation_memory(
             self._store, scope, self._settings, self._encoder, self._model,
-            self.knowledge(scope.tenant), self._understanding, instructions,
+            self.knowledge(scope.tenant), self._understanding, asking.instructions, asking.tokens,
         )  # fmt: skip
 
     def knowledge(self, tenant: str) -> Knowledge:
@@ -112,7 +111,11 @@ class SupportChain:
         return Knowledge(self._store, self._encoder, tenant)
 
     async def layout(
-        self, memory: ConversationMemory, text: str, turn: Turn | None = None
+        self,
+        memory: ConversationMemory,
+        text: str,
+        turn: Turn | None = None,
+        after: Sequence[BaseMessage] = (),
     ) -> Layout:
         """The prompt for a message, with what both sources of knowledge and templates have."""
         found = None if self._second is None else await self._second.look_up(text)
@@ -121,7 +124,7 @@ class SupportChain:
         if templates is not None and self._settings.knowledge_tokens:
             near = await run_sync(templates.near, memory, text)
             found = [*(found or ()), *near] if near else found
-        layout = await run_sync(partial(memory.layout, turn=turn, found=found), text)
+        layout = await run_sync(partial(memory.layout, turn=turn, found=found, after=after), text)
         # That there is nothing is known only where all that there is was asked, and says something
         # only of a question: articles have nothing about thanks either.
         says_nothing = failed or not asks_anything(text)
@@ -144,7 +147,7 @@ class SupportChain:
             Overloaded, CircuitOpen: likewise.
         """
         began = time.monotonic()
-        memory = self.memory(scope, asking.instructions)
+        memory = self.memory(scope, asking)
         turn, place = await self._admitted(memory, text, idempotency_key)
         try:
             if turn.status == "waiting":  # for a person, who answers later
@@ -158,7 +161,7 @@ class SupportChain:
                 for event in await run_sync(_replay, memory, turn):
                     yield event
                 return
-            answering = self._turn(memory, text, turn, place, began, asking.choices)
+            answering = self._turn(memory, text, turn, place, began, asking)
             async with contextlib.aclosing(answering) as events:
                 async for event in events:
                     yield event
@@ -186,7 +189,7 @@ class SupportChain:
         turn: Turn,
         place: Place | None,
         began: float,
-        choices: Mapping[str, Any],
+        asking: Asking,
     ) -> AsyncGenerator[Event, None]:
         """Answer a turn that has begun; without a ``place`` if no model was to be needed.
 
@@ -195,6 +198,7 @@ class SupportChain:
         step = self._store.watch.step
         scope = memory.scope
         said: list[str] = []
+        calls = Calls()
         first: int | None = None  # milliseconds to the first piece of the answer
         usage: dict[str, Any] = {}
         layout: Layout | None = None
@@ -212,9 +216,11 @@ class SupportChain:
         reading = self._reader.begin(text)
         try:
             with step("load"):
-                layout = await self.layout(memory, text, turn)
+                layout = await self.layout(memory, text, turn, asking.after)
             labels = await reading.within(_LATE_SECONDS if scope.tenant in self._templates else 0)
-            ready = await self._without_model(memory, text, labels, layout, turn)
+            ready = None
+            if not asking.of_the_model:
+                ready = await self._without_model(memory, text, labels, layout, turn)
             layout = layout if ready is None else ready.layout
             if ready is None and place is None:
                 late = place = self.places.enter(beyond=True)
@@ -226,7 +232,7 @@ class SupportChain:
             asked = ready is None
             by = "model" if asked else "template"
             answering = (
-                self._said(layout, scope, turn, choices) if ready is None else ready.chunks()
+                self._said(layout, scope, turn, asking.choices) if ready is None else ready.chunks()
             )
             async with contextlib.aclosing(answering) as chunks:
                 async for chunk in chunks:
@@ -234,18 +240,20 @@ class SupportChain:
                         place.answers()
                     usage.update(_usage(chunk))
                     finish_reason = chunk.response_metadata.get("finish_reason") or finish_reason
-                    if piece := _storable(str(chunk.text)):
+                    piece = storable(str(chunk.text))
+                    called = calls.add(chunk) if asking.tools else []
+                    if piece or called:
                         said.append(piece)
                         if first is None:
                             first = _since(began)
                             self._metrics.first_token(by, first / 1000)
-                        yield Token(piece)
-            if not "".join(said).strip():
+                        yield Token(piece, called)
+            if not calls.whole and not "".join(said).strip():
                 failure = silent(self._model.name)
             elif isinstance(self._model, OpenAIModel) and not finish_reason:
                 failure = cut(self._model.name)
             else:
-                status = "complete"
+                status = "calling" if calls.whole else "complete"
         except Leaving as error:
             left = problem_of(error)
         except Exception as error:
@@ -254,7 +262,7 @@ class SupportChain:
                     place.fails()
                 elif is_refusal(error):
                     place.answers()
-            failure = model_problem(error, self._model.name)
+            failure = model_problem(error, self._model.name, tools=bool(asking.tools))
         finally:
             holding.cancel()
             if late is not None:
@@ -293,7 +301,7 @@ class SupportChain:
             assert layout is not None
             yield Done(
                 finished, layout.recalled, layout.cited, finished.question.labels,
-                cut=finish_reason == "length",
+                cut=finish_reason == "length", calls=calls.whole,
             )  # fmt: skip
 
     @property
@@ -424,8 +432,3 @@ def _usage(chunk: AIMessageChunk) -> dict[str, Any]:
     if not found:
         return {}
     return {"input_tokens": found["input_tokens"], "output_tokens": found["output_tokens"]}
-
-
-def _storable(piece: str) -> str:
-    """A piece of an answer without what no database takes: NUL and lone surrogates."""
-    return _UNSTORABLE.sub("\ufffd", piece)

@@ -151,6 +151,9 @@ class EmbeddedModel(OpenAIModel):
             chat=partial(RoomChat, room=self._room),
         )
         self.at_once = choices.slots
+        # A template that has no place for tools would leave them out, and nobody would know.
+        able = self._slots.get("/props").raise_for_status().json()["chat_template_caps"]
+        self.takes_tools = able["supports_tools"] and able["supports_tool_calls"]
         _logger.info("%s is ready after %.2f s", name, time.perf_counter() - began)
 
     def answering(self, conversation: Conversation) -> Runnable[Any, Any]:

@@ -42,12 +42,15 @@ class Model:
     ``context`` is how many tokens a prompt and its answer may have together. ``base`` is the
     sha256 of the model whose adapters it takes, None if it takes none, and ``adapter`` the file of
     the one that answers, None if the base does. ``at_once`` is how many answers it writes well at
-    a time, and ``breaker`` stands before its server, where that is elsewhere.
+    a time, and ``breaker`` stands before its server, where that is elsewhere. It may be given a
+    client's tools, and be told the form of its answer, if it takes them.
     """
 
     base: str | None = None
     adapter: Path | None = None
     at_once = 32
+    takes_tools = False
+    takes_formats = False
     breaker: Breaker | None = None
 
     def __init__(self, chat: BaseChatModel, name: str, context: int) -> None:

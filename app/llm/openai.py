@@ -21,8 +21,12 @@ class OpenAIModel(Model):
     """A model at ``http(s)://host/v1#model``.
 
     A failed request is not tried again behind the caller's back: a turn's message is kept, and
-    ``timeout`` means what it says.
+    ``timeout`` means what it says. It is believed to take tools and formats: its server says so
+    otherwise.
     """
+
+    takes_tools = True
+    takes_formats = True
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any, cast
@@ -15,9 +16,11 @@ from typing_extensions import override
 from app.llm.room import Room, Slot
 from app.llm.states import Conversation
 from memory import count_tokens
+from memory.layout import written
 
 _AROUND = 8  # tokens that the chat template puts around a message, at most
 _PREAMBLE = 32  # tokens of the system message that it adds where there is none, at most
+_HOW = 256  # tokens by which it says how tools are called, at most
 
 
 class RoomChat(ChatOpenAI):
@@ -34,7 +37,9 @@ class RoomChat(ChatOpenAI):
         longest = choices.get("max_tokens", self.max_tokens)
         if longest is None:
             return self.room.size
-        read = sum(count_tokens(message.text) + _AROUND for message in messages)
+        read = sum(count_tokens(written(message)) + _AROUND for message in messages)
+        if tools := choices.get("tools"):  # as a chat template writes them, indented at the most
+            read += count_tokens(json.dumps(tools, indent=2)) + _HOW
         return read + _PREAMBLE + int(longest)
 
     def _at(self, slot: Slot, choices: dict[str, Any]) -> dict[str, Any]:

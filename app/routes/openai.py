@@ -10,16 +10,16 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.sse import format_sse_event
+from langchain_core.messages import ToolCallChunk
 
-from app.branches import Past, place
-from app.chains.asking import Asking
+from app.branches import place
 from app.chains.events import Done, Event, Failed, Given, Token
 from app.dependencies import (
     ChainDep,
@@ -32,12 +32,12 @@ from app.dependencies import (
     described,
     named,
 )
-from app.problems import Problem, check_size, openai_error
-from app.roles import Principal
+from app.openai import read, refused
+from app.problems import Problem, openai_error
 from app.routes.turns import PROBLEMS, TOO_SLOW, streamed, take_turn, whole
 from app.schemas.fields import Name
 from app.schemas.openai import (
-    ChatMessage,
+    CalledFunction,
     Choice,
     Completion,
     CompletionMessage,
@@ -49,13 +49,14 @@ from app.schemas.openai import (
     EmbeddingsUsage,
     ModelItem,
     ModelList,
+    ToolCall,
 )
 from memory import Turn, count_tokens
+from memory.database import new_id
 
 router = APIRouter(tags=["openai"])
 
 _TEXTS = 2048  # that are embedded at once
-_ROLES = {"user": "human", "assistant": "ai"}
 _STREAM = """data: {"id":"chatcmpl-0b5e...","object":"chat.completion.chunk","created":1777887000,"model":"SmolLM2-135M-Instruct","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}
 
 data: {"id":"chatcmpl-0b5e...","object":"chat.completion.chunk","created":1777887000,"model":"SmolLM2-135M-Instruct","choices":[{"index":0,"delta":{"content":"On its way."},"finish_reason":null}]}
@@ -97,30 +98,26 @@ async def complete(
     What comes before it is found in the customer's sessions, and goes on there; what is nowhere
     is stored once; where a message was edited or an answer is asked for again, a branch begins.
     """
-    _check_supported(body)
     if body.user is None and who.customer is None:
-        raise _refused("user", "it is missing: name the customer, as in user='ada'")
-    instructions, history, question = _parted(body.messages, who)
-    check_size(question, settings.max_message_bytes)
+        raise refused("user", "it is missing: name the customer, as in user='ada'")
+    history, question, asking = read(body, who, model, settings)
     session = body.metadata.session if body.metadata else None
     if x_session is not None:
         told = named("session", x_session)
         if session not in (None, told):
-            raise _refused("metadata.session", f"X-Session names another, {told!r}: send one")
+            raise refused("metadata.session", f"X-Session names another, {told!r}: send one")
         session = told
     scope = who.scope(body.user, session)
-    await take_turn(limits, store, scope, idempotency_key, request)
-    found = partial(place, named=session is not None, trusted=who.customer is None)
-    where = await run_sync(found, chain.memory(scope), history, question)
+    if not asking.after:  # results of tools are no message of the customer's
+        await take_turn(limits, store, scope, idempotency_key, request)
+    # A turn that comes to wait for tools is found again by its key.
+    key = idempotency_key or (f"tools:{new_id()}" if asking.tools and not history else None)
+    found = partial(
+        place, named=session is not None, trusted=who.customer is None, resumes=bool(asking.after)
+    )
+    where = await run_sync(found, chain.memory(scope), history, question, key)
     scope = who.scope(scope.customer, where.session)
-    most = body.max_completion_tokens or body.max_tokens
-    choices = {
-        "temperature": body.temperature, "top_p": body.top_p, "seed": body.seed,
-        "stop": [body.stop] if isinstance(body.stop, str) else body.stop,
-        "max_tokens": most and min(most, settings.reply_tokens),
-    }  # fmt: skip
-    asking = Asking(instructions, {k: v for k, v in choices.items() if v not in (None, [])})
-    events = chain.answer(scope, question, idempotency_key or where.key, asking)
+    events = chain.answer(scope, where.question, where.key, asking)
     if body.stream:
         usage = bool(body.stream_options and body.stream_options.include_usage)
         pieces = _chunks(events, model.name, usage)
@@ -144,16 +141,16 @@ def embeddings(body: EmbeddingsRequest, _: PrincipalDep, encoder: EncoderDep) ->
     """Embed texts as the memory does: unit vectors, in the OpenAI form; nothing is stored."""
     texts = [body.input] if isinstance(body.input, str) else body.input
     if not texts or len(texts) > _TEXTS:
-        raise _refused("input", f"it has {len(texts)} texts: send 1 to {_TEXTS}")
+        raise refused("input", f"it has {len(texts)} texts: send 1 to {_TEXTS}")
     given = [text for text in texts if isinstance(text, str)]
     if len(given) != len(texts):
         said = "it has tokens: send texts (in LangChain by check_embedding_ctx_length=False)"
-        raise _refused("input", said)
+        raise refused("input", said)
     if not all(text.strip() for text in given):
-        raise _refused("input", "a text is empty: leave it out")
+        raise refused("input", "a text is empty: leave it out")
     if body.dimensions not in (None, encoder.dimension):
         said = f"the vectors have {encoder.dimension} numbers: leave it out"
-        raise _refused("dimensions", said)
+        raise refused("dimensions", said)
     vectors = encoder.encode(given)
     read = sum(map(count_tokens, given))
     return EmbeddingsList(
@@ -171,67 +168,22 @@ def embeddings(body: EmbeddingsRequest, _: PrincipalDep, encoder: EncoderDep) ->
     )
 
 
-def _refused(where: str, said: str) -> Problem:
-    return Problem(400, "invalid-request", "Invalid request", f"{where}: {said}.")
-
-
-def _check_supported(body: CompletionRequest) -> None:
-    """Refuse what would be answered otherwise than it was asked for."""
-    if body.n not in (None, 1):
-        raise _refused("n", "one answer is given: leave it out")
-    if body.tools or body.functions:
-        raise _refused("tools", "tools are not passed to the model yet: leave them out")
-    if body.logprobs:
-        raise _refused("logprobs", "they are not given: leave it out")
-    if (body.response_format or {}).get("type", "text") != "text":
-        raise _refused("response_format", "answers are text: leave it out")
-    if body.modalities not in (None, [], ["text"]):
-        raise _refused("modalities", "answers are text: leave it out")
-
-
-def _parted(messages: list[ChatMessage], who: Principal) -> tuple[str, list[Past], str]:
-    """The client's instructions, what was said before, and the question."""
-    instructions: list[str] = []
-    said: list[Past] = []
-    for number, message in enumerate(messages):
-        where = f"messages[{number}]"
-        if message.role in ("tool", "function") or message.tool_calls:
-            raise _refused(where, "tools are not passed to the model yet: leave it out")
-        text = _text(message, where)
-        if message.role in ("system", "developer"):
-            if who.customer is not None:
-                said_why = "a customer's own token gives the model no instructions: leave it out"
-                raise _refused(where, said_why)
-            instructions.append(text)
-        elif text.strip():
-            said.append(Past(_ROLES[message.role], text))
-    if not said or messages[-1].role != "user" or said[-1].role != "human":
-        raise _refused("messages", "the last one must be the user's, and say something")
-    *history, (_, question) = said
-    return "\n\n".join(filter(str.strip, instructions)), history, question
-
-
-def _text(message: ChatMessage, where: str) -> str:
-    if message.content is None or isinstance(message.content, str):
-        return message.content or ""
-    for part in message.content:
-        if part.type != "text" or part.text is None:
-            raise _refused(where, f"it has a part of type {part.type[:60]!r}: only text is taken")
-    return "".join(part.text or "" for part in message.content)
-
-
 def _completion(model: str, done: Done) -> Completion:
     turn = done.turn
+    calls = [
+        ToolCall(
+            id=one["id"] or "",
+            function=CalledFunction(name=one["name"] or "", arguments=one["args"] or ""),
+        )
+        for one in done.calls
+    ]
+    text = turn.answer.text if turn.answer else ""
+    message = CompletionMessage(content=text or (None if calls else ""), tool_calls=calls or None)
     return Completion(
         id=f"chatcmpl-{turn.id}",
         created=int(turn.question.at.timestamp()),
         model=model,
-        choices=[
-            Choice(
-                message=CompletionMessage(content=turn.answer.text if turn.answer else ""),
-                finish_reason="length" if done.cut else "stop",
-            )
-        ],
+        choices=[Choice(message=message, finish_reason=_finish(done))],
         usage=_usage(turn),
     )
 
@@ -254,15 +206,32 @@ async def _chunks(
                         "created": int(time.time()), "model": model,
                     }  # fmt: skip
                     yield chunk({"role": "assistant", "content": ""})
-                case Token(text):
-                    yield chunk({"content": text})
-                case Done(turn, cut=cut):
-                    yield chunk({}, "length" if cut else "stop")
+                case Token(text, calls):
+                    if text:
+                        yield chunk({"content": text})
+                    if calls:
+                        yield chunk({"tool_calls": [_piece(one) for one in calls]})
+                case Done(turn):
+                    yield chunk({}, _finish(event))
                     if include_usage:
                         yield _data({**head, "choices": [], "usage": _usage(turn).model_dump()})
                     yield format_sse_event(data_str="[DONE]")
                 case Failed(_, problem):
                     yield _failed(problem)
+
+
+def _piece(call: ToolCallChunk) -> dict[str, Any]:
+    """A piece of a call: the first one names it."""
+    if call["id"] is None:
+        return {"index": call["index"], "function": {"arguments": call["args"]}}
+    function = {"name": call["name"], "arguments": call["args"]}
+    return {"index": call["index"], "id": call["id"], "type": "function", "function": function}
+
+
+def _finish(done: Done) -> Literal["stop", "length", "tool_calls"]:
+    if done.cut:
+        return "length"
+    return "tool_calls" if done.calls else "stop"
 
 
 def _data(said: dict[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ from app.schemas.fields import Body, Name, Said, Truth
 from app.schemas.recall import CitedItem, Found, RecalledItem
 from app.schemas.understanding import Understood
 
-Status = Literal["complete", "stopped", "failed", "running", "waiting"]
+Status = Literal["complete", "stopped", "failed", "running", "waiting", "calling"]
 
 
 class ChatRequest(Body):

@@ -22,12 +22,47 @@ class TextPart(Lenient):
     text: Text | None = None
 
 
+class CalledFunction(Lenient):
+    """A function that is called; its arguments are JSON, as the model wrote them."""
+
+    name: Text
+    arguments: Text
+
+
+class ToolCall(Lenient):
+    """A call of a tool that the model asks for."""
+
+    id: Text
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
 class ChatMessage(Lenient):
     """A message of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Text | list[TextPart] | None = None
-    tool_calls: list[Any] | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: Text | None = Field(None, description="the call whose result it is")
+
+
+class Function(BaseModel):
+    """A function of the client's, of which the model is told."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    description: Text | None = None
+    parameters: dict[str, Any] | None = Field(None, description="JSON Schema")
+
+
+class Tool(BaseModel):
+    """A tool of the client's, which the model may ask for in place of an answer."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Literal["function"]
+    function: Function
 
 
 class StreamOptions(Lenient):
@@ -60,7 +95,9 @@ class CompletionRequest(Lenient):
     max_completion_tokens: Count | None = None
     stop: Text | list[Text] | None = None
     n: Count | None = None
-    tools: list[Any] | None = None
+    tools: Annotated[list[Tool], Field(max_length=128)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | dict[str, Any] | None = None
+    parallel_tool_calls: Truth | None = None
     functions: list[Any] | None = None
     logprobs: Truth | None = None
     response_format: dict[str, Any] | None = None
@@ -68,10 +105,11 @@ class CompletionRequest(Lenient):
 
 
 class CompletionMessage(BaseModel):
-    """The answer."""
+    """The answer, or the calls of tools whose results are to come before there is one."""
 
     role: Literal["assistant"] = "assistant"
-    content: str
+    content: str | None
+    tool_calls: list[ToolCall] | None = None
     refusal: None = None
 
 
@@ -80,7 +118,7 @@ class Choice(BaseModel):
 
     index: Literal[0] = 0
     message: CompletionMessage
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "tool_calls"]
     logprobs: None = None
 
 

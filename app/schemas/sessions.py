@@ -100,7 +100,8 @@ class MessageItem(BaseModel):
     at: datetime
     turn: str | None
     status: str | None = Field(
-        description="of its turn: running, complete, stopped, failed, or waiting for a person"
+        description="of its turn: running, complete, stopped, failed, waiting for a person, or "
+        "calling tools of its client's"
     )
     template: str | None = Field(description="the template that gave this answer, if one did")
     by_person: bool = Field(description="a person said it, in a session that was handed over")

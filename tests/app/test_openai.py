@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 from tests.app.conftest import KEY, Running
-from tests.llm.openai_double import OpenAIDouble
+from tests.llm.openai_double import Calls, Messages, OpenAIDouble
 
 _NODE = """
 import OpenAI from "openai";
@@ -36,8 +36,19 @@ let refused = null;
 try {
   await client.chat.completions.create({ model: "any", messages: said.slice(0, 1) });
 } catch (error) { refused = [error.status, error.code]; }
+const asked = [{ role: "user", content: "Look it up" }];
+const tools = [{ type: "function", function: { name: "look_up", parameters: { type: "object" } } }];
+const ask = (messages) =>
+  client.chat.completions.create({ model: "any", user: "bob", tools, messages });
+const calling = (await ask(asked)).choices[0];
+const told = calling.message.tool_calls.map(
+  ({ id }) => ({ role: "tool", tool_call_id: id, content: "On its way" }));
+const found = (await ask([...asked, calling.message, ...told])).choices[0].message.content;
 const vectors = await client.embeddings.create({ model: "any", input: "hi" });
-console.log(JSON.stringify({ text, finish, refused, length: vectors.data[0].embedding.length }));
+console.log(JSON.stringify({
+  text, finish, refused, length: vectors.data[0].embedding.length,
+  calls: calling.finish_reason, found,
+}));
 """
 
 
@@ -188,9 +199,11 @@ def test_choices_go_to_the_model(scripted: Running, double: OpenAIDouble) -> Non
         ({"user": None}, "user"),
         ({"n": 2}, "n:"),
         ({"tools": [{"type": "function", "function": {"name": "look"}}]}, "tools"),
+        ({"functions": [{"name": "look"}]}, "functions"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"response_format": {"type": "xml"}}, "response_format"),
         ({"messages": [{"role": "assistant", "content": "hi"}]}, "last one must be"),
-        ({"messages": [{"role": "tool", "tool_call_id": "1", "content": "4"}]}, "tools"),
+        ({"messages": [{"role": "tool", "tool_call_id": "1", "content": "4"}]}, "result of a tool"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "image_url"),
     ],
 )
@@ -285,8 +298,14 @@ def test_langchains_chat_model_has_memory(service: Running) -> None:
     ]  # fmt: skip
 
 
-def test_openais_node_client(service: Running, tmp_path: Path) -> None:
-    """The client for Node answers, streams, reads errors and embeds."""
+def test_openais_node_client(scripted: Running, double: OpenAIDouble, tmp_path: Path) -> None:
+    """The client for Node answers, streams, calls tools, reads errors and embeds."""
+
+    def reply(messages: Messages) -> str | Calls:
+        said = str(messages[-1]["content"])
+        return [("look_up", "{}")] if said == "Look it up" else said
+
+    double.reply = reply
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("needs Node with npm: apt-get install nodejs npm")
@@ -298,7 +317,7 @@ def test_openais_node_client(service: Running, tmp_path: Path) -> None:
     )  # fmt: skip
     if got.returncode != 0:
         pytest.skip(f"npm cannot install the client: {got.stderr[-200:]}")
-    environment = {**os.environ, "BASE": f"{service.address}/v1", "KEY": KEY}
+    environment = {**os.environ, "BASE": f"{scripted.address}/v1", "KEY": KEY}
     done = subprocess.run(
         [node, "ask.mjs"], cwd=tmp_path, env=environment, capture_output=True, text=True,
         timeout=60, check=False,
@@ -306,6 +325,6 @@ def test_openais_node_client(service: Running, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
         "text": "Where is it?", "finish": "stop", "refused": [400, "invalid-request"],
-        "length": 384,
+        "length": 384, "calls": "tool_calls", "found": "On its way",
     }  # fmt: skip
-    assert len(said_in(service)) == 4
+    assert len(said_in(scripted)) == 4

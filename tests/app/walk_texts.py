@@ -22,7 +22,7 @@ _NOT_ASKED = re.compile(
     r"|knowledge|labels|migrations|minilm|pg_dump|postgres|presence|restoring|retention|sqlite"
     r"|store|tokens|weights)\.py"
 )
-_CALLED = {"Problem", "later", "_refused", "Trouble", "ValueError", "PydanticCustomError"}
+_CALLED = {"Problem", "later", "refused", "Trouble", "ValueError", "PydanticCustomError"}
 _CALLED |= {"super().__init__"}
 _DEEP = 3  # parts within parts
 _SLUG = re.compile(r"[a-z0-9_.,\[\]{}-]*")

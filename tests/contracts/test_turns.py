@@ -468,6 +468,33 @@ def test_deleting_and_answering_at_once_leaves_all_or_nothing(
         assert store.transcript.sessions(ADA.owner) == []
 
 
+def test_a_turn_that_calls_tools_holds_nobody_up(
+    memory: ConversationMemory, store: MemoryStore
+) -> None:
+    """Its session is free until it is taken up again, and is over with it where it is not."""
+    turn = memory.start("Where is my order?", "key")
+    assert memory.finish(turn, "I look it up", "calling") is not None
+    found = store.turns.unanswered(ADA)
+    assert found is not None
+    assert (found.id, found.status, found.key) == (turn.id, "calling", "key")
+    again = memory.start("Where is my order?", "key")
+    assert (again.id, again.status) == (turn.id, "running")
+    memory.finish(again, "In Bonn.", "complete")
+    assert store.turns.unanswered(ADA) is None
+    assert prompt(memory) == [
+        ("human", "Where is my order?"), ("ai", "In Bonn."), ("human", "So?"),
+    ]  # fmt: skip
+
+    late = memory.start("And the other one?", "other")
+    memory.finish(late, "", "calling")
+    memory.finish(memory.start("Never mind"), "Fine.", "complete")
+    assert store.turns.unanswered(ADA) is None
+    assert store.turns.get(ADA, late.id).status == "calling"  # type: ignore[union-attr]
+    with pytest.raises(TurnPassed):
+        memory.start("And the other one?", "other")
+    assert store.turns.unanswered(Scope("nobody")) is None
+
+
 def test_a_template_is_kept_with_its_turn(memory: ConversationMemory) -> None:
     """Which one answered is told of the turn and of its answer; the next prompt is none of it."""
     turn = memory.start("Where is my order?", "k")

@@ -28,6 +28,15 @@ _ABOUT = ("the blue lamp", "the oak table", "a garden hose", "two curtains")
 Scoped = tuple[str, str | None]
 
 
+# What a client has of a tool, for a turn that may be another's.
+_CALLED = [
+    {"role": "assistant", "tool_calls": [
+        {"id": "a", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+    ]},
+    {"role": "tool", "tool_call_id": "a", "content": "nothing"},
+]  # fmt: skip
+
+
 class Probe(NamedTuple):
     """Somebody asks for something."""
 
@@ -132,6 +141,10 @@ class World:
             ("/v1/chat/completions", {
                 "user": customer, "metadata": {"session": session},
                 "messages": [{"role": "user", "content": text}] * pick((1, 2)),
+            }),
+            ("/v1/chat/completions", {
+                "user": customer, "metadata": {"session": session},
+                "messages": [{"role": "user", "content": text}, *_CALLED],
             }),
             ("/v1/prompt", said),
             (f"{whose}/recall", {"query": text, "max_tokens": 5000}),

@@ -10,13 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 
 Messages = list[dict[str, Any]]
+Calls = list[tuple[str, str]]  # of tools: their names, and their arguments as JSON
 Mode = Literal["ok", "hang", "500", "empty", "cut"]
 
 
 class OpenAIDouble:
     """``with OpenAIDouble("hello") as double: open_llm(double.url)``.
 
-    ``reply`` is what it answers, or a function of the request's messages. ``mode`` is how:
+    ``reply`` is what it answers, or a function of the request's messages; calls of tools are an
+    answer too, whose ids are the text's place in the conversation. ``mode`` is how:
     ``ok``; ``hang`` (takes the request and stays silent until the test ends); ``500``;
     ``empty`` (a well-formed answer without text); ``cut`` (drops the connection half-way).
     ``requests`` are the bodies it was sent, ``keys`` the keys; ``models`` is what it offers,
@@ -24,7 +26,9 @@ class OpenAIDouble:
     stream. All of them can be changed at any time.
     """
 
-    def __init__(self, reply: str | Callable[[Messages], str] = "hello", mode: Mode = "ok") -> None:
+    def __init__(
+        self, reply: str | Callable[[Messages], str | Calls] = "hello", mode: Mode = "ok"
+    ) -> None:
         self.reply = reply
         self.mode = mode
         self.models = ["double"]
@@ -95,7 +99,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: dict[str, Any], mode: Mode) -> None:
         messages, reply = body["messages"], self.server.double.reply
-        text = "" if mode == "empty" else reply if isinstance(reply, str) else reply(messages)
+        said = "" if mode == "empty" else reply if isinstance(reply, str) else reply(messages)
+        text = said if isinstance(said, str) else ""
+        calls = [] if isinstance(said, str) else _calls(said, len(messages))
         words = re.findall(r"\s*\S+\s*$|\s*\S+", text)
         read = sum(len(str(message["content"]).split()) for message in messages)
         usage = {
@@ -104,22 +110,27 @@ class _Handler(BaseHTTPRequestHandler):
             "total_tokens": read + len(words),
         }
         if body.get("stream"):
-            self._stream(body, words, usage, cut=mode == "cut")
+            self._stream(
+                _events(body, words, calls, usage),
+                cut=len(words) // 2 + 1 if mode == "cut" else None,
+            )
             return
-        message = {"role": "assistant", "content": text}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        message = {"role": "assistant", "content": text} | ({"tool_calls": calls} if calls else {})
+        choice = {
+            "index": 0,
+            "message": message,
+            "finish_reason": "tool_calls" if calls else "stop",
+        }
         answer = _head(body, "chat.completion") | {"choices": [choice], "usage": usage}
         self._json(200, answer, cut=mode == "cut")
 
-    def _stream(
-        self, body: dict[str, Any], words: list[str], usage: dict[str, int], *, cut: bool
-    ) -> None:
-        """Server-sent events, one word each, as a chunked body that ``cut`` leaves unfinished."""
+    def _stream(self, events: Iterator[dict[str, Any]], *, cut: int | None) -> None:
+        """Server-sent events, as a chunked body that ``cut`` leaves unfinished after so many."""
         double = self.server.double
         self._start(200, "text/event-stream", ("Transfer-Encoding", "chunked"))
         try:
-            for number, event in enumerate(_events(body, words, usage)):
-                if double.over.wait(double.delay) or (cut and number > len(words) // 2):
+            for number, event in enumerate(events):
+                if double.over.wait(double.delay) or number == cut:
                     return
                 self._chunk(f"data: {json.dumps(event)}\n\n")
             self._chunk("data: [DONE]\n\n")
@@ -159,14 +170,31 @@ def _head(body: dict[str, Any], kind: str) -> dict[str, Any]:
     return {"id": "chatcmpl-1", "object": kind, "created": 0, "model": body["model"]}
 
 
+def _calls(said: Calls, place: int) -> list[dict[str, Any]]:
+    return [
+        {"id": f"call_{place}_{number}", "type": "function",
+         "function": {"name": name, "arguments": arguments}}
+        for number, (name, arguments) in enumerate(said)
+    ]  # fmt: skip
+
+
 def _events(
-    body: dict[str, Any], words: list[str], usage: dict[str, int]
+    body: dict[str, Any], words: list[str], calls: list[dict[str, Any]], usage: dict[str, int]
 ) -> Iterator[dict[str, Any]]:
-    """The chunks of a streamed answer: each word, the end, and the usage if asked for."""
+    """The chunks of a streamed answer: each word or piece of a call, the end, and the usage."""
     head = _head(body, "chat.completion.chunk")
     for word in words:
         delta = {"role": "assistant", "content": word}
         yield head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
-    yield head | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    for index, call in enumerate(calls):
+        function = call["function"]
+        named = call | {"index": index, "function": function | {"arguments": ""}}
+        pieces = [{"index": index, "function": {"arguments": piece}}
+                  for piece in re.findall(r".{1,5}", function["arguments"])]  # fmt: skip
+        for piece in [named, *pieces]:
+            delta = {"role": "assistant", "content": None, "tool_calls": [piece]}
+            yield head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+    ended = "tool_calls" if calls else "stop"
+    yield head | {"choices": [{"index": 0, "delta": {}, "finish_reason": ended}]}
     if (body.get("stream_options") or {}).get("include_usage"):
         yield head | {"choices": [], "usage": usage}

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_openai import ChatOpenAI
 
 from app.llm import Model, open_llm
@@ -23,6 +23,38 @@ _TEXT = (
     "The parcel with the order was due on Tuesday and has not come, so the customer wants to"
     " know where it is and when the money comes back if it is lost for good on its way. "
 )
+# As Hermes and Qwen have it, in short.
+_WITH_TOOLS = r"""
+{%- if tools %}
+{{- '<|im_start|>system\n# Tools\n<tools>' }}
+{%- for tool in tools %}{{- '\n' + (tool | tojson) }}{%- endfor %}
+{{- '\n</tools>\nFor each call return a json object within <tool_call></tool_call> tags:\n' }}
+{{- '<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n' }}
+{{- '</tool_call><|im_end|>\n' }}
+{%- endif %}
+{%- for message in messages %}
+{%- if message.role == 'assistant' %}
+{{- '<|im_start|>assistant' + ('\n' + message.content if message.content else '') }}
+{%- for call in message.tool_calls or [] %}
+{{- '\n<tool_call>\n{"name": "' + call.function.name + '", "arguments": ' }}
+{{- (call.function.arguments | tojson) + '}\n</tool_call>' }}
+{%- endfor %}
+{{- '<|im_end|>\n' }}
+{%- elif message.role == 'tool' %}
+{{- '<|im_start|>user\n<tool_response>\n' + message.content }}
+{{- '\n</tool_response><|im_end|>\n' }}
+{%- else %}
+{{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}
+{%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"""
+_TOOLS = [{
+    "type": "function",
+    "function": {
+        "name": "look_up", "description": "Where an order is.",
+        "parameters": {"type": "object", "properties": {"order": {"type": "string"}}},
+    },
+}]  # fmt: skip
 
 
 def _read(reply: AIMessage) -> int:
@@ -176,6 +208,46 @@ def test_a_message_cannot_begin_another_s_role(embedded: Model) -> None:
     assert roles("hi") == 3
     assert roles(said) == 5
     assert roles(str(asked(said, Beside()).text)) == 3
+
+
+def test_it_takes_tools_where_its_template_has_a_place_for_them(
+    embedded: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as it is: they would be left out. With another template it asks for one, in pieces, and
+    reads what that has said.
+    """
+    import xllamacpp
+
+    assert not embedded.takes_tools
+    plain = xllamacpp.Server
+
+    def templated(params: Any) -> Any:
+        params.chat_template = _WITH_TOOLS
+        return plain(params)
+
+    monkeypatch.setattr(xllamacpp, "Server", templated)
+    model = open_llm("embedded:", temperature=0.0, max_tokens=60)
+    try:
+        assert model.takes_tools
+        messages: list[BaseMessage] = []
+        for order in ("4417-XZ", "1234-AB"):  # it is shown how
+            call = {"name": "look_up", "args": {"order": order}, "id": order}
+            messages += [
+                HumanMessage(f"Where is my order {order}?"), AIMessage("", tool_calls=[call])
+            ]  # fmt: skip
+        messages.append(HumanMessage("Where is my order 8080-YY?"))
+        reply: Any = None
+        for chunk in model.chat.stream(messages, tools=_TOOLS):
+            reply = chunk if reply is None else reply + chunk
+        assert [(c["name"], c["args"]) for c in reply.tool_calls] == [
+            ("look_up", {"order": "8080-YY"})
+        ]
+        assert reply.response_metadata["finish_reason"] == "tool_calls"
+        told = ToolMessage("In Bonn.", tool_call_id=reply.tool_calls[0]["id"])
+        answer = model.chat.invoke([*messages, reply, told], tools=_TOOLS)
+        assert "Bonn" in answer.text
+    finally:
+        model.close()
 
 
 def test_a_closed_model_is_gone(caplog: pytest.LogCaptureFixture) -> None:
