@@ -15,6 +15,7 @@ from app import audit, backups, keys, retention, stdio
 from app.console import Database, DataDir, Tenant, settings_given
 from app.evaluation.cli import app as evaluate_app
 from app.knowledge.cli import app as knowledge_app
+from app.neural import cli as neural
 from app.opening import open_existing
 from app.recording import at_console
 from app.roles import TENANT
@@ -39,7 +40,9 @@ app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(knowledge_app, name="knowledge")
 app.add_typer(templates_app, name="templates")
 app.add_typer(understanding.app, name="train")
+understanding.app.command("neural")(neural.train)
 evaluate_app.command("classifier")(understanding.evaluate)
+evaluate_app.command("neural")(neural.evaluate)
 app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(retention.retain)

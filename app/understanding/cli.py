@@ -17,7 +17,10 @@ from app.understanding.tasks import Work, read_tasks
 from memory import InvalidInput
 from memory.embeddings import WEIGHTS
 
-app = typer.Typer(help="Train a classifier of what customers write.", no_args_is_help=True)
+app = typer.Typer(
+    help="Train a classifier of what customers write, or a network with an external memory.",
+    no_args_is_help=True,
+)
 
 _ONLY = "label"  # what a head is called that is the only one
 _LAYERS = 6  # of the embedded encoder
@@ -26,7 +29,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 @app.callback()
 def train() -> None:
-    """Train a classifier of what customers write."""
+    """Train a classifier of what customers write, or a network with an external memory."""
 
 
 @app.command("classifier")

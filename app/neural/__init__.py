@@ -1,0 +1,1 @@
+"""The neural external memory, trained: tasks, training, checkpoints and figures."""
