@@ -61,6 +61,11 @@ class Addressing(nn.Module):  # type: ignore[misc]
             self.gate = nn.Linear(asked, heads)
             self.shift = nn.Linear(asked, heads * len(_SHIFTS))
             self.focus = nn.Linear(asked, heads)
+            # A head begins as one that goes on, mostly to the next slot. From there copying is
+            # learnt in a thousand steps; from no habit, in many thousands.
+            nn.init.constant_(self.gate.bias, -2.0)
+            with torch.no_grad():
+                self.shift.bias.copy_(torch.tensor(_SHIFTS, dtype=torch.float).repeat(heads))
 
     def forward(self, asked: Tensor, slots: Slots, before: Tensor) -> Tensor:
         """Weights (B, n, N), each head's summing to 1 over the slots that are there.

@@ -46,7 +46,9 @@ def train(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Batches (4,000; of summaries 3,000).")
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, max=4096, help="Sequences a step.")] = 32,
+    batch: Annotated[
+        int | None, typer.Option(min=1, max=4096, help="Sequences a step (16; of summaries 32).")
+    ] = None,
     width: Annotated[
         int | None, typer.Option(min=8, max=4096, help="Of the core (100; of summaries 256).")
     ] = None,
@@ -78,7 +80,8 @@ def train(
         raise InvalidInput(msg)
     options = Options(
         task=task.value, core=core.value, memory=memory, hops=hops if memory else 1, width=width,
-        longest=longest, steps=steps or (3000 if summary else 4000), batch=batch,
+        longest=longest, steps=steps or (3000 if summary else 4000),
+        batch=batch or (32 if summary else 16),
         learning_rate=learning_rate or (1e-3 if summary else 3e-3), seed=seed,
     )  # fmt: skip
     examples = [example for file in data or () for example in read_examples(file)]

@@ -26,7 +26,7 @@ class Options:
     slot_width: int = 24
     longest: int = 10
     steps: int = 4000
-    batch: int = 32
+    batch: int = 16
     learning_rate: float = 3e-3
     seed: int = 1
     vocabulary: int = 8000  # of summaries: words that are known
