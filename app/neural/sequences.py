@@ -37,14 +37,12 @@ class Sequences:
         self._random = torch.Generator().manual_seed(options.seed)
         self._lengths = random.Random(options.seed)  # noqa: S311 (no secret)
 
-    def loss(self, step: int) -> Tensor:
+    def loss(self) -> Tensor:
         """Of one batch of new sequences: the binary cross-entropy of a bit.
 
-        For the first half of the training they grow to the longest, from the shortest.
+        Of all lengths from the start: a core that is given short ones first learns them by itself.
         """
-        shortest, longest = self.task.shortest, self.options.longest
-        grown = shortest + 1 + (longest - shortest) * 2 * step // max(self.options.steps, 1)
-        among = range(shortest, min(grown, longest) + 1)
+        among = range(self.task.shortest, self.options.longest + 1)
         batch = self.task.make(
             [self._lengths.choice(among) for _ in range(self.options.batch)], self._random
         )

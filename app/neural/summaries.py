@@ -123,7 +123,7 @@ class Summaries:
         self._random = random.Random(options.seed)  # noqa: S311 (no secret)
         self._batches: Iterator[list[Example]] = iter(())
 
-    def loss(self, step: int) -> Tensor:  # noqa: ARG002 (as the other tasks have it)
+    def loss(self) -> Tensor:
         """Of one batch: the cross-entropy of a word, each given the person's words before it."""
         batch = next(self._batches, None)
         if batch is None:

@@ -44,7 +44,7 @@ def train(
     losses, since = card.losses[:], list[float]()
     try:
         for step in range(1, options.steps + 1):
-            loss = trained.loss(step)
+            loss = trained.loss()
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(trained.network.parameters(), _CLIP)
