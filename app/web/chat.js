@@ -5,80 +5,89 @@
  */
 
 import { wireCard } from "/web/card.js";
-import { look } from "/web/given.js";
+import { wireChoices } from "/web/choices.js";
+import { wireCustomers } from "/web/customers.js";
+import { look, wireGiven } from "/web/given.js";
+import { inPerson, showHandover, wireHandover } from "/web/handover.js";
 import { kept } from "/web/kept.js";
 import { askForKey, heldKey, ownCustomer, takeKey, wireKey } from "/web/key.js";
 import { wireOperator } from "/web/operator.js";
-import { byId, explain, on, part, stamp } from "/web/parts.js";
+import { byId, explain, on, part } from "/web/parts.js";
+import {
+  draft, here, isStored, keyOf, nameOf, newSession, place, sessionPath, sessionsPath,
+} from "/web/place.js";
+import { forgetNow } from "/web/remembered.js";
 import { call, eventsOf, layOut, problem, read, watchService } from "/web/service.js";
-import { SHORT, briefly } from "/web/times.js";
+import { wireSessions } from "/web/sessions.js";
+import { wireShortcuts } from "/web/shortcuts.js";
+import { onSpeak, t } from "/web/texts.js";
 import { Turn, turnsOf } from "/web/turn.js";
 import { showMood } from "/web/understanding.js";
 
 const PAGE = 50; // messages read at a time
-const RECENT = 5; // customers that are remembered for a quick choice
-const OFFERED = 8; // customers offered, with others who were heard last
-const NAMED = /^(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)( \(\d+\))?$/; // see newSession
-const NEAR_END = 80; // pixels from the end within which the view follows a growing answer
+const FURTHER = 500; // at a time, on the way to one that was said long ago
+const NEAR_END = 80; // pixels from the end within which the view follows what grows
 
 const field = byId("message");
+const scroll = byId("scroll");
 
-let customer = null;
-let session = null;
-let sessions = []; // the customer's stored ones, newest first
-let heard = []; // customers that the service knows, the last heard first
 let older = null; // the cursor of the messages before those shown
-let visit = 0; // moves with every change of place: a reply to an earlier one is dropped
+let shown = ""; // what was last read of the session, to tell whether anything is new
+let atEnd = true; // whether the reader is at the conversation's end
 const live = new Map(); // turns being answered, by place: they go on while another is shown
 
-const placeOf = (where) => JSON.stringify([where.customer, where.session]);
-const here = () => placeOf({ customer, session });
-const draft = (place, value) => kept("sessionStorage", `draft ${place}`, value);
-
-const customerPath = () => `/v1/customers/${encodeURIComponent(customer)}`;
-const sessionsPath = () => `${customerPath()}/sessions`;
 const readSessions = () =>
   read(sessionsPath()).catch((error) => {
     if (error.status !== 404) throw error;
     return { sessions: [] }; // nothing was ever said by this customer
   });
-const sessionPath = (name) => `${sessionsPath()}/${encodeURIComponent(name)}`;
 
 /* Read what a place needs and show it, unless the reader has gone elsewhere meanwhile. */
 async function load(reading, show) {
-  const mine = visit;
+  const mine = place.visit;
   byId("trouble").hidden = true;
   try {
     const found = await reading();
-    if (mine === visit) await show(found);
+    if (mine === place.visit) await show(found);
   } catch (error) {
-    if (mine !== visit || error.status === 401) return;
+    if (mine !== place.visit || error.status === 401) return;
     explain(byId("trouble"), error, () => load(reading, show));
   }
 }
 
-/* A session that was named by its time, as people write it; to the second if another one's
- * minute is the same. */
-function nameOf(name) {
-  const [, minute, seconds, again = ""] = name.match(NAMED) ?? [];
-  const at = new Date(`${minute?.replace(" ", "T")}${seconds}`);
-  if (Number.isNaN(at.valueOf())) return name;
-  const others = [session, ...sessions.map((one) => one.session)].filter((one) => one !== name);
-  const shared = others.some((one) => one?.startsWith(minute));
-  return at.toLocaleString([], shared ? { ...SHORT, timeStyle: "medium" } : SHORT) + again;
+// ---- the conversation
+const nearEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END;
+const measured = () => `${scroll.clientWidth} ${scroll.clientHeight} ${scroll.scrollHeight}`;
+
+function toEnd() {
+  atEnd = true;
+  scroll.scrollTop = scroll.scrollHeight;
 }
 
-// ---- the conversation
 /* Change the conversation and stay at its end, if that is where the reader is. */
 function following(change, always = false) {
-  const scroll = byId("scroll");
-  const near = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END;
+  const near = nearEnd();
   change();
-  if (near || always) scroll.scrollTop = scroll.scrollHeight;
+  if (near || always) toEnd();
+}
+
+/* What opens beside the conversation makes it narrower, and so longer; what the browser scrolls
+ * for that is not the reader's doing.
+ */
+function followSize() {
+  let size = "";
+  scroll.addEventListener("scroll", () => {
+    if (size === measured()) atEnd = nearEnd();
+  });
+  const observer = new ResizeObserver(() => {
+    size = measured();
+    if (atEnd) toEnd();
+  });
+  for (const box of [scroll, scroll.firstElementChild]) observer.observe(box);
 }
 
 function showState(text = "") {
-  const pressed = document.activeElement.closest("#composer, .problem");
+  const pressed = document.activeElement.closest("#composer, .turn > .problem");
   byId("status").textContent = text;
   byId("send").hidden = live.has(here());
   byId("stop").hidden = !live.has(here());
@@ -86,53 +95,66 @@ function showState(text = "") {
 }
 
 function openCustomer(name, wanted) {
-  visit += 1;
-  session = null;
+  forgetNow();
+  place.visit += 1;
+  place.session = null;
   byId("glance").hidePopover();
-  customer = byId("customer").value = name;
+  place.customer = byId("customer").value = name;
   byId("turns").replaceChildren();
+  sessions.clear();
   return load(readSessions, (found) => {
-    sessions = found.sessions;
-    rememberCustomer();
-    return openSession(wanted ?? sessions[0]?.session ?? newSession());
+    place.sessions = found.sessions;
+    customers.opened();
+    return openSession(wanted ?? place.sessions[0]?.session ?? newSession());
   });
 }
 
+/* Show a session from its end; of another than the one shown, or of this one anew. */
 function openSession(name) {
-  visit += 1;
-  session = name;
+  forgetNow();
+  place.visit += 1;
+  place.session = name;
+  const { customer, session } = place;
   kept("sessionStorage", "place", { customer, session });
-  byId("title").textContent = nameOf(session);
-  byId("title").title = session;
-  byId("subtitle").textContent = customer;
+  entitle();
   byId("turns").replaceChildren();
   byId("side").hidePopover();
   field.value = draft(here())?.text ?? "";
   look(null);
-  listSessions();
-  const stored = sessions.some((one) => one.session === session);
+  sessions.list();
   byId("mood").hidden = true;
-  if (stored) refreshMood();
-  return load(() => (stored ? readMessages() : { messages: [], next: null }), showLatest);
+  showHandover(place.sessions.find((one) => one.session === session)?.handed_over_at);
+  if (isStored()) refreshSession();
+  return load(() => (isStored() ? readMessages() : { messages: [], next: null }), showLatest);
 }
 
-const readMessages = (before = "") =>
-  read(`${sessionPath(session)}/messages?limit=${PAGE}${before}`);
+function entitle() {
+  byId("title").textContent = nameOf(place.session);
+  byId("title").title = place.session;
+  byId("subtitle").textContent = place.customer;
+}
+
+const readMessages = (before = "", limit = PAGE) =>
+  read(`${sessionPath()}/messages?limit=${limit}${before}`);
+
+const turnsHere = ({ messages }) =>
+  turnsOf(messages, { customer: place.customer, session: place.session, told: showState });
 
 function showLatest(page) {
   const running = live.get(here());
-  const stored = turnsOf(page.messages, { customer, session });
-  const turns = stored.filter((turn) => turn.id !== running?.id || !turn.id);
+  const turns = turnsHere(page).filter((turn) => turn.id !== running?.id || !turn.id);
   if (running) turns.push(running);
+  shown = JSON.stringify(page.messages);
   following(() => showTurns(turns, page.next), true);
   look(turns.findLast((turn) => turn.text && turn.reply) ?? null);
 }
 
-function openEarlier() {
+async function openEarlier(limit = PAGE) {
   const first = byId("turns").firstElementChild;
   byId("earlier").hidden = true; // a second click would bring the same messages again
-  const show = (page) => showTurns(turnsOf(page.messages, { customer, session }), page.next);
-  load(() => readMessages(`&before=${older}`), show).then(() => first.scrollIntoView());
+  const show = (page) => showTurns(turnsHere(page), page.next);
+  await load(() => readMessages(`&before=${older}`, limit), show);
+  first?.scrollIntoView();
 }
 
 function showTurns(turns, next) {
@@ -142,6 +164,46 @@ function showTurns(turns, next) {
   showState();
 }
 
+/* What a correction has taken out of the conversation is shown no longer. */
+function reread() {
+  byId("turns").replaceChildren();
+  return load(readMessages, showLatest);
+}
+
+/* Show what was said meanwhile, by whoever writes in this session elsewhere. */
+async function readOn() {
+  const mine = place.visit;
+  if (live.has(here()) || !isStored()) return;
+  refreshSession();
+  const page = await readMessages().catch(() => null); // there will be another look
+  if (!page || mine !== place.visit || live.has(here()) || JSON.stringify(page.messages) === shown) return;
+  const told = new Set([...byId("turns").querySelectorAll("[data-id]")].map((one) => one.dataset.id));
+  const last = page.messages.findLast((one) => one.role === "ai" && !told.has(one.id));
+  const near = nearEnd();
+  const top = scroll.scrollTop;
+  byId("turns").replaceChildren();
+  showLatest(page);
+  if (!near) scroll.scrollTop = top;
+  if (last) byId("announcer").textContent = t("said", { who: t("person"), text: last.text });
+}
+
+/* Show a message in its session, wherever in it that is. */
+async function jump({ session, message }) {
+  for (const open of document.querySelectorAll(":popover-open")) open.hidePopover();
+  if (session !== place.session) await openSession(session);
+  const { visit } = place;
+  const find = () => byId("turns").querySelector(`[data-id="${CSS.escape(message)}"]`);
+  while (!find() && !byId("earlier").hidden && visit === place.visit) await openEarlier(FURTHER);
+  if (visit !== place.visit) return;
+  const found = find();
+  if (!found) return showState(t("notThere"));
+  for (const before of document.querySelectorAll(".pointed")) before.classList.remove("pointed");
+  found.classList.add("pointed");
+  found.tabIndex = -1;
+  found.focus({ preventScroll: true });
+  found.scrollIntoView({ block: "center" });
+}
+
 // ---- asking
 /* randomUUID is missing where the page comes over plain HTTP from another machine. */
 const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
@@ -149,36 +211,58 @@ const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 function submit() {
   const text = field.value;
   const waiting = draft(here());
-  if (!text.trim() || session === null) return;
-  if (live.has(here())) return showState("Wait for the answer, or stop it first.");
+  if (!text.trim() || place.session === null) return;
+  if (inPerson()) return answerAsPerson(text);
+  if (live.has(here())) return showState(t("waitFirst"));
   const key = (waiting?.text === text && waiting.key) || newKey();
-  const turn = new Turn({ customer, session, text, key });
+  const { customer, session } = place;
+  const turn = new Turn({ customer, session, text, key, told: showState });
   byId("turns").querySelector(`[data-key="${turn.key}"]`)?.remove();
   turn.element.dataset.key = turn.key;
   byId("turns").append(turn.element);
   ask(turn);
 }
 
+/* What the person at the desk answers, in a session that was handed over. */
+async function answerAsPerson(text) {
+  const where = here();
+  field.value = "";
+  const failed = await call("POST", `${sessionPath()}/replies`, { text }).catch((error) => error);
+  if (!(failed instanceof Error)) draft(where, null);
+  if (where !== here()) return;
+  if (failed instanceof Error) {
+    field.value ||= text;
+    if (failed.status !== 401) explain(byId("trouble"), failed);
+    return;
+  }
+  byId("trouble").hidden = true;
+  toEnd();
+  await readOn();
+  showState(t("sent"));
+}
+
 async function ask(turn) {
-  const place = placeOf(turn);
+  const where = keyOf(turn);
   const stopping = new AbortController();
-  const show = (text) => place === here() && showState(text);
-  live.set(place, Object.assign(turn, { stop: () => stopping.abort(), stored: false }));
-  draft(place, { text: turn.text, key: turn.key });
+  const show = (text) => where === here() && showState(text);
+  live.set(where, Object.assign(turn, { stop: () => stopping.abort(), stored: false }));
+  draft(where, { text: turn.text, key: turn.key });
   if (field.value === turn.text) field.value = "";
   following(() => turn.begin(), true);
-  show("Answering…");
+  show(t("answering"));
   const failed = await answer(turn, stopping.signal).catch((error) => error);
   const stopped = failed && stopping.signal.aborted;
   if (stopped) following(() => turn.settle("stopped"));
   else if (failed) following(() => turn.fail(failed, () => askAgain(turn)));
-  else byId("announcer").textContent = `Assistant: ${turn.reply} ${turn.basis}`;
-  if (!turn.stored && place === here()) field.value ||= turn.text;
-  live.delete(place);
-  show(stopped ? "Stopped. What was said so far is kept." : "");
-  if (place === here()) look(turn);
+  else if (turn.reply) {
+    byId("announcer").textContent = t("said", { who: t("assistant"), text: `${turn.reply} ${turn.basis}` });
+  }
+  if (!turn.stored && where === here()) field.value ||= turn.text;
+  live.delete(where);
+  show(stopped ? t("stoppedKept") : "");
+  if (where === here()) look(turn);
   if (turn.stored) refreshSessions();
-  if (turn.stored && place === here()) refreshMood();
+  if (turn.stored && where === here()) refreshSession();
 }
 
 /* Where the answer will stand: after what was said meanwhile. */
@@ -203,7 +287,7 @@ async function answer(turn, signal) {
     return send();
   });
   turn.stored = true;
-  draft(placeOf(turn), null);
+  draft(keyOf(turn), null);
   refreshSessions();
   for await (const [name, data] of eventsOf(response)) {
     if (name === "error") throw problem(data.title, data.detail, data.status);
@@ -220,100 +304,43 @@ async function answer(turn, signal) {
 }
 
 // ---- customers and sessions
-function newSession() {
-  const now = new Date().toLocaleString("sv"); // 2026-01-31 09:05:00
-  return now === session ? `${now} (2)` : now;
-}
-
-function rememberCustomer() {
-  const others = (kept("localStorage", "customers") ?? []).filter((name) => name !== customer);
-  kept("localStorage", "customers", [customer, ...others].slice(0, RECENT));
-  offerCustomers();
-}
-
-/* Those chosen here before, then others that there are. */
-function offerCustomers() {
-  const known = new Set([...(kept("localStorage", "customers") ?? []), ...heard]);
-  known.delete(customer);
-  const buttons = [...known].slice(0, OFFERED).map((name) => {
-    const onclick = () => openCustomer(name);
-    return Object.assign(stamp("customer-template"), { textContent: name, title: name, onclick });
-  });
-  byId("recent").replaceChildren(...buttons);
-}
-
-/* A key that may not ask who there is gets the recent ones only. */
-async function hearCustomers() {
-  const found = await read(`/v1/customers?limit=${OFFERED + RECENT}`).catch(() => null);
-  heard = found?.customers.map((one) => one.customer) ?? [];
-  offerCustomers();
-}
-
-async function refreshSessions(whose = customer) {
+async function refreshSessions(whose = place.customer) {
   const found = await readSessions().catch(() => null); // an old list will do
-  if (!found || whose !== customer) return;
-  sessions = found.sessions;
-  if (session !== null) listSessions(); // else the customer is being opened, and that lists them
+  if (!found || whose !== place.customer) return;
+  place.sessions = found.sessions;
+  if (place.session !== null) sessions.list(); // else the customer is being opened, and that lists them
 }
 
-async function refreshMood(mine = visit) {
-  const found = await read(sessionPath(session)).catch(() => null); // an old mood will do
-  if (found && mine === visit) showMood(byId("mood"), found.mood);
-}
-
-function listSessions() {
-  const buttons = () => [...byId("sessions").querySelectorAll("button:not([hidden])")];
-  const focused = buttons().indexOf(document.activeElement);
-  const known = sessions.some((one) => one.session === session);
-  const shown = known ? sessions : [{ session, messages: 0 }, ...sessions];
-  byId("sessions").replaceChildren(...shown.map(sessionItem));
-  if (focused >= 0) (buttons()[focused] ?? buttons()[0]).focus();
-}
-
-function sessionItem({ session: name, messages, updated_at: at }) {
-  const item = stamp("session-template");
-  const [open, remove] = item.querySelectorAll("button");
-  part(item, "name").textContent = nameOf(name);
-  open.title = name;
-  part(item, "count").textContent = messages === 1 ? "1 message" : `${messages} messages`;
-  if (at) {
-    const time = item.querySelector("time");
-    Object.assign(time, { dateTime: at, textContent: briefly(at) });
+/* The session's mood, and who answers in it. */
+async function refreshSession(mine = place.visit) {
+  const found = await read(sessionPath()).catch(() => null); // what was told before will do
+  if (!found || mine !== place.visit) return;
+  showMood(byId("mood"), found.mood);
+  const listed = place.sessions.find((one) => one.session === found.session);
+  if (listed && listed.handed_over_at !== found.handed_over_at) {
+    listed.handed_over_at = found.handed_over_at;
+    sessions.list();
   }
-  if (name === session) open.setAttribute("aria-current", "true");
-  open.onclick = () => openSession(name);
-  remove.setAttribute("aria-label", `Delete session ${nameOf(name)}`);
-  remove.hidden = !at || ownCustomer() !== null;
-  remove.onclick = () => askToDelete(name);
-  return item;
-}
-
-function askToDelete(name) {
-  const dialog = byId("delete");
-  byId("delete-name").textContent = nameOf(name);
-  dialog.onclose = () => dialog.returnValue === "delete" && deleteSession(name);
-  dialog.returnValue = "";
-  dialog.showModal();
+  showHandover(found.handed_over_at);
 }
 
 function deleteSession(name) {
-  live.get(placeOf({ customer, session: name }))?.stop();
-  const next = name === session ? undefined : session;
-  load(() => call("DELETE", sessionPath(name)), () => openCustomer(customer, next));
+  live.get(keyOf({ ...place, session: name }))?.stop();
+  const next = name === place.session ? undefined : place.session;
+  load(() => call("DELETE", sessionPath(name)), () => openCustomer(place.customer, next));
 }
 
 // ---- wiring
 function start() {
-  const place = kept("sessionStorage", "place");
+  const before = kept("sessionStorage", "place");
   const [latest] = kept("localStorage", "customers") ?? ["guest"];
   const own = ownCustomer();
   byId("customer").readOnly = own !== null;
   for (const forStaff of ["show-glance", "given", "recent"]) byId(forStaff).hidden = own !== null;
-  const name = own ?? place?.customer ?? latest;
+  const name = own ?? before?.customer ?? latest;
   if (heldKey()) {
     admit();
-    if (own === null) hearCustomers();
-    openCustomer(name, name === place?.customer ? place.session : undefined);
+    openCustomer(name, name === before?.customer ? before.session : undefined);
   } else askForKey("");
 }
 
@@ -332,27 +359,50 @@ function onKey(event) {
 
 function chooseCustomer() {
   const name = byId("customer").value.trim();
-  if (name && name !== customer) openCustomer(name);
+  if (name && name !== place.customer) openCustomer(name);
 }
+
+const begin = () => openSession(newSession()).then(() => field.focus());
+
+/* Open what may be a drawer, and go there. */
+function enter(id, target) {
+  const drawer = byId(id);
+  if (drawer.hidden) return;
+  if (getComputedStyle(drawer).display === "none") drawer.showPopover();
+  byId(target).focus();
+}
+
+wireChoices();
+const customers = wireCustomers(openCustomer);
+const sessions = wireSessions({ open: openSession, jump, remove: deleteSession });
 
 on("composer", "submit", submit);
 on("message", "input", () => draft(here(), { text: field.value, key: null }));
 on("stop", "click", () => live.get(here())?.stop());
-on("earlier", "click", openEarlier);
+on("earlier", "click", () => openEarlier());
 on("customer-form", "submit", chooseCustomer);
-on("customer", "change", chooseCustomer);
-on("new-session", "click", () => openSession(newSession()).then(() => field.focus()));
+on("new-session", "click", begin);
 field.addEventListener("keydown", onFieldKey);
 addEventListener("keydown", onKey);
+followSize();
 
-/* What a correction has taken out of the conversation is shown no longer. */
-function reread() {
-  byId("turns").replaceChildren();
-  load(readMessages, showLatest);
-}
-
-wireCard({ where: customerPath, changed: reread, nameOf });
-const admit = wireOperator({ open: openCustomer, nameOf });
+wireCard({ changed: reread });
+wireGiven({ jump, changed: reread });
+wireHandover({ look: readOn, say: showState });
+const admit = wireOperator({ open: openCustomer });
+wireShortcuts({
+  "/": () => enter("side", "search"),
+  m: () => field.focus(),
+  n: begin,
+  c: () => byId("show-glance").hidden || byId("glance").showPopover(),
+  g: () => enter("given", "given-title"),
+});
+onSpeak(() => {
+  if (place.session === null) return;
+  entitle();
+  sessions.list();
+  reread();
+});
 wireKey(start);
 takeKey();
 watchService();

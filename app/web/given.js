@@ -1,21 +1,29 @@
 /* The panel that shows what the model was given for a turn. */
 
 import { say } from "/web/message.js";
-import { byId, part, stamp } from "/web/parts.js";
-import { layOut } from "/web/service.js";
+import { byId, explain, part, stamp } from "/web/parts.js";
+import { memoryPath, nameOf } from "/web/place.js";
+import { changes, correct, forgetNow } from "/web/remembered.js";
+import { layOut, read } from "/web/service.js";
+import { number, onSpeak, t } from "/web/texts.js";
+import { inWords } from "/web/why.js";
 
-export const NOTHING = "No article says anything about this";
+const MOST = { fact: 1000, text: 32768 }; // letters of a memory
 
 let selected = null; // the turn whose prompt is shown
+let jump = () => {}; // shows a message in its session
+let memories = null; // changes them
 
 /* Show a turn's prompt; for a turn of an earlier visit, as it would be laid out now. */
 export async function look(turn, open = false) {
   const about = byId("given-about");
+  await forgetNow();
   selected?.look.setAttribute("aria-pressed", "false");
   selected = turn;
   turn?.look.setAttribute("aria-pressed", "true");
   byId("given-parts").hidden = true;
-  about.textContent = turn ? "" : "What the next answer is made from will be shown here.";
+  byId("given-trouble").hidden = true;
+  about.textContent = turn ? "" : t("givenNone");
   if (open && getComputedStyle(byId("given")).display === "none") byId("given").showPopover();
   if (turn?.template) return showFilled(turn);
   const given = turn && (turn.given ?? (await layOut(turn).catch((error) => error)));
@@ -27,8 +35,8 @@ export async function look(turn, open = false) {
 /* A template's answer was made from facts, if from any; they are not kept for a later visit. */
 function showFilled({ basis, given, customer }) {
   const facts = given?.recalled ?? [];
-  byId("given-about").textContent = `Nothing. ${basis}${facts.length ? ", from these facts:" : "."}`;
-  fill("recalled", facts.map((record) => card({ ...record, customer })));
+  byId("given-about").textContent = t(facts.length ? "fromFacts" : "nothingGiven", { basis });
+  fill("recalled", facts.map((record) => recalledCard({ ...record, customer })));
   byId("given-parts").dataset.asked = "false";
   byId("given-parts").hidden = facts.length === 0;
 }
@@ -38,12 +46,12 @@ function show({ messages, recalled, knowledge, evidence, summary, tokens, usage 
   const recent = messages.filter((one) => !frame.includes(one));
   const { customer } = turn;
   const laidOut = ({ role, content }) => card({ role, text: content, customer });
-  const when = turn.given ? "As it was sent" : "As it would be sent now";
-  byId("given-about").textContent = `${when}: ${usage?.input_tokens ?? tokens} tokens.`;
+  const n = usage?.input_tokens ?? tokens;
+  byId("given-about").textContent = t(turn.given ? "asSent" : "asWouldBeSent", { n });
   byId("summary").textContent = summary;
-  fill("recalled", recalled.map((record) => card({ ...record, customer })));
+  fill("recalled", recalled.map((record) => recalledCard({ ...record, customer })));
   fill("knowledge", knowledge.map(passage));
-  byId("knowledge-none").textContent = evidence === "none" ? `${NOTHING}.` : "None was given.";
+  byId("knowledge-none").textContent = evidence === "none" ? `${t("noArticle")}.` : t("articlesNone");
   fill("window", recent.map(laidOut));
   fill("frame", frame.map(laidOut));
   byId("given-parts").dataset.asked = "true";
@@ -52,20 +60,70 @@ function show({ messages, recalled, knowledge, evidence, summary, tokens, usage 
 
 function fill(name, cards) {
   byId(name).replaceChildren(...cards);
-  byId(`${name}-count`).textContent = cards.length;
+  byId(`${name}-count`).textContent = number(cards.length);
 }
 
 function card(said) {
   const item = say(stamp("card-template"), said);
   const { score, why = "" } = said;
-  part(item, "score").textContent = score === undefined ? "" : `score ${score.toPrecision(3)}`;
-  part(item, "why").textContent = why;
+  part(item, "score").textContent = score === undefined ? "" : t("score", { n: score.toPrecision(3) });
+  Object.assign(part(item, "why"), { textContent: inWords(why), title: why });
   return item;
 }
+
+/* What was recalled, with where it was said, and with what a person can change of it. */
+function recalledCard(record) {
+  const item = card(record);
+  const { id, text, session, messages: [message] = [] } = record;
+  item.dataset.id = id;
+  part(item, "choices").hidden = false;
+  const source = part(item, "source");
+  source.hidden = !(session && message);
+  if (!source.hidden) source.title = t("fromSession", { session: nameOf(session) });
+  const act = (name, action) => {
+    const button = part(item, name);
+    button.setAttribute("aria-label", t("ofMemory", { action: button.textContent, what: text }));
+    button.onclick = action;
+  };
+  act("source", () => jump({ session, message }));
+  act("correct", () => amend(item, record));
+  act("forget", () => memories.forget(item, { id, what: text }));
+  return item;
+}
+
+/* Of a fact its value is corrected, of anything else the text. */
+async function amend(item, { id, text }) {
+  const memory = await read(memoryPath(id)).catch((error) => error);
+  if (memory instanceof Error) return explain(byId("given-trouble"), memory);
+  const isFact = memory.slot !== null && memory.value !== null;
+  correct(item, {
+    value: isFact ? memory.value : memory.text,
+    what: text,
+    most: isFact ? MOST.fact : MOST.text,
+    async save(said) {
+      if (await memories.change(id, isFact ? { value: said } : { text: said }, t("corrected"))) await again(true);
+    },
+  });
+}
+
+let again = async () => {};
 
 /* A passage of an article, by the number that the answer cites it by. */
 function passage(found) {
   const item = card(found);
-  part(item, "who").textContent = `[${found.number}] ${found.title || found.source}`;
+  part(item, "who").textContent = `[${number(found.number)}] ${found.title || found.source}`;
   return item;
+}
+
+/* Wire the panel up; jump({ session, message }) shows a message, and changed() the conversation
+ * anew, from which something was taken.
+ */
+export function wireGiven({ jump: shown, changed }) {
+  jump = shown;
+  again = async (focused) => {
+    await changed();
+    if (focused) byId("given-title").focus();
+  };
+  memories = changes("given", again);
+  onSpeak(() => look(selected));
 }

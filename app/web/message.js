@@ -1,16 +1,23 @@
 /* A message as it is shown, in the conversation and in the panel. */
 
 import { part } from "/web/parts.js";
-import { moment } from "/web/times.js";
+import { t } from "/web/texts.js";
+import { write } from "/web/times.js";
 
-const NAMES = { system: "System", note: "Note by staff" };
+export const asks = (role) => role === "human" || role === "user";
 
-/* Fill in who said what, and when; return the element. A customer's message has their name. */
-export function say(element, { role, text, at, customer }) {
-  const asks = role === "human" || role === "user";
-  part(element, "who").textContent = asks ? customer : (NAMES[role] ?? "Assistant");
-  part(element, "text").textContent = text;
-  if (at) Object.assign(element.querySelector("time"), { dateTime: at, textContent: moment(at) });
+/* Who says a message: a customer by their name, else by what they are. */
+export function whoSays({ role, customer, by_person: person }) {
+  if (asks(role)) return customer;
+  if (role === "system" || role === "note") return t(role);
+  return t(person ? "person" : "assistant");
+}
+
+/* Fill in who said what, and when; return the element. */
+export function say(element, said) {
+  part(element, "who").textContent = whoSays(said);
+  part(element, "text").textContent = said.text;
+  if (said.at) write(element.querySelector("time"), said.at);
   element.hidden = false;
   return element;
 }

@@ -7,20 +7,24 @@ import { kept } from "/web/kept.js";
 import { ownCustomer } from "/web/key.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
 import { call, read } from "/web/service.js";
+import { nameOf } from "/web/place.js";
+import { locale, number, onSpeak, t } from "/web/texts.js";
 import { briefly, moment } from "/web/times.js";
-import { SPANS, addTrends, number, showTrends, span } from "/web/trends.js";
+import { SPANS, addTrends, showTrends, span } from "/web/trends.js";
+import { spoken } from "/web/understanding.js";
 
 const HERE = "#operations"; // where the address says that the view is wanted
 const EVERY = 5_000; // milliseconds between two looks
 const PATIENCE = 20_000; // milliseconds that one may take
 const [FEW, STEP, MOST] = [8, 40, 200]; // sessions of each kind
-const NAME = "Conversational memory";
+const TIMED = { timeStyle: "medium" };
+const STATUSES = { running: "underWay", stopped: "stopped", failed: "failed", waiting: "statusWaiting" };
 
-/* Wire the view up; open(customer, session) shows a session, nameOf() is how its name is shown.
+/* Wire the view up; open(customer, session) shows a session.
  *
  * What is returned is called when there is another key: it lets an admin in, and nobody else.
  */
-export function wireOperator({ open, nameOf }) {
+export function wireOperator({ open }) {
   const view = byId("operations");
   let admin = false;
   let by = kept("sessionStorage", "by") ?? "minute";
@@ -43,10 +47,13 @@ export function wireOperator({ open, nameOf }) {
     view.hidden = !wanted;
     byId("page").hidden = wanted;
     document.querySelector(".skip").hidden = wanted;
-    document.title = wanted ? `Operations · ${NAME}` : NAME;
+    entitle();
     for (const drawer of document.querySelectorAll(":popover-open")) drawer.hidePopover();
     (wanted ? byId("operations-title") : byId("scroll")).focus();
   }
+
+  const entitle = () =>
+    (document.title = view.hidden ? t("brand") : `${t("operations")} · ${t("brand")}`);
 
   /* Ask how it goes, and again in a while. */
   async function look() {
@@ -63,7 +70,7 @@ export function wireOperator({ open, nameOf }) {
       byId("operations-trouble").hidden = true;
     } catch (error) {
       if (mine !== asked) return;
-      if (last) byId("operations-about").textContent = `Not told anew since ${moment(last, { timeStyle: "medium" })}.`;
+      if (last) byId("operations-about").textContent = t("notSince", { at: moment(last, TIMED) });
       // Another key is asked for, or wanted: asking on with this one would only be refused.
       if (error.status === 401) return;
       explain(byId("operations-trouble"), error, look);
@@ -73,27 +80,30 @@ export function wireOperator({ open, nameOf }) {
   }
 
   function fill(found) {
-    const within = SPANS[found.by].last;
+    const within = t(SPANS[found.by].last);
     const { total, digest, low_mood: low, unanswered } = found;
-    byId("operations-about").textContent = `As of ${moment(found.at, { timeStyle: "medium" })}`;
-    tile("rate", number(found.rate), `${number(found.running)} being answered`);
-    part(byId("operations-turns"), "name").textContent = `Turns in ${within}`;
-    tile("turns", number(total.turns), `${number(total.failed)} failed, ${number(total.stopped)} stopped`);
+    byId("operations-about").textContent = t("asOf", { at: moment(found.at, TIMED) });
+    tile("rate", number(found.rate), t("beingAnswered", { n: found.running }));
+    part(byId("operations-turns"), "name").textContent = t("turnsIn", { within });
+    tile("turns", number(total.turns), t("failedStopped", { failed: total.failed, stopped: total.stopped }));
     for (const [name, { p50, p95 }] of [["first", total.first_token], ["answer", total.answer]]) {
-      tile(name, span(p50), p95 === null ? `none in ${within}` : `95% within ${span(p95)}`);
+      tile(name, span(p50), p95 === null ? t("noneIn", { within }) : t("within95", { span: span(p95) }));
     }
     const waits = digest.since ? Math.max(0, Date.parse(found.at) - Date.parse(digest.since)) : 0;
-    const whose = digest.customers === 1 ? "1 customer" : `${number(digest.customers)} customers`;
-    tile("digest", digest.since ? span(waits) : "None", digest.since ? `of ${whose}` : "all is in memory");
+    const whose = t("ofCustomers", { n: digest.customers });
+    tile("digest", digest.since ? span(waits) : t("none"), digest.since ? whose : t("allInMemory"));
     tile("model", found.model.name, found.model.adapter ?? "");
     showTrends(found);
-    list("low", low, ({ score, trend }) => `${trend}, ${score.toFixed(2).replace("-", "\u2212")}`);
-    list("unanswered", unanswered, ({ status }) => (status === "running" ? "under way" : status));
-    const more = (found) => (found.more ? " or more" : "");
-    const told = `${unanswered.sessions.length}${more(unanswered)} not answered, ${low.sessions.length}${more(low)} in low mood`;
+    list("low", low, ({ score, trend }) => `${spoken(trend)} · ${signed(score)}`);
+    list("unanswered", unanswered, ({ status }) => t(STATUSES[status]));
+    const count = ({ sessions: { length: n }, more }) => (more ? t("orMore", { n }) : number(n));
+    const told = t("attention", { unanswered: count(unanswered), low: count(low) });
     if (byId("operations-status").textContent !== told) byId("operations-status").textContent = told;
     if (adapter !== found.model.adapter) showCard(found.model);
   }
+
+  const signed = (score) =>
+    score.toLocaleString(locale(), { minimumFractionDigits: 2, maximumFractionDigits: 2 }).replace("-", "\u2212");
 
   function tile(name, figure, note) {
     const element = byId(`operations-${name}`);
@@ -118,7 +128,7 @@ export function wireOperator({ open, nameOf }) {
     const button = box.parentElement.querySelector(".more");
     const pressed = document.activeElement === button;
     if (said(items) !== said(before)) box.replaceChildren(...items);
-    part(box.parentElement, "count").textContent = more ? `${sessions.length}+` : sessions.length;
+    part(box.parentElement, "count").textContent = more ? `${number(sessions.length)}+` : number(sessions.length);
     button.hidden = !more || limit >= MOST;
     // What had the focus may be gone.
     const again = [...box.children].find((item) => item.dataset.key === focused) ?? box.firstElementChild;
@@ -137,8 +147,8 @@ export function wireOperator({ open, nameOf }) {
     const found = await read("/v1/admin/models").catch(({ status }) => (status === 403 ? null : undefined));
     if (found === undefined) adapter = undefined; // it is asked for again at the next look
     const card = found?.models.find((one) => one.in_service);
-    const lines = card ? cardLines(card) : [["Model", model.name], ["Adapter", model.adapter ?? "none: the model as it is"]];
-    if (found?.trouble) lines.push(["Trouble", found.trouble]);
+    const lines = card ? cardLines(card) : [[t("model"), model.name], [t("adapter"), model.adapter ?? t("noAdapter")]];
+    if (found?.trouble) lines.push([t("trouble"), found.trouble]);
     byId("operations-card").replaceChildren(...lines.map(([name, text]) => {
       const item = stamp("line-template");
       part(item, "name").textContent = name;
@@ -148,16 +158,16 @@ export function wireOperator({ open, nameOf }) {
   }
 
   function cardLines({ id, date, base, data, figures, compared }) {
-    const share = (value) => `${Math.round(value * 100)}%`;
+    const share = (value) => value.toLocaleString(locale(), { style: "percent" });
     const told = ({ perplexity, rouge_l: rouge, recalled, admitted }) => [
-      `perplexity ${perplexity.toFixed(2)}`, `ROUGE-L ${rouge.toFixed(3)}`,
-      ...(recalled === null ? [] : [`recalls ${share(recalled)}`]),
-      ...(admitted === null ? [] : [`admits ${share(admitted)}`]),
+      t("perplexity", { n: perplexity.toFixed(2) }), t("rouge", { n: rouge.toFixed(3) }),
+      ...(recalled === null ? [] : [t("recalls", { share: share(recalled) })]),
+      ...(admitted === null ? [] : [t("admits", { share: share(admitted) })]),
     ].join(", ");
     return [
-      ["Adapter", id], ["Of", base], ["Tuned", moment(date)], ["On", [...new Set(data)].join(", ")],
-      ["Measured", told(figures)],
-      ...Object.entries(compared).map(([name, one]) => [`Beside ${name}`, told(one)]),
+      [t("adapter"), id], [t("tunedOf"), base], [t("tunedAt"), moment(date)],
+      [t("tunedOn"), [...new Set(data)].join(", ")], [t("measured"), told(figures)],
+      ...Object.entries(compared).map(([name, one]) => [t("beside", { name }), told(one)]),
     ];
   }
 
@@ -170,6 +180,7 @@ export function wireOperator({ open, nameOf }) {
     show();
   }
 
+  entitle();
   addTrends(byId("operations-plots"));
   for (const choice of view.querySelectorAll("[name=by]")) {
     choice.checked = choice.value === by;
@@ -186,5 +197,10 @@ export function wireOperator({ open, nameOf }) {
   }
   document.addEventListener("visibilitychange", look);
   addEventListener("hashchange", show);
+  onSpeak(() => {
+    entitle();
+    adapter = undefined;
+    look();
+  });
   return admit;
 }

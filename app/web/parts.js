@@ -7,7 +7,7 @@ export const stamp = (id) => byId(id).content.firstElementChild.cloneNode(true);
 export function on(id, type, action) {
   byId(id).addEventListener(type, (event) => {
     if (type === "submit" || type === "cancel") event.preventDefault();
-    action();
+    action(event);
   });
 }
 

@@ -25,8 +25,8 @@ export function draw(svg, { points, series, form, shown }) {
   const high = (value) => (most ? (value / most) * HEIGHT : 0);
   const drawn = form === "bars" ? bars : lines;
   const hits = points.map((point, at) => {
-    const said = series.map((one) => `${one.name} ${shown(one.of(point))}`).join(", ");
-    const title = shape("title", {}, `${point.when}: ${said}`);
+    const said = series.map((one) => `${one.name} ${shown(one.of(point))}`).join(" · ");
+    const title = shape("title", {}, `${point.when} · ${said}`);
     return shape("rect", { class: "hit", x: at * step, y: 0, width: step, height: HEIGHT }, title);
   });
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);

@@ -2,23 +2,29 @@
 
 import { askForKey, heldKey, ownCustomer } from "/web/key.js";
 import { byId } from "/web/parts.js";
+import { locale, onSpeak, t } from "/web/texts.js";
 
 export const problem = (title, detail = "", status = 0, type = "") =>
   Object.assign(new Error(title), { detail, status, type });
 
 /* Ask for something; a refusal is thrown as the problem that the service says it is. */
 export async function call(method, path, body, signal) {
-  const headers = { Authorization: `Bearer ${heldKey()}`, "Content-Type": "application/json" };
-  const sent = { method, headers, signal, body: body && JSON.stringify(body) };
+  const headers = {
+    Authorization: `Bearer ${heldKey()}`, "Content-Type": "application/json",
+    "Accept-Language": locale(),
+  };
+  // What is deleted goes also if the page is left meanwhile.
+  const keepalive = method === "DELETE";
+  const sent = { method, headers, signal, keepalive, body: body && JSON.stringify(body) };
   const response = await fetch(path, sent).catch(() => {
-    throw problem("The service was not reached.", "Check that it runs, then try again.");
+    throw problem(t("notReached"), t("checkThatItRuns"));
   });
   if (response.ok) return response;
-  if (response.status === 401) askForKey("This key was not accepted.");
+  if (response.status === 401) askForKey(t("notAccepted"));
   const said = await response.json().catch(() => ({}));
-  const { title = `Error ${response.status}`, detail = "", type } = said;
+  const { title = t("error", { status: String(response.status) }), detail = "", type } = said;
   const wait = response.headers.get("Retry-After");
-  const told = wait ? `${detail} Try again in ${wait}\u00a0s.` : detail;
+  const told = wait ? t("retryIn", { detail, n: Number(wait) }) : detail;
   throw problem(title, told, response.status, type);
 }
 
@@ -26,7 +32,7 @@ export const read = async (path) => (await call("GET", path)).json();
 
 /* What the model is about to be given for a turn's message; nothing is stored. */
 export async function layOut({ customer, session, text }, signal) {
-  if (ownCustomer() !== null) throw problem("This is for staff.");
+  if (ownCustomer() !== null) throw problem(t("forStaff"));
   return (await call("POST", "/v1/prompt", { customer, session, message: text }, signal)).json();
 }
 
@@ -53,11 +59,15 @@ export async function* eventsOf(response) {
 
 /* Show the service's state, again and again until it is ready. */
 export async function watchService() {
-  const response = await fetch("/readyz").catch(() => null);
+  const asked = { headers: { "Accept-Language": locale() } };
+  const response = await fetch("/readyz", asked).catch(() => null);
   const state = await response?.json().catch(() => null);
   const ready = response?.ok ?? false;
-  const said = ready ? `Ready · ${state.model}` : (state?.problems?.join(" ") ?? "Not ready yet");
+  const model = state?.model;
+  const said = ready ? t("ready", { model }) : (state?.problems?.join(" ") ?? t("notReady"));
   byId("service").textContent = said;
   byId("service").dataset.ready = ready;
   if (!ready) setTimeout(watchService, 3000);
 }
+
+onSpeak(() => byId("service").dataset.ready === "true" && watchService());

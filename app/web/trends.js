@@ -2,32 +2,32 @@
 
 import { byId, part, stamp } from "/web/parts.js";
 import { draw } from "/web/plot.js";
+import { number, t } from "/web/texts.js";
 import { CLOCK, moment } from "/web/times.js";
 
 export const SPANS = {
-  minute: { last: "the last hour", by: "by minute", form: CLOCK },
-  hour: { last: "the last day", by: "by hour", form: { weekday: "short", ...CLOCK } },
+  minute: { last: "withinMinute", by: "byMinute", form: CLOCK },
+  hour: { last: "withinHour", by: "byHour", form: { weekday: "short", ...CLOCK } },
   // Days are the world's, not the reader's, and so are their names.
-  day: { last: "the last 30 days", by: "by day (UTC)", form: { day: "numeric", month: "short", timeZone: "UTC" } },
+  day: { last: "withinDay", by: "byDay", form: { day: "numeric", month: "short", timeZone: "UTC" } },
 };
 
-export const number = (value) => (value ?? 0).toLocaleString();
 const latency = (name) => [
   { name: "median", mark: "half", of: (point) => point[name].p50 },
-  { name: "95th percentile", mark: "most", of: (point) => point[name].p95 },
+  { name: "percentile95", mark: "most", of: (point) => point[name].p95 },
 ];
 const PLOTS = {
   turns: {
-    title: "Turns", form: "bars", shown: number, series: [
+    title: "turns", form: "bars", shown: number, series: [
       { name: "answered", mark: "good", of: ({ answered }) => answered },
       { name: "stopped", mark: "fair", of: ({ stopped }) => stopped },
       { name: "failed", mark: "bad", of: ({ failed }) => failed },
     ],
   },
-  first: { title: "Time to the first word", form: "lines", shown: span, series: latency("first_token") },
-  answer: { title: "Time to the end of the answer", form: "lines", shown: span, series: latency("answer") },
+  first: { title: "plotFirst", form: "lines", shown: span, series: latency("first_token") },
+  answer: { title: "plotAnswer", form: "lines", shown: span, series: latency("answer") },
   undone: {
-    title: "Requests that were not done", form: "bars", shown: number, series: [
+    title: "plotUndone", form: "bars", shown: number, series: [
       { name: "failed", mark: "bad", of: ({ requests_failed: failed }) => failed },
       { name: "refused", mark: "fair", of: ({ requests_refused: refused }) => refused },
     ],
@@ -37,37 +37,45 @@ const PLOTS = {
 /* Milliseconds as people say them. */
 export function span(ms) {
   if (ms === null) return "–";
-  if (ms < 1_000) return `${ms}\u00a0ms`;
-  if (ms < 120_000) return `${(ms / 1_000).toPrecision(ms < 10_000 ? 2 : 3)}\u00a0s`;
+  if (ms < 1_000) return t("ms", { n: ms });
+  if (ms < 120_000) return t("seconds", { n: (ms / 1_000).toPrecision(ms < 10_000 ? 2 : 3) });
   const minutes = Math.round(ms / 60_000);
-  if (minutes < 120) return `${minutes}\u00a0min`;
-  return minutes < 2_880 ? `${Math.round(minutes / 60)}\u00a0h` : `${Math.round(minutes / 1_440)}\u00a0days`;
+  if (minutes < 120) return t("minutes", { n: minutes });
+  if (minutes < 2_880) return t("hours", { n: Math.round(minutes / 60) });
+  return t("days", { n: Math.round(minutes / 1_440) });
 }
 
-function newPlot([name, { title, series }]) {
+function newPlot(name) {
   const element = stamp("plot-template");
   element.id = `plot-${name}`;
-  part(element, "title").textContent = title;
-  part(element, "of").textContent = `: ${title}`;
-  element.querySelector(".table").setAttribute("aria-label", `${title}, as a table`);
-  const marks = [...series, { name: "", mark: "top" }];
-  element.querySelector(".legend").append(...marks.map(({ name: textContent, mark: className }) =>
-    Object.assign(stamp("legend-template"), { textContent, className }),
-  ));
   return element;
+}
+
+/* The words around a plot; they are written anew with it, in the reader's language. */
+function entitle(element, { title, series }) {
+  part(element, "title").textContent = t(title);
+  part(element, "of").textContent = t("ofPlot", { title: t(title) });
+  element.querySelector(".table").setAttribute("aria-label", t("plotTable", { title: t(title) }));
+  const marks = [...series, { name: null, mark: "top" }];
+  element.querySelector(".legend").replaceChildren(...marks.map(({ name, mark: className }) =>
+    Object.assign(stamp("legend-template"), { textContent: name ? t(name) : "", className }),
+  ));
 }
 
 function show(name, { points, by: step }) {
   const element = byId(`plot-${name}`);
-  const { title, series, form, shown } = PLOTS[name];
+  const { form, shown } = PLOTS[name];
+  const [title, series] = [t(PLOTS[name].title), PLOTS[name].series.map((one) => ({ ...one, name: t(one.name) }))];
   const { last, by, form: clock } = SPANS[step];
+  entitle(element, PLOTS[name]);
   const timed = points.map((point) => ({ ...point, when: moment(point.at, clock) }));
   const svg = element.querySelector("svg");
   const most = draw(svg, { points: timed, series, form, shown });
-  svg.setAttribute("aria-label", `${title}, ${last}, ${by}: at most ${shown(most)}. The numbers are below.`);
-  element.querySelector(".top").textContent = most ? `at most ${shown(most)}` : "Nothing in this time";
+  const said = { title, within: t(last), by: t(by), most: shown(most) };
+  svg.setAttribute("aria-label", t("plotSaid", said));
+  element.querySelector(".top").textContent = t(most ? "plotMost" : "plotNothing", said);
   part(element, "begin").textContent = timed[0].when;
-  table(element.querySelector("table"), timed, PLOTS[name]);
+  table(element.querySelector("table"), timed, { series, shown });
 }
 
 /* The same as a table, the last first; times in which there was nothing are left out. */
@@ -80,14 +88,14 @@ function table(element, points, { series, shown }) {
   };
   const names = series.map((one) => one.name);
   const rows = points.toReversed().filter((point) => series.some((one) => one.of(point)));
-  element.tHead.replaceChildren(row(["Time", ...names].map((name) => cell("th", name, { scope: "col" }))));
+  element.tHead.replaceChildren(row([t("time"), ...names].map((name) => cell("th", name, { scope: "col" }))));
   element.tBodies[0].replaceChildren(...rows.map((point) =>
     row([cell("th", point.when, { scope: "row" }), ...series.map((one) => cell("td", shown(one.of(point))))]),
   ));
 }
 
 /* Put the plots into a box, with nothing in them yet. */
-export const addTrends = (box) => box.append(...Object.entries(PLOTS).map(newPlot));
+export const addTrends = (box) => box.append(...Object.keys(PLOTS).map(newPlot));
 
 /* Draw them as it goes now. */
 export function showTrends(found) {

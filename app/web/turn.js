@@ -1,19 +1,31 @@
 /* A question and its answer. */
 
-import { NOTHING, look } from "/web/given.js";
-import { say } from "/web/message.js";
+import { look } from "/web/given.js";
+import { ownCustomer } from "/web/key.js";
+import { asks, say } from "/web/message.js";
 import { explain, part, stamp } from "/web/parts.js";
-import { problem } from "/web/service.js";
+import { customerPath } from "/web/place.js";
+import { call, problem } from "/web/service.js";
+import { known, t } from "/web/texts.js";
 import { showLabels, spoken } from "/web/understanding.js";
 
-/* A turn of a customer's session, as a list item of the conversation; its status is styled. */
+const UNENDED = ["running", "waiting"]; // what is answered later, by somebody
+
+const statusOf = (status) => known(`status${status[0].toUpperCase()}${status.slice(1)}`, status);
+
+/* A turn of a customer's session, as a list item of the conversation; its status is styled.
+ *
+ * told(text) is how it says what came of a rating.
+ */
 export class Turn {
   constructor(values) {
-    Object.assign(this, { given: null }, values);
+    Object.assign(this, { given: null, rating: null, person: false }, values);
     this.element = stamp("turn-template");
     for (const name of ["question", "answer", "problem"]) this[name] = part(this.element, name);
     this.look = this.element.querySelector(".look");
     this.look.onclick = () => look(this, true);
+    this.rates = [...this.element.querySelectorAll(".rate")];
+    for (const button of this.rates) button.onclick = () => this.rate(button.value);
   }
 
   get reply() {
@@ -29,9 +41,9 @@ export class Turn {
 
   /* What an answer rests on that does not rest on the model and what it was given. */
   get basis() {
-    if (this.template === "unknown") return `${NOTHING}; the model was not asked`;
-    if (this.template) return `Answered by the template ${spoken(this.template)}, without the model`;
-    return this.evidence === "none" ? NOTHING : "";
+    if (this.template === "unknown") return t("notAsked", { why: t("noArticle") });
+    if (this.template) return t("byTemplate", { name: spoken(this.template) });
+    return this.evidence === "none" ? t("noArticle") : "";
   }
 
   /* How much the model was given; of an earlier visit's turn only that is told. */
@@ -39,32 +51,57 @@ export class Turn {
     const { recalled = [], knowledge = [] } = this.given ?? {};
     const now = { recalled: recalled.length, knowledge: knowledge.length };
     const told = this.given ? now : this.count;
-    if (!told) return "Memory";
-    const counts = [`${told.recalled} recalled`];
-    if (told.knowledge === 1) counts.push("1 passage");
-    if (told.knowledge > 1) counts.push(`${told.knowledge} passages`);
+    if (!told) return t("memory");
+    const counts = [t("recalledCount", { n: told.recalled })];
+    if (told.knowledge) counts.push(t("passageCount", { n: told.knowledge }));
     return counts.join(" · ");
   }
 
   /* Take up what the service says of the turn; it says it in pieces. */
-  know({ understanding, template, evidence, given }) {
+  know({ understanding, template, evidence, given, rating, by_person: person }) {
     this.count = given ?? this.count;
     if (understanding) showLabels(part(this.question, "labels"), understanding);
     this.template = template ?? this.template;
     this.evidence = evidence ?? this.evidence;
+    this.rating = rating ?? this.rating;
+    this.person ||= person;
   }
 
   settle(status, reply = this.reply) {
     if (reply !== this.reply) part(this.answer, "text").textContent = reply;
-    this.element.dataset.status = part(this.answer, "mark").textContent = status;
+    this.element.dataset.status = status;
+    part(this.answer, "mark").textContent = statusOf(status);
+    part(this.question, "waits").textContent = UNENDED.includes(status) ? statusOf(status) : "";
     part(this.look, "look").textContent = this.counts;
+    this.look.hidden = this.person;
     part(this.answer, "basis").textContent = this.basis;
     this.problem.hidden = true;
+    this.showRating();
+  }
+
+  showRating() {
+    const staff = ownCustomer() === null;
+    part(this.answer, "rating").hidden = !(staff && this.id && this.text && this.reply && !this.person);
+    for (const button of this.rates) button.setAttribute("aria-pressed", button.value === this.rating);
+  }
+
+  /* Say how good the answer was; said again it is taken back. */
+  async rate(value) {
+    const rating = value === this.rating ? null : value;
+    try {
+      await call("PUT", `${customerPath()}/turns/${encodeURIComponent(this.id)}/rating`, { rating });
+    } catch (error) {
+      if (error.status !== 401) explain(this.problem, error);
+      return;
+    }
+    this.rating = rating;
+    this.showRating();
+    this.told(t(rating ? { good: "ratedGood", bad: "ratedBad" }[rating] : "ratedNot"));
   }
 
   fail(error, again) {
     this.settle("failed");
-    const broken = problem("The answer broke off.", "Your message is kept.");
+    const broken = problem(t("brokeOff"), t("messageKept"));
     explain(this.problem, error.detail === undefined ? broken : error, again);
   }
 }
@@ -72,18 +109,19 @@ export class Turn {
 /* The turns of a place's stored messages; an answer whose question is on another page stands
  * alone.
  */
-export function turnsOf(messages, place) {
+export function turnsOf(messages, values) {
   const turns = [];
   for (const message of messages) {
     const { role, text, turn: id, status } = message;
-    const asks = role === "human";
+    const asked = asks(role);
     const alone = turns.at(-1)?.reply ?? true;
-    if (asks || alone) turns.push(new Turn({ ...place, id, text: asks && text }));
+    if (asked || alone) turns.push(new Turn({ ...values, id, text: asked && text }));
     const turn = turns.at(-1);
-    say(asks ? turn.question : turn.answer, { ...message, customer: turn.customer });
+    const shown = say(asked ? turn.question : turn.answer, { ...message, customer: turn.customer });
+    shown.dataset.id = message.id;
     turn.know(message);
     turn.settle(status ?? "complete");
-    if (asks && ["failed", "stopped"].includes(status)) turn.fail(problem("Not answered."));
+    if (asked && ["failed", "stopped"].includes(status)) turn.fail(problem(t("notAnswered")));
   }
   return turns;
 }

@@ -1,30 +1,35 @@
 /* What the service understands of a customer: a message's labels, and the mood over time. */
 
 import { part, stamp } from "/web/parts.js";
+import { locale, t } from "/web/texts.js";
 
 const EDGE = 3; // so that the last point's dot is not cut
 
-export const spoken = (name) => name.replaceAll("_", " ");
+// What the service itself calls by these names; other labels are its owner's.
+const OURS = "intent topic sentiment positive neutral negative rising steady falling".split(" ");
 
-const percent = (confidence) => `${Math.round(confidence * 100)}%`;
+export const spoken = (name) => (OURS.includes(name) ? t(name) : name.replaceAll("_", " "));
 
-function label(head, name, sure) {
+const share = (confidence) =>
+  confidence.toLocaleString(locale(), { style: "percent", maximumFractionDigits: 0 });
+
+function label(head, name, shown, sure) {
   const item = stamp("label-template");
-  part(item, "head").textContent = `${head}: `;
-  part(item, "label").textContent = name;
+  part(item, "head").textContent = t("head", { head });
+  part(item, "label").textContent = shown;
   part(item, "sure").textContent = sure;
   item.dataset.label = name;
-  item.title = `${head}, ${sure} sure`;
+  item.title = t("sure", { head, share: sure });
   return item;
 }
 
 /* The heads for which a message is out of scope, together: one by one they would be noise. */
 function beyond(heads) {
-  const named = heads.map(([head, { confidence }]) => `${spoken(head)} ${percent(confidence)}`);
-  const item = label("out of scope", named.join(", "), "");
+  const named = heads.map(([head, { confidence }]) => `${spoken(head)} ${share(confidence)}`);
+  const item = label(t("outOfScope"), "", named.join(", "), "");
   part(item, "head").className = ""; // seen, since the rest does not say it
   item.className = "beyond";
-  item.title = "None of the labels that are known";
+  item.title = t("noLabel");
   return item;
 }
 
@@ -32,19 +37,21 @@ function beyond(heads) {
 export function showLabels(list, understanding) {
   const heads = Object.entries(understanding ?? {});
   const unknown = heads.filter(([, said]) => said.label === null);
-  const known = heads.filter(([, said]) => said.label !== null);
-  const items = known.map(([head, said]) =>
-    label(spoken(head), spoken(said.label), percent(said.confidence)),
+  const labelled = heads.filter(([, said]) => said.label !== null);
+  const items = labelled.map(([head, said]) =>
+    label(spoken(head), said.label, spoken(said.label), share(said.confidence)),
   );
   list.replaceChildren(...(unknown.length ? [beyond(unknown)] : []), ...items);
 }
+
+export const moodInWords = ({ label, trend }) => t("mood", { label: spoken(label), trend: spoken(trend) });
 
 /* Show a mood in words, with a line of its points from -1 to 1; nothing if it is not known. */
 export function showMood(box, mood) {
   box.hidden = !mood;
   if (!mood) return;
   box.dataset.label = mood.label;
-  part(box, "mood").textContent = `${mood.label}, ${mood.trend}`;
+  part(box, "mood").textContent = moodInWords(mood);
   const line = box.querySelector("svg");
   const { width, height } = line.viewBox.baseVal;
   const step = (width - 2 * EDGE) / Math.max(1, mood.points.length - 1);

@@ -236,7 +236,7 @@ def visit(browser: Browser, base_url: str) -> Iterator[OpenVisit]:
 
     def start(width: int = 1400, height: int = 900, **options: Any) -> Visit:
         size = {"width": width, "height": height}
-        context = browser.new_context(viewport=size, locale="en-GB", **options)
+        context = browser.new_context(viewport=size, **{"locale": "en-GB"} | options)
         one = Visit(context, context.new_page(), base_url)
         one.page.set_default_timeout(15_000)
         one.page.on("pageerror", lambda error: one.complaints.append(str(error)))

@@ -47,10 +47,11 @@ UNREACHABLE = """() => [...document.querySelectorAll("a, button, input, textarea
   .filter((one) => !document.querySelector(":popover-open") || one.closest(":popover-open"))
   .filter((one) => {
     one.scrollIntoView({ block: "nearest" });
-    const box = (one.closest("label") ?? one).getBoundingClientRect();
+    const whole = one.closest("label") ?? one;
+    const box = whole.getBoundingClientRect();
     const hit = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
     const inside = box.left >= 0 && box.right <= innerWidth;
-    const free = hit && (one.contains(hit) || hit.contains(one));
+    const free = hit && (whole.contains(hit) || hit.contains(one));
     return !inside || !free || box.width < 24 || box.height < 24;
   })
   .map((one) => one.outerHTML)"""

@@ -55,8 +55,8 @@ def test_the_card_shows_facts_with_their_sources(visit: OpenVisit, api: httpx.Cl
     expect(card).to_be_hidden()
 
 
-def test_a_correction_is_asked_for_and_takes_the_old_away(visit: OpenVisit, model: Model) -> None:
-    """Keeping changes nothing; correcting changes the fact, the conversation that is shown, and
+def test_a_correction_takes_the_old_away(visit: OpenVisit, model: Model) -> None:
+    """Cancelled it changes nothing; saved it changes the fact, the conversation that is shown, and
     what the model is given next. The focus comes back to the button.
     """
     one = visit()
@@ -65,13 +65,13 @@ def test_a_correction_is_asked_for_and_takes_the_old_away(visit: OpenVisit, mode
     look(page)
     expect(page.locator("#glance-facts li")).to_contain_text("Customer: “My order number is")
     page.get_by_role("button", name="Correct: Order number 4417-XY").click()
-    dialog = page.get_by_role("dialog", name="Correct this fact")
-    expect(dialog.get_by_label("Order number")).to_be_focused()
-    dialog.get_by_role("button", name="Keep it").click()
+    field = page.get_by_label("The right words for: Order number")
+    expect(field).to_be_focused()
+    page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Correct: Order number 4417-XY")).to_be_focused()
     expect(page.locator("#glance-facts .text")).to_have_text("4417-XY")
     page.get_by_role("button", name="Correct: Order number 4417-XY").click()
-    dialog.get_by_label("Order number").fill("4418-QQ")
+    field.fill("4418-QQ")
     page.keyboard.press("Enter")
     expect(page.locator("#glance-facts .text")).to_have_text("4418-QQ")
     expect(page.locator("#glance-status")).to_contain_text("Corrected.")
@@ -90,7 +90,7 @@ def test_a_correction_is_asked_for_and_takes_the_old_away(visit: OpenVisit, mode
 
 
 def test_a_fact_is_pinned_and_forgotten(visit: OpenVisit, api: httpx.Client) -> None:
-    """A pin is a toggle; forgetting asks first, and leaves the focus in the panel."""
+    """A pin is a toggle; forgetting can be undone, and goes at once when the card is closed."""
     one = visit()
     page = one.open("forgets")
     fact = add(api, "forgets", "email", "ada@example.org")
@@ -102,14 +102,16 @@ def test_a_fact_is_pinned_and_forgotten(visit: OpenVisit, api: httpx.Client) -> 
         expect(pin).to_have_attribute("aria-pressed", pressed)
         expect(pin).to_be_focused()
         assert api.get(path).json()["pinned"] == (pressed == "true")
-    for choice, left in (("Keep it", 1), ("Forget", 0)):
-        page.get_by_role("button", name="Forget: E-mail ada@example.org").click()
-        dialog = page.get_by_role("dialog", name="Forget this fact?")
-        expect(dialog).to_contain_text("E-mail: ada@example.org")
-        dialog.get_by_role("button", name=choice, exact=True).click()
-        expect(page.locator("#glance-facts li")).to_have_count(left)
-    expect(page.locator("#glance-status")).to_have_text("Forgotten.")
-    expect(page.get_by_role("heading", name="Customer at a glance")).to_be_focused()
+    forget = page.get_by_role("button", name="Forget: E-mail ada@example.org")
+    forget.click()
+    going = page.locator("#glance-facts .forgetting")
+    expect(going).to_contain_text("E-mail ada@example.org")
+    page.get_by_role("button", name="Undo").click()
+    expect(forget).to_be_focused()
+    expect(page.locator("#glance-status")).to_have_text("Kept.")
+    forget.click()
+    with page.expect_response(f"**/memories/{fact}"):
+        page.keyboard.press("Escape")
     assert api.get(path).status_code == 404
 
 
@@ -196,5 +198,6 @@ def test_the_card_is_readable_and_in_reach(
     found = page.evaluate(CONTRAST)
     page.locator("#glance-problem [data-part=forget]").click()
     found += page.evaluate(CONTRAST)
-    assert "the lamp is cracked" in [text for text, _ in found]
+    assert "Forgotten in a few seconds: Problem the lamp is cracked" in [text for text, _ in found]
+    page.get_by_role("button", name="Undo").click()
     assert [(text, ratio) for text, ratio in found if ratio < 4.5] == []

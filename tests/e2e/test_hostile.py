@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -146,7 +147,9 @@ def assert_harmless(page: Page) -> None:
 def test_nothing_that_is_said_runs_on_any_part_of_the_page(
     hostile: tuple[Visit, httpx.Client],
 ) -> None:
-    """Customers, sessions, messages, answers, labels, memories, articles, the card and errors."""
+    """Customers, sessions, messages, answers, labels, memories, articles, the card, what is found,
+    a handover and errors.
+    """
     one, api = hostile
     customer = NAMES[5]
     fill(api, customer)
@@ -172,10 +175,22 @@ def test_nothing_that_is_said_runs_on_any_part_of_the_page(
     page.get_by_role("button", name="Customer at a glance", exact=True).click()
     expect(page.locator("#glance-facts")).to_contain_text("struck")
     assert_harmless(page)
-    page.get_by_role("button", name="Correct").first.click()
+    page.locator("#glance").get_by_role("button", name="Correct").first.click()
+    page.locator("#glance").get_by_role("button", name="Forget").last.click()
+    expect(page.locator(".forgetting")).to_contain_text("struck")
     assert_harmless(page)
-    page.get_by_role("button", name="Keep it").and_(page.locator(":visible")).click()
+    page.get_by_role("button", name="Undo").click()
     page.keyboard.press("Escape")
+    page.get_by_role("searchbox").fill("When do parcels come?")
+    expect(page.locator("#found")).to_contain_text("struck")
+    assert_harmless(page)
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("button", name="Hand over to a person").click()
+    expect(page.get_by_label("Summary to hand over")).to_have_value(re.compile("struck"))
+    assert_harmless(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Give back").click()
+    expect(page.locator("#handed")).to_be_hidden()
     refusal: dict[str, Any] = {"title": ATTACKS[0], "detail": ATTACKS[2], "status": 500}
     page.route("**/v1/chat", lambda route: route.fulfill(status=500, json=refusal))
     one.say("Hello", status="failed")

@@ -40,6 +40,49 @@ def test_nothing_sticks_out_and_all_is_in_reach(visit: OpenVisit, model: Model, 
         expect(page.locator(":popover-open")).to_have_count(0)
 
 
+def test_what_is_touched_is_large_enough_for_a_finger(visit: OpenVisit) -> None:
+    """44 pixels a side at least, of what a phone shows and of what its drawers have."""
+    one = visit(width=390, height=844, has_touch=True)
+    page = one.open("fingers")
+    one.say("My order is 40-2291.")
+    small = """() => [...document.querySelectorAll("button, select, summary, input")]
+      .filter((one) => one.checkVisibility())
+      .map((one) => [one.closest("label") ?? one, one])
+      .filter(([box]) => box.offsetWidth < 44 || box.offsetHeight < 44)
+      .map(([, one]) => one.outerHTML.slice(0, 90))"""
+    assert page.evaluate(small) == []
+    for opener in ("Customer and sessions", "Customer at a glance", "What the model was given"):
+        page.get_by_role("button", name=opener, exact=True).click()
+        page.wait_for_timeout(300)
+        assert page.evaluate(small) == [], opener
+        page.keyboard.press("Escape")
+
+
+def test_the_end_stays_in_sight(visit: OpenVisit, model: Model) -> None:
+    """Who is at the conversation's end stays there when the card opens beside it, or the window
+    changes; who reads further up stays there.
+    """
+    one = visit(width=1280, height=700)
+    page = one.open("follower")
+    model.reply = LONG * 3
+    for number in range(4):
+        one.say(f"Question {number}")
+    last = page.locator("[data-part=answer] .foot").last
+    expect(last).to_be_in_viewport()
+    page.get_by_role("button", name="Customer at a glance", exact=True).click()
+    page.wait_for_timeout(300)
+    expect(last).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 900, "height": 500})
+    page.wait_for_timeout(300)
+    expect(last).to_be_in_viewport()
+    page.locator("#scroll").evaluate("(one) => one.scrollTo(0, 0)")
+    page.wait_for_timeout(100)
+    page.set_viewport_size({"width": 1280, "height": 600})
+    page.wait_for_timeout(300)
+    expect(page.locator("[data-part=question]").first).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_can_be_read(visit: OpenVisit, model: Model, scheme: str) -> None:
     """Text stands out from its ground by 4.5 to 1 or more, in the light and in the dark."""

@@ -159,7 +159,7 @@ def test_what_is_wrong_is_said_and_the_figures_stay(visit: OpenVisit, planted: M
     page = visit().open("looks on", admin)
     enter(page)
     page.route("**/v1/admin/operations*", lambda route: route.abort())
-    page.get_by_text("Day", exact=True).click()
+    page.get_by_label("Day", exact=True).check()
     expect(page.locator("#operations-trouble")).to_contain_text("not reached")
     expect(page.locator("#operations-about")).to_contain_text("Not told anew since")
     expect(page.locator("#operations-model")).to_contain_text("scripted")
@@ -167,7 +167,7 @@ def test_what_is_wrong_is_said_and_the_figures_stay(visit: OpenVisit, planted: M
     page.locator("#operations-trouble button").click()
     expect(page.locator("#operations-trouble")).to_be_hidden()
     planted.keys.revoke(made.id, now())
-    page.get_by_text("Hour", exact=True).click()
+    page.get_by_label("Hour", exact=True).check()
     expect(page.get_by_role("dialog", name="Your key")).to_contain_text("was not accepted")
 
 

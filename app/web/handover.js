@@ -1,0 +1,81 @@
+/* A session in a person's hands: handed over with a summary, and given back. */
+
+import { sheetOf } from "/web/card.js";
+import { ownCustomer } from "/web/key.js";
+import { byId, explain, on, part } from "/web/parts.js";
+import { here, isStored, place, sessionPath } from "/web/place.js";
+import { call } from "/web/service.js";
+import { onSpeak, t } from "/web/texts.js";
+import { moment } from "/web/times.js";
+
+const EVERY = 4_000; // milliseconds between two looks for what was said meanwhile
+
+let since = null; // when a person took the session that is shown over
+let told = null; // what the person was told
+
+/* Whether who writes here is the person at the desk. */
+export const inPerson = () => since !== null && ownCustomer() === null;
+
+/* Show who answers in the session. */
+export function showHandover(at) {
+  since = at ?? null;
+  const own = ownCustomer() !== null;
+  byId("hand-over").hidden = own || since !== null || !isStored();
+  const box = byId("handed");
+  const text = own ? t("handedOverToYou") : since && t("handedOver", { at: moment(since) });
+  if (box.hidden === (since !== null)) box.hidden = since === null;
+  if (since && part(box, "text").textContent !== text) part(box, "text").textContent = text;
+  box.querySelector(".choices").hidden = own;
+  const asked = t(inPerson() ? "writeAsPerson" : "writeMessage");
+  if (byId("message").placeholder !== asked) byId("message").placeholder = asked;
+}
+
+/* Wire the buttons up; look() reads what was said, say(text) tells what came of it. */
+export function wireHandover({ look, say }) {
+  async function hand(method) {
+    const [where, answered] = [here(), await call(method, `${sessionPath()}/handover`)];
+    const found = await answered.json();
+    return where === here() ? found : null; // the reader may have gone elsewhere
+  }
+
+  async function begin() {
+    const found = await hand("PUT").catch((error) => error.status !== 401 && explain(byId("trouble"), error));
+    if (!found) return;
+    told = found;
+    showHandover(found.session.handed_over_at);
+    byId("handover-sheet").value = sheetOf(found, place.customer);
+    byId("handover-status").textContent = "";
+    byId("handover").showModal();
+    look();
+  }
+
+  async function end() {
+    const found = await hand("DELETE").catch((error) => error.status !== 401 && explain(byId("trouble"), error));
+    if (!found) return;
+    showHandover(found.handed_over_at);
+    say(t("givenBack"));
+    byId("message").focus();
+    look();
+  }
+
+  /* Where the browser lets no page copy, the text is chosen for who does it by hand. */
+  async function copy() {
+    const sheet = byId("handover-sheet");
+    sheet.select();
+    await navigator.clipboard?.writeText(sheet.value).then(
+      () => (byId("handover-status").textContent = t("copied")),
+      () => sheet.focus(),
+    );
+  }
+
+  on("hand-over", "click", begin);
+  on("show-handover", "click", begin);
+  on("give-back", "click", end);
+  on("copy-handover", "click", copy);
+  byId("handover").onclose = () => byId("message").focus();
+  onSpeak(() => {
+    showHandover(since);
+    if (told) byId("handover-sheet").value = sheetOf(told, place.customer);
+  });
+  setInterval(() => since !== null && document.visibilityState === "visible" && look(), EVERY);
+}

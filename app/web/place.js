@@ -1,0 +1,37 @@
+/* Where the reader is: a customer and a session, and what they are called. */
+
+import { kept } from "/web/kept.js";
+import { SHORT } from "/web/times.js";
+import { locale } from "/web/texts.js";
+
+const NAMED = /^(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)( \(\d+\))?$/; // see newSession
+
+// visit moves with every change of place: a reply to an earlier one is dropped. sessions are the
+// customer's stored ones, newest first.
+export const place = { customer: null, session: null, sessions: [], visit: 0 };
+
+export const keyOf = ({ customer, session }) => JSON.stringify([customer, session]);
+export const here = () => keyOf(place);
+export const draft = (where, value) => kept("sessionStorage", `draft ${where}`, value);
+
+export const customerPath = () => `/v1/customers/${encodeURIComponent(place.customer)}`;
+export const sessionsPath = () => `${customerPath()}/sessions`;
+export const sessionPath = (name = place.session) => `${sessionsPath()}/${encodeURIComponent(name)}`;
+export const memoryPath = (id) => `${customerPath()}/memories/${encodeURIComponent(id)}`;
+export const isStored = (name = place.session) => place.sessions.some((one) => one.session === name);
+
+export function newSession() {
+  const now = new Date().toLocaleString("sv"); // 2026-01-31 09:05:00
+  return now === place.session ? `${now} (2)` : now;
+}
+
+/* A session that was named by its time, as people write it; to the second if another one's
+ * minute is the same. */
+export function nameOf(name) {
+  const [, minute, seconds, again = ""] = name.match(NAMED) ?? [];
+  const at = new Date(`${minute?.replace(" ", "T")}${seconds}`);
+  if (Number.isNaN(at.valueOf())) return name;
+  const others = [place.session, ...place.sessions.map((one) => one.session)].filter((one) => one !== name);
+  const shared = others.some((one) => one?.startsWith(minute));
+  return at.toLocaleString(locale(), shared ? { ...SHORT, timeStyle: "medium" } : SHORT) + again;
+}

@@ -1,0 +1,121 @@
+/* The customer's sessions: listed, searched, and deleted. */
+
+import { ownCustomer } from "/web/key.js";
+import { whoSays } from "/web/message.js";
+import { byId, on, part, stamp } from "/web/parts.js";
+import { customerPath, isStored, nameOf, place } from "/web/place.js";
+import { call } from "/web/service.js";
+import { t } from "/web/texts.js";
+import { briefly, write } from "/web/times.js";
+
+const SHOWN = 30; // sessions at a time
+const PAUSE = 500; // milliseconds without a key before messages are searched
+const LEAST = 2; // letters that are searched for
+const TOKENS = 3000; // of messages that are found
+
+/* Wire the list up; open(name) shows a session, jump() a message of one, and remove(name) deletes
+ * a session. Returns what writes the list anew.
+ */
+export function wireSessions({ open, jump, remove }) {
+  const field = byId("search");
+  let most = SHOWN;
+  let asked = 0; // moves with every search: an answer to an earlier one is dropped
+  let timer = null;
+
+  const sought = () => field.value.trim().toLocaleLowerCase();
+
+  function list() {
+    const buttons = () => [...byId("sessions").querySelectorAll("button:not([hidden])")];
+    const focused = buttons().indexOf(document.activeElement);
+    const { session, sessions } = place;
+    const all = isStored() ? sessions : [{ session, messages: 0 }, ...sessions];
+    const named = ({ session: name }) => `${name} ${nameOf(name)}`.toLocaleLowerCase().includes(sought());
+    const shown = all.filter(named);
+    byId("sessions").replaceChildren(...shown.slice(0, most).map(item));
+    byId("more-sessions").hidden = shown.length <= most;
+    if (focused >= 0) (buttons()[focused] ?? buttons()[0] ?? field).focus();
+  }
+
+  function item({ session: name, messages, updated_at: at, handed_over_at: handed }) {
+    const element = stamp("session-template");
+    const [opener, remover] = element.querySelectorAll("button");
+    part(element, "name").textContent = nameOf(name);
+    opener.title = name;
+    part(element, "count").textContent = t("messages", { n: messages });
+    part(element, "handed").textContent = handed ? t("withPerson") : "";
+    if (at) write(element.querySelector("time"), at, briefly);
+    if (name === place.session) opener.setAttribute("aria-current", "true");
+    opener.onclick = () => open(name);
+    remover.setAttribute("aria-label", t("deleteSession", { name: nameOf(name) }));
+    remover.hidden = !at || ownCustomer() !== null;
+    remover.onclick = () => askToDelete(name);
+    return element;
+  }
+
+  function askToDelete(name) {
+    const dialog = byId("delete");
+    byId("delete-name").textContent = nameOf(name);
+    dialog.onclose = () => dialog.returnValue === "delete" && remove(name);
+    dialog.returnValue = "";
+    dialog.showModal();
+  }
+
+  /* Sessions by their names at once; and, for staff, what was said in any of them. */
+  async function search() {
+    clearTimeout(timer);
+    const mine = (asked += 1);
+    const { customer } = place;
+    if (ownCustomer() !== null || sought().length < LEAST) return;
+    const body = { query: field.value.trim(), max_tokens: TOKENS };
+    const found = await call("POST", `${customerPath()}/recall`, body)
+      .then((response) => response.json())
+      .catch((error) => (error.status === 404 ? { recalled: [] } : error));
+    if (mine !== asked) return;
+    if (found instanceof Error) {
+      byId("search-status").textContent = t("searchFailed", { why: `${found.message} ${found.detail}` });
+      return;
+    }
+    const said = found.recalled.filter(({ messages, session }, at, all) =>
+      session && all.findIndex((one) => one.messages[0] === messages[0]) === at,
+    ); // a message once, though facts are taken from it
+    byId("found").replaceChildren(...said.map((one) => foundItem({ ...one, customer })));
+    const n = said.length + byId("sessions").childElementCount;
+    byId("search-status").textContent = n ? t("foundCount", { n }) : t("nothingFound");
+  }
+
+  function foundItem(one) {
+    const element = stamp("found-template");
+    part(element, "who").textContent = whoSays(one);
+    part(element, "text").textContent = one.text;
+    part(element, "name").textContent = nameOf(one.session);
+    write(element.querySelector("time"), one.at, briefly);
+    element.querySelector("button").onclick = () => jump({ session: one.session, message: one.messages[0] });
+    return element;
+  }
+
+  /* What was looked for of somebody else is not looked for any more. */
+  function clear() {
+    clearTimeout(timer);
+    asked += 1;
+    most = SHOWN;
+    field.value = byId("search-status").textContent = "";
+    byId("found").replaceChildren();
+  }
+
+  on("search", "input", () => {
+    clearTimeout(timer);
+    asked += 1;
+    byId("search-status").textContent = "";
+    byId("found").replaceChildren();
+    list();
+    timer = setTimeout(search, PAUSE);
+  });
+  on("search-form", "submit", search);
+  on("more-sessions", "click", () => {
+    const before = byId("sessions").childElementCount;
+    most += SHOWN;
+    list();
+    byId("sessions").children[before]?.querySelector("button").focus();
+  });
+  return { list, clear };
+}

@@ -1,0 +1,23 @@
+/* Single keys, for who goes without a pointer; they work where no text is being written. */
+
+import { kept } from "/web/kept.js";
+import { byId, on } from "/web/parts.js";
+
+const WRITES = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+
+/* Wire the keys up: actions by the key, each of which is told nothing. */
+export function wireShortcuts(actions) {
+  const box = byId("keys-on");
+  const help = () => byId("keys").showModal();
+  box.checked = kept("localStorage", "keys") ?? true;
+  on("keys-on", "change", () => kept("localStorage", "keys", box.checked));
+  on("show-keys", "click", help);
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.defaultPrevented) return;
+    if (event.target.closest?.(WRITES) || document.querySelector("dialog[open]")) return;
+    const action = event.key === "?" ? help : actions[event.key.toLowerCase()];
+    if (!action || !box.checked || byId("page").hidden) return;
+    event.preventDefault();
+    action();
+  });
+}

@@ -1,0 +1,112 @@
+"""A session handed over to a person, in a real browser, seen from both sides."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import jwt
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import SECRET
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Model, OpenVisit
+
+
+def take_over(page: Page) -> None:
+    """Hand the session over, and close what is told then."""
+    page.get_by_role("button", name="Hand over to a person").click()
+    expect(page.get_by_role("dialog", name="Handed over")).to_be_visible()
+    page.keyboard.press("Escape")
+
+
+def test_a_person_takes_over_with_a_summary_and_gives_back(
+    visit: OpenVisit, model: Model, api: httpx.Client
+) -> None:
+    """One click: the person has a text to copy, and answers as a person. The customer, on their
+    own page, sees that a person answers, waits, and reads the reply without asking for it. Given
+    back, the model answers.
+    """
+    said = {"customer": "zoë", "session": "s1", "message": "My order number is 4417-XY."}
+    api.post("/v1/chat", json=said).raise_for_status()
+    desk = visit(permissions=["clipboard-read", "clipboard-write"])
+    page = desk.open("zoë")
+    page.get_by_role("button", name="Hand over to a person").click()
+    dialog = page.get_by_role("dialog", name="Handed over")
+    sheet = dialog.get_by_label("Summary to hand over")
+    for line in ("Customer: zoë", "Session: s1 (2 messages)", "Order number: 4417-XY"):
+        assert line in sheet.input_value()
+    dialog.get_by_role("button", name="Copy").click()
+    expect(dialog.get_by_role("status")).to_have_text("Copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == sheet.input_value()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Message", exact=True)).to_be_focused()
+    expect(page.locator("#handed")).to_contain_text("A person answers since")
+    expect(page.get_by_role("button", name="Hand over to a person")).to_be_hidden()
+    expect(page.locator("#sessions li")).to_contain_text("with a person")
+
+    token = jwt.encode({"sub": "zoë", "exp": time.time() + 3600}, SECRET, "HS256")
+    theirs = visit(width=390, height=844)
+    theirs.page.goto("about:blank")
+    theirs.page.goto(f"{theirs.base_url}/#key={token}")
+    expect(theirs.page.locator("#handed p")).to_have_text("A person of the team answers here.")
+    expect(theirs.page.locator(".turn")).to_have_count(1)
+    asked = len(model.asked)
+    theirs.say("Is somebody there?", status="waiting")
+    expect(theirs.page.locator(".turn").last).to_contain_text("waits for a person")
+    expect(page.locator(".turn").last).to_contain_text("Is somebody there?")
+    page.get_by_placeholder("Answer as a person").fill("I am. It comes on Monday.")
+    page.keyboard.press("Enter")
+    for one in (page, theirs.page):
+        answer = one.locator(".turn").last.locator("[data-part=answer]")
+        expect(answer).to_contain_text("I am. It comes on Monday.")
+        expect(answer).to_contain_text("Person at the desk")
+    expect(theirs.page.get_by_role("log")).to_contain_text("Person at the desk: I am.")
+    assert len(model.asked) == asked
+
+    page.get_by_role("button", name="Give back").click()
+    expect(page.locator("#handed")).to_be_hidden()
+    expect(page.locator("#status")).to_have_text("The assistant answers again.")
+    desk.say("Thank you.")
+    expect(page.locator(".turn").last).to_contain_text(model.reply)
+    assert len(model.asked) == asked + 1
+
+
+def test_the_summary_is_told_again_and_a_new_session_has_none(visit: OpenVisit) -> None:
+    """Where nothing was said there is nothing to hand over; after a reload it is as it was."""
+    one = visit()
+    page = one.open("again")
+    expect(page.get_by_role("button", name="Hand over to a person")).to_be_hidden()
+    one.say("The lamp is cracked.")
+    take_over(page)
+    page.reload()
+    page.get_by_role("button", name="Summary").click()
+    expect(page.get_by_label("Summary to hand over")).to_have_value(
+        re.compile("The lamp is cracked")
+    )
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="New").click()
+    expect(page.locator("#handed")).to_be_hidden()
+
+
+def test_what_cannot_be_handed_over_says_why(visit: OpenVisit, api: httpx.Client) -> None:
+    """A session that was deleted meanwhile; and a reply that comes too late keeps its words."""
+    one = visit()
+    page = one.open("late")
+    one.say("Hello")
+    session = page.locator("#title").get_attribute("title") or ""
+    take_over(page)
+    field = page.get_by_label("Message", exact=True)
+    page.route("**/sessions/*", lambda route: route.abort())  # nobody tells the page of it
+    api.delete(f"/v1/customers/late/sessions/{session}/handover").raise_for_status()
+    field.fill("I am here.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#trouble")).to_contain_text("Not handed over")
+    expect(field).to_have_value("I am here.")
+    page.unroute("**/sessions/*")
+    api.delete(f"/v1/customers/late/sessions/{session}").raise_for_status()
+    page.get_by_role("button", name="Summary").click()
+    expect(page.locator("#trouble")).to_contain_text("No such session")
