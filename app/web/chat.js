@@ -1,40 +1,38 @@
 /* The chat page: a customer's sessions and the conversation.
  *
- * Whatever comes from the service is shown as text and never as markup. A message keeps its
- * idempotency key until it is answered, so that sending it again stores nothing twice.
+ * Whatever comes from the service is shown as text and never as markup.
  */
 
+import { live, wireAsking } from "/web/asking.js";
 import { wireCard } from "/web/card.js";
 import { wireChoices } from "/web/choices.js";
 import { wireCustomers } from "/web/customers.js";
 import { look, wireGiven } from "/web/given.js";
-import { inPerson, showHandover, wireHandover } from "/web/handover.js";
+import { showHandover, wireHandover } from "/web/handover.js";
 import { kept } from "/web/kept.js";
 import { askForKey, heldKey, ownCustomer, takeKey, wireKey } from "/web/key.js";
 import { wireOperator } from "/web/operator.js";
-import { byId, explain, on, part } from "/web/parts.js";
+import { byId, explain, on } from "/web/parts.js";
 import {
   draft, here, isStored, keyOf, nameOf, newSession, place, sessionPath, sessionsPath,
 } from "/web/place.js";
 import { forgetNow } from "/web/remembered.js";
-import { call, eventsOf, layOut, problem, read, watchService } from "/web/service.js";
+import { following, followSize, goTo, nearEnd } from "/web/scrolling.js";
+import { call, read, watchService } from "/web/service.js";
 import { wireSessions } from "/web/sessions.js";
 import { wireShortcuts } from "/web/shortcuts.js";
 import { onSpeak, t } from "/web/texts.js";
-import { Turn, turnsOf } from "/web/turn.js";
+import { turnsOf } from "/web/turn.js";
 import { showMood } from "/web/understanding.js";
 
 const PAGE = 50; // messages read at a time
 const FURTHER = 500; // at a time, on the way to one that was said long ago
-const NEAR_END = 80; // pixels from the end within which the view follows what grows
 
 const field = byId("message");
 const scroll = byId("scroll");
 
 let older = null; // the cursor of the messages before those shown
 let shown = ""; // what was last read of the session, to tell whether anything is new
-let atEnd = true; // whether the reader is at the conversation's end
-const live = new Map(); // turns being answered, by place: they go on while another is shown
 
 const readSessions = () =>
   read(sessionsPath()).catch((error) => {
@@ -56,36 +54,6 @@ async function load(reading, show) {
 }
 
 // ---- the conversation
-const nearEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END;
-const measured = () => `${scroll.clientWidth} ${scroll.clientHeight} ${scroll.scrollHeight}`;
-
-function toEnd() {
-  atEnd = true;
-  scroll.scrollTop = scroll.scrollHeight;
-}
-
-/* Change the conversation and stay at its end, if that is where the reader is. */
-function following(change, always = false) {
-  const near = nearEnd();
-  change();
-  if (near || always) toEnd();
-}
-
-/* What opens beside the conversation makes it narrower, and so longer; what the browser scrolls
- * for that is not the reader's doing.
- */
-function followSize() {
-  let size = "";
-  scroll.addEventListener("scroll", () => {
-    if (size === measured()) atEnd = nearEnd();
-  });
-  const observer = new ResizeObserver(() => {
-    size = measured();
-    if (atEnd) toEnd();
-  });
-  for (const box of [scroll, scroll.firstElementChild]) observer.observe(box);
-}
-
 function showState(text = "") {
   const pressed = document.activeElement.closest("#composer, .turn > .problem");
   byId("status").textContent = text;
@@ -154,7 +122,7 @@ async function openEarlier(limit = PAGE) {
   byId("earlier").hidden = true; // a second click would bring the same messages again
   const show = (page) => showTurns(turnsHere(page), page.next);
   await load(() => readMessages(`&before=${older}`, limit), show);
-  first?.scrollIntoView();
+  if (first) goTo(first, "start");
 }
 
 function showTurns(turns, next) {
@@ -201,106 +169,7 @@ async function jump({ session, message }) {
   found.classList.add("pointed");
   found.tabIndex = -1;
   found.focus({ preventScroll: true });
-  found.scrollIntoView({ block: "center" });
-}
-
-// ---- asking
-/* randomUUID is missing where the page comes over plain HTTP from another machine. */
-const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
-
-function submit() {
-  const text = field.value;
-  const waiting = draft(here());
-  if (!text.trim() || place.session === null) return;
-  if (inPerson()) return answerAsPerson(text);
-  if (live.has(here())) return showState(t("waitFirst"));
-  const key = (waiting?.text === text && waiting.key) || newKey();
-  const { customer, session } = place;
-  const turn = new Turn({ customer, session, text, key, told: showState });
-  byId("turns").querySelector(`[data-key="${turn.key}"]`)?.remove();
-  turn.element.dataset.key = turn.key;
-  byId("turns").append(turn.element);
-  ask(turn);
-}
-
-/* What the person at the desk answers, in a session that was handed over. */
-async function answerAsPerson(text) {
-  const where = here();
-  field.value = "";
-  const failed = await call("POST", `${sessionPath()}/replies`, { text }).catch((error) => error);
-  if (!(failed instanceof Error)) draft(where, null);
-  if (where !== here()) return;
-  if (failed instanceof Error) {
-    field.value ||= text;
-    if (failed.status !== 401) explain(byId("trouble"), failed);
-    return;
-  }
-  byId("trouble").hidden = true;
-  toEnd();
-  await readOn();
-  showState(t("sent"));
-}
-
-async function ask(turn) {
-  const where = keyOf(turn);
-  const stopping = new AbortController();
-  const show = (text) => where === here() && showState(text);
-  live.set(where, Object.assign(turn, { stop: () => stopping.abort(), stored: false }));
-  draft(where, { text: turn.text, key: turn.key });
-  if (field.value === turn.text) field.value = "";
-  following(() => turn.begin(), true);
-  show(t("answering"));
-  const failed = await answer(turn, stopping.signal).catch((error) => error);
-  const stopped = failed && stopping.signal.aborted;
-  if (stopped) following(() => turn.settle("stopped"));
-  else if (failed) following(() => turn.fail(failed, () => askAgain(turn)));
-  else if (turn.reply) {
-    byId("announcer").textContent = t("said", { who: t("assistant"), text: `${turn.reply} ${turn.basis}` });
-  }
-  if (!turn.stored && where === here()) field.value ||= turn.text;
-  live.delete(where);
-  show(stopped ? t("stoppedKept") : "");
-  if (where === here()) look(turn);
-  if (turn.stored) refreshSessions();
-  if (turn.stored && where === here()) refreshSession();
-}
-
-/* Where the answer will stand: after what was said meanwhile. */
-function askAgain(turn) {
-  if (turn.element.nextElementSibling) {
-    byId("turns").append(turn.element);
-    field.focus(); // what is moved loses it
-  }
-  ask(turn);
-}
-
-async function answer(turn, signal) {
-  turn.given ??= await layOut(turn, signal).catch(() => null); // a chat must not fail for it
-  const { customer, session, text: message } = turn;
-  const send = () => {
-    const body = { customer, session, message, stream: true, idempotency_key: turn.key };
-    return call("POST", "/v1/chat", body, signal);
-  };
-  const response = await send().catch((error) => {
-    if (error.type !== "urn:problem:turn-passed") throw error;
-    turn.element.dataset.key = turn.key = newKey(); // it is a message of its own, said now
-    return send();
-  });
-  turn.stored = true;
-  draft(keyOf(turn), null);
-  refreshSessions();
-  for await (const [name, data] of eventsOf(response)) {
-    if (name === "error") throw problem(data.title, data.detail, data.status);
-    if (name === "token") {
-      following(() => part(turn.answer, "text").append(data.text));
-      continue;
-    }
-    Object.assign(turn.given ?? {}, data);
-    following(() => turn.know(data));
-    if (name === "recalled") turn.id = data.turn;
-    if (name === "done") return following(() => turn.settle(data.status, data.reply));
-  }
-  throw new Error("neither done nor error");
+  goTo(found, "center");
 }
 
 // ---- customers and sessions
@@ -375,6 +244,13 @@ function enter(id, target) {
 wireChoices();
 const customers = wireCustomers(openCustomer);
 const sessions = wireSessions({ open: openSession, jump, remove: deleteSession });
+
+const submit = wireAsking({
+  say: showState,
+  readOn,
+  stored: () => refreshSessions(),
+  done: () => refreshSession(),
+});
 
 on("composer", "submit", submit);
 on("message", "input", () => draft(here(), { text: field.value, key: null }));

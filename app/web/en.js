@@ -153,7 +153,7 @@ export default {
   forStaff: "This is for staff.",
 
   // ---- why something was recalled
-  whyWords: "it says {words}",
+  whyWords: "it says “{words}”",
   whyMeaning: "close in meaning ({n})",
   whyNear: "said near words that fit",
   whyHop: "belongs to what was found first",

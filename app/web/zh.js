@@ -153,7 +153,7 @@ export default {
   forStaff: "仅供员工查看。",
 
   // ---- why something was recalled
-  whyWords: "提到 {words}",
+  whyWords: "提到“{words}”",
   whyMeaning: "意思相近（{n}）",
   whyNear: "出现在相关内容附近",
   whyHop: "与先找到的内容有关",

@@ -1,0 +1,127 @@
+/* Asking: a message is sent, its answer comes word by word, and what breaks off is asked again.
+ *
+ * A message keeps its idempotency key until it is answered, so that sending it again stores
+ * nothing twice.
+ */
+
+import { look } from "/web/given.js";
+import { inPerson } from "/web/handover.js";
+import { byId, explain, part } from "/web/parts.js";
+import { draft, here, keyOf, place, sessionPath } from "/web/place.js";
+import { following, toEnd } from "/web/scrolling.js";
+import { call, eventsOf, layOut, problem } from "/web/service.js";
+import { t } from "/web/texts.js";
+import { Turn } from "/web/turn.js";
+
+export const live = new Map(); // turns being answered, by place: they go on while another is shown
+
+/* randomUUID is missing where the page comes over plain HTTP from another machine. */
+const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+
+/* Have a turn answered; stored() is told when its message is. */
+async function answer(turn, signal, stored) {
+  turn.given ??= await layOut(turn, signal).catch(() => null); // a chat must not fail for it
+  const { customer, session, text: message } = turn;
+  const send = () => {
+    const body = { customer, session, message, stream: true, idempotency_key: turn.key };
+    return call("POST", "/v1/chat", body, signal);
+  };
+  const response = await send().catch((error) => {
+    if (error.type !== "urn:problem:turn-passed") throw error;
+    turn.element.dataset.key = turn.key = newKey(); // it is a message of its own, said now
+    return send();
+  });
+  turn.stored = true;
+  draft(keyOf(turn), null);
+  stored();
+  for await (const [name, data] of eventsOf(response)) {
+    if (name === "error") throw problem(data.title, data.detail, data.status);
+    if (name === "token") {
+      following(() => part(turn.answer, "text").append(data.text));
+      continue;
+    }
+    Object.assign(turn.given ?? {}, data);
+    following(() => turn.know(data));
+    if (name === "recalled") turn.id = data.turn;
+    if (name === "done") return following(() => turn.settle(data.status, data.reply));
+  }
+  throw new Error("neither done nor error");
+}
+
+/* Wire the message's field to the service.
+ *
+ * say(text) tells what came of it, readOn() shows what was said meanwhile, stored() is told that a
+ * message is stored, and done() that its turn has ended in the session that is shown. Returns what
+ * sends the field's text.
+ */
+export function wireAsking({ say: showState, readOn, stored, done }) {
+  const field = byId("message");
+
+  function submit() {
+    const text = field.value;
+    const waiting = draft(here());
+    if (!text.trim() || place.session === null) return;
+    if (inPerson()) return answerAsPerson(text);
+    if (live.has(here())) return showState(t("waitFirst"));
+    const key = (waiting?.text === text && waiting.key) || newKey();
+    const { customer, session } = place;
+    const turn = new Turn({ customer, session, text, key, told: showState });
+    byId("turns").querySelector(`[data-key="${turn.key}"]`)?.remove();
+    turn.element.dataset.key = turn.key;
+    byId("turns").append(turn.element);
+    ask(turn);
+  }
+
+  /* What the person at the desk answers, in a session that was handed over. */
+  async function answerAsPerson(text) {
+    const where = here();
+    field.value = "";
+    const failed = await call("POST", `${sessionPath()}/replies`, { text }).catch((error) => error);
+    if (!(failed instanceof Error)) draft(where, null);
+    if (where !== here()) return;
+    if (failed instanceof Error) {
+      field.value ||= text;
+      if (failed.status !== 401) explain(byId("trouble"), failed);
+      return;
+    }
+    byId("trouble").hidden = true;
+    toEnd();
+    await readOn();
+    showState(t("sent"));
+  }
+
+  async function ask(turn) {
+    const where = keyOf(turn);
+    const stopping = new AbortController();
+    const show = (text) => where === here() && showState(text);
+    live.set(where, Object.assign(turn, { stop: () => stopping.abort(), stored: false }));
+    draft(where, { text: turn.text, key: turn.key });
+    if (field.value === turn.text) field.value = "";
+    following(() => turn.begin(), true);
+    show(t("answering"));
+    const failed = await answer(turn, stopping.signal, stored).catch((error) => error);
+    const stopped = failed && stopping.signal.aborted;
+    if (stopped) following(() => turn.settle("stopped"));
+    else if (failed) following(() => turn.fail(failed, () => askAgain(turn)));
+    else if (turn.reply) {
+      byId("announcer").textContent = t("said", { who: t("assistant"), text: `${turn.reply} ${turn.basis}` });
+    }
+    if (!turn.stored && where === here()) field.value ||= turn.text;
+    live.delete(where);
+    show(stopped ? t("stoppedKept") : "");
+    if (where === here()) look(turn);
+    if (turn.stored) stored();
+    if (turn.stored && where === here()) done();
+  }
+
+  /* Where the answer will stand: after what was said meanwhile. */
+  function askAgain(turn) {
+    if (turn.element.nextElementSibling) {
+      byId("turns").append(turn.element);
+      field.focus(); // what is moved loses it
+    }
+    ask(turn);
+  }
+
+  return submit;
+}

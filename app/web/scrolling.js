@@ -1,0 +1,45 @@
+/* The conversation's end: who is there stays there, whatever grows or becomes narrower. */
+
+import { byId } from "/web/parts.js";
+
+const NEAR_END = 80; // pixels from the end within which the view follows what grows
+
+const scroll = byId("scroll");
+
+let atEnd = true; // whether the reader is at the conversation's end
+
+export const nearEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END;
+const measured = () => `${scroll.clientWidth} ${scroll.clientHeight} ${scroll.scrollHeight}`;
+
+export function toEnd() {
+  atEnd = true;
+  scroll.scrollTop = scroll.scrollHeight;
+}
+
+/* Go to a part of the conversation, and stay there. */
+export function goTo(element, block) {
+  element.scrollIntoView({ block });
+  atEnd = nearEnd();
+}
+
+/* Change the conversation and stay at its end, if that is where the reader is. */
+export function following(change, always = false) {
+  const near = nearEnd();
+  change();
+  if (near || always) toEnd();
+}
+
+/* What opens beside the conversation makes it narrower, and so longer; what the browser scrolls
+ * for that is not the reader's doing.
+ */
+export function followSize() {
+  let size = "";
+  scroll.addEventListener("scroll", () => {
+    if (size === measured()) atEnd = nearEnd();
+  });
+  const observer = new ResizeObserver(() => {
+    size = measured();
+    if (atEnd) toEnd();
+  });
+  for (const box of [scroll, scroll.firstElementChild]) observer.observe(box);
+}
