@@ -91,6 +91,8 @@ def import_(
     else:
         for line in report.as_lines():
             typer.echo(line)
+        if found is None and not dry_run:
+            typer.echo(f"Customer {', '.join(report.customers)} is here with all of the export.")
     if report.bad:
         raise typer.Exit(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -17,8 +18,15 @@ BAD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, Recursion
 
 def told(error: Exception) -> str:
     """Why a record is bad: in our words, or what Python says where it is not as it should be."""
-    if isinstance(error, InvalidInput):
-        return str(error)
+    match error:
+        case InvalidInput():
+            return str(error)
+        case json.JSONDecodeError():
+            return f"it is not JSON ({error.msg} at character {error.pos + 1})"
+        case UnicodeDecodeError():
+            return f"it is not UTF-8 (byte {error.start})"
+        case KeyError():
+            return f"it has no {error}"
     why = " ".join(f"{type(error).__name__}: {error}".split())
     return f"it is not written as such a record is ({why})"
 

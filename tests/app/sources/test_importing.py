@@ -11,6 +11,7 @@ import pytest
 
 from app.importing import import_from
 from app.settings import Settings
+from app.sources.export import of_export
 from app.sources.formats import open_source
 from app.sources.source import Memory, Options, Skipped, Source
 from memory import ConversationMemory, InvalidInput, MemoryStore, Record, Scope
@@ -77,6 +78,24 @@ def test_memories_are_added_once_and_found(store: MemoryStore) -> None:
     ]  # fmt: skip
     assert not store.digesting.lagging()
     assert len(store.records.newest(Scope("ada").owner, 9)) == 3
+
+
+def test_what_an_export_has_in_it_is_told_before_it_is_imported(
+    bring: Import, target: MemoryStore, tmp_path: Path
+) -> None:
+    """The numbers of its lines; one that is cut off, or no export, is refused."""
+    bring([talk("ada", "s1", "my bike", "my lamp"), talk("ada", "s2", "hi")])
+    file = tmp_path / "ada.jsonl"
+    with file.open("wb") as opened:
+        target.exports.write(Scope("ada").owner, opened)
+    report = of_export(file)
+    assert (report.conversations, report.messages, report.memories) == (2, 3, 3)
+    assert (list(report.customers), str(report.first)) == (["ada"], "2024-05-04 09:30:00+00:00")
+    lines = file.read_text().splitlines(keepends=True)
+    for text, why in (("".join(lines[:-1]), "cut off"), ("".join(lines[1:]), "no export")):
+        file.write_text(text)
+        with pytest.raises(InvalidInput, match=why):
+            of_export(file)
 
 
 def test_what_the_store_refuses_is_named_and_stops_nothing(
