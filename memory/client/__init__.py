@@ -4,7 +4,7 @@
 """
 
 from memory.client.clients import AsyncMemoryClient, MemoryClient
-from memory.client.errors import ClientError, ServiceProblem, Unreachable, Unreadable
+from memory.client.errors import ClientError, ServiceProblem, Silent, Unreachable, Unreadable
 from memory.client.events import Event, Given, Restarted, Token
 from memory.client.results import ChatAnswer
 from memory.client.retry import Retry
@@ -19,6 +19,7 @@ __all__ = [
     "Restarted",
     "Retry",
     "ServiceProblem",
+    "Silent",
     "Token",
     "Unreachable",
     "Unreadable",

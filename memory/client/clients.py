@@ -15,7 +15,7 @@ import httpx
 
 import memory.client.calls as calls
 from memory.client.calls import Call
-from memory.client.errors import ClientError, ServiceProblem, Unreachable
+from memory.client.errors import ClientError, ServiceProblem, Silent, Unreachable
 from memory.client.events import Decoder, Event, Telling
 from memory.client.results import ChatAnswer
 from memory.client.retry import Retry
@@ -122,7 +122,7 @@ class Operations:
     def __init__(
         self, base_url: str, api_key: str | None, timeout: float, retry: Retry | None
     ) -> None:
-        if not base_url.startswith(("http://", "https://")):
+        if not _is_address(base_url):
             msg = f"base_url: {base_url!r} is no address: give one such as https://memory.example"
             raise InvalidInput(msg)
         key = os.environ.get("MEMORY_SERVICE_API_KEY") if api_key is None else api_key
@@ -151,6 +151,9 @@ class Operations:
     def _reached(self) -> Iterator[None]:
         try:
             yield
+        except httpx.ReadTimeout as error:
+            msg = f"{self._url} was silent for {self._timeout.read:g} seconds, the timeout"
+            raise Silent(msg, sent=True) from error
         except httpx.RequestError as error:
             unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
             sent = not isinstance(error, unsent)
@@ -313,6 +316,14 @@ class AsyncMemoryClient(Operations):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return parsed.scheme in ("http", "https") and bool(parsed.host) and (parsed.port or 0) < 65536
 
 
 def _body(answer: httpx.Response) -> bytes:

@@ -4,6 +4,7 @@ MemoryServiceError
 └── ClientError
     ├── ServiceProblem    the service says what is wrong, and what to do
     ├── Unreachable       nobody answers there, or the answer was cut off
+    │   └── Silent            nothing came for longer than the timeout
     └── Unreadable        what answers there does not speak as the service does
 """
 
@@ -72,6 +73,10 @@ class Unreachable(ClientError):
     def __init__(self, message: str, *, sent: bool) -> None:
         super().__init__(message)
         self.sent = sent
+
+
+class Silent(Unreachable):
+    """The service was silent for longer than the timeout; asked again it would begin anew."""
 
 
 class Unreadable(ClientError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from memory.client.errors import ClientError, ServiceProblem, Unreachable
+from memory.client.errors import ClientError, ServiceProblem, Silent, Unreachable
 
 _PROXIES = frozenset({502, 504})  # a proxy's words for a service that has gone away
 _SPREAD = 0.25  # of a wait that the service names: who were refused together do not come together
@@ -53,6 +53,8 @@ class Retry:
 
 def _passes(error: ClientError, *, again: bool) -> bool:
     """Whether a request may go well later, and does no harm by then."""
+    if isinstance(error, Silent):
+        return False
     if isinstance(error, Unreachable):
         return again or not error.sent
     if not isinstance(error, ServiceProblem):

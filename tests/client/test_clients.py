@@ -338,8 +338,15 @@ def test_the_key_comes_from_the_environment(
     monkeypatch.delenv("MEMORY_SERVICE_API_KEY")
     with pytest.raises(InvalidInput, match="MEMORY_SERVICE_API_KEY"):
         MemoryClient(service.address)
-    with pytest.raises(InvalidInput, match="no address"):
-        MemoryClient("memory.example", KEY)
+    for wrong in (
+        "memory.example",
+        "http://",
+        "http://x:99999",
+        "http://x:y",
+        "ftp://memory.example",
+    ):
+        with pytest.raises(InvalidInput, match="no address"):
+            MemoryClient(wrong, KEY)
     with pytest.raises(InvalidInput, match="no key has"):
         MemoryClient(service.address, "key\n")
 

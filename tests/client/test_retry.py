@@ -75,6 +75,7 @@ def add(one: MemoryClient) -> object:
         (key, CUT, True),
         (add, CUT, False),
         (add, REFUSED, True),
+        (key, httpx.ReadTimeout("silent"), False),
         (key, problem(503, "database-unavailable", "0"), True),
         (add, problem(503, "database-unavailable", "0"), True),
         (add, problem(429, "too-many-requests", "0"), True),
