@@ -6,6 +6,7 @@ from memory.articles import Article
 from memory.breaker import Breaker
 from memory.buffer import BufferMemory
 from memory.card import Card
+from memory.chat_history import ChatHistory
 from memory.conversation import ConversationMemory
 from memory.embeddings import Encoder, OnnxEmbeddings, embedded
 from memory.errors import (
@@ -94,6 +95,7 @@ __all__ = [
     "Candidates",
     "Card",
     "Change",
+    "ChatHistory",
     "CircuitOpen",
     "ConversationMemory",
     "ConversationRetriever",

@@ -21,23 +21,35 @@ from tests.doubles import ScriptedChat, WordEncoder, count_words
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from langchain_classic.memory import (
+        CombinedMemory,
+        ConversationBufferMemory,
+        ConversationBufferWindowMemory,
         ConversationSummaryBufferMemory,
         ConversationSummaryMemory,
         ConversationTokenBufferMemory,
         ConversationVectorStoreTokenBufferMemory,
+        VectorStoreRetrieverMemory,
     )
-    from langchain_community.chat_message_histories import SQLChatMessageHistory
+    from langchain_community.chat_message_histories import (
+        FileChatMessageHistory,
+        SQLChatMessageHistory,
+    )
     from langchain_community.docstore.in_memory import InMemoryDocstore
     from langchain_community.vectorstores import FAISS
 
 __all__ = [
     "FAISS",
+    "CombinedMemory",
+    "ConversationBufferMemory",
+    "ConversationBufferWindowMemory",
     "ConversationSummaryBufferMemory",
     "ConversationSummaryMemory",
     "ConversationTokenBufferMemory",
     "ConversationVectorStoreTokenBufferMemory",
     "CountingChat",
+    "FileChatMessageHistory",
     "SQLChatMessageHistory",
+    "VectorStoreRetrieverMemory",
     "WordEmbeddings",
     "empty_faiss",
     "quiet",
