@@ -142,7 +142,7 @@ class CustomerItems:
         self._apply(values)
         if self._memory.background and any(value is not None for _, value in values):
             background = self._memory.store.in_background
-            background(("items", self._owner), self.embed)
+            background(("items", self._owner), self._embed_later)
             if remembered:
                 background(
                     (VectorMemory, self._memory.scope), partial(self._memory.digest, wait=False)
@@ -207,23 +207,32 @@ class CustomerItems:
 
     def embed(self) -> None:
         """Make the vectors that are missing."""
+        while self._embed():
+            pass
+
+    def _embed_later(self) -> None:
+        """The same in the background, where others wait for no more than a few at a time."""
+        if self._embed():
+            self._memory.store.in_background(("items", self._owner), self._embed_later)
+
+    def _embed(self) -> bool:
+        """Make the first vectors that are missing; whether there were any."""
         encoder = self._memory.encoder
-        while True:
-            with self._database.read() as connection:
-                missing = items.unembedded(connection, self._owner, _EMBED_BATCH)
-            if not missing:
-                return
-            said = [texts_at(value, paths) for *_, value, paths in missing]
-            vectors = encoder.encode([one for texts in said for one in texts])
-            self._memory.store.check_embeddings(encoder)
-            ends = np.cumsum([len(texts) for texts in said])[:-1]
-            each = np.split(vectors, ends)
-            with self._database.write() as connection:
-                items.embed(
-                    connection, self._owner,
-                    [(one, updated, made)
-                     for (one, updated, *_), made in zip(missing, each, strict=True)],
-                )  # fmt: skip
+        with self._database.read() as connection:
+            missing = items.unembedded(connection, self._owner, _EMBED_BATCH)
+        if not missing:
+            return False
+        said = [texts_at(value, paths) for *_, value, paths in missing]
+        vectors = encoder.encode([one for texts in said for one in texts])
+        self._memory.store.check_embeddings(encoder)
+        each = np.split(vectors, np.cumsum([len(texts) for texts in said])[:-1])
+        with self._database.write() as connection:
+            items.embed(
+                connection, self._owner,
+                [(one, updated, made)
+                 for (one, updated, *_), made in zip(missing, each, strict=True)],
+            )  # fmt: skip
+        return True
 
 
 def _checked(name: str, value: Any) -> dict[str, Any]:

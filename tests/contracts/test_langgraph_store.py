@@ -315,7 +315,7 @@ def test_an_export_takes_it_along(store: MemoryStore) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{"n": float("nan")}, {"n": b"x"}, {"n": {1: 2}}, {"n": "\ud800"}, {"n": now()}, ["n"], "n"],
-    ids=str,
+    ids=["nan", "bytes", "number", "surrogate", "time", "list", "string"],
 )
 @pytest.mark.parametrize("place", [("a",), MEMORIES])
 def test_what_is_no_json_is_refused(sqlite_url: str, place: tuple[str, ...], wrong: Any) -> None:
