@@ -11,6 +11,7 @@ from app.understanding.card import GRAPH, LORA, Card, Head, read_card
 from app.understanding.lora import merged
 from memory import InvalidInput
 from memory.embeddings import WEIGHTS, Network
+from memory.language import Language, language_of
 from memory.minilm import HEAD, graph
 from memory.types import Floats, Label, Labels
 from memory.weights import sha256
@@ -24,12 +25,16 @@ class Heads:
     Args:
         folder: as ``train classifier`` makes it.
         base: the model.safetensors of the encoder that LoRA tuned; None is the embedded one.
+        language: the only one that it has learnt; of a text in another it says nothing.
 
     Raises InvalidInput if the folder has no classifier, or one that is not what its card says.
     """
 
-    def __init__(self, folder: Path | str, base: Path | str | None = None) -> None:
+    def __init__(
+        self, folder: Path | str, base: Path | str | None = None, language: Language | None = None
+    ) -> None:
         folder = Path(folder)
+        self._language = language
         self.card = read_card(folder)
         if LORA in self.card.weights:
             base = Path(base) if base is not None else WEIGHTS.installed()
@@ -40,8 +45,19 @@ class Heads:
     def read(self, texts: Sequence[str], among: Collection[str] | None = None) -> list[Labels]:
         """What each text is, by each head's name; of the labels ``among`` only, if it is given.
 
-        A text without a letter or a digit says nothing: that is out of every scope.
+        A text without a letter or a digit says nothing: that is out of every scope. One in another
+        language than the classifier's has no labels.
         """
+        if self._language is not None:
+            known = [language_of(text) in (None, self._language) for text in texts]
+            if not all(known):
+                rest = iter(self._read([t for t, k in zip(texts, known, strict=True) if k], among))
+                return [next(rest) if k else {} for k in known]
+        return self._read(texts, among)
+
+    def _read(self, texts: Sequence[str], among: Collection[str] | None) -> list[Labels]:
+        if not texts:
+            return []
         scores = self._network.run(texts)
         columns = {
             name: [_if_any(head, label) for label in readings(head, scores[HEAD + name], among)]

@@ -20,5 +20,5 @@ def open_understanding(setting: str) -> Heads | None:
     if setting == "off":
         return None
     if setting == "embedded:":
-        return Heads(_SHIPPED)
+        return Heads(_SHIPPED, language="en")
     return Heads(Path(setting))

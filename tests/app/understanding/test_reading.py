@@ -41,6 +41,23 @@ def test_what_is_known_comes_as_soon_as_it_is(caplog: pytest.LogCaptureFixture) 
     assert caplog.text == ""
 
 
+def test_the_shipped_classifier_says_nothing_of_what_it_cannot_read() -> None:
+    """It has learnt English: of other languages it has no label, and no guess; numbers it reads."""
+    heads = open_understanding("embedded:")
+    assert heads is not None
+    texts = [
+        "你们的服务太差了，我非常生气！",
+        "Where is my order?",
+        "¿Dónde está mi pedido?",
+        "4417-XZ",
+    ]
+    angry, order, spanish, number = heads.read(texts)
+    assert angry == spanish == {}
+    assert order["intent"].name == "track_order"
+    assert set(number) == set(order)
+    assert heads.read(texts[:1]) == [{}]
+
+
 def test_without_a_classifier_nothing_is_known() -> None:
     """And nothing is waited for."""
     assert read(None, "hello", 0, 60) == [None, None]
