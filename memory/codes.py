@@ -33,10 +33,10 @@ _EN_LABELS = {
     r"|confirmation|booking|reservation|claim|complaint|incident)",
 }
 _ZH_LABELS = {
-    "order_number": "订单|订货",
-    "invoice_number": "发票|账单",
-    "tracking_number": "快递|运单|物流|追踪|包裹",
-    "ticket_number": "工单|受理|报修|案件|预约|投诉|预订|服务单|确认",
+    "order_number": "订单|订货|訂單|訂貨",
+    "invoice_number": "发票|账单|發票|帳單",
+    "tracking_number": "快递|运单|物流|追踪|包裹|快遞|運單|追蹤",
+    "ticket_number": "工单|受理|报修|案件|预约|投诉|预订|服务单|确认|工單|報修|預約|投訴|預訂|確認",
 }
 _NUMBER_WORD = r"(?:numbers?|nos?\.?|nr\.?|ids?|codes?|references?|ref\.?|\#)"
 _LINK = (
@@ -65,8 +65,8 @@ _EN_CALLED = {
 }
 _ZH_NUMBERED = {
     slot: re.compile(
-        rf"(?P<label>{label})(?P<word>单?(?:编号|号码|号|代码|码)?)(?:分别)?"
-        rf"(?P<link>(?:不是|应该是|[是为叫：:\s,，]){{0,3}}){_BEFORE_CODE}",
+        rf"(?P<label>{label})(?P<word>[单單]?(?:[编編][号號]|[号號][码碼]|[号號]|代[码碼]|[码碼])?)(?:分[别別])?"
+        rf"(?P<link>(?:不是|应该是|應該是|[是为為叫：:\s,，]){{0,3}}){_BEFORE_CODE}",
         re.ASCII,
     )
     for slot, label in _ZH_LABELS.items()

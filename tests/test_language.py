@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memory.embeddings import embedded
 from memory.language import Language, language_of, spoken
+from tests.benchmarks import chinese
 
 ENGLISH = [
     "Where is my order?",
@@ -109,3 +111,11 @@ def test_one_message_more_changes_the_language_seldom(said: list[str], before: L
     changes = [n for n in range(1, len(held)) if held[n] != held[n - 1]]
     assert all(later - earlier >= 2 for earlier, later in pairwise(changes))
     assert held[0] == before
+
+
+def test_what_was_said_in_chinese_is_found_by_its_words() -> None:
+    """The embedded embedding model reads English alone, and so the words decide."""
+    messages, same, _ = zip(*chinese.SAID, strict=True)
+    memory = chinese.memory_of(embedded(), messages)
+    assert chinese.recall_at(chinese.places(memory, same), 3) == 1
+    memory.store.close()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from memory import MemoryStore, Scope, SummaryMemory, open_store
+from memory import MemoryStore, Scope, SummaryMemory, count_tokens, open_store
 from memory.summaries import NO_SUMMARY
 from tests.doubles import ScriptedChat, count_words
 
@@ -132,6 +132,38 @@ def test_what_is_no_summary_is_not_kept(
     assert memory.current().source == "extractive"
     assert "PX-0" in memory.current().text
     assert "not used" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "source"),
+    [
+        ("客户王小明的订单4417-XZ一直没到，客服答应3天内退款。", "model"),
+        ("客户的订单9981-AB一直没到。", "extractive"),  # of an order that nobody has named
+        ("很抱歉，我无法完成这个请求。", "extractive"),
+        ("Error: 429", "extractive"),
+    ],
+)
+def test_a_chinese_conversation_is_summed_up_in_chinese(
+    store: MemoryStore, answer: str, source: str
+) -> None:
+    """The model is asked in Chinese; what it writes is checked in Chinese, where numbers stand
+    between words without a space.
+    """
+    model = ScriptedChat(answer=lambda _: answer)
+    memory = summarising(store, llm=model, count_tokens=count_tokens, window_tokens=200)
+    for _ in range(8):
+        memory.save_context(
+            {"input": "我叫王小明，我的订单号是4417-XZ，一直没到。"},
+            {"output": "我们会在3天内退款。"},
+        )
+    memory.digest()
+    assert memory.current().source == source
+    task, said = (str(message.text) for message in model.asked[0])
+    assert task.startswith("请用不超过 30 个字概括这段客服对话")
+    assert said.startswith("客户：我叫王小明")
+    assert "\n客服：我们会" in said
+    if source == "extractive":
+        assert memory.current().text.startswith("客户：我叫王小明，我的订单号是4417-XZ")
 
 
 def test_the_prompt_itself_is_no_summary(store: MemoryStore) -> None:

@@ -89,3 +89,13 @@ def test_what_the_customer_is_reminded_of_is_no_promise() -> None:
         assert [f for f in facts([message(said, "ai")]) if f.slot == "promise"] == []
     (found,) = facts([message("Your order will be delivered on Friday.", "ai")])
     assert found.slot == "promise"
+
+
+def test_traditional_characters_are_read_too() -> None:
+    """A number by its label, with a colon or a verb, and what it should have been."""
+    for said, value in (
+        ("發票號碼是AB-12345678", ("invoice_number", "AB-12345678")),
+        ("訂單編號：4417-XZ，還沒到貨", ("order_number", "4417-XZ")),
+        ("運單號為SF1029384756", ("tracking_number", "SF1029384756")),
+    ):
+        assert value in [(fact.slot, fact.value) for fact in facts([message(said)])]
