@@ -42,7 +42,10 @@ class EchoChat(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         reply = _reply(messages)
-        message = AIMessage(reply, usage_metadata=_usage(messages, reply))
+        message = AIMessage(
+            reply, usage_metadata=_usage(messages, reply),
+            response_metadata={"model_name": self.model_name},
+        )  # fmt: skip
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     @override
@@ -60,8 +63,9 @@ class EchoChat(BaseChatModel):
                 run_manager.on_llm_new_token(word, chunk=chunk)
             yield chunk
         last = AIMessageChunk(
-            content="", usage_metadata=_usage(messages, reply), chunk_position="last"
-        )
+            content="", usage_metadata=_usage(messages, reply), chunk_position="last",
+            response_metadata={"model_name": self.model_name},
+        )  # fmt: skip
         yield ChatGenerationChunk(message=last)
 
     @override

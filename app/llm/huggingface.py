@@ -26,6 +26,7 @@ class HuggingFaceChat(BaseChatModel):
     model: Any = Field(exclude=True)
     tokenizer: Any = Field(exclude=True)
     context: int
+    model_name: str = "huggingface"
     max_tokens: int | None = None
     temperature: float | None = None
     timeout: float
@@ -109,7 +110,10 @@ class HuggingFaceChat(BaseChatModel):
         if failed:
             raise failed[0]
         usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
-        last = AIMessageChunk(content="", usage_metadata=usage, chunk_position="last")
+        last = AIMessageChunk(
+            content="", usage_metadata=usage, chunk_position="last",
+            response_metadata={"model_name": self.model_name},
+        )  # fmt: skip
         ended = {"finish_reason": "length" if written >= most else "stop"}
         yield ChatGenerationChunk(message=last, generation_info=ended)
 
@@ -182,12 +186,13 @@ class HuggingFaceModel(Model):
             raise UnusableModel(msg)
         most = getattr(model.config, "max_position_embeddings", None) or choices.context
         context = min(choices.context, most)
+        called = base.name if folder is None else f"{base.name}#{folder.name}"
         chat = HuggingFaceChat(
-            model=model, tokenizer=tokenizer, context=context, max_tokens=choices.max_tokens,
-            temperature=choices.temperature, timeout=choices.timeout,
+            model=model, tokenizer=tokenizer, context=context, model_name=called,
+            max_tokens=choices.max_tokens, temperature=choices.temperature,
+            timeout=choices.timeout,
         )  # fmt: skip
         self.at_once = 1
-        called = base.name if folder is None else f"{base.name}#{folder.name}"
         super().__init__(chat, called, context)
 
 

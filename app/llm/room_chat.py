@@ -33,6 +33,12 @@ class RoomChat(ChatOpenAI):
 
     room: Room = Field(exclude=True)
 
+    @classmethod
+    @override
+    def is_lc_serializable(cls) -> bool:
+        """A room, and a server in this process, cannot be written down."""
+        return False
+
     def _need(self, messages: list[BaseMessage], choices: dict[str, Any]) -> int:
         longest = choices.get("max_tokens", self.max_tokens)
         if longest is None:

@@ -15,3 +15,14 @@ def embedded() -> Iterator[Model]:
     model = open_llm("embedded:", temperature=0.0, max_tokens=16)
     yield model
     model.close()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """What runs the async tests of LangChain's suites."""
+    return "asyncio"
+
+
+@pytest.fixture
+def vcr() -> None:
+    """Recorded answers of a server, for the one test that is timed over them: there are none."""

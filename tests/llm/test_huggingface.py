@@ -6,17 +6,22 @@ import json
 import threading
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+from langchain_tests.unit_tests import ChatModelUnitTests
 
 from app.llm import UnusableModel, open_llm
-from app.llm.huggingface import _until
+from app.llm.huggingface import HuggingFaceChat, _until
 from app.training.base import Base, as_peft_asks
 from tests.app.training.conftest import base, tiny  # noqa: F401
+
+pytestmark = pytest.mark.anyio  # of the official suites
 
 ASKED = [SystemMessage("Be brief."), HumanMessage("Where is my parcel?")]
 
@@ -113,3 +118,40 @@ def test_what_is_no_model_is_refused(base: Base, adapter: Path, tmp_path: Path) 
     (adapter / "card.json").write_text(json.dumps({"id": "adapter"}))
     with pytest.raises(UnusableModel, match="card cannot be read"):
         open_llm(f"huggingface:{base.folder}#{adapter}")
+
+
+class _HuggingFace:
+    """A small network of random weights in the process, whose context ends its answers soon."""
+
+    params: ClassVar[dict[str, Any]] = {}
+
+    @pytest.fixture(autouse=True)
+    def _opened(self, base: Base) -> None:  # noqa: F811
+        if not self.params:
+            chat = open_llm(f"huggingface:{base.folder}", context=160).chat
+            assert isinstance(chat, HuggingFaceChat)
+            names = ("model", "tokenizer", "context", "model_name", "timeout")
+            self.params.update({name: getattr(chat, name) for name in names})
+
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        """Ours."""
+        return HuggingFaceChat
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        """What it was opened with."""
+        return self.params
+
+
+class TestHuggingFaceUnit(_HuggingFace, ChatModelUnitTests):
+    """LangChain's suite; it calls no tools, gives no structured output, reads no pictures."""
+
+
+class TestHuggingFace(_HuggingFace, ChatModelIntegrationTests):
+    """LangChain's suite; the model is the one that was loaded."""
+
+    @property
+    def supports_model_override(self) -> bool:
+        """Another model is another object."""
+        return False

@@ -53,9 +53,10 @@ def main() -> int:
     """Run the suites and print the table."""
     results = Results()
     quiet = ["-q", "--no-header", "--no-summary"]
-    folder = str(Path(__file__).parent)
+    tests = Path(__file__).parents[1]
+    folders = [str(tests / name) for name in ("standard", "llm")]
     with contextlib.redirect_stdout(sys.stderr):  # the table alone is for who reads it
-        code = pytest.main([folder, *quiet, *sys.argv[1:]], plugins=[results])
+        code = pytest.main([*folders, *quiet, *sys.argv[1:]], plugins=[results])
     print(results.table())
     return int(code)
 

@@ -12,8 +12,3 @@ import pytest
 def anyio_backend() -> str:
     """What runs async tests."""
     return "asyncio"
-
-
-@pytest.fixture
-def vcr() -> None:
-    """Recorded answers of a server, for the one test that is timed over them: there are none."""
