@@ -136,8 +136,10 @@ def _until(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
     most = max(map(len, stops)) - 1  # characters that may be the beginning of one
     for piece in pieces:
         held += piece
-        if found := [at for stop in stops if stop and (at := held.find(stop)) >= 0]:
-            yield held[: min(found)]
+        if found := [
+            (at + len(stop), at) for stop in stops if stop and (at := held.find(stop)) >= 0
+        ]:
+            yield held[: min(found)[1]]  # the first to be complete, whatever pieces came
             return
         yield held[: max(len(held) - most, 0)]
         held = held[max(len(held) - most, 0) :]

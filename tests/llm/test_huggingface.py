@@ -81,11 +81,11 @@ def test_each_request_says_how_words_are_chosen(base: Base) -> None:  # noqa: F8
 def test_a_word_ends_an_answer_however_it_comes(
     text: str, stops: list[str], data: st.DataObject
 ) -> None:
-    """Whatever pieces a text comes in, what is told ends before the first of the words in it."""
+    """Whatever pieces a text comes in, what is told ends before the first word to be complete."""
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)))))
     pieces = [text[a:b] for a, b in pairwise([0, *cuts, len(text)])]
-    ends = [text.find(stop) for stop in stops if stop and stop in text]
-    assert "".join(_until(pieces, stops)) == text[: min(ends, default=len(text))]
+    ends = [(text.find(one) + len(one), text.find(one)) for one in stops if one and one in text]
+    assert "".join(_until(pieces, stops)) == text[: min(ends, default=(0, len(text)))[1]]
 
 
 def test_an_adapter_changes_what_it_says(base: Base, adapter: Path) -> None:  # noqa: F811
