@@ -99,6 +99,7 @@ export default {
   statusStopped: "stopped",
   statusFailed: "failed",
   statusWaiting: "waits for a person",
+  statusCalling: "waits for its client's tools",
   brokeOff: "The answer broke off.",
   messageKept: "Your message is kept.",
   notAnswered: "Not answered.",

@@ -18,7 +18,9 @@ const EVERY = 5_000; // milliseconds between two looks
 const PATIENCE = 20_000; // milliseconds that one may take
 const [FEW, STEP, MOST] = [8, 40, 200]; // sessions of each kind
 const TIMED = { timeStyle: "medium" };
-const STATUSES = { running: "underWay", stopped: "stopped", failed: "failed", waiting: "statusWaiting" };
+const STATUSES = {
+  running: "underWay", stopped: "stopped", failed: "failed", waiting: "statusWaiting", calling: "statusCalling",
+};
 
 /* Wire the view up; open(customer, session) shows a session.
  *

@@ -9,7 +9,7 @@ import { call, problem } from "/web/service.js";
 import { known, t } from "/web/texts.js";
 import { showLabels, spoken } from "/web/understanding.js";
 
-const UNENDED = ["running", "waiting"]; // what is answered later, by somebody
+const UNENDED = ["running", "waiting", "calling"]; // what is answered later, by somebody
 
 const statusOf = (status) => known(`status${status[0].toUpperCase()}${status.slice(1)}`, status);
 

@@ -99,6 +99,7 @@ export default {
   statusStopped: "已停止",
   statusFailed: "失败",
   statusWaiting: "等待人工答复",
+  statusCalling: "等待客户端工具的结果",
   brokeOff: "回答中断了。",
   messageKept: "您的消息已保留。",
   notAnswered: "没有得到回答。",

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import app
 from app import faults
+from app.schemas.chat import Status
 from app.translation import LANGUAGES, preferred, translated
 from tests.app.conftest import Running, events
 from tests.app.walk_texts import numbered, texts
@@ -34,6 +35,15 @@ def test_every_text_has_its_translation() -> None:
     said |= {numbered(text): "app/faults.py" for text in faults._SAID.values()}
     missing = {text: place for text, place in said.items() if text not in CHINESE}
     assert not missing, f"add them to app/texts/zh.json: {json.dumps(missing, indent=2)}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_has_words_for_every_status_of_a_turn(language: str) -> None:
+    """Of a session that waits too, in the operator's list."""
+    texts, operator = (ROOT / f"app/web/{name}.js" for name in (language, "operator"))
+    for status in get_args(Status):
+        assert f"  status{status.capitalize()}: " in texts.read_text(), status
+        assert status == "complete" or f"{status}: " in operator.read_text(), status
 
 
 def test_a_translation_puts_in_what_the_text_does() -> None:
