@@ -29,8 +29,10 @@ export function sheetOf({ session: { session, messages }, summary, card }, custo
   ].filter((line) => line !== null && line !== undefined).join("\n");
 }
 
-/* Wire the panel up; changed() is told when something was taken out of the conversation. */
-export function wireCard({ changed }) {
+/* Wire the panel up; jump({ session, message }) shows a message, and changed() is told when
+ * something was taken out of the conversation.
+ */
+export function wireCard({ jump, changed }) {
   const panel = byId("glance");
   let opened = 0; // moves with every look: an answer to an earlier one is dropped
   const { change, forget, status } = changes("glance", async (focused) => {
@@ -99,10 +101,13 @@ export function wireCard({ changed }) {
       ? t("before", { at: moment(replaced.until), value: replaced.value }) : "";
     const act = (name, action) => {
       const button = part(element, name);
-      button.setAttribute("aria-label", t("ofMemory", { action: t(name), what: `${label} ${value}` }));
+      const said = { action: button.textContent, what: `${label} ${value}` };
+      button.setAttribute("aria-label", t("ofMemory", said));
       button.onclick = action;
       return button;
     };
+    const { message, session } = fact.source;
+    act("origin", () => jump({ session, message })).hidden = !message;
     act("correct", () => correct(element, {
       value, what: label, most: MOST, save: (said) => amend(fact, "correct", { value: said }, t("corrected")),
     }));

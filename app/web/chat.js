@@ -11,6 +11,7 @@ import { look, wireGiven } from "/web/given.js";
 import { showHandover, wireHandover } from "/web/handover.js";
 import { kept } from "/web/kept.js";
 import { askForKey, heldKey, ownCustomer, takeKey, wireKey } from "/web/key.js";
+import { whoSays } from "/web/message.js";
 import { wireOperator } from "/web/operator.js";
 import { byId, explain, on } from "/web/parts.js";
 import {
@@ -26,12 +27,14 @@ import { turnsOf } from "/web/turn.js";
 import { showMood } from "/web/understanding.js";
 
 const PAGE = 50; // messages read at a time
+const SOON = 1_000; // milliseconds until it is looked again for an answer that is under way
 const FURTHER = 500; // at a time, on the way to one that was said long ago
 
 const field = byId("message");
 const scroll = byId("scroll");
 
 let older = null; // the cursor of the messages before those shown
+let awaited = null; // when it is looked again for an answer
 let shown = ""; // what was last read of the session, to tell whether anything is new
 
 const readSessions = () =>
@@ -114,6 +117,7 @@ function showLatest(page) {
   if (running) turns.push(running);
   shown = JSON.stringify(page.messages);
   following(() => showTurns(turns, page.next), true);
+  awaitAnswer(page);
   look(turns.findLast((turn) => turn.text && turn.reply) ?? null);
 }
 
@@ -138,13 +142,24 @@ function reread() {
   return load(readMessages, showLatest);
 }
 
+/* Look again for an answer that is under way, and not from here: from another page, or from here
+ * until a moment ago.
+ */
+function awaitAnswer({ messages }) {
+  clearTimeout(awaited);
+  const running = messages.some((one) => one.status === "running");
+  if (running && !live.has(here())) awaited = setTimeout(readOn, SOON);
+}
+
 /* Show what was said meanwhile, by whoever writes in this session elsewhere. */
 async function readOn() {
   const mine = place.visit;
   if (live.has(here()) || !isStored()) return;
   refreshSession();
   const page = await readMessages().catch(() => null); // there will be another look
-  if (!page || mine !== place.visit || live.has(here()) || JSON.stringify(page.messages) === shown) return;
+  if (!page || mine !== place.visit || live.has(here())) return;
+  awaitAnswer(page);
+  if (JSON.stringify(page.messages) === shown) return;
   const told = new Set([...byId("turns").querySelectorAll("[data-id]")].map((one) => one.dataset.id));
   const last = page.messages.findLast((one) => one.role === "ai" && !told.has(one.id));
   const near = nearEnd();
@@ -152,15 +167,16 @@ async function readOn() {
   byId("turns").replaceChildren();
   showLatest(page);
   if (!near) scroll.scrollTop = top;
-  if (last) byId("announcer").textContent = t("said", { who: t("person"), text: last.text });
+  if (last) byId("announcer").textContent = t("said", { who: whoSays(last), text: last.text });
 }
 
 /* Show a message in its session, wherever in it that is. */
 async function jump({ session, message }) {
   for (const open of document.querySelectorAll(":popover-open")) open.hidePopover();
-  if (session !== place.session) await openSession(session);
-  const { visit } = place;
   const find = () => byId("turns").querySelector(`[data-id="${CSS.escape(message)}"]`);
+  if (session !== place.session) await openSession(session);
+  else if (!find()) await reread(); // what was said in this visit has its id then
+  const { visit } = place;
   while (!find() && !byId("earlier").hidden && visit === place.visit) await openEarlier(FURTHER);
   if (visit !== place.visit) return;
   const found = find();
@@ -262,7 +278,7 @@ field.addEventListener("keydown", onFieldKey);
 addEventListener("keydown", onKey);
 followSize();
 
-wireCard({ changed: reread });
+wireCard({ jump, changed: reread });
 wireGiven({ jump, changed: reread });
 wireHandover({ look: readOn, say: showState });
 const admit = wireOperator({ open: openCustomer });

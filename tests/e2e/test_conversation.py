@@ -235,3 +235,19 @@ def test_an_answer_goes_on_while_another_session_is_shown(visit: OpenVisit, mode
     expect(page.locator("[data-part=answer] .text")).to_contain_text(LONG.strip(), timeout=15_000)
     expect(page.locator(".turn")).to_have_count(1)
     expect(page.locator("[data-status=complete]")).to_have_count(1)
+
+
+def test_an_answer_that_another_page_has_asked_for_comes_here_too(
+    visit: OpenVisit, model: Model
+) -> None:
+    """Opened while the answer is made elsewhere, the page says so, and then shows it."""
+    one, other = visit(), visit()
+    page = one.open("twice")
+    model.pause, model.reply = 0.1, LONG
+    page.get_by_label("Message", exact=True).fill("Count, please.")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-part=answer] .text")).to_contain_text("one two")
+    there = other.open("twice")
+    expect(there.locator(".turn")).to_contain_text("being answered")
+    expect(there.locator("[data-part=answer] .text")).to_contain_text(LONG.strip(), timeout=20_000)
+    expect(there.locator("[data-status=complete]")).to_have_count(1)
