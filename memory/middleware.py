@@ -30,7 +30,7 @@ from memory.conversation import ConversationMemory
 from memory.errors import InvalidInput, MemoryServiceError, TurnConflict
 from memory.history import from_langchain
 from memory.layout import Layout
-from memory.steps import answer_after, expanded, paired, shown
+from memory.steps import answer_after, expanded, paired, shown, taken
 from memory.turns import LEASE_SECONDS
 from memory.types import Pace, Scope, Turn
 
@@ -48,6 +48,8 @@ class _Run:
     memory: ConversationMemory
     turn: Turn
     layout: Layout | None = None
+    asked: Sequence[BaseMessage] = ()  # the prompt up to the question
+    tokens: int = 0  # that these take
     began: float = field(default_factory=time.monotonic)
 
 
@@ -207,16 +209,29 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             return None
         place = _place(request.messages)
         question = request.messages[place]
-        if run.layout is None:
-            run.layout = run.memory.layout(str(question.text), run.turn)
-        laid_out = expanded(run.layout.messages, run.turn.generation)
+        after = [shown(message) for message in paired(request.messages[place + 1 :])]
+        laid_out = expanded(self._laid_out(run, question, after), run.turn.generation)
         *before, asked = laid_out
         system = request.system_message
         if before and isinstance(before[0], SystemMessage):
             system = _joined(system, before.pop(0))
-        after = [shown(message) for message in paired(request.messages[place + 1 :])]
         messages: list[Any] = [*before, _with_all(asked, question), *after]
         return request.override(system_message=system, messages=messages)
+
+    def _laid_out(
+        self, run: _Run, question: BaseMessage, after: Sequence[BaseMessage]
+    ) -> Sequence[BaseMessage]:
+        """The prompt up to the question: laid out once, so that it stays the same through the loop,
+        and again where what follows it would no longer fit.
+        """
+        memory = run.memory
+        more = taken(after, memory.count_tokens) if after else 0
+        limit = memory.context_tokens
+        if run.layout is None or (limit is not None and run.tokens + more > limit):
+            run.layout = memory.layout(str(question.text), run.turn, after=after)
+            run.tokens = run.layout.tokens - more
+            run.asked = run.layout.messages[: len(run.layout.messages) - len(after)]
+        return run.asked
 
     def _answered(self, scope: Scope, messages: Sequence[BaseMessage]) -> None:
         """Commit what the agent has answered; the calls and results before it with it."""

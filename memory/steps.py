@@ -21,6 +21,7 @@ from langchain_core.messages import (
 )
 
 from memory.history import MESSAGE_OVERHEAD, from_langchain, inert_content
+from memory.layout import written
 from memory.types import CountTokens, Message
 
 _KEY = "steps"
@@ -74,11 +75,16 @@ def answer_after(
     line = json.dumps(json.loads(storable(json.dumps(rows, ensure_ascii=False, default=str))))
     answer.additional_kwargs = {_KEY: f"{line}\n"}
     message = from_langchain(answer, count_tokens)
-    more = sum(count_tokens(_written(step)) + MESSAGE_OVERHEAD for step in kept)
+    more = taken(kept, count_tokens)
     return Message(
         message.id, message.session, message.role, message.text, message.at,
         tokens=message.tokens + more, data=message.data,
     )  # fmt: skip
+
+
+def taken(steps: Sequence[BaseMessage], count_tokens: CountTokens) -> int:
+    """The tokens that steps take of a prompt."""
+    return sum(count_tokens(written(step)) + MESSAGE_OVERHEAD for step in steps)
 
 
 def expanded(messages: Sequence[BaseMessage], generation: int) -> list[BaseMessage]:
@@ -119,9 +125,3 @@ def _bare(step: AIMessage | ToolMessage) -> AIMessage | ToolMessage:
     return step.model_copy(
         update={"response_metadata": {}, "usage_metadata": None, "id": None}
     )  # fmt: skip
-
-
-def _written(step: AIMessage | ToolMessage) -> str:
-    """What a step takes of a prompt: its text, and the tools that it calls."""
-    calls = step.tool_calls if isinstance(step, AIMessage) else []
-    return f"{step.text}{json.dumps(calls, ensure_ascii=False, default=str) if calls else ''}"

@@ -237,6 +237,36 @@ def test_pairs_stay_whole_when_older_messages_are_folded(small: MemoryStore) -> 
     assert make(ADA).summary.current().version > 3
 
 
+def test_a_loop_over_tools_stays_within_the_context(small: MemoryStore) -> None:
+    """What tools say takes room, and older turns make it; a result that is longer than the context
+    is told.
+    """
+    make, model = making(small, context_tokens=150, max_tokens=1_000), Agent()
+    agent = agent_of(make, model)
+    sizes, made_room = [], 0
+    for n in range(12):
+        ask(agent, f"message number {n} of a long talk", ADA)
+        ask(agent, "Where are A-1+B-2+C-3+D-4?", ADA)
+        before, after = (
+            [count_words(str(m.content)) for m in prompt] for prompt in model.asked[-2:]
+        )
+        sizes += [sum(before), sum(after)]
+        made_room += sum(before) + sum(after[-5:]) > sum(after)
+    assert [m.type for m in model.asked[-1]][-5:] == ["ai", *["tool"] * 4]
+    assert max(sizes) <= 150
+    assert made_room, "older messages had to go for the results"
+
+    @tool
+    def track(order: str) -> str:
+        """Where an order is."""
+        return "far " * 200
+
+    long = create_agent(model, [track], middleware=[MemoryMiddleware(make(ADA))])
+    with pytest.raises(InvalidInput, match="of 150"):
+        long.invoke({"messages": [HumanMessage(WHERE)]})
+    assert told(small, ADA)[-1] == ("human", "failed", WHERE)
+
+
 def test_what_was_said_is_stored_once(store: MemoryStore) -> None:
     """With a thread's whole history in the state, a history that the client sends each time, and
     the same state run twice.
