@@ -11,6 +11,7 @@ microseconds, and when it was put first.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ from memory.transcript import dump
 from memory.types import Forget, Record, check_name, check_text
 
 MEMORIES = "memories"
+_HASH = re.compile("[0-9a-f]{64}")  # as item_id gives it
 
 _CURRENT = text(
     f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND superseded_by IS NULL "
@@ -53,9 +55,12 @@ def text_of(value: Mapping[str, Any], texts: Iterable[str] | None) -> str:
 
 
 def record_id(namespace: Namespace, name: str) -> str:
-    """The id of the record that an item is: its key, if it is one of ("memories",)'s."""
+    """The id of the record that an item is: its key, if it is one of ("memories",)'s.
+
+    Not one that could be the id of a memory of a namespace inside it.
+    """
     try:
-        if namespace == (MEMORIES,):
+        if namespace == (MEMORIES,) and not _HASH.fullmatch(name):
             return check_name("memory", name)
     except InvalidInput:
         pass

@@ -401,10 +401,11 @@ class StoreContract:
     def test_what_was_said_before_is_not_searched(self, finding: BaseStore) -> None:
         """A new value, other paths or ``index=False`` leave nothing of the old to be found by."""
         finding.put(NS, "a", {"text": "green tea"})
-        finding.put(NS, "a", {"text": "red car"})
         finding.put(NS, "b", {"text": "green tea"})
-        finding.put(NS, "b", {"text": "green tea"}, index=False)
         finding.put(NS, "c", {"text": "green tea", "title": "blue boat"})
+        assert len(finding.search(NS, query="green tea")) == 3
+        finding.put(NS, "a", {"text": "red car"})
+        finding.put(NS, "b", {"text": "green tea"}, index=False)
         finding.put(NS, "c", {"text": "green tea", "title": "blue boat"}, index=["title"])
         finding.put(NS, "d", {"text": "green tea"})
         finding.delete(NS, "d")
