@@ -238,7 +238,7 @@ def visit(browser: Browser, base_url: str) -> Iterator[OpenVisit]:
         size = {"width": width, "height": height}
         context = browser.new_context(viewport=size, **{"locale": "en-GB"} | options)
         one = Visit(context, context.new_page(), base_url)
-        one.page.set_default_timeout(15_000)
+        one.page.set_default_timeout(60_000)
         one.page.on("pageerror", lambda error: one.complaints.append(str(error)))
         one.page.on(
             "console",

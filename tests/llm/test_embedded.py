@@ -87,10 +87,16 @@ def _server(model: Model) -> httpx.Client:
 
 
 def _busy() -> bool:
-    """Whether the server, whose threads are this process's, reckons; it tells nobody itself."""
-    before = time.process_time()
-    time.sleep(0.5)
-    return time.process_time() - before > 0.1
+    """Whether the server, whose threads are this process's, reckons; it tells nobody itself.
+
+    Where the machine has much else to do it gets little of a processor, but an idle one takes none.
+    """
+    before, until = time.process_time(), time.monotonic() + 2
+    while time.monotonic() < until:
+        time.sleep(0.1)
+        if time.process_time() - before > 0.1:
+            return True
+    return False
 
 
 def test_it_answers_with_its_usage(embedded: Model) -> None:
@@ -138,7 +144,7 @@ def test_a_client_that_leaves_stops_the_server(embedded: Model) -> None:
     endless = {"max_tokens": 6_000, "extra_body": {"ignore_eos": True}}
 
     def stopped() -> bool:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while _busy():
             if time.monotonic() > deadline:
                 return False
@@ -169,6 +175,7 @@ def test_a_client_that_leaves_stops_the_server(embedded: Model) -> None:
     assert stopped()
 
 
+@pytest.mark.timeout(900)  # on a machine that has much else to do
 def test_others_are_answered_while_a_long_prompt_is_read(embedded: Model) -> None:
     """Python goes on, and so does a stream that had begun: a prompt is read in small steps."""
     longest = 0.0
