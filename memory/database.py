@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-import sqlite3
 import tempfile
 import threading
 import weakref
@@ -21,11 +20,12 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from memory import postgres, sqlite
-from memory.advice import explain, explained
+from memory.advice import explain
 from memory.breaker import Breaker
 from memory.clock import now, to_stamp
 from memory.errors import CircuitOpen, StoreError, StoreUnavailable
 from memory.presence import Presence
+from memory.transaction import Transaction, driver_of, taken
 
 _IN_USE = "all connections to the database are in use: try again"
 _IDLE = 8  # most of SQLite's connections that are kept for reading
@@ -52,7 +52,7 @@ def run(
     """
     if connection.dialect.name != "sqlite":
         return connection.execute(statement, values)
-    driver = _driver(connection)
+    driver = driver_of(connection)
     if isinstance(values, dict):
         return driver.execute(*_listed(statement.text, values))
     return driver.executemany(statement.text, values)
@@ -173,7 +173,9 @@ class Database:
         self.check_open()
         if self.dialect == "sqlite":
             # IMMEDIATE: a deferred transaction that turns into a write can fail half-way.
-            return _Transaction(self, "BEGIN IMMEDIATE", self._kept, 1, self._writer)
+            return Transaction(
+                self.engine, self.check_open, "BEGIN IMMEDIATE", self._kept, 1, self._writer
+            )
         return self._written(durable=durable)
 
     @contextlib.contextmanager
@@ -211,7 +213,7 @@ class Database:
 
     def _snapshot(self) -> contextlib.AbstractContextManager[Connection]:
         if self.dialect == "sqlite":
-            return _Transaction(self, "BEGIN", self._idle, _IDLE)
+            return Transaction(self.engine, self.check_open, "BEGIN", self._idle, _IDLE)
         return self._seen()
 
     @contextlib.contextmanager
@@ -258,7 +260,7 @@ class Database:
         """Close the connections that are kept, when the others are closed."""
         with self._writer:
             for kept in (self._kept, self._idle):
-                while (connection := _last(kept)) is not None:
+                while (connection := taken(kept)) is not None:
                     connection.invalidate()
                     connection.close()
 
@@ -266,7 +268,7 @@ class Database:
         """Write a SQLite database anew (see ``sqlite.vacuum``); nobody else writes meanwhile."""
         self.check_open()
         with self._writer, self.engine.connect() as connection:
-            sqlite.vacuum(_driver(connection))
+            sqlite.vacuum(driver_of(connection))
 
     def scrub(self) -> bool:
         """Bring what was deleted out of the files: on SQLite, empty the write-ahead log.
@@ -281,7 +283,7 @@ class Database:
         if self.path is None:
             return True
         with self.engine.connect() as connection:
-            return sqlite.empty_log(_driver(connection), self.path)
+            return sqlite.empty_log(driver_of(connection), self.path)
 
     def close(self) -> None:
         """Close every connection; a private file is deleted."""
@@ -292,83 +294,6 @@ class Database:
             self.presence.close()
         if self._folder is not None:
             self._folder.cleanup()
-
-
-class _Transaction:
-    """A transaction of SQLite's on a connection that is kept for the next one.
-
-    SQLAlchemy's pool and its beginning and ending take longer than what a turn reads, and so do
-    generators as context managers.
-    """
-
-    __slots__ = (
-        "_begin",
-        "_connection",
-        "_database",
-        "_driver",
-        "_kept",
-        "_lock",
-        "_most",
-        "_pool",
-    )
-
-    def __init__(
-        self,
-        database: Database,
-        begin: str,
-        kept: list[Connection],
-        most: int,
-        lock: threading.RLock | None = None,
-    ) -> None:
-        self._database, self._begin, self._kept, self._most = database, begin, kept, most
-        self._lock = lock
-
-    def __enter__(self) -> Connection:
-        if self._lock is not None:
-            self._lock.acquire()
-        try:
-            self._database.check_open()  # it may have been closed while this waited
-            self._pool = self._database.engine.pool
-            self._connection = _last(self._kept) or self._database.engine.connect()
-            self._driver = _driver(self._connection)
-            try:
-                self._driver.execute(self._begin)
-            except BaseException as error:
-                self._undo(error)
-                raise
-        except BaseException:
-            self._release()
-            raise
-        return self._connection
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        try:
-            if error is None:
-                try:
-                    self._driver.execute("COMMIT")
-                except BaseException as failed:
-                    self._undo(failed)
-                    raise
-            else:
-                self._undo(error)
-                return
-            if self._database.engine.pool is self._pool and len(self._kept) < self._most:
-                self._kept.append(self._connection)
-            else:  # the engine was disposed of meanwhile, or there are enough
-                self._connection.close()
-        finally:
-            self._release()
-
-    def _undo(self, error: BaseException) -> None:
-        """Roll it back; raise in the error's place the one that says what to do, if there is."""
-        self._driver.rollback()
-        self._connection.close()
-        if isinstance(error, sqlite3.Error) and (found := explained(error)):
-            raise found from error
-
-    def _release(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
 
 
 def _parse(url: object) -> URL:
@@ -406,16 +331,3 @@ def _patient(connection: Connection, seconds: float) -> Iterator[None]:
             yield
         finally:  # others get this connection after us
             connection.exec_driver_sql(f"PRAGMA busy_timeout={int(sqlite.BUSY_SECONDS * 1000)}")
-
-
-def _last(kept: list[Connection]) -> Connection | None:
-    """The connection that was used last: its pages are there still."""
-    try:
-        return kept.pop()  # not a look and then a pop: other threads read too
-    except IndexError:
-        return None
-
-
-def _driver(connection: Connection) -> Any:
-    """The driver's own connection."""
-    return connection.connection.driver_connection
