@@ -28,6 +28,7 @@ from app.routes import (
     page,
     prompt,
     sessions,
+    summaries,
 )
 
 _DESCRIPTION = (
@@ -35,7 +36,7 @@ _DESCRIPTION = (
     "that customer. Errors are RFC 9457 problem documents."
 )
 _GUARDED = (
-    chat, openai, prompt, customers, sessions, memories, card, knowledge, models, audit,
+    chat, openai, prompt, summaries, customers, sessions, memories, card, knowledge, models, audit,
     operations, key, metrics, mcp,
 )  # fmt: skip
 

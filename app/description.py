@@ -91,6 +91,25 @@ EXAMPLES: dict[str, Any] = {
         ],
         "recalled": [_RECALLED], "knowledge": [], "evidence": "none", "summary": "", "tokens": 61,
     },
+    "SummaryRequest": {
+        "messages": [
+            {"role": "human", "text": "My order 4417-XZ is late."},
+            {"role": "ai", "text": "I am sorry. It was sent today."},
+        ],
+        "how": "both",
+    },
+    "SummaryResponse": {
+        "extractive": {
+            "text": "Customer: My order 4417-XZ is late.\nAgent: It was sent today.",
+            "sentences": [
+                {"text": "My order 4417-XZ is late.", "role": "human", "place": 0,
+                 "message": None},
+                {"text": "It was sent today.", "role": "ai", "place": 1, "message": None},
+            ],
+        },
+        "model": {"text": "Order 4417-XZ was late, and was sent today.", "fault": None},
+        "messages": 2, "usage": {"input_tokens": 61, "output_tokens": 14},
+    },
     "RecalledEvent": {
         "turn": "0b5e2f18", "recalled": [_RECALLED], "knowledge": [_CITED], "evidence": "found",
         "understanding": _UNDERSTOOD,

@@ -125,6 +125,10 @@ class Metrics(Watch):
         """A turn has ended: ``complete``, ``stopped`` or ``failed``; or it is ``calling`` tools."""
         self._turns.labels(outcome, by).inc()
         self._turn.labels(by).observe(seconds)
+        self.tokens(usage)
+
+    def tokens(self, usage: Mapping[str, int]) -> None:
+        """A model has read and written, as far as its server says how much."""
         self._read.inc(usage.get("input_tokens", 0))
         self._written.inc(usage.get("output_tokens", 0))
 

@@ -32,6 +32,7 @@ from memory import (
     TurnConflict,
     TurnPassed,
 )
+from memory import Scope as Whose
 
 _logger = logging.getLogger(__name__)
 
@@ -87,6 +88,12 @@ def later(status: int, name: str, title: str, detail: str, seconds: float) -> Pr
 def no_such_customer(customer: str) -> Problem:
     """Nothing is stored about a customer, or nothing that whoever asks may see."""
     return problem_of(NoSuchCustomer(customer))
+
+
+def no_such_session(scope: Whose) -> Problem:
+    """A customer has no such session, or none that whoever asks may see."""
+    detail = f"Customer {scope.customer!r} has no session {scope.session!r}."
+    return Problem(404, "no-such-session", "No such session", detail)
 
 
 def problem_of(error: BaseException) -> Problem:

@@ -20,6 +20,7 @@ POST   /v1/chat/completions                            change.turn     admin age
 GET    /v1/models                                      read.models     admin agent service customer
 POST   /v1/embeddings                                  read.embeddings admin agent service
 POST   /v1/prompt                                      read.prompt     admin agent service
+POST   /v1/summaries                                   read.summary    admin agent service
 GET    /v1/customers                                   read.customers  admin agent
 GET    /v1/customers/{customer}/sessions               read.sessions   admin agent service customer
 GET    /v1/customers/{customer}/sessions/{session}     read.session    admin agent service customer

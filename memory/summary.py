@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 
+from memory.abstractive import fault, plain, task
 from memory.base import StoredMemory
 from memory.extractive import Sentence, condense, extract, render
 from memory.history import in_prompt
 from memory.language import Language, language_of, spoken
-from memory.marks import on_one_line
-from memory.sentences import UNSPACED
 from memory.summaries import CUT, STALE, Segment, Summary
 from memory.transcript import Said
 from memory.types import Message
@@ -23,15 +21,7 @@ from memory.wording import Wording, wording, written_in
 
 _logger = logging.getLogger(__name__)
 
-# A number stands in the middle of a sentence in scripts without spaces.
-_WORD = re.compile(rf"(?:[^\W{UNSPACED}]|[@%+#=&?./:-])+")
 _REBUILD = 40  # messages a segment, when segments are made again
-_NOT_A_SUMMARY = re.compile(
-    r"^\W*(error\b|exception\b|traceback\b|http\s*\d{3}|\{\s*\"error|internal server error"
-    r"|rate limit|service unavailable|as an ai\b|i('| a)m sorry|i can(no|')t (help|assist)"
-    r"|(很?抱歉|对不起|作为(一个)?(AI|人工智能)|我(无法|不能)|错误[:：]))",
-    re.IGNORECASE,
-)
 
 
 class SummaryMemory(StoredMemory):
@@ -142,35 +132,18 @@ class SummaryMemory(StoredMemory):
 
     def _by_model(self, before: Summary, folded: list[Message], words: Wording) -> str | None:
         assert self.llm is not None
-        # A line a message: with a line break of his own a customer could write the agent's.
-        said = "\n".join(
-            f"{words.speaker(m.role)}{words.colon}{on_one_line(m.text)}" for m in folded
-        )
-        task = words.task.format(length=int(self.max_tokens / words.tokens_a_word))
-        content = f"{before.text}\n\n{said}" if before.text else said
+        asked = task(folded, self.max_tokens, words, before.text)
         try:
-            answer = self.llm.invoke([SystemMessage(task), HumanMessage(content)])
+            answer = self.llm.invoke([SystemMessage(asked.told), HumanMessage(asked.content)])
         except Exception as error:  # whatever it was: the extractive summary is kept
             # Not its text: it may repeat the prompt.
             _logger.warning("the model could not summarise: %s", type(error).__name__)
             return None
-        # Without empty lines: past one, what was summed up could look like another instruction.
-        text = "\n".join(filter(None, map(str.strip, str(answer.text).splitlines())))
-        if fault := self._fault(text, task) or _unsaid(text, content):
-            _logger.warning("the model's summary is %s: not used", fault)
+        text = plain(str(answer.text))
+        if wrong := fault(text, asked, self.max_tokens, self.count_tokens):
+            _logger.warning("the model's summary is %s: not used", wrong)
             return None
         return text
-
-    def _fault(self, text: str, task: str) -> str | None:
-        if not text:
-            return "empty"
-        if self.count_tokens(text) > self.max_tokens:
-            return "too long"
-        if _NOT_A_SUMMARY.search(text):
-            return "an error text"
-        if task[:40].lower() in text.lower():
-            return "the prompt itself"
-        return None
 
     def _words(self, held: Language | None) -> Wording:
         return wording(held if self.language == "auto" else self.language)
@@ -222,20 +195,6 @@ class SummaryMemory(StoredMemory):
         if self.store.summaries.add(self.scope, before, segments, made, generation):
             return made
         return self.store.summaries.latest(self.scope)
-
-
-def _unsaid(text: str, content: str) -> str | None:
-    """What is wrong with a summary that names what it was not made of."""
-    return None if _named(text) <= _named(content) else "of numbers or addresses not said"
-
-
-def _named(text: str) -> set[str]:
-    """The numbers of three digits and more, e-mail and web addresses in a text."""
-    return {
-        word.strip(".:-?#/")
-        for word in _WORD.findall(text.casefold())
-        if "@" in word or "://" in word or "www." in word or sum(map(str.isdigit, word)) >= 3
-    }
 
 
 def _segment(messages: list[Message], kept: list[Sentence]) -> Segment:

@@ -60,7 +60,11 @@ class Wording:
 
 
 ENGLISH = Wording()
-OTHER = replace(ENGLISH, answer="Answer in the customer's language.")
+OTHER = replace(
+    ENGLISH,
+    answer="Answer in the customer's language.",
+    task=f"{ENGLISH.task} Write it in the customer's language.",
+)
 
 _SLOTS = {
     "name": "姓名",

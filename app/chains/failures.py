@@ -12,9 +12,12 @@ from memory import MemoryServiceError
 _logger = logging.getLogger(__name__)
 
 
-def silent(name: str) -> Problem:
-    """A model that said nothing."""
-    detail = f"The model {name} answered nothing. The message is kept: send it again."
+KEPT = "The message is kept"
+
+
+def silent(name: str, kept: str = KEPT) -> Problem:
+    """A model that said nothing; ``kept`` says what became of what was asked."""
+    detail = f"The model {name} answered nothing. {kept}: send it again."
     return Problem(502, "model-silent", "Empty answer", detail)
 
 
@@ -44,7 +47,7 @@ def _status(error: Exception) -> int | None:
     return status if isinstance(status, int) else None
 
 
-def model_problem(error: Exception, name: str, *, tools: bool = False) -> Problem:
+def model_problem(error: Exception, name: str, *, tools: bool = False, kept: str = KEPT) -> Problem:
     """What a model, which may have been given ``tools``, or what is around it, has failed with."""
     if isinstance(error, (MemoryServiceError, Problem)):
         return problem_of(error)
@@ -52,15 +55,15 @@ def model_problem(error: Exception, name: str, *, tools: bool = False) -> Proble
     _logger.warning("the model %s failed: %s", name, type(error).__name__)
     if type(error).__name__.endswith(("AuthenticationError", "PermissionDeniedError")):
         detail = (
-            f"The model {name} refuses its key. The message is kept: set "
+            f"The model {name} refuses its key. {kept}: set "
             "MEMORY_SERVICE_LLM_API_KEY, start the service again and send it again."
         )
         return Problem(502, "model-key", "Model refuses its key", detail)
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
-        detail = f"The model {name} did not answer in time. The message is kept: send it again."
+        detail = f"The model {name} did not answer in time. {kept}: send it again."
         return Problem(504, "model-timeout", "Model too slow", detail)
     kind = type(error).__name__
-    detail = f"The model {name} failed ({kind}). The message is kept: send it again."
+    detail = f"The model {name} failed ({kind}). {kept}: send it again."
     if tools and is_refusal(error):
         detail = (
             f"The model {name} failed ({kind}). The message is kept: send it again, without tools "

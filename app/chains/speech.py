@@ -38,9 +38,9 @@ class Speech:
             chunks.put_nowait(_left())
 
     async def chunks(
-        self, model: Runnable[Any, Any], messages: list[BaseMessage]
+        self, model: Runnable[Any, Any], messages: list[BaseMessage] | dict[str, str]
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        """What a model says to messages; it is stopped when this is closed.
+        """What a model says to messages, or to a prompt's values; closing this stops it.
 
         Raises:
             TimeoutError: it was silent for too long, or has not come to an end.
@@ -89,6 +89,14 @@ class Speech:
 def storable(piece: str) -> str:
     """A piece of an answer without what no database takes: NUL and lone surrogates."""
     return _UNSTORABLE.sub("\ufffd", piece)
+
+
+def usage_of(chunk: AIMessageChunk) -> dict[str, int]:
+    """Tokens read and written, where a chunk says how many."""
+    found = chunk.usage_metadata
+    if not found:
+        return {}
+    return {"input_tokens": found["input_tokens"], "output_tokens": found["output_tokens"]}
 
 
 def _left() -> Leaving:

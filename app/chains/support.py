@@ -22,10 +22,11 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from app.chains.admission import Admission
 from app.chains.asking import PLAIN, Asking
 from app.chains.calls import Calls
+from app.chains.completions import Completions
 from app.chains.digests import Digests
 from app.chains.events import Done, Event, Failed, Given, Token
 from app.chains.failures import cut, is_outage, is_refusal, model_problem, silent
-from app.chains.speech import Speech, storable
+from app.chains.speech import Speech, storable, usage_of
 from app.conversation import conversation_memory
 from app.llm import Model
 from app.llm.openai import OpenAIModel
@@ -97,6 +98,7 @@ class SupportChain:
         waiting = settings.answers_waiting
         waiting = 4 * at_once if waiting is None else -(-waiting // settings.workers)
         self.places = Places(at_once, waiting, settings.answer_wait, model.breaker)
+        self.completions = Completions(model, self.places, self._speech, self._metrics)
         self._admission = Admission(self.places, settings.busy_wait, self._answers_itself)
 
     def memory(self, scope: Scope, asking: Asking = PLAIN) -> ConversationMemory:
@@ -238,7 +240,7 @@ class SupportChain:
                 async for chunk in chunks:
                     if place is not None:
                         place.answers()
-                    usage.update(_usage(chunk))
+                    usage.update(usage_of(chunk))
                     finish_reason = chunk.response_metadata.get("finish_reason") or finish_reason
                     piece = storable(str(chunk.text))
                     called = calls.add(chunk) if asking.tools else []
@@ -425,10 +427,3 @@ def _replay(memory: ConversationMemory, turn: Turn) -> list[Event]:
         Token(reply),
         Done(turn, recalled, evidence, labels),
     ]
-
-
-def _usage(chunk: AIMessageChunk) -> dict[str, Any]:
-    found = chunk.usage_metadata
-    if not found:
-        return {}
-    return {"input_tokens": found["input_tokens"], "output_tokens": found["output_tokens"]}

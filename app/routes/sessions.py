@@ -18,7 +18,7 @@ from app.dependencies import (
     described,
     named,
 )
-from app.problems import NO_CUSTOMER, Problem, check_size
+from app.problems import NO_CUSTOMER, Problem, check_size, no_such_session
 from app.schemas.customers import Deleted
 from app.schemas.recall import evidence
 from app.schemas.sessions import (
@@ -66,7 +66,7 @@ def session(scope: SessionDep, who: PrincipalDep, store: StoreDep) -> SessionDet
     """One session with its summary and the customer's mood in it, which is for staff."""
     found = store.transcript.session(scope)
     if found is None:
-        raise _no_session(scope)
+        raise no_such_session(scope)
     summary = store.summaries.latest(scope)
     return SessionDetail(
         **SessionItem.of(found).model_dump(),
@@ -87,7 +87,7 @@ def messages(
     found = store.transcript.newest(scope, limit + 1, before)  # one more: are there older ones?
     page = found[-limit:]
     if not page and before is None and store.transcript.session(scope) is None:
-        raise _no_session(scope)
+        raise no_such_session(scope)
     return MessageList(
         messages=[
             MessageItem(id=m.id, role=m.role, text=m.text, at=m.at, turn=m.turn,
@@ -109,7 +109,7 @@ def delete_session(scope: SessionDep, store: StoreDep, model: ModelDep) -> Delet
     deleted = store.delete_session(scope)
     model.drop(scope.owner)
     if not deleted:
-        raise _no_session(scope)
+        raise no_such_session(scope)
     return Deleted(deleted=deleted)
 
 
@@ -117,7 +117,7 @@ def delete_session(scope: SessionDep, store: StoreDep, model: ModelDep) -> Delet
 def rate(scope: SessionDep, body: RatingRequest, store: StoreDep) -> RatingRequest:
     """Say how well the agent did: a model can be tuned on the sessions rated good."""
     if not store.transcript.rate(scope, body.rating):
-        raise _no_session(scope)
+        raise no_such_session(scope)
     return body
 
 
@@ -143,7 +143,7 @@ def hand_over(scope: SessionDep, chain: ChainDep, store: StoreDep) -> Handover:
     template answers. Asked for again it tells what is so now.
     """
     if not store.transcript.hand_over(scope):
-        raise _no_session(scope)
+        raise no_such_session(scope)
     memory = chain.memory(scope)
     return Handover(
         session=_session_item(scope, store), summary=memory.in_few_words(), card=memory.card()
@@ -154,7 +154,7 @@ def hand_over(scope: SessionDep, chain: ChainDep, store: StoreDep) -> Handover:
 def give_back(scope: SessionDep, store: StoreDep) -> SessionItem:
     """Let the model answer again."""
     if not store.transcript.give_back(scope):
-        raise _no_session(scope)
+        raise no_such_session(scope)
     return _session_item(scope, store)
 
 
@@ -175,7 +175,7 @@ def reply(
     said = chain.memory(scope).reply(body.text)
     if said is None:
         if store.transcript.session(scope) is None:
-            raise _no_session(scope)
+            raise no_such_session(scope)
         detail = "The model answers in this session: hand it over first, by PUT .../handover."
         raise Problem(409, "not-handed-over", "Not handed over", detail)
     chain.digests.changed(scope)
@@ -189,10 +189,5 @@ def reply(
 def _session_item(scope: Scope, store: StoreDep) -> SessionItem:
     found = store.transcript.session(scope)
     if found is None:
-        raise _no_session(scope)
+        raise no_such_session(scope)
     return SessionItem.of(found)
-
-
-def _no_session(scope: Scope) -> Problem:
-    detail = f"Customer {scope.customer!r} has no session {scope.session!r}."
-    return Problem(404, "no-such-session", "No such session", detail)

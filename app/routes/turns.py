@@ -67,7 +67,7 @@ async def whole(
 
     event = await unless_gone(request, last())
     if event is None:
-        return _nobody_reads()
+        return nobody_reads()
     if isinstance(event, Failed):
         return respond(event.problem, request.url.path)
     assert isinstance(event, Done)
@@ -82,9 +82,10 @@ async def streamed(
     feed = Feed(pieces, too_slow, reader_timeout / 2)
     # The first event is waited for, so that what fails before it has a status of its own.
     if await unless_gone(request, feed.begun()) is None:
-        return _nobody_reads()
+        return nobody_reads()
     return FeedResponse(feed)
 
 
-def _nobody_reads() -> Response:
+def nobody_reads() -> Response:
+    """The answer to a client that has hung up."""
     return Response(status_code=499)

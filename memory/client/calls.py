@@ -114,6 +114,31 @@ def prompt(customer: str, message: str, *, session: str = "default") -> Call[res
     return Call("POST", "/v1/prompt", results.Prompt.model_validate_json, body=body)
 
 
+def summarize(
+    conversation: Sequence[tuple[Literal["human", "ai"], str]] | None = None,
+    *,
+    customer: str | None = None,
+    session: str | None = None,
+    how: Literal["extractive", "model", "both"] = "extractive",
+    max_tokens: int = 120,
+) -> Call[results.Summaries]:
+    """Summarise a conversation; nothing is stored.
+
+    Args:
+        conversation: what was said, oldest first: who said it, and what.
+        customer: whose stored conversation it is, in its place.
+        session: which of the customer's; the one that is called "default", if None.
+        how: in sentences that were said, in the model's words, or both.
+        max_tokens: of each summary, to 1000.
+    """
+    said = None
+    if conversation is not None:
+        said = [{"role": role, "text": text} for role, text in conversation]
+    given = {"messages": said, "customer": customer, "session": session}
+    body = _without_none({**given, "how": how, "max_tokens": max_tokens})
+    return Call("POST", "/v1/summaries", results.Summaries.model_validate_json, body=body)
+
+
 def customers(
     *, name: str | None = None, limit: int = 100, after: str | None = None
 ) -> Call[results.CustomerPage]:

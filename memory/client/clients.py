@@ -88,6 +88,7 @@ class Operations:
     chat = Operation(calls.chat)
     stream = Streaming(calls.stream)
     prompt = Operation(calls.prompt)
+    summarize = Operation(calls.summarize)
     customers = Operation(calls.customers)
     sessions = Operation(calls.sessions)
     session = Operation(calls.session)

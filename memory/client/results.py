@@ -102,6 +102,38 @@ class Prompt(Result):
     tokens: int
 
 
+class SummarySentence(Result):
+    """A sentence of a summary as it was said: in which message, by its place, from 0, and id."""
+
+    text: str
+    role: str
+    place: int
+    message: str | None  # None: the conversation is not stored
+
+
+class Extract(Result):
+    """A summary in sentences that were said."""
+
+    text: str
+    sentences: list[SummarySentence]
+
+
+class Abstract(Result):
+    """A summary in a model's words; None where it was none, and ``fault`` says why."""
+
+    text: str | None
+    fault: str | None
+
+
+class Summaries(Result):
+    """The summaries that were asked for, of so many messages; the other is None."""
+
+    extractive: Extract | None
+    model: Abstract | None
+    messages: int
+    usage: Usage
+
+
 class RecallAnswer(Result):
     """What was found, best first."""
 

@@ -51,6 +51,7 @@ BODIES: dict[tuple[str, str], Any] = {
     },
     ("POST", "/v1/embeddings"): {"input": "order"},
     ("POST", "/v1/prompt"): {"customer": "ada", "session": "s1", "message": "Which order?"},
+    ("POST", "/v1/summaries"): {"customer": "ada", "session": "s1"},
     ("POST", "/v1/customers/{customer}/recall"): {"query": "order"},
     ("PUT", f"{SESSION}/rating"): {"rating": "good"},
     ("PUT", "/v1/customers/{customer}/turns/{turn}/rating"): {"rating": "good"},
@@ -115,7 +116,7 @@ def test_every_route_leaves_an_entry_of_what_it_does(run_service: Callable[..., 
             assert answer.status_code in (200, 201), where
         if action.split(".")[0] in ("change", "erase") and "models" not in path:
             assert [one.outcome for one in found] == ["done"] * len(found), where
-        if "{customer}" in path or path in ("/v1/chat", "/v1/chat/completions", "/v1/prompt"):
+        if "{customer}" in path or "customer" in (BODIES.get((method, path)) or ()):
             assert one.customer is not None, where
             assert one.customer == entries(service)[0].customer, where
         if "{session}" in path:

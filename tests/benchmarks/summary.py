@@ -6,6 +6,9 @@ its ``Customer:`` and ``Agent:`` labels, and without the labels.
 
     python -m tests.benchmarks.summary --data dev.jsonl.gz [--limit 40] [--model]
 
+Ours are what `POST /v1/summaries` answers with, by the same functions; what it refuses to give of
+the model's is an empty text, and counted.
+
 A line of the data is ``{"turns": [{"role", "text"}, ...], "labels": {"summaries": [...]}}``; the
 first speaker, or whoever has the role ``customer``, is the customer.
 """
@@ -13,30 +16,36 @@ first speaker, or whoever has the role ``customer``, is the customer.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gzip
 import json
 import random
 import re
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from langchain_core.messages import HumanMessage
 from rouge_score.rouge_scorer import RougeScorer
 
+from app.chains.completions import Completions
+from app.chains.speech import Speech
+from app.chains.summaries import SummaryChain, extractive
+from app.llm import open_llm
+from app.metrics import Metrics
+from app.places import Places
 from memory import Message, count_tokens
-from memory.extractive import Sentence, extract, render
+from memory.extractive import Sentence, render
 from memory.sentences import split
 from tests.benchmarks.report import Report
 
-LEAD, MODEL_TOKENS = 60, 80  # the human summaries take about 40
+LEAD = 60  # tokens; the human summaries take about 40
 KINDS = ("rouge1", "rouge2", "rougeL")
 BASELINE, OURS = "first customer + last agent message", "extractive (ours)"
-TASK = "Summarize this conversation in two sentences:"  # the best of three that were tried
 _LABEL = re.compile(r"^(?:Customer|Agent): ", re.MULTILINE)
 _scorer = RougeScorer(KINDS, use_stemmer=True)
 
@@ -118,21 +127,25 @@ def lead(budget: int) -> System:
 
 
 @contextmanager
-def embedded_model() -> Iterator[System]:
-    """The embedded language model, asked for a summary."""
-    from app.llm import open_llm
-
-    model = open_llm("embedded:", max_tokens=MODEL_TOKENS, temperature=0.0)
+def embedded_model(budget: int) -> Iterator[System]:
+    """The service's summaries by the embedded language model."""
+    model = open_llm("embedded:", max_tokens=budget, temperature=0.2)
+    metrics = Metrics()
+    speech = Speech(60.0, 300.0, metrics)
+    chain = SummaryChain(Completions(model, Places(1, 0, 60.0), speech, metrics))
+    refused: Counter[str] = Counter()
 
     def summarise(messages: list[Message]) -> str:
-        said = render(Sentence(m.text, m.role, m.id, m.seq) for m in messages)
-        answer = model.chat.invoke([HumanMessage(f"{TASK}\n\n{said}\n\nSummary:")])
-        return str(answer.text).strip()
+        made = asyncio.run(chain.abstractive(messages, budget))
+        if made.fault is not None:
+            refused[made.fault] += 1
+        return made.text or ""
 
     try:
         yield summarise
     finally:
         model.close()
+        print(f"refused: {dict(refused)}\n")
 
 
 def difference(ours: list[float], other: list[float]) -> str:
@@ -196,11 +209,13 @@ def main() -> None:
     systems: dict[str, System] = {
         BASELINE: first_and_last,
         "lead sentences": lead(min(LEAD, options.budget)),
-        OURS: lambda messages: render(extract(messages, options.budget, count_tokens)),
+        OURS: lambda messages: extractive(messages, options.budget).text,
     }
     if options.model:
-        with embedded_model() as model:
-            scores = measure({**systems, "embedded model": model}, options.data, options.limit)
+        with embedded_model(options.budget) as model:
+            scores = measure(
+                {**systems, "by the embedded model": model}, options.data, options.limit
+            )
     else:
         scores = measure(systems, options.data, options.limit)
     show(scores)

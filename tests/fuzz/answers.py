@@ -16,6 +16,8 @@ from tests.fuzz.principals import Asking
 _MEANT = [
     # Who asks is in the key: only a customer's own token may leave the customer out.
     ("positive_data_acceptance", "POST /v1/chat", "customer: it is missing"),
+    # A conversation is sent, or stored.
+    ("positive_data_acceptance", "POST /v1/summaries", "invalid-input"),
     # A cursor is what another answer gave.
     ("positive_data_acceptance", "GET /v1/customers", "after: give the `next`"),
     # What time it is, and what a memory is by now, no schema says.

@@ -147,6 +147,7 @@ class World:
                 "messages": [{"role": "user", "content": text}, *_CALLED],
             }),
             ("/v1/prompt", said),
+            ("/v1/summaries", {"customer": customer, "session": session, "how": "both"}),
             (f"{whose}/recall", {"query": text, "max_tokens": 5000}),
             (f"{whose}/recall", {"query": exact, "max_tokens": 5000}),
             ("/v1/customers", None),
