@@ -186,6 +186,7 @@ class CustomerItems:
         items.put(connection, self._owner, kept, list(paths) if texts else None)
         return True
 
+    @retried
     def _refresh(self, found: Sequence[Kept], at: datetime) -> None:
         lasting = [kept for kept in found if kept.ttl is not None]
         if not lasting:
@@ -196,6 +197,7 @@ class CustomerItems:
             items.refresh(connection, self._owner, [k.id for k in lasting if not k.memory], at)
             refresh_memories(connection, self._owner, [k for k in lasting if k.memory], at)
 
+    @retried
     def sweep(self) -> int:
         """Delete what has expired; how many items."""
         at = now()
@@ -215,6 +217,7 @@ class CustomerItems:
         if self._embed():
             self._memory.store.in_background(("items", self._owner), self._embed_later)
 
+    @retried
     def _embed(self) -> bool:
         """Make the first vectors that are missing; whether there were any."""
         encoder = self._memory.encoder

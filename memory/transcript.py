@@ -272,16 +272,15 @@ class Transcript:
                 enter(connection)
         return rated
 
-    @retried
     def hand_over(self, scope: Scope) -> bool:
         """From now on a person answers in a session, and no model; False if there is none."""
         return self._hand(_HAND_OVER, scope, at=to_stamp(now()))
 
-    @retried
     def give_back(self, scope: Scope) -> bool:
         """From now on the model answers in a session again; False if there is none."""
         return self._hand(_GIVE_BACK, scope)
 
+    @retried
     def _hand(self, statement: sa.TextClause, scope: Scope, **values: int) -> bool:
         with self._database.write() as connection:
             done = connection.execute(
