@@ -35,7 +35,7 @@ class Sequences:
             self.task.inputs, self.task.bits, width, options.core, memory, options.hops
         )
         self._random = torch.Generator().manual_seed(options.seed)
-        self._lengths = random.Random(options.seed)  # noqa: S311 (no secret)
+        self._lengths = random.Random(options.seed)  # noqa: S311 - no secret is made
 
     def loss(self) -> Tensor:
         """Of one batch of new sequences: the binary cross-entropy of a bit.

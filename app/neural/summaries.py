@@ -120,7 +120,7 @@ class Summaries:
         )
         self.network = _Summariser(options, len(self.vocabulary))
         self._examples = list(examples)
-        self._random = random.Random(options.seed)  # noqa: S311 (no secret)
+        self._random = random.Random(options.seed)  # noqa: S311 - no secret is made
         self._batches: Iterator[list[Example]] = iter(())
 
     def loss(self) -> Tensor:

@@ -53,13 +53,13 @@ def failing(self, *given, **more):
 
 layout = SupportChain.layout
 
-async def noisy(self, memory, text, turn=None):
+async def noisy(self, memory, text, *given, **more):
     threading.Thread(target=lambda: int(text)).start()
     warnings.warn(text, stacklevel=1)
     asyncio.get_running_loop().create_task(never(text))
     if "explode" in text:
         raise KeyError(text)
-    return await layout(self, memory, text, turn)
+    return await layout(self, memory, text, *given, **more)
 
 async def never(text):
     raise RuntimeError(text)

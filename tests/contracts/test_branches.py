@@ -42,7 +42,9 @@ class Client:
     def send(self, question: str) -> str:
         """Say something after the view; the session in which it went on."""
         memory = self.memory(self.session)
-        found = place(memory, self.view, question, named=self.session is not None, trusted=True)
+        found = place(
+            memory, self.view, question, None, named=self.session is not None, trusted=True
+        )
         there = self.memory(found.session)
         turn = there.start(question, found.key)
         assert turn.status == "running", "an answer is asked for, and none is repeated"
@@ -151,7 +153,7 @@ def test_a_broken_turn_that_is_sent_again_is_the_same_turn(
     """A question whose answer failed is stored once, however often it is sent."""
     client = Client(store, encoder, None)
     client.send("hi")
-    found = place(client.memory(None), client.view, "ok", named=False, trusted=True)
+    found = place(client.memory(None), client.view, "ok", None, named=False, trusted=True)
     there = client.memory(found.session)
     there.finish(there.start("ok", found.key), "", "failed")
     assert client.send("ok") == "default"

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -64,4 +65,6 @@ def at_terminal(*args: str, environment: Mapping[str, str]) -> Iterator[Typed]:
 
 def _at(args: tuple[str, ...], environment: dict[str, str], terminal: str) -> None:
     os.setsid()  # the terminal that is opened now is this process's: its Ctrl-C is a signal
+    # Tests that are started in the background may have been told to take no notice of it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run_console(args, environment, [Path(terminal)] * 3)
