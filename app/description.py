@@ -20,7 +20,7 @@ _AT = "2026-05-04T09:30:00Z"
 _RECALLED = {
     "id": "9c1f04b1", "text": "My order number is 4417-XZ", "score": 0.0328,
     "why": "lexical #1 (order), dense #2 (cosine 0.61)", "at": _AT, "messages": ["5a2d7c90"],
-    "role": "human", "session": "monday",
+    "role": "human", "session": "monday", "by_person": False,
 }  # fmt: skip
 _MEMORY = {
     "id": "9c1f04b1", "text": "Order number: 4417-XZ", "at": _AT, "role": "human",

@@ -226,7 +226,7 @@ class ConversationMemory(StoredMemory):
 
     def recall(self, query: str, max_tokens: int | None = None) -> list[Recalled]:
         """The customer's records that bear on ``query``, best first, within a token budget."""
-        return self.vector.recall(query, max_tokens)
+        return self._attributed(self.vector.recall(query, max_tokens))
 
     def forget(self, policy: Policy | None = None, *, dry_run: bool = False) -> list[Forgotten]:
         """Forget what has expired or outlived a policy (see ``VectorMemory.forget``)."""
@@ -264,7 +264,8 @@ class ConversationMemory(StoredMemory):
     def recalled_for(self, turn: Turn) -> list[Recalled]:
         """What was recalled for an answered turn, less what has been forgotten since."""
         with self.vector.index() as index:
-            return list(beside_again(index, self.policy)({"records": turn.recalled}).recalled)
+            found = beside_again(index, self.policy)({"records": turn.recalled}).recalled
+        return self._attributed(found)
 
     def evidence_for(self, turn: Turn) -> list[tuple[int, Evidence]] | None:
         """The passages beside an answered question, by their numbers, less what is gone since.
@@ -349,7 +350,12 @@ class ConversationMemory(StoredMemory):
                 question, self.recall_tokens, without=shown, outdated=False, vector=vector,
                 index=index, explain=explain, words=wording(language),
             )  # fmt: skip
+        if explain:
+            recalled = self._attributed(recalled)
         return _Parts(summary.text, window, recalled, language)
+
+    def _attributed(self, found: Sequence[Recalled]) -> list[Recalled]:
+        return self.store.transcript.attributed(self.scope.owner, found)
 
     def _spoken(
         self, summary: Summary, window: list[Said], question: str | None = None

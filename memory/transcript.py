@@ -22,7 +22,7 @@ from memory.deeds import enter
 from memory.errors import InvalidInput
 from memory.labels import labels_from
 from memory.retrying import retried
-from memory.types import Message, Scope, check_name, check_text
+from memory.types import Message, Recalled, Scope, check_name, check_text
 
 ROLES = frozenset({"human", "ai", "system", "tool", "function", "chat"})
 Rating = Literal["good", "bad"]
@@ -46,6 +46,10 @@ _KNOWN = text(f"SELECT id FROM messages {WHERE} AND session = :session AND id IN
 )
 _OF_TURNS = text(
     f"SELECT id FROM messages {WHERE} AND session = :session AND id IN :ids AND turn IS NOT NULL"
+).bindparams(sa.bindparam("ids", expanding=True))
+_ANSWERS = text(
+    f"SELECT {COLUMNS} FROM messages {WHERE} AND role = 'ai' AND data IS NOT NULL "
+    "AND id IN :ids"
 ).bindparams(sa.bindparam("ids", expanding=True))
 _SAID = (
     "SELECT m.seq, m.session, m.id, m.role, m.text, m.at, m.tokens, m.turn, m.data, "
@@ -187,6 +191,24 @@ class Transcript:
                 _OF_TURNS, key(scope.owner, session=scope.session, ids=list(ids))
             )
             return set(found.scalars())
+
+    def attributed(self, owner: Owner, found: Sequence[Recalled]) -> list[Recalled]:
+        """What was recalled, marked where a person at the desk said it and not the assistant."""
+        ids = sorted({name for one in found if one.role == "ai" for name in one.messages})
+        if not ids:
+            return list(found)
+        people: set[tuple[str, str]] = set()
+        with self._database.read() as connection:
+            for some in _batched(ids):
+                rows = connection.execute(_ANSWERS, key(owner, ids=some)).all()
+                said = map(message_from, rows)
+                people |= {(answer.session, answer.id) for answer in said if answer.by_person}
+        return [
+            replace(one, by_person=any((one.session, name) in people for name in one.messages))
+            if one.role == "ai"
+            else one
+            for one in found
+        ]
 
     def lines(self, scope: Scope, limit: int) -> list[Line]:
         """The session's last ``limit`` messages as a client's history is compared with them."""

@@ -208,6 +208,7 @@ class Recalled:
     score: float
     why: str
     slot: str | None = None
+    by_person: bool = False  # as of a message (see there), where the transcript was asked
 
     @classmethod
     def of(cls, record: Record, score: float, why: str) -> Recalled:

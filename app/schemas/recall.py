@@ -30,6 +30,7 @@ class RecalledItem(BaseModel):
     messages: list[str] = Field(description="ids of the messages it comes from")
     role: str = Field(description=ROLE)
     session: str
+    by_person: bool = Field(description="a person at the desk said it, not the assistant")
 
     @classmethod
     def of(cls, recalled: Recalled) -> RecalledItem:
@@ -37,7 +38,7 @@ class RecalledItem(BaseModel):
         return cls(
             id=recalled.id, text=recalled.text, score=recalled.score, why=recalled.why,
             at=recalled.at, messages=list(recalled.messages), role=recalled.role,
-            session=recalled.session,
+            session=recalled.session, by_person=recalled.by_person,
         )  # fmt: skip
 
 

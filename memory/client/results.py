@@ -46,6 +46,7 @@ class Recalled(Result):
     messages: list[str]  # ids of those that it comes from
     role: str  # human, ai, or note: a person added it by hand
     session: str
+    by_person: bool  # a person at the desk said it, not the assistant
 
 
 class Passage(Result):

@@ -56,6 +56,12 @@ def test_a_person_takes_over_answers_and_gives_back(service: Running) -> None:
         "It comes on Monday" in one["text"]
         for one in client.get("/v1/customers/ada/memories").json()["memories"]
     )
+    query = {"query": "When does it come, on Monday?"}
+    found = client.post("/v1/customers/ada/recall", json=query).json()["recalled"]
+    said = {one["text"]: one["by_person"] for one in found}
+    assert said.pop("I am. It comes on Monday.") is True
+    assert said
+    assert not any(said.values())  # the customer's words, and the assistant's
 
 
 def test_nothing_is_learnt_from_an_answer_that_is_rated_bad(service: Running) -> None:
