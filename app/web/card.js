@@ -12,17 +12,43 @@ const MOST = 1000; // letters of a fact
 
 const labelOf = ({ slot, label }) => known(slot, label);
 
-/* The card as text, for the next person. */
-export function sheetOf({ session: { session, messages }, summary, card }, customer) {
+/* What the customer has said that nobody has answered; else what they said last. */
+function lastSaid(said) {
+  const shown = said.filter(({ role, status }) => role === "human" || (role === "ai" && status !== "failed"));
+  const asked = shown.slice(shown.findLastIndex(({ role }) => role === "ai") + 1);
+  const words = (name, { text, at }) => t(name, { text, at: moment(at) });
+  if (asked.length) return asked.map((one) => words("sheetWaiting", one));
+  const last = shown.findLast(({ role }) => role === "human");
+  return last ? [words("sheetLast", last)] : [];
+}
+
+/* Facts as lines: a value once, and what is one of several of its kind with what was said of it. */
+function factLines(facts) {
+  const form = (fact) => JSON.stringify([fact.slot, fact.value.toLocaleLowerCase()]);
+  const once = facts.filter((fact, at) => facts.findIndex((one) => form(one) === form(fact)) === at);
+  return once.map((fact) => {
+    const { slot, value, source: { excerpt, at } } = fact;
+    const alone = slot !== "date" && once.filter((one) => one.slot === slot).length === 1;
+    const label = labelOf(fact);
+    if (alone || !excerpt) return t("sheetFact", { label, value });
+    return t("sheetQuoted", { label, value, text: excerpt, at: moment(at, DAY) });
+  });
+}
+
+/* The card as text, for who answers next: first what waits for an answer. said are the session's
+ * last messages.
+ */
+export function sheetOf({ session: { session, messages }, summary, card, said }, customer) {
   const due = ({ fact, due }) => (due ? t("sheetDue", { text: fact.value, day: moment(due, DAY) }) : fact.value);
   const about = { name: nameOf(session), messages: t("messages", { n: messages }) };
   return [
+    ...lastSaid(said),
     t("sheetCustomer", { name: customer }),
     t("sheetSession", about),
     card?.mood && t("sheetMood", { mood: moodInWords(card.mood) }),
     card?.problem && t("sheetProblem", { text: card.problem.value }),
     ...(card?.promises ?? []).map((one) => t("sheetPromise", { text: due(one) })),
-    ...(card?.facts ?? []).map((fact) => t("sheetFact", { label: labelOf(fact), value: fact.value })),
+    ...factLines(card?.facts ?? []),
     "",
     t("sheetSaid"),
     summary,

@@ -65,9 +65,9 @@ function fill(name, cards) {
 
 function card(said) {
   const item = say(stamp("card-template"), said);
-  const { score, why = "" } = said;
+  const { score, why = "", text } = said;
   part(item, "score").textContent = score === undefined ? "" : t("score", { n: score.toPrecision(3) });
-  Object.assign(part(item, "why"), { textContent: inWords(why), title: why });
+  Object.assign(part(item, "why"), { textContent: inWords(why, text), title: why });
   return item;
 }
 

@@ -4,10 +4,11 @@ import { sheetOf } from "/web/card.js";
 import { ownCustomer } from "/web/key.js";
 import { byId, explain, on, part } from "/web/parts.js";
 import { here, isStored, place, sessionPath } from "/web/place.js";
-import { call } from "/web/service.js";
+import { call, read } from "/web/service.js";
 import { onSpeak, t } from "/web/texts.js";
 import { moment } from "/web/times.js";
 
+const LAST = 20; // messages in which what waits for an answer is looked for
 const EVERY = 4_000; // milliseconds between two looks for what was said meanwhile
 
 let since = null; // when a person took the session that is shown over
@@ -38,8 +39,16 @@ export function wireHandover({ look, say }) {
     return where === here() ? found : null; // the reader may have gone elsewhere
   }
 
+  /* The handover, with what was said last: it may be what nobody has answered. */
+  async function take() {
+    const found = await hand("PUT");
+    if (!found) return null;
+    const { messages: said } = await read(`${sessionPath(found.session.session)}/messages?limit=${LAST}`);
+    return { ...found, said };
+  }
+
   async function begin() {
-    const found = await hand("PUT").catch((error) => error.status !== 401 && explain(byId("trouble"), error));
+    const found = await take().catch((error) => error.status !== 401 && explain(byId("trouble"), error));
     if (!found) return;
     told = found;
     showHandover(found.session.handed_over_at);

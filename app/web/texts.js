@@ -22,6 +22,9 @@ export function locale() {
   return navigator.languages.find((tag) => tag.split("-")[0] === language) ?? PLACES[language];
 }
 
+/* Some things of which all are meant. */
+export const listed = (items) => new Intl.ListFormat(locale()).format(items);
+
 export const number = (value) => numbers.format(value ?? 0);
 
 /* A text of the page; what stands in {braces} is taken from the values. */

@@ -1,34 +1,59 @@
 /* Why something was recalled, in words: the service names the strategies that found it. */
 
-import { t } from "/web/texts.js";
+import { known, listed, t } from "/web/texts.js";
 import { DAY, moment } from "/web/times.js";
 
+const LETTERS = "[\\p{L}\\p{N}]";
+
+const slotOf = (name) =>
+  known(name.replaceAll(" ", "_").replaceAll("-", ""), name.replaceAll("_", " ")).toLocaleLowerCase();
+
+/* Words are searched for by their stems; in a text a stem is a word's beginning. */
+function whole(stem, text) {
+  for (const start of [stem, stem.replace(/i$/, "y")]) {
+    const literal = start.replace(/[^\p{L}\p{N}]/gu, "\\$&");
+    const [word] = text.match(new RegExp(`(?<!${LETTERS})${literal}${LETTERS}*`, "iu")) ?? [];
+    if (word) return word.toLocaleLowerCase();
+  }
+  return stem;
+}
 
 // What a strategy says of a find, and how a person says it; null: that is left unsaid.
 const REASONS = [
-  [/^(?:lexical #\d+|words)(?: \((.+)\))?$/s, ([, words]) => (words ? t("whyWords", { words }) : null)],
+  [/^(?:lexical #\d+|words)(?: \((.+)\))?$/s, ([, stems], text) =>
+    stems ? t("whyWords", { words: [...new Set(stems.split(", ").map((stem) => whole(stem, text)))].join(", ") }) : null],
   [/^(?:dense #\d+ \()?cosine (-?\d*\.?\d+)\)?$/, ([, cosine]) => t("whyMeaning", { n: Number(cosine) })],
   [/^dense #\d+$/, () => null],
   [/^context #\d+$/, () => t("whyNear")],
+  [/^in the part of the talk that bears on it$/, () => t("whyNear")],
   [/^second hop #\d+$/, () => t("whyHop")],
+  [/^said by (.+)$/s, ([, who]) => t("whySaidBy", { who })],
   [/^title named \(.*\)$/, () => t("whyTitle")],
   [/^age × /, () => t("whyAge")],
-  [/^fills (.+)$/s, ([, slots]) => t("whyFills", { slot: slots })],
+  [/^fills (\{.+\})$/, ([, slots]) =>
+    t("whyFills", { slot: listed([...slots.matchAll(/\{(\w+)\}/g)].map(([, slot]) => slotOf(slot))) })],
   [/^put right by a person$/, () => t("whyPerson")],
   [/^replaces (.+) of (\d{4}-\d\d-\d\d)$/s, ([, value, day]) =>
     t("whyReplaces", { value, day: moment(day, { ...DAY, timeZone: "UTC" }) })],
-  [/^outdated: (.+)$/s, ([, what]) => t("whyOutdated", { what })],
+  [/^outdated: (.+?) is now (.+)$/s, ([, slot, value]) => t("whyOutdated", { slot: slotOf(slot), value })],
+  [/^outdated: (.+) no longer holds$/, ([, slot]) => t("whyGone", { slot: slotOf(slot) })],
   [/^\d+ newer records searched by words only$/, () => t("whyByWordsOnly")],
 ];
 
-/* A comma within parentheses parts no reasons. */
-const parted = (why) => why.split(/; |, (?![^(]*\))/);
+/* What follows the strategies quotes values, in which a comma or a semicolon parts no reasons; nor
+ * does a comma within parentheses.
+ */
+function parted(why) {
+  const [found, ...then] = why.split(/; (?=replaces |outdated: |put right by a person|\d+ newer records )/);
+  return [...found.split(/, (?![^(]*\))/), ...then];
+}
 
-export function inWords(why) {
+/* The reasons for which a text was found. */
+export function inWords(why, text = "") {
   const said = parted(why).map((one) => {
     for (const [form, words] of REASONS) {
       const found = one.match(form);
-      if (found) return words(found);
+      if (found) return words(found, text);
     }
     return one; // of a strategy of somebody's own
   });

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def take_over(page: Page) -> None:
     """Hand the session over, and close what is told then."""
     page.get_by_role("button", name="Hand over to a person").click()
-    expect(page.get_by_role("dialog", name="Handed over")).to_be_visible()
+    expect(page.get_by_role("dialog", name="You answer now")).to_be_visible()
     page.keyboard.press("Escape")
 
 
@@ -35,10 +35,13 @@ def test_a_person_takes_over_with_a_summary_and_gives_back(
     desk = visit(permissions=["clipboard-read", "clipboard-write"])
     page = desk.open("zoë")
     page.get_by_role("button", name="Hand over to a person").click()
-    dialog = page.get_by_role("dialog", name="Handed over")
+    dialog = page.get_by_role("dialog", name="You answer now")
     sheet = dialog.get_by_label("Summary to hand over")
     for line in ("Customer: zoë", "Session: s1 (2 messages)", "Order number: 4417-XY"):
         assert line in sheet.input_value()
+    assert sheet.input_value().startswith(
+        "The customer said last: “My order number is 4417-XY.” ("
+    )
     dialog.get_by_role("button", name="Copy").click()
     expect(dialog.get_by_role("status")).to_have_text("Copied.")
     assert page.evaluate("navigator.clipboard.readText()") == sheet.input_value()
@@ -58,6 +61,9 @@ def test_a_person_takes_over_with_a_summary_and_gives_back(
     theirs.say("Is somebody there?", status="waiting")
     expect(theirs.page.locator(".turn").last).to_contain_text("waits for a person")
     expect(page.locator(".turn").last).to_contain_text("Is somebody there?")
+    page.get_by_role("button", name="Summary").click()
+    expect(sheet).to_have_value(re.compile("^Waits for an answer: “Is somebody there"))
+    page.keyboard.press("Escape")
     page.get_by_placeholder("Answer as a person").fill("I am. It comes on Monday.")
     page.keyboard.press("Enter")
     for one in (page, theirs.page):
@@ -73,6 +79,53 @@ def test_a_person_takes_over_with_a_summary_and_gives_back(
     desk.say("Thank you.")
     expect(page.locator(".turn").last).to_contain_text(model.reply)
     assert len(model.asked) == asked + 1
+    page.get_by_role("searchbox").fill("It comes on Monday")
+    page.keyboard.press("Enter")
+    found = page.locator("#found li", has_text="I am. It comes on Monday.")
+    expect(found.locator("[data-part=who]")).to_have_text("Person at the desk")
+
+
+def test_the_summary_to_hand_over_names_a_thing_once(visit: OpenVisit) -> None:
+    """What waits for an answer comes first, all of it; of several of a kind, and of dates, it is
+    told what was said of them; a value that was said twice stands there once.
+    """
+    page = visit().open("sheet")
+    said = [("human", "Hello"), ("ai", "Hi."), ("human", "I want a person."), ("human", "NOW!")]
+    facts = [
+        ("order_number", "1017", "Order 1017 is late."), ("order_number", "1018", "And 1018."),
+        ("order_number", "1017", "It is 1017."), ("name", "Ada", "I am Ada."),
+        ("date", "2026-05-04", "Bought on 4 May."),
+    ]  # fmt: skip
+    at = "2026-05-04T09:30:00Z"
+    sheet = page.evaluate(
+        "told => import('/web/card.js').then(({ sheetOf }) => sheetOf(told, 'ada'))",
+        {
+            "session": {"session": "s1", "messages": 4}, "summary": "All of it.",
+            "said": [{"role": role, "text": text, "at": at} for role, text in said],
+            "card": {
+                "mood": {"label": "negative", "trend": "rising"}, "problem": None, "promises": [],
+                "facts": [
+                    {"slot": slot, "label": slot, "value": value,
+                     "source": {"excerpt": excerpt, "at": at}}
+                    for slot, value, excerpt in facts
+                ],
+            },
+        },
+    )  # fmt: skip
+    assert [re.sub(r" \(4 May 2026, .*\)$", "", line) for line in sheet.splitlines()] == [
+        "Waits for an answer: “I want a person.”",
+        "Waits for an answer: “NOW!”",
+        "Customer: ada",
+        "Session: s1 (4 messages)",
+        "Mood in all sessions: negative, rising",
+        "Order number: 1017 (“Order 1017 is late.”, 4 May 2026)",
+        "Order number: 1018 (“And 1018.”, 4 May 2026)",
+        "Name: Ada",
+        "Date: 2026-05-04 (“Bought on 4 May.”, 4 May 2026)",
+        "",
+        "This session in short:",
+        "All of it.",
+    ]
 
 
 def test_the_summary_is_told_again_and_a_new_session_has_none(visit: OpenVisit) -> None:

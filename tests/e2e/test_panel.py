@@ -49,3 +49,34 @@ def test_the_panel_shows_the_summary(visit: OpenVisit, api: httpx.Client) -> Non
     page = one.open("folded")
     one.say("What was broken?")
     expect(page.locator("#summary")).to_contain_text("40-2291")
+
+
+WHY = [
+    (
+        "lexical #1 (messag, tri, order), dense #2 (cosine 0.61); replaces 14 Heron Close, "
+        "Ashmere TB7 2LW of 2026-11-16",
+        "Your messages say that I try to order.",
+        "it says “messages, try, order” · close in meaning (0.61) · "
+        "replaces 14 Heron Close, Ashmere TB7 2LW of 16 Nov 2026",
+    ),
+    (
+        "context #3; outdated: address is now 2 Mill Lane, Leeds; 3 newer records searched by "
+        "words only",
+        "",
+        "said near words that fit · outdated: address is now 2 Mill Lane, Leeds · "
+        "newer memories were searched by words only",
+    ),
+    ("fills {order_number} and {name}", "", "the answer’s order number and name"),
+    ("lexical #1 (退款), said by ada", "我要退款。", "it says “退款” · said by ada"),
+    ("a way of somebody's own", "", "a way of somebody's own"),
+]
+
+
+def test_why_is_said_in_words(visit: OpenVisit) -> None:
+    """Whole words in place of stems, values with commas whole, and no raw name of a slot."""
+    page = visit().open("why")
+    told = page.evaluate(
+        "all => import('/web/why.js').then(({ inWords }) => all.map((one) => inWords(...one)))",
+        [[why, text] for why, text, _ in WHY],
+    )
+    assert told == [said for _, _, said in WHY]
