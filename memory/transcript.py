@@ -48,8 +48,7 @@ _OF_TURNS = text(
     f"SELECT id FROM messages {WHERE} AND session = :session AND id IN :ids AND turn IS NOT NULL"
 ).bindparams(sa.bindparam("ids", expanding=True))
 _ANSWERS = text(
-    f"SELECT {COLUMNS} FROM messages {WHERE} AND role = 'ai' AND data IS NOT NULL "
-    "AND id IN :ids"
+    f"SELECT {COLUMNS} FROM messages {WHERE} AND role = 'ai' AND data IS NOT NULL AND id IN :ids"
 ).bindparams(sa.bindparam("ids", expanding=True))
 _SAID = (
     "SELECT m.seq, m.session, m.id, m.role, m.text, m.at, m.tokens, m.turn, m.data, "

@@ -39,9 +39,7 @@ def test_a_person_takes_over_with_a_summary_and_gives_back(
     sheet = dialog.get_by_label("Summary to hand over")
     for line in ("Customer: zoë", "Session: s1 (2 messages)", "Order number: 4417-XY"):
         assert line in sheet.input_value()
-    assert sheet.input_value().startswith(
-        "The customer said last: “My order number is 4417-XY.” ("
-    )
+    assert sheet.input_value().startswith("The customer said last: “My order number is 4417-XY.” (")
     dialog.get_by_role("button", name="Copy").click()
     expect(dialog.get_by_role("status")).to_have_text("Copied.")
     assert page.evaluate("navigator.clipboard.readText()") == sheet.input_value()
