@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from app.dependencies import authorize
 from app.description import describe
 from app.routes import (
+    answers,
     audit,
     card,
     chat,
@@ -36,8 +37,8 @@ _DESCRIPTION = (
     "that customer. Errors are RFC 9457 problem documents."
 )
 _GUARDED = (
-    chat, openai, prompt, summaries, customers, sessions, memories, card, knowledge, models, audit,
-    operations, key, metrics, mcp,
+    chat, openai, prompt, summaries, answers, customers, sessions, memories, card, knowledge,
+    models, audit, operations, key, metrics, mcp,
 )  # fmt: skip
 
 

@@ -110,6 +110,17 @@ EXAMPLES: dict[str, Any] = {
         "model": {"text": "Order 4417-XZ was late, and was sent today.", "fault": None},
         "messages": 2, "usage": {"input_tokens": 61, "output_tokens": 14},
     },
+    "AnswerRequest": {"customer": "ada", "question": "Which order was late?"},
+    "AnswerResponse": {
+        "answer": "My order 4417-XZ is late. [1]", "known": True, "by": "extractive",
+        "fault": None,
+        "evidence": [
+            {"number": 1, "kind": "memory", "id": "9c1f04b1", "text": "My order 4417-XZ is late.",
+             "score": 0.71, "why": "lexical #1 (order, late)", "source": None, "title": None,
+             "session": "monday", "role": "human", "at": _AT, "messages": ["5a2d7c90"]}
+        ],
+        "usage": {"input_tokens": None, "output_tokens": None},
+    },
     "RecalledEvent": {
         "turn": "0b5e2f18", "recalled": [_RECALLED], "knowledge": [_CITED], "evidence": "found",
         "understanding": _UNDERSTOOD,

@@ -54,10 +54,10 @@ def fault(text: str, asked: Task, max_tokens: int, count_tokens: CountTokens) ->
         return "an error text"
     if asked.told[:40].lower() in text.lower():
         return "the prompt itself"
-    return None if _named(text) <= _named(asked.content) else "of numbers or addresses not said"
+    return None if named(text) <= named(asked.content) else "of numbers or addresses not said"
 
 
-def _named(text: str) -> set[str]:
+def named(text: str) -> set[str]:
     """The numbers of three digits and more, e-mail and web addresses in a text."""
     return {
         word.strip(".:-?#/")

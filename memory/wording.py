@@ -36,6 +36,12 @@ class Wording:
         "summary."
     )
     tokens_a_word: float = 1.5  # of the task's words, by the embedded model's tokenizer
+    # What a model is told that answers from numbered notes, and what it writes where it cannot.
+    held: str = (
+        "Answer the question from the notes alone, in one or two sentences, and cite them as [1]. "
+        "If they do not say it, write only: NOT KNOWN"
+    )
+    unknown: str = "NOT KNOWN"
     labels: tuple[tuple[str, str], ...] = ()  # what a fact's text begins with, and how it is here
 
     def speaker(self, role: str) -> str:
@@ -99,6 +105,10 @@ CHINESE = Wording(
         "只写摘要。"
     ),
     tokens_a_word=2.0,
+    held=(
+        "只根据下面的记录，用一两句话回答问题，并注明引用，如 [1]。如果记录中没有答案，只写：不知道"
+    ),
+    unknown="不知道",
     labels=(
         ("Problem solved: ", "问题已解决："),
         *(

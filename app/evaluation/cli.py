@@ -108,6 +108,24 @@ def knowledge(
 
 
 @app.command()
+def answers(
+    data: Annotated[
+        Path, typer.Option(help="Folder with conversations and questions, some without answers.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+) -> None:
+    """How often "not known" is said where no answer is, and where one is."""
+    from app.embeddings import open_embeddings
+    from app.evaluation.answers import measure, table
+    from app.evaluation.dialogues import read_dialogues
+
+    settings = Settings()
+    encoder = open_embeddings(settings.embeddings)
+    made = measure(read_dialogues(data), settings, encoder)
+    typer.echo(json.dumps(made, indent=2, ensure_ascii=False) if as_json else table(made))
+
+
+@app.command()
 def reply(
     data: Annotated[Path, typer.Option(help="JSONL, one dialogue a line (or .gz).")],
     model: Annotated[

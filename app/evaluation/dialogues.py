@@ -76,11 +76,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Dialogues:
-    """A folder's conversations by id, its questions, and how many were left out and why."""
+    """A folder's conversations by id, its questions, and how many were left out and why.
+
+    Of those left out because no answer is in the conversation ``unanswerable`` are the questions.
+    """
 
     conversations: dict[str, Conversation]
     questions: list[Question]
     left_out: Counter[str] = field(default_factory=Counter)
+    unanswerable: list[Question] = field(default_factory=list)
 
 
 def read_dialogues(folder: Path) -> Dialogues:
@@ -99,6 +103,7 @@ def read_dialogues(folder: Path) -> Dialogues:
         for c in conversations.values()
     }
     questions: list[Question] = []
+    unanswerable: list[Question] = []
     left_out: Counter[str] = Counter()
     for place, line in _lines(_file(folder, "questions"), _Question):
         conversation = line.conversation
@@ -108,17 +113,19 @@ def read_dialogues(folder: Path) -> Dialogues:
             msg = f"{place}: there is no conversation {line.conversation!r}"
             raise InvalidInput(msg)
         gold = frozenset(_unit(place, known[conversation], e) for e in line.evidence)
+        at = _time(place, line.date or line.question_date)
+        question = Question(line.id, conversation, line.question, line.type, gold, at)
         if line.abstention or line.type in _UNANSWERABLE:
             left_out["no answer in the conversation"] += 1
+            unanswerable.append(question)
         elif not gold:
             left_out["no evidence given"] += 1
         else:
-            at = _time(place, line.date or line.question_date)
-            questions.append(Question(line.id, conversation, line.question, line.type, gold, at))
+            questions.append(question)
     if not questions:
         msg = f"{_file(folder, 'questions')} has no question with evidence: nothing to measure"
         raise InvalidInput(msg)
-    return Dialogues(conversations, questions, left_out)
+    return Dialogues(conversations, questions, left_out, unanswerable)
 
 
 # --- lines ---------------------------------------------------------------------------------

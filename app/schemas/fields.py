@@ -28,6 +28,13 @@ def _name(name: str, info: ValidationInfo) -> str:
     return check_name(info.field_name or "", name)
 
 
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        msg = "the message is empty: say something"
+        raise ValueError(msg)
+    return text
+
+
 def _time(given: object) -> object:
     # Pydantic takes numbers for seconds since 1970: a slip, and not what the description says.
     if isinstance(given, str) and ":" in given:
@@ -45,6 +52,8 @@ Text = Annotated[str, AfterValidator(check_text), Field(json_schema_extra=_WHOLE
 
 # Text in which there is something to read; where it is used, blank text is refused.
 Said = Annotated[str, AfterValidator(check_text), Field(json_schema_extra=_SAID)]
+
+NotBlank = Annotated[Said, AfterValidator(_not_blank)]
 
 Time = Annotated[datetime, BeforeValidator(_time)]
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.chains.summaries import Abstract, Extract, How
 from app.schemas.chat import Usage
-from app.schemas.fields import Body, Name, Said, Whole
+from app.schemas.fields import Body, Name, NotBlank, Whole
 from memory import Message
 
 
@@ -16,7 +16,7 @@ class SaidMessage(Body):
     """A message of a conversation that is not stored here."""
 
     role: Literal["human", "ai"] = Field(description="human: the customer; ai: the agent")
-    text: Said = Field(min_length=1, examples=["My order 4417-XZ is late."])
+    text: NotBlank = Field(min_length=1, examples=["My order 4417-XZ is late."])
 
 
 Conversation = Annotated[list[SaidMessage], Field(min_length=1, max_length=1000)]

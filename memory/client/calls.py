@@ -139,6 +139,26 @@ def summarize(
     return Call("POST", "/v1/summaries", results.Summaries.model_validate_json, body=body)
 
 
+def answer(
+    question: str,
+    *,
+    customer: str | None = None,
+    how: Literal["extractive", "model"] = "extractive",
+    max_tokens: int = 150,
+) -> Call[results.Answer]:
+    """Answer a question from what is stored, with citations, or say that it is not known.
+
+    Args:
+        question: what is asked.
+        customer: in whose memory to look, beside the articles.
+        how: by the sentence that says most, or in the model's words, if these hold.
+        max_tokens: of the model's answer, to 1000.
+    """
+    given = {"customer": customer, "question": question, "how": how, "max_tokens": max_tokens}
+    body = _without_none(given)
+    return Call("POST", "/v1/answers", results.Answer.model_validate_json, body=body)
+
+
 def customers(
     *, name: str | None = None, limit: int = 100, after: str | None = None
 ) -> Call[results.CustomerPage]:

@@ -89,6 +89,7 @@ class Operations:
     stream = Streaming(calls.stream)
     prompt = Operation(calls.prompt)
     summarize = Operation(calls.summarize)
+    answer = Operation(calls.answer)
     customers = Operation(calls.customers)
     sessions = Operation(calls.sessions)
     session = Operation(calls.session)

@@ -135,6 +135,40 @@ class Summaries(Result):
     usage: Usage
 
 
+class FoundEvidence(Result):
+    """A memory or a passage, as ``kind`` says, that an answer cites by its number, as in [1].
+
+    A passage has its article's ``source`` and ``title``, a memory the others.
+    """
+
+    number: int
+    kind: str
+    id: str
+    text: str
+    score: float
+    why: str
+    source: str | None
+    title: str | None
+    session: str | None
+    role: str | None
+    at: datetime | None
+    messages: list[str]
+
+
+class Answer(Result):
+    """An answer with what it rests on; None where it is not known.
+
+    ``by`` is "extractive" or "model"; ``fault`` says why the model's was not taken.
+    """
+
+    answer: str | None
+    known: bool
+    by: str | None
+    fault: str | None
+    evidence: list[FoundEvidence]
+    usage: Usage
+
+
 class RecallAnswer(Result):
     """What was found, best first."""
 

@@ -51,6 +51,7 @@ BODIES: dict[tuple[str, str], Any] = {
     },
     ("POST", "/v1/embeddings"): {"input": "order"},
     ("POST", "/v1/prompt"): {"customer": "ada", "session": "s1", "message": "Which order?"},
+    ("POST", "/v1/answers"): {"customer": "ada", "question": "Which order?"},
     ("POST", "/v1/summaries"): {"customer": "ada", "session": "s1"},
     ("POST", "/v1/customers/{customer}/recall"): {"query": "order"},
     ("PUT", f"{SESSION}/rating"): {"rating": "good"},

@@ -141,6 +141,7 @@ def test_real_answers_are_as_described(service: Running) -> None:
         ("get", "/v1/models"): ("/v1/models", None),
         ("post", "/v1/embeddings"): ("/v1/embeddings", {"input": "order"}),
         ("post", "/v1/prompt"): ("/v1/prompt", message),
+        ("post", "/v1/answers"): ("/v1/answers", {"customer": "ada", "question": "Which order?"}),
         ("post", "/v1/summaries"): ("/v1/summaries", {"customer": "ada", "session": "monday"}),
         ("post", f"{CUSTOMER}/recall"): ("/v1/customers/ada/recall", {"query": "order"}),
         ("get", f"{CUSTOMER}/sessions"): ("/v1/customers/ada/sessions", None),

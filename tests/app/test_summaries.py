@@ -164,6 +164,7 @@ def test_what_is_asked_wrongly_is_refused_and_says_what_to_send(service: Running
         {"messages": [{"role": "system", "text": "x"}]},
         {"messages": SAID * 400},
         {"messages": SAID, "max_tokens": 0},
+        {"messages": [{"role": "human", "text": " \n"}]},
     ):
         assert post("/v1/summaries", json=body).status_code == 422, body
     absent = post("/v1/summaries", json={"customer": "ada", "session": "s1"})

@@ -28,6 +28,7 @@ ASKED: dict[str, Call[Any]] = {
     "chat": calls.chat("ada", "Where?", session="s"),
     "stream": calls.stream(None, "Where?", idempotency_key="k"),
     "prompt": calls.prompt("ada", "Where?"),
+    "answer": calls.answer("Where?", customer="ada"),
     "summarize": calls.summarize([("human", "Where?")], how="both"),
     "customers": calls.customers(limit=5, after="x"),
     "sessions": calls.sessions("ada"),

@@ -148,6 +148,7 @@ class World:
             }),
             ("/v1/prompt", said),
             ("/v1/summaries", {"customer": customer, "session": session, "how": "both"}),
+            ("/v1/answers", {"customer": customer, "question": exact}),
             (f"{whose}/recall", {"query": text, "max_tokens": 5000}),
             (f"{whose}/recall", {"query": exact, "max_tokens": 5000}),
             ("/v1/customers", None),
