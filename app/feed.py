@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
+from anyio import CancelScope
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -48,9 +49,11 @@ class Feed:
         self._over = False
         self._error: Exception | None = None
         self._news = asyncio.Event()
-        self._task = asyncio.create_task(self._take())
-        _on_their_own.add(self._task)
-        self._task.add_done_callback(_on_their_own.discard)
+        # Not the task: what is shielded, such as storing an answer, is not to be broken off.
+        self._reading = CancelScope()
+        task = asyncio.create_task(self._take())
+        _on_their_own.add(task)
+        task.add_done_callback(_on_their_own.discard)
 
     async def begun(self) -> Feed:
         """Wait for the first piece, then itself; raises what has gone wrong in place of one."""
@@ -89,13 +92,14 @@ class Feed:
         self._lost = self._lost or waits or waited
         self._held.clear()
         if not self._lost:
-            self._task.cancel()
+            self._reading.cancel()
 
     async def _take(self) -> None:
         try:
-            async with contextlib.aclosing(self._pieces) as pieces:
-                async for piece in pieces:
-                    self._hold(piece)
+            with self._reading:
+                async with contextlib.aclosing(self._pieces) as pieces:
+                    async for piece in pieces:
+                        self._hold(piece)
         except Exception as error:
             self._error = error
         finally:
@@ -136,17 +140,23 @@ class FeedResponse(StreamingResponse):
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
     """What comes of ``work``; None if the client hangs up, which cancels it."""
-    working = asyncio.ensure_future(work)
+    until_gone = CancelScope()  # as for a feed: what is shielded in it is not broken off
+
+    async def worked() -> T | None:
+        with until_gone:
+            return await work
+        return None
+
+    working = asyncio.ensure_future(worked())
     leaving = asyncio.ensure_future(_disconnected(request))
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         leaving.cancel()
         if not working.done():
-            working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
-    return None if working.cancelled() else working.result()
+            until_gone.cancel()
+            await asyncio.wait({working})
+    return working.result()
 
 
 async def _disconnected(request: Request) -> None:

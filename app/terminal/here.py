@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from queue import SimpleQueue
 from typing import TypeVar
 
+from anyio import CancelScope
 from pydantic import BaseModel
 
 from app.chains.events import Done, Failed, Given, Token
@@ -47,6 +48,7 @@ class Here:
         self._chain: SupportChain = self._service.state.chain
         # In a thread, so that a key that is pressed reaches who reads the answer.
         self._loop = asyncio.new_event_loop()
+        self._answering: CancelScope | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
@@ -58,16 +60,15 @@ class Here:
         """See ``Desk``."""
         told: SimpleQueue[Event | BaseException | None] = SimpleQueue()
         ended = threading.Event()
-        answering = asyncio.run_coroutine_threadsafe(
-            self._answer(self._scope, text, told.put, ended), self._loop
-        )
+        answer = self._answer(self._scope, text, told.put, ended)
+        asyncio.run_coroutine_threadsafe(answer, self._loop)
         try:
             while (event := told.get()) is not None:
                 if isinstance(event, BaseException):
                     raise event
                 yield event
         finally:
-            answering.cancel()
+            self._loop.call_soon_threadsafe(self._stop)
             ended.wait(_END_SECONDS)
 
     async def _answer(
@@ -78,7 +79,10 @@ class Here:
         ended: threading.Event,
     ) -> None:
         try:
-            with at_console(self._store, scope.tenant, "change.turn", scope.customer):
+            with (
+                CancelScope() as self._answering,
+                at_console(self._store, scope.tenant, "change.turn", scope.customer),
+            ):
                 async with contextlib.aclosing(self._chain.answer(scope, text)) as events:
                     async for event in events:
                         tell(_told(event))
@@ -87,6 +91,11 @@ class Here:
         finally:
             tell(None)
             ended.set()
+
+    def _stop(self) -> None:
+        """Break an answer off, but not what is shielded in it, such as storing it."""
+        if self._answering is not None:
+            self._answering.cancel()
 
     def recall(self, query: str) -> Sequence[Recalled]:
         """See ``Desk``."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.app.conftest import Running, events
+from memory import ConversationMemory
+from tests.app.conftest import KEY, Running, events
 from tests.llm.openai_double import OpenAIDouble
 
 
@@ -169,6 +173,42 @@ def test_a_client_that_goes_away_stops_the_model(scripted: Running, double: Open
     assert double.gone.wait(5)  # and not only when somebody collects the garbage
     double.delay, double.reply = 0, "ten"
     assert scripted.chat("go on").status_code == 200
+
+
+@pytest.mark.parametrize("where", ["start", "finish"])
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_client_that_leaves_while_its_turn_is_stored_breaks_off_nothing(
+    service: Running, monkeypatch: pytest.MonkeyPatch, where: str, streamed: bool
+) -> None:
+    """The turn has an end, the session is free, and nothing waits for it any more."""
+    stored, left = getattr(ConversationMemory, where), threading.Event()
+
+    def slowly(*given: Any, **more: Any) -> Any:
+        if not left.is_set():
+            begun.set()
+            left.wait(30)
+            time.sleep(0.2)  # until the service has seen it
+        return stored(*given, **more)
+
+    service.chat("hello")
+    begun = threading.Event()
+    monkeypatch.setattr(ConversationMemory, where, slowly)
+    body = {"customer": "ada", "session": "s1", "message": "where is it?", "stream": streamed}
+    asked = json.dumps(body).encode()
+    with socket.create_connection(("127.0.0.1", httpx.URL(service.address).port)) as line:
+        line.sendall(
+            b"POST /v1/chat HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+            b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
+            % (KEY.encode(), len(asked), asked)
+        )
+        assert begun.wait(30)
+    left.set()
+    ended = ["complete"] if where == "finish" else ["complete", "stopped"]
+    deadline = time.monotonic() + 30
+    while transcript(service)[-1][2] not in ended or service.app.state.chain.under_way:
+        assert time.monotonic() < deadline, transcript(service)
+        time.sleep(0.05)
+    assert service.chat("go on").status_code == 200
 
 
 def test_a_client_that_waits_for_the_whole_answer_may_leave_too(

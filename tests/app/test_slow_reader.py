@@ -13,8 +13,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from anyio import CancelScope
+from starlette.requests import Request
+from starlette.types import Message
 
-from app.feed import Feed
+from app.feed import Feed, unless_gone
 from tests.app.conftest import KEY, Running, as_served
 from tests.app.test_chat import transcript
 from tests.app.test_overload import until
@@ -163,6 +166,42 @@ def test_a_reader_who_leaves_stops_the_turn() -> None:
         feed.leave()
         await asyncio.sleep(0.01)
         assert ended == ["was stopped"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_one_who_leaves_breaks_off_nothing_that_is_shielded(whole: bool) -> None:
+    """An answer that is being stored when its reader leaves is stored."""
+
+    async def run() -> None:
+        storing, stored = asyncio.Event(), list[str]()
+
+        async def made() -> AsyncGenerator[bytes, None]:
+            try:
+                yield b"a"
+            finally:
+                with CancelScope(shield=True):
+                    storing.set()
+                    await asyncio.sleep(0.05)
+                    stored.append("a")
+
+        async def all_of_it() -> list[bytes]:
+            return [piece async for piece in made()]
+
+        async def leave() -> Message:
+            await storing.wait()
+            return {"type": "http.disconnect"}
+
+        if whole:
+            request = Request({"type": "http"}, leave)
+            assert await unless_gone(request, all_of_it()) in (None, [b"a"])
+        else:
+            feed = Feed(made(), b"", 60)
+            await storing.wait()
+            feed.leave()
+            await asyncio.sleep(0.2)
+        assert stored == ["a"]
 
     asyncio.run(run())
 
