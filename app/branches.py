@@ -4,6 +4,9 @@ What the client sends of the past is found in the customer's sessions. Where it 
 does, the turn goes on there. Where the session has gone on otherwise, since a message was edited
 or an answer asked for again, the turn begins a branch: a session of its own, in which a copy of
 what both share stands. What is nowhere is stored once, as messages of the past.
+
+A session that was handed over to a person goes on whatever the client has of it: the client may
+not know what the person said, and nothing else is to answer meanwhile.
 """
 
 from __future__ import annotations
@@ -77,7 +80,9 @@ def place(
         detail = f"messages: there are {len(history)}; send at most the last {_MOST}."
         raise Problem(400, "history-too-long", "History too long", detail)
     hashes = chain(marks := [mark(*one) for one in history])
-    session, found = _nearest(memory, marks, named=named)
+    session, found, handed_over = _nearest(memory, marks, named=named)
+    if handed_over:
+        return Place(session, question, key or _key(memory, session, hashes[-1], question))
     if found.known < len(history) and not trusted:
         detail = (
             f"messages[{found.known}] of the past was not said here. With a customer's own token "
@@ -107,9 +112,25 @@ def place(
             at=[at] * len(rest),
         )
     last = hashes[-1] if rest else found.ids[-1]
+    return Place(session, question, key or _key(memory, session, last, question))
+
+
+def _key(memory: ConversationMemory, session: str, last: str, question: str) -> str:
+    """The key of the turn that asks a question after a message: sent again it is the same turn.
+
+    Where that turn broke off, and the session has gone on since, it is another.
+    """
     told = f"{session}\0{last}\0{mark('human', question)}"
-    by_place = f"place:{hashlib.sha256(told.encode()).hexdigest()}"
-    return Place(session, question, key or by_place)
+    turns = memory.store.turns
+    here = replace(memory.scope, session=session)
+    while True:
+        by_place = f"place:{hashlib.sha256(told.encode()).hexdigest()}"
+        if turns.status(here, by_place) in (None, "running", "complete", "waiting"):
+            return by_place
+        ends_with = turns.unanswered(here)
+        if ends_with is not None and ends_with.key == by_place:
+            return by_place
+        told = by_place
 
 
 def _unanswered(memory: ConversationMemory, session: str, question: str) -> Place | None:
@@ -124,21 +145,35 @@ def _unanswered(memory: ConversationMemory, session: str, question: str) -> Plac
     return Place(session, turn.question.text, turn.key)
 
 
-def _nearest(
-    memory: ConversationMemory, marks: Sequence[str], *, named: bool
-) -> tuple[str, Alignment]:
-    """The session that has the most of a history, and of those the one that ends with it."""
+class _Near(NamedTuple):
+    """A session, what it has of a history, and whether the history goes on there with a person."""
+
+    session: str
+    found: Alignment
+    handed_over: bool
+
+
+def _nearest(memory: ConversationMemory, marks: Sequence[str], *, named: bool) -> _Near:
+    """The session that has the most of a history, and of those the one that ends with it.
+
+    Of two that are alike in that it is the one that was handed over.
+    """
     transcript, scope = memory.store.transcript, memory.scope
-    best = scope.session, Alignment(0, [], True)
-    for session in _open(
-        memory.scope, [s.session for s in transcript.sessions(scope.owner)], named
-    ):
+    sessions = transcript.sessions(scope.owner)
+    handed = {s.session for s in sessions if s.handed_over_at is not None}
+    best = _Near(scope.session, Alignment(0, [], True), named and scope.session in handed)
+    for session in _open(scope, [s.session for s in sessions], named):
         found = align(marks, transcript.lines(replace(scope, session=session), _LINES))
-        if (found.known, found.last) > (best[1].known, found.known == 0 or best[1].last):
-            best = session, found
-        if found.known == len(marks) and found.last:
+        one = _Near(session, found, session in handed)
+        if found.known and _rank(one) > _rank(best):
+            best = one
+        if found.known == len(marks) and found.last and (one.handed_over or not handed):
             break
     return best
+
+
+def _rank(one: _Near) -> tuple[int, bool, bool]:
+    return one.found.known, one.found.last, one.handed_over
 
 
 def _open(scope: Scope, sessions: Sequence[str], named: bool) -> list[str]:

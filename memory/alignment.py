@@ -16,7 +16,8 @@ from typing import NamedTuple
 class Line(NamedTuple):
     """A stored message as it is compared.
 
-    A client may know nothing of an ``unsure`` one, whose turn broke off: then it is passed over.
+    A client may know nothing of an ``unsure`` one, whose turn broke off, or which a person
+    answered or said: then it is passed over.
     """
 
     id: str

@@ -22,7 +22,7 @@ from memory.deeds import enter
 from memory.errors import InvalidInput
 from memory.labels import labels_from
 from memory.retrying import retried
-from memory.types import Message, Recalled, Scope, check_name, check_text
+from memory.types import Message, Recalled, Scope, by_person, check_name, check_text
 
 ROLES = frozenset({"human", "ai", "system", "tool", "function", "chat"})
 Rating = Literal["good", "bad"]
@@ -62,7 +62,7 @@ _WINDOW = text(f"{_SAID} AND m.seq > :after ORDER BY m.seq")
 _NEWEST = text(f"{_SAID} AND m.seq < :before ORDER BY m.seq DESC LIMIT :limit")
 # What was hidden from prompts too: a client sends again what was said.
 _LINES = text(
-    "SELECT m.id, m.role, m.text, m.seq, t.status, t.question, t.answer "
+    "SELECT m.id, m.role, m.text, m.seq, m.data, t.status, t.question, t.answer "
     "FROM messages m LEFT JOIN turns t "
     "ON t.tenant = m.tenant AND t.customer = m.customer AND t.id = m.turn "
     "WHERE m.tenant = :tenant AND m.customer = :customer AND m.session = :session "
@@ -215,7 +215,8 @@ class Transcript:
             rows = connection.execute(
                 _LINES, key(scope.owner, session=scope.session, limit=limit)
             ).all()
-        return [_line(row) for row in reversed(rows)]
+        persons = {row.seq for row in rows if row.data and by_person(json.loads(row.data))}
+        return [_line(row, persons) for row in reversed(rows)]
 
     @retried
     def branch(self, scope: Scope, ids: Sequence[str], branch: str) -> None:
@@ -405,11 +406,21 @@ def _said(row: Sequence[Any]) -> Said:
     return Said(message, status, None, (kept or {}).get("template"), rating)
 
 
-def _line(row: Row[Any]) -> Line:
-    broke_off = row.status is not None and (
-        row.status != "complete" or row.seq not in (row.question, row.answer)
+def _line(row: Row[Any], persons: set[int]) -> Line:
+    """A message to compare; ``persons`` are the numbers of those that a person said.
+
+    Of several messages that one answer of a person's is for, only the last has it.
+    """
+    unsure = row.seq in persons or (
+        row.status is not None
+        and (
+            row.status != "complete"
+            or row.seq not in (row.question, row.answer)
+            or row.answer is None
+            or row.answer in persons
+        )
     )
-    return Line(row.id, mark(row.role, row.text), broke_off)
+    return Line(row.id, mark(row.role, row.text), unsure)
 
 
 def _session(row: Row[Any]) -> Session:

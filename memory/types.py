@@ -136,14 +136,19 @@ class Message:
     @property
     def by_person(self) -> bool:
         """Whether a person said it, in a session that was handed over (see ``Turns.reply``)."""
-        carried = (self.data or {}).get("data", {}).get("additional_kwargs") or {}
-        return bool(carried.get("by") == "person")
+        return by_person(self.data)
 
     @property
     def speaker(self) -> str | None:
         """The name of who said it, if the LangChain message had one."""
         name = self.data and self.data.get("data", {}).get("name")
         return name if isinstance(name, str) and name.strip() else None
+
+
+def by_person(data: dict[str, Any] | None) -> bool:
+    """Whether a message's ``data`` says that a person said it."""
+    carried = (data or {}).get("data", {}).get("additional_kwargs") or {}
+    return bool(carried.get("by") == "person")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from openai import OpenAI
+from collections.abc import Sequence
+
+import pytest
+from openai import InternalServerError, OpenAI
 
 from app.training.dialogues import from_service
 from tests.app.conftest import KEY, Running
+from tests.llm.openai_double import OpenAIDouble
 
 SESSION = "/v1/customers/ada/sessions/s1"
 
@@ -62,6 +66,84 @@ def test_a_person_takes_over_answers_and_gives_back(service: Running) -> None:
     assert said.pop("I am. It comes on Monday.") is True
     assert said
     assert not any(said.values())  # the customer's words, and the assistant's
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_clients_own_history_goes_on_with_the_person(service: Running, named: bool) -> None:
+    """It has nothing of what the person said, or of the empty answers, and may edit what it has:
+    no model answers, nothing is stored twice, and given back the session is the same.
+    """
+    client = service.client
+    openai = OpenAI(base_url=str(client.base_url.join("/v1")), api_key=KEY)
+    headers = {"X-Session": "s1"} if named else {}
+    session = "s1" if named else "default"
+    path = f"/v1/customers/ada/sessions/{session}"
+    history: list = []
+
+    def say(text: str, then: Sequence[dict[str, str]] | None = None) -> tuple[str | None, str]:
+        said = history if then is None else then
+        raw = openai.chat.completions.with_raw_response.create(
+            model="any", user="ada", messages=[*said, {"role": "user", "content": text}],
+            extra_headers=headers,
+        )  # fmt: skip
+        answer = raw.parse().choices[0].message.content
+        history[:] = [*said, {"role": "user", "content": text}]
+        history.append({"role": "assistant", "content": answer})
+        return answer, raw.headers["x-session"]
+
+    assert say("hello one") == ("hello one", session)
+    client.put(f"{path}/handover").raise_for_status()
+    assert say("I want a human") == ("", session)
+    client.post(f"{path}/replies", json={"text": "Person here"}).raise_for_status()
+    assert say("are you a person?") == ("", session)
+    dropped = [one for one in history if one["content"]]
+    assert say("hello?", dropped) == ("", session)
+    assert say("I want an expert", history[:2]) == ("", session)  # edits its second message
+    assert say("at once") == ("", session)
+    client.post(f"{path}/replies", json={"text": "I am one."}).raise_for_status()
+    assert client.delete(f"{path}/handover").json()["handed_over_at"] is None
+    assert say("thanks") == ("thanks", session)
+    assert say("bye") == ("bye", session)
+    sessions = client.get("/v1/customers/ada/sessions").json()["sessions"]
+    assert [one["session"] for one in sessions] == [session]
+    assert [m["text"] for m in client.get(f"{path}/messages").json()["messages"]] == [
+        "hello one", "hello one", "I want a human", "Person here", "are you a person?", "hello?",
+        "I want an expert", "at once", "I am one.", "thanks", "thanks", "bye", "bye",
+    ]  # fmt: skip
+
+
+def test_what_broke_off_before_a_person_answered_can_be_sent_again(
+    scripted: Running, double: OpenAIDouble
+) -> None:
+    """Also where the session has gone on since, by a reply of which the client knows nothing."""
+    client = scripted.client
+    openai = OpenAI(base_url=str(client.base_url.join("/v1")), api_key=KEY, max_retries=0)
+    said: list = [
+        {"role": "user", "content": "one"}, {"role": "assistant", "content": "hello"},
+        {"role": "user", "content": "two"},
+    ]  # fmt: skip
+
+    def send(messages: list) -> str | None:
+        answer = openai.chat.completions.create(
+            model="any", user="ada", messages=messages, extra_headers={"X-Session": "s1"}
+        )
+        return answer.choices[0].message.content
+
+    assert send(said[:1]) == "hello"
+    double.mode = "500"
+    with pytest.raises(InternalServerError):
+        send(said)
+    double.mode = "ok"
+    client.put(f"{SESSION}/handover").raise_for_status()
+    client.post(f"{SESSION}/replies", json={"text": "Person here"}).raise_for_status()
+    assert (send(said), send(said)) == ("", "")
+    client.post(f"{SESSION}/replies", json={"text": "Two it is."}).raise_for_status()
+    client.delete(f"{SESSION}/handover").raise_for_status()
+    assert send([*said, {"role": "user", "content": "three"}]) == "hello"
+    messages = client.get(f"{SESSION}/messages").json()["messages"]
+    assert [m["text"] for m in messages] == [
+        "one", "hello", "two", "Person here", "two", "Two it is.", "three", "hello"
+    ]  # fmt: skip
 
 
 def test_nothing_is_learnt_from_an_answer_that_is_rated_bad(service: Running) -> None:
