@@ -16,9 +16,13 @@ export function toEnd() {
   scroll.scrollTop = scroll.scrollHeight;
 }
 
-/* Go to a part of the conversation, and stay there. */
+/* Go to a part of the conversation, to its start or centre, and stay there. Only the conversation
+ * is scrolled: scrollIntoView would move the whole page where that can be moved.
+ */
 export function goTo(element, block) {
-  element.scrollIntoView({ block });
+  const [box, view] = [element.getBoundingClientRect(), scroll.getBoundingClientRect()];
+  const above = block === "center" ? Math.max(0, (view.height - box.height) / 2) : 0;
+  scroll.scrollTop += box.top - view.top - above;
   atEnd = nearEnd();
 }
 

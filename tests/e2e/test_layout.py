@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 from tests.e2e.measures import CONTRAST, NAMELESS, SIDEWAYS, UNREACHABLE
 
 if TYPE_CHECKING:
+    import httpx
+
     from tests.e2e.conftest import Model, OpenVisit
 
 LONG = "one two three four five six seven eight nine ten " * 4
@@ -81,6 +83,33 @@ def test_the_end_stays_in_sight(visit: OpenVisit, model: Model) -> None:
     page.set_viewport_size({"width": 1280, "height": 600})
     page.wait_for_timeout(300)
     expect(page.locator("[data-part=question]").first).to_be_in_viewport()
+
+
+def test_the_page_itself_never_scrolls(visit: OpenVisit, model: Model, api: httpx.Client) -> None:
+    """The document is as tall as the window, however long the conversation is and wherever it is
+    scrolled: neither the wheel nor a key nor a jump moves the header out of sight.
+    """
+    model.reply = LONG
+    for number in range(27):
+        said = {"customer": "tall", "session": "s", "message": f"Where is my refund? {number}"}
+        api.post("/v1/chat", json=said).raise_for_status()
+    one = visit(width=1280, height=700)
+    page = one.open("tall")
+    where = """() => [scrollY, document.scrollingElement.scrollHeight - innerHeight,
+      document.querySelector("main > header").getBoundingClientRect().top]"""
+    expect(page.locator(".labels li").first).to_be_attached()  # their heads are unseen
+    page.get_by_role("button", name="Show earlier messages").click()
+    expect(page.locator(".turn")).to_have_count(27)
+    assert page.evaluate(where) == [0, 0, 0]
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 700})
+        page.locator("main > header").hover()
+        page.mouse.wheel(0, 3000)
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("End")
+        page.evaluate("document.querySelector('.turn:last-child').scrollIntoView()")
+        page.wait_for_timeout(100)
+        assert page.evaluate(where) == [0, 0, 0]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
