@@ -7,7 +7,7 @@ import { live, wireAsking } from "/web/asking.js";
 import { wireCard } from "/web/card.js";
 import { wireChoices } from "/web/choices.js";
 import { wireCustomers } from "/web/customers.js";
-import { look, wireGiven } from "/web/given.js";
+import { look, lookedAt, wireGiven } from "/web/given.js";
 import { showHandover, wireHandover } from "/web/handover.js";
 import { kept } from "/web/kept.js";
 import { askForKey, heldKey, ownCustomer, takeKey, wireKey } from "/web/key.js";
@@ -18,7 +18,8 @@ import {
   draft, here, isStored, keyOf, nameOf, newSession, place, sessionPath, sessionsPath,
 } from "/web/place.js";
 import { forgetNow } from "/web/remembered.js";
-import { following, followSize, goTo, nearEnd } from "/web/scrolling.js";
+import { following, followSize, goTo, nearEnd, toEnd } from "/web/scrolling.js";
+import { asShown, isNew, renew } from "/web/shown.js";
 import { call, read, watchService } from "/web/service.js";
 import { wireSessions } from "/web/sessions.js";
 import { wireShortcuts } from "/web/shortcuts.js";
@@ -28,14 +29,18 @@ import { showMood } from "/web/understanding.js";
 
 const PAGE = 50; // messages read at a time
 const SOON = 1_000; // milliseconds until it is looked again for an answer that is under way
+const EVERY = 3_000; // milliseconds between two looks for what was said meanwhile
 const FURTHER = 500; // at a time, on the way to one that was said long ago
+const TOLD = ["messages", "updated_at", "handed_over_at"]; // of a session in the list
 
 const field = byId("message");
 const scroll = byId("scroll");
 
 let older = null; // the cursor of the messages before those shown
+let next = null; // when it is looked for what was said meanwhile
 let awaited = null; // when it is looked again for an answer
 let shown = ""; // what was last read of the session, to tell whether anything is new
+let state = ""; // of the session when that was read
 
 const readSessions = () =>
   read(sessionsPath()).catch((error) => {
@@ -85,6 +90,7 @@ function openSession(name) {
   forgetNow();
   place.visit += 1;
   place.session = name;
+  state = "";
   const { customer, session } = place;
   kept("sessionStorage", "place", { customer, session });
   entitle();
@@ -118,8 +124,10 @@ function showLatest(page) {
   shown = JSON.stringify(page.messages);
   following(() => showTurns(turns, page.next), true);
   awaitAnswer(page);
-  look(turns.findLast((turn) => turn.text && turn.reply) ?? null);
+  look(latest(turns));
 }
+
+const latest = (turns) => turns.findLast((turn) => turn.text && turn.reply) ?? null;
 
 async function openEarlier(limit = PAGE) {
   const first = byId("turns").firstElementChild;
@@ -131,9 +139,13 @@ async function openEarlier(limit = PAGE) {
 
 function showTurns(turns, next) {
   byId("turns").prepend(...turns.map((turn) => turn.element));
+  setEarlier(next);
+  showState();
+}
+
+function setEarlier(next) {
   byId("earlier").hidden = next === null;
   older = next;
-  showState();
 }
 
 /* What a correction has taken out of the conversation is shown no longer. */
@@ -151,23 +163,46 @@ function awaitAnswer({ messages }) {
   if (running && !live.has(here())) awaited = setTimeout(readOn, SOON);
 }
 
-/* Show what was said meanwhile, by whoever writes in this session elsewhere. */
-async function readOn() {
+/* Show what was said meanwhile, by whoever writes in this session elsewhere; unless it is looked
+ * anyway, the messages are read only where the session says that something has changed.
+ */
+async function readOn(anyway = true) {
   const mine = place.visit;
+  const passed = () => mine !== place.visit || live.has(here());
   if (live.has(here()) || !isStored()) return;
-  refreshSession();
+  const now = await refreshSession();
+  if (passed()) return;
+  const { messages, updated_at: at, handed_over_at: handed } = now ?? {};
+  const found = now ? JSON.stringify([messages, at]) : state;
+  if (!anyway && !handed && found === state) return;
   const page = await readMessages().catch(() => null); // there will be another look
-  if (!page || mine !== place.visit || live.has(here())) return;
+  if (!page || passed()) return;
+  state = found;
   awaitAnswer(page);
   if (JSON.stringify(page.messages) === shown) return;
-  const told = new Set([...byId("turns").querySelectorAll("[data-id]")].map((one) => one.dataset.id));
-  const last = page.messages.findLast((one) => one.role === "ai" && !told.has(one.id));
-  const near = nearEnd();
-  const top = scroll.scrollTop;
-  byId("turns").replaceChildren();
-  showLatest(page);
-  if (!near) scroll.scrollTop = top;
+  shown = JSON.stringify(page.messages);
+  if (!asShown(page.messages)) showMeanwhile(page);
+}
+
+function showMeanwhile(page) {
+  const last = page.messages.findLast((one) => one.role === "ai" && isNew(one));
+  const focused = byId("turns").contains(document.activeElement);
+  const top = nearEnd() ? null : scroll.scrollTop;
+  const { now, whole } = renew(turnsHere(page));
+  if (whole) setEarlier(page.next);
+  if (top === null) toEnd();
+  else scroll.scrollTop = top;
+  if (focused && document.activeElement === document.body) scroll.focus({ preventScroll: true });
+  if (!lookedAt()?.element.isConnected) look(latest(now));
   if (last) byId("announcer").textContent = t("said", { who: whoSays(last), text: last.text });
+}
+
+/* Look again and again, while somebody sees the conversation. */
+async function keepUp() {
+  clearTimeout(next);
+  const seen = document.visibilityState === "visible" && !byId("page").hidden && !byId("door").open;
+  if (seen && place.session !== null) await readOn(false);
+  next = setTimeout(keepUp, EVERY);
 }
 
 /* Show a message in its session, wherever in it that is. */
@@ -196,17 +231,18 @@ async function refreshSessions(whose = place.customer) {
   if (place.session !== null) sessions.list(); // else the customer is being opened, and that lists them
 }
 
-/* The session's mood, and who answers in it. */
+/* Show the session's mood, who answers in it and how much was said; returns it, or null. */
 async function refreshSession(mine = place.visit) {
   const found = await read(sessionPath()).catch(() => null); // what was told before will do
-  if (!found || mine !== place.visit) return;
+  if (!found || mine !== place.visit) return null;
   showMood(byId("mood"), found.mood);
   const listed = place.sessions.find((one) => one.session === found.session);
-  if (listed && listed.handed_over_at !== found.handed_over_at) {
-    listed.handed_over_at = found.handed_over_at;
+  if (listed && TOLD.some((name) => listed[name] !== found[name])) {
+    for (const name of TOLD) listed[name] = found[name];
     sessions.list();
   }
   showHandover(found.handed_over_at);
+  return found;
 }
 
 function deleteSession(name) {
@@ -265,7 +301,7 @@ const submit = wireAsking({
   say: showState,
   readOn,
   stored: () => refreshSessions(),
-  done: () => refreshSession(),
+  done: readOn,
 });
 
 on("composer", "submit", submit);
@@ -299,3 +335,5 @@ wireKey(start);
 takeKey();
 watchService();
 start();
+keepUp();
+addEventListener("visibilitychange", keepUp);

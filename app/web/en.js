@@ -68,6 +68,7 @@ export default {
   emptyText: "Write a message below. What is said is remembered for this customer, and found again in every later session.",
   message: "Message",
   writeMessage: "Write a message",
+  writeAs: "Write as {name} (the assistant answers)",
   send: "Send",
   stop: "Stop the answer",
   hint: "Enter sends · Shift+Enter starts a new line · Esc stops",

@@ -14,6 +14,8 @@ let selected = null; // the turn whose prompt is shown
 let jump = () => {}; // shows a message in its session
 let memories = null; // changes them
 
+export const lookedAt = () => selected;
+
 /* Show a turn's prompt; for a turn of an earlier visit, as it would be laid out now. */
 export async function look(turn, open = false) {
   const about = byId("given-about");

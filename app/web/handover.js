@@ -9,7 +9,6 @@ import { onSpeak, t } from "/web/texts.js";
 import { moment } from "/web/times.js";
 
 const LAST = 20; // messages in which what waits for an answer is looked for
-const EVERY = 4_000; // milliseconds between two looks for what was said meanwhile
 
 let since = null; // when a person took the session that is shown over
 let told = null; // what the person was told
@@ -27,7 +26,8 @@ export function showHandover(at) {
   if (box.hidden === (since !== null)) box.hidden = since === null;
   if (since && part(box, "text").textContent !== text) part(box, "text").textContent = text;
   box.querySelector(".choices").hidden = own;
-  const asked = t(inPerson() ? "writeAsPerson" : "writeMessage");
+  byId("composer").dataset.by = inPerson() ? "person" : "customer";
+  const asked = inPerson() ? t("writeAsPerson") : own ? t("writeMessage") : t("writeAs", { name: place.customer });
   if (byId("message").placeholder !== asked) byId("message").placeholder = asked;
 }
 
@@ -86,5 +86,4 @@ export function wireHandover({ look, say }) {
     showHandover(since);
     if (told) byId("handover-sheet").value = sheetOf(told, place.customer);
   });
-  setInterval(() => since !== null && document.visibilityState === "visible" && look(), EVERY);
 }

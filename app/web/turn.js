@@ -9,6 +9,8 @@ import { call, problem } from "/web/service.js";
 import { known, t } from "/web/texts.js";
 import { showLabels, spoken } from "/web/understanding.js";
 
+const turns = new WeakMap(); // by their elements
+
 const UNENDED = ["running", "waiting", "calling"]; // what is answered later, by somebody
 
 const statusOf = (status) => known(`status${status[0].toUpperCase()}${status.slice(1)}`, status);
@@ -21,11 +23,25 @@ export class Turn {
   constructor(values) {
     Object.assign(this, { given: null, rating: null, person: false }, values);
     this.element = stamp("turn-template");
+    turns.set(this.element, this);
     for (const name of ["question", "answer", "problem"]) this[name] = part(this.element, name);
     this.look = this.element.querySelector(".look");
     this.look.onclick = () => look(this, true);
     this.rates = [...this.element.querySelectorAll(".rate")];
     for (const button of this.rates) button.onclick = () => this.rate(button.value);
+  }
+
+  static of(element) {
+    return turns.get(element);
+  }
+
+  get status() {
+    return this.element.dataset.status;
+  }
+
+  /* The ids of its stored messages, as far as they are known. */
+  get holds() {
+    return [this.question, this.answer].map((one) => one.dataset.id).filter(Boolean);
   }
 
   get reply() {
@@ -65,6 +81,13 @@ export class Turn {
     this.evidence = evidence ?? this.evidence;
     this.rating = rating ?? this.rating;
     this.person ||= person;
+  }
+
+  /* Take over what is stored of one of its messages. */
+  take(message) {
+    (asks(message.role) ? this.question : this.answer).dataset.id = message.id;
+    this.know(message);
+    this.showRating();
   }
 
   settle(status, reply = this.reply) {

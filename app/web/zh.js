@@ -68,6 +68,7 @@ export default {
   emptyText: "在下面写一条消息。所说的内容会为这位客户记住，以后的每个会话都能找回。",
   message: "消息",
   writeMessage: "写消息",
+  writeAs: "以 {name} 的身份写消息（由助手回答）",
   send: "发送",
   stop: "停止回答",
   hint: "回车发送 · Shift+回车换行 · Esc 停止",
