@@ -29,6 +29,7 @@ async function answer(turn, signal, stored) {
   const response = await send().catch((error) => {
     if (error.type !== "urn:problem:turn-passed") throw error;
     turn.element.dataset.key = turn.key = newKey(); // it is a message of its own, said now
+    turn.leave();
     return send();
   });
   turn.stored = true;
@@ -94,8 +95,8 @@ export function wireAsking({ say: showState, readOn, stored, done }) {
     const where = keyOf(turn);
     const stopping = new AbortController();
     const show = (text) => where === here() && showState(text);
-    live.set(where, Object.assign(turn, { stop: () => stopping.abort(), stored: false }));
-    draft(where, { text: turn.text, key: turn.key });
+    live.set(where, Object.assign(turn, { stop: () => stopping.abort() }));
+    if (!turn.stored) draft(where, { text: turn.text, key: turn.key });
     if (field.value === turn.text) field.value = "";
     following(() => turn.begin(), true);
     show(t("answering"));

@@ -13,7 +13,7 @@ import { kept } from "/web/kept.js";
 import { askForKey, heldKey, ownCustomer, takeKey, wireKey } from "/web/key.js";
 import { whoSays } from "/web/message.js";
 import { wireOperator } from "/web/operator.js";
-import { byId, explain, on } from "/web/parts.js";
+import { byId, explain, on, tell } from "/web/parts.js";
 import {
   draft, here, isStored, keyOf, nameOf, newSession, place, sessionPath, sessionsPath,
 } from "/web/place.js";
@@ -64,7 +64,7 @@ async function load(reading, show) {
 // ---- the conversation
 function showState(text = "") {
   const pressed = document.activeElement.closest("#composer, .turn > .problem");
-  byId("status").textContent = text;
+  tell(byId("status"), text, live.has(here()));
   byId("send").hidden = live.has(here());
   byId("stop").hidden = !live.has(here());
   if (pressed) field.focus(); // the button that had the focus may be gone
@@ -131,7 +131,9 @@ const latest = (turns) => turns.findLast((turn) => turn.text && turn.reply) ?? n
 
 async function openEarlier(limit = PAGE) {
   const first = byId("turns").firstElementChild;
-  byId("earlier").hidden = true; // a second click would bring the same messages again
+  const button = byId("earlier");
+  if (document.activeElement === button) scroll.focus({ preventScroll: true }); // it is hidden
+  button.hidden = true; // a second click would bring the same messages again
   const show = (page) => showTurns(turnsHere(page), page.next);
   await load(() => readMessages(`&before=${older}`, limit), show);
   if (first) goTo(first, "start");
@@ -322,7 +324,7 @@ wireShortcuts({
   "/": () => enter("side", "search"),
   m: () => field.focus(),
   n: begin,
-  c: () => byId("show-glance").hidden || byId("glance").showPopover(),
+  c: () => byId("show-glance").hidden || enter("glance", "glance-title"),
   g: () => enter("given", "given-title"),
 });
 onSpeak(() => {

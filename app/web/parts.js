@@ -11,6 +11,17 @@ export function on(id, type, action) {
   });
 }
 
+const SHOWN = 8_000; // milliseconds that what came of something is told
+
+const timers = new WeakMap(); // by the line that is about to be emptied
+
+/* Say in a status line what came of something: for a while, or until something else is said. */
+export function tell(line, text, lasting = false) {
+  clearTimeout(timers.get(line));
+  line.textContent = text;
+  if (text && !lasting) timers.set(line, setTimeout(() => (line.textContent = ""), SHOWN));
+}
+
 /* Say in a box what went wrong, with a button if it can be tried again. */
 export function explain(box, error, again) {
   part(box, "title").textContent = error.message;

@@ -2,7 +2,7 @@
  * forgotten after a while in which that can be undone.
  */
 
-import { byId, explain, part, stamp } from "/web/parts.js";
+import { byId, explain, part, stamp, tell } from "/web/parts.js";
 import { memoryPath } from "/web/place.js";
 import { call } from "/web/service.js";
 import { t } from "/web/texts.js";
@@ -54,7 +54,12 @@ export function correct(item, { value, what, most, save }) {
  * was in what is gone.
  */
 export function changes(panel, changed) {
-  const status = (text) => (byId(`${panel}-status`).textContent = text);
+  /* Tell what came of it; unseen where it is to be read beside it already. */
+  function status(text, seen = true) {
+    const line = byId(`${panel}-status`);
+    line.classList.toggle("unseen", !seen);
+    tell(line, text);
+  }
 
   async function change(id, body, said) {
     byId(`${panel}-trouble`).hidden = true;
@@ -92,7 +97,7 @@ export function changes(panel, changed) {
     };
     item.replaceWith(box);
     part(box, "undo").focus();
-    status(part(box, "text").textContent);
+    status(part(box, "text").textContent, false);
   }
 
   return { change, forget, status };

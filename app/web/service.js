@@ -4,6 +4,11 @@ import { askForKey, heldKey, ownCustomer } from "/web/key.js";
 import { byId } from "/web/parts.js";
 import { locale, onSpeak, t } from "/web/texts.js";
 
+const SOON = 3_000; // milliseconds until a service that is not ready is asked again
+const EVERY = 30_000; // and one that is
+
+let watched = null; // when it is asked again
+
 export const problem = (title, detail = "", status = 0, type = "") =>
   Object.assign(new Error(title), { detail, status, type });
 
@@ -17,6 +22,7 @@ export async function call(method, path, body, signal) {
   const keepalive = method === "DELETE";
   const sent = { method, headers, signal, keepalive, body: body && JSON.stringify(body) };
   const response = await fetch(path, sent).catch(() => {
+    if (!signal?.aborted) watchService();
     throw problem(t("notReached"), t("checkThatItRuns"));
   });
   if (response.ok) return response;
@@ -57,17 +63,19 @@ export async function* eventsOf(response) {
   }
 }
 
-/* Show the service's state, again and again until it is ready. */
+/* Show the service's state, again and again: soon if it is not ready. */
 export async function watchService() {
+  clearTimeout(watched);
   const asked = { headers: { "Accept-Language": locale() } };
   const response = await fetch("/readyz", asked).catch(() => null);
   const state = await response?.json().catch(() => null);
   const ready = response?.ok ?? false;
   const model = state?.model;
-  const said = ready ? t("ready", { model }) : (state?.problems?.join(" ") ?? t("notReady"));
-  byId("service").textContent = said;
+  const said = ready ? t("ready", { model }) : (state?.problems?.join(" ") ?? t(response ? "notReady" : "notReached"));
+  if (byId("service").textContent !== said) byId("service").textContent = said;
   byId("service").dataset.ready = ready;
-  if (!ready) setTimeout(watchService, 3000);
+  clearTimeout(watched);
+  watched = setTimeout(watchService, ready ? EVERY : SOON);
 }
 
-onSpeak(() => byId("service").dataset.ready === "true" && watchService());
+onSpeak(watchService);

@@ -21,7 +21,7 @@ const statusOf = (status) => known(`status${status[0].toUpperCase()}${status.sli
  */
 export class Turn {
   constructor(values) {
-    Object.assign(this, { given: null, rating: null, person: false }, values);
+    Object.assign(this, { given: null, rating: null, person: false, stored: false }, values);
     this.element = stamp("turn-template");
     turns.set(this.element, this);
     for (const name of ["question", "answer", "problem"]) this[name] = part(this.element, name);
@@ -90,6 +90,12 @@ export class Turn {
     this.showRating();
   }
 
+  /* It is no longer what is stored, but said again. */
+  leave() {
+    this.id = undefined;
+    for (const one of [this.question, this.answer]) delete one.dataset.id;
+  }
+
   settle(status, reply = this.reply) {
     if (reply !== this.reply) part(this.answer, "text").textContent = reply;
     this.element.dataset.status = status;
@@ -125,7 +131,8 @@ export class Turn {
   fail(error, again) {
     this.settle("failed");
     const broken = problem(t("brokeOff"), t("messageKept"));
-    explain(this.problem, error.detail === undefined ? broken : error, again);
+    const detail = this.stored && !error.status ? t("messageKept") : error.detail; // not reached
+    explain(this.problem, error.detail === undefined ? broken : problem(error.message, detail), again);
   }
 }
 

@@ -110,6 +110,7 @@ def test_earlier_messages_come_on_request(visit: OpenVisit, api: httpx.Client) -
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.get_by_role("button", name="Show earlier messages").dblclick()
+    expect(page.get_by_role("region", name="Conversation")).to_be_focused()
     expect(questions).to_have_text([f"Question {number:02}" for number in range(30)])
     expect(page.get_by_role("button", name="Show earlier messages")).to_be_hidden()
     assert len([url for url in asked if "before=" in url]) == 1
@@ -184,8 +185,8 @@ def test_a_failed_answer_comes_after_what_was_said_meanwhile(
     expect(page.locator(".turn [data-part=answer] .text").last).to_have_text(model.reply)
     expect(page.get_by_label("Message", exact=True)).to_be_focused()
     shown = page.locator(".turn [data-part=question] .text")
-    expect(shown).to_have_text(["Is the shop open?", "Where is my parcel?"])
-    expect(page.locator(".turn [role=alert]:visible")).to_have_count(0)
+    expect(shown).to_have_text(["Where is my parcel?", "Is the shop open?", "Where is my parcel?"])
+    expect(page.locator(".turn [role=alert]:visible")).to_have_text(["Not answered. Try again"])
     said = stored(
         api, "belated", page.evaluate("JSON.parse(sessionStorage['memory.place']).session")
     )
@@ -193,6 +194,43 @@ def test_a_failed_answer_comes_after_what_was_said_meanwhile(
         "Where is my parcel?", "Is the shop open?", first,
         "Where is my parcel?", model.reply,
     ]  # fmt: skip
+
+
+def test_a_stored_message_is_not_sent_twice_when_the_service_is_gone(
+    visit: OpenVisit, model: Model
+) -> None:
+    """Tried again in vain, the message stays where it stands, and not in the field too."""
+    one = visit()
+    page = one.open("killed")
+    model.broken = True
+    one.say("Where is my parcel?", status="failed")
+    page.route("**/v1/chat", lambda route: route.abort())
+    page.get_by_role("button", name="Try again").click()
+    problem = page.locator(".turn [role=alert]")
+    expect(problem).to_contain_text("The service was not reached. Your message is kept.")
+    field = page.get_by_label("Message", exact=True)
+    expect(field).to_have_value("")
+    page.wait_for_timeout(100)
+    expect(page.locator(".turn")).to_have_count(1)
+    page.unroute("**/v1/chat")
+    model.broken = False
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("[data-part=answer] .text")).to_have_text(model.reply)
+    page.reload()
+    expect(page.locator(".turn")).to_have_count(1)
+    expect(field).to_have_value("")
+
+
+def test_what_came_of_something_is_told_for_a_while(visit: OpenVisit) -> None:
+    """Then its line is empty again, but not while an answer is under way."""
+    one = visit()
+    one.page.clock.install()
+    page = one.open("brief")
+    one.say("Hello")
+    page.get_by_role("button", name="Good answer").click()
+    expect(page.locator("#status")).to_have_text("Rated good.")
+    page.clock.fast_forward(9_000)
+    expect(page.locator("#status")).to_have_text("")
 
 
 def test_a_message_that_was_not_sent_stays_in_the_field(

@@ -120,6 +120,7 @@ def test_single_keys_lead_where_they_say(visit: OpenVisit) -> None:
         page.locator("#scroll").focus()
         press(key)
         expect(page.get_by_role("complementary", name=panel)).to_be_visible()
+        expect(page.get_by_role("heading", name=panel, exact=True)).to_be_focused()
         press("Escape")
         expect(page.get_by_role("complementary", name=panel)).to_be_hidden()
     page.locator("#scroll").focus()

@@ -130,9 +130,13 @@ def test_every_text_can_be_read(visit: OpenVisit, model: Model, scheme: str) -> 
     page.evaluate("document.querySelector('#door').showModal()")
     page.evaluate("document.querySelector('#door-problem').textContent = 'Not accepted.'")
     found += page.evaluate(CONTRAST)
-    assert {"Delete", "Not accepted.", "Write as reader (the assistant answers)", "failed", "Try again"} <= {
-        text for text, _ in found
-    } | {"failed"}
+    assert {
+        "Delete",
+        "Not accepted.",
+        "Write as reader (the assistant answers)",
+        "failed",
+        "Try again",
+    } <= {text for text, _ in found} | {"failed"}
     assert [(text, ratio) for text, ratio in found if ratio < 4.5] == []
 
 
