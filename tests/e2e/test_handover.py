@@ -157,6 +157,7 @@ def test_what_cannot_be_handed_over_says_why(visit: OpenVisit, api: httpx.Client
     page.keyboard.press("Enter")
     expect(page.locator("#trouble")).to_contain_text("Not handed over")
     expect(field).to_have_value("I am here.")
+    api.put(f"/v1/customers/late/sessions/{session}/handover").raise_for_status()
     page.unroute("**/sessions/*")
     api.delete(f"/v1/customers/late/sessions/{session}").raise_for_status()
     page.get_by_role("button", name="Summary").click()
