@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage, get_buffer_string
 from pydantic import ConfigDict, Field
 
 from memory.errors import InvalidInput
-from memory.history import MESSAGE_OVERHEAD, from_langchain, to_langchain
+from memory.history import MESSAGE_OVERHEAD, blank, from_langchain, to_langchain
 from memory.store import MemoryStore
 from memory.tokens import count_tokens as embedded_tokens
 from memory.transcript import make_message
@@ -47,7 +47,7 @@ class StoredMemory(BaseMemory):
         return [self.memory_key]
 
     def save_context(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
-        """Store a turn.
+        """Store a turn; of one whose input is empty the output alone, and nothing if that is too.
 
         Several memories of one scope in LangChain's CombinedMemory are each given the same two
         dicts: the first of them stores the turn, the others see that it is stored.
@@ -55,7 +55,11 @@ class StoredMemory(BaseMemory):
         said = self._input(inputs)
         answered = _only(outputs, self.output_key, (), "output")
         if not self._sibling_saved(inputs, outputs):
-            self._save_turn(self._message("human", said), self._message("ai", answered))
+            question, answer = self._message("human", said), self._message("ai", answered)
+            if not blank(to_langchain(question)):
+                self._save_turn(question, answer)
+            elif not blank(to_langchain(answer)):  # a greeting, say
+                self.store.transcript.add(self.scope, [answer])
             # The dicts themselves are kept, so that their identity cannot pass to others.
             said_now = (self.scope, dict(inputs), dict(outputs))
             self.store.last_saved.turn = (inputs, outputs, said_now, set(self.memory_variables))

@@ -69,13 +69,38 @@ def inert_content(content: Any) -> Any:
     ]  # fmt: skip
 
 
+def said_in(message: BaseMessage) -> str:
+    """A message's text. Parts that a customer sends stand on lines of their own; those of an answer
+    are pieces of one text.
+    """
+    if not isinstance(message, HumanMessage) or isinstance(message.content, str):
+        return str(message.text)
+    parts = [block if isinstance(block, str) else _text(block) for block in message.content]
+    return "\n".join(part for part in parts if part)
+
+
+def blank(message: BaseMessage) -> bool:
+    """Whether nothing is said in a message, nor shown in a picture, say."""
+    if said_in(message).strip():
+        return False
+    content = message.content
+    return isinstance(content, str) or all(
+        isinstance(b, str) or b.get("type") == "text" for b in content
+    )
+
+
+def _text(block: dict[Any, Any]) -> str:
+    text = block.get("text") if block.get("type") == "text" else None
+    return text if isinstance(text, str) else ""
+
+
 def from_langchain(
     message: BaseMessage, count_tokens: CountTokens, at: datetime | None = None
 ) -> Message:
     """A message to store; ``at`` is when it was said, now if not given."""
     if isinstance(message, BaseMessageChunk):
         message = message_chunk_to_message(message)
-    text = str(message.text)
+    text = said_in(message)
     plain = (
         type(message) is _PLAIN.get(message.type)
         and message.content == text

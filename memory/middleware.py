@@ -7,12 +7,11 @@ agent the answer is committed, with the calls of tools before it.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,13 +21,13 @@ from langchain.agents.middleware import AgentMiddleware, AgentState, ModelReques
 from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables.config import run_in_executor
-from langgraph.config import get_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from memory.conversation import ConversationMemory
-from memory.errors import InvalidInput, MemoryServiceError, TurnConflict
-from memory.history import from_langchain
+from memory.errors import InvalidInput, MemoryServiceError
+from memory.history import said_in
+from memory.incoming import instructions, joined, place, question, scope_of, started
 from memory.layout import Layout
 from memory.steps import answer_after, expanded, paired, shown, taken
 from memory.turns import LEASE_SECONDS
@@ -71,7 +70,9 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     waits for the person's reply, and the run ends with an empty answer whose
     ``response_metadata`` has the ``status`` ``waiting``.
 
-    Of the state nothing is taken over but the newest message of the customer and what came of it.
+    Of the state the customer's new messages are taken over, those since the last answer: all are
+    stored and given to the model, and the newest is the question; an empty one is refused. System
+    messages are the caller's: they stand after the agent's system text and are stored nowhere.
     What was said before there was a memory is given to it by ``ConversationMemory.add_messages``.
 
     Args:
@@ -146,7 +147,7 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         Raises:
             InvalidInput: nobody has said; or it is not the one customer's.
         """
-        named = _named(getattr(runtime, "context", None))
+        named = scope_of(getattr(runtime, "context", None))
         if isinstance(self._memory, ConversationMemory):
             own = self._memory.scope
             if named is not None and named.owner != own.owner:
@@ -168,10 +169,10 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
 
     def _begun(self, scope: Scope, messages: Sequence[BaseMessage]) -> _Run | None:
         """The run that answers the newest message of the customer; None if there is none."""
-        question = _question(messages)
-        if question is None:
+        asked = question(messages)
+        if asked is None:
             return None
-        name = (scope, str(question.id))
+        name = (scope, str(asked.id))
         with self._lock:
             run = self._runs.get(name)
             earlier = [
@@ -191,7 +192,7 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             memory = self._memory
         else:
             memory = self._memory(scope)
-        run = _Run(memory, _started(memory, question))
+        run = _Run(memory, started(memory, messages))
         with self._lock:
             self._runs[name] = run
             while len(self._runs) > _HELD:
@@ -207,19 +208,22 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             return request
         if run.turn.status == "waiting":
             return None
-        place = _place(request.messages)
-        question = request.messages[place]
-        after = [shown(message) for message in paired(request.messages[place + 1 :])]
-        laid_out = expanded(self._laid_out(run, question, after), run.turn.generation)
+        at = place(request.messages)
+        said = request.messages[at]
+        rest = [m for m in request.messages[at + 1 :] if not isinstance(m, SystemMessage)]
+        after = [shown(message) for message in paired(rest)]
+        laid_out = expanded(self._laid_out(run, said, after), run.turn.generation)
         *before, asked = laid_out
         system = request.system_message
+        for told in instructions(request.messages):
+            system = joined(system, told)
         if before and isinstance(before[0], SystemMessage):
-            system = _joined(system, before.pop(0))
-        messages: list[Any] = [*before, _with_all(asked, question), *after]
+            system = joined(system, before.pop(0))
+        messages: list[Any] = [*before, _with_all(asked, said), *after]
         return request.override(system_message=system, messages=messages)
 
     def _laid_out(
-        self, run: _Run, question: BaseMessage, after: Sequence[BaseMessage]
+        self, run: _Run, said: BaseMessage, after: Sequence[BaseMessage]
     ) -> Sequence[BaseMessage]:
         """The prompt up to the question: laid out once, so that it stays the same through the loop,
         and again where what follows it would no longer fit.
@@ -228,7 +232,7 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         more = taken(after, memory.count_tokens) if after else 0
         limit = memory.context_tokens
         if run.layout is None or (limit is not None and run.tokens + more > limit):
-            run.layout = memory.layout(str(question.text), run.turn, after=after)
+            run.layout = memory.layout(said_in(said), run.turn, after=after)
             run.tokens = run.layout.tokens - more
             run.asked = run.layout.messages[: len(run.layout.messages) - len(after)]
         return run.asked
@@ -238,7 +242,7 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         run = self._begun(scope, messages)
         if run is None:
             return
-        after = messages[_place(messages) + 1 :]
+        after = messages[place(messages) + 1 :]
         memory, turn = run.memory, run.turn
         said = str(after[-1].text) if after else ""
         steps = paired(after[:-1] if after and _final(after[-1]) else after)
@@ -264,9 +268,9 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             _logger.warning("could not end turn %s", run.turn.id, exc_info=True)
 
     def _forget(self, scope: Scope, messages: Sequence[BaseMessage]) -> _Run | None:
-        question = _question(messages)
+        asked = question(messages)
         with self._lock:
-            return self._runs.pop((scope, str(question.id)), None) if question else None
+            return self._runs.pop((scope, str(asked.id)), None) if asked else None
 
     # --- what may fail -------------------------------------------------------------------
 
@@ -299,8 +303,8 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
 
         def hold() -> None:
             while not ended.wait(LEASE_SECONDS / 3):
-                question = _question(messages)
-                run = self._runs.get((scope, str(question.id))) if question else None
+                asked = question(messages)
+                run = self._runs.get((scope, str(asked.id))) if asked else None
                 if run is None:
                     continue
                 try:
@@ -315,57 +319,10 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             ended.set()
 
 
-def _named(context: Any) -> Scope | None:
-    """The scope that a run's context names, or else its config; None if neither does."""
-    if isinstance(context, Scope):
-        return context
-    try:
-        configured: Mapping[str, Any] = get_config().get("configurable", {})
-    except RuntimeError:  # outside of a graph
-        configured = {}
-    for place in (context, configured):
-        customer, session, tenant = (_of(place, n) for n in ("customer", "session", "tenant"))
-        if customer is not None:
-            session = session or configured.get("thread_id") or "default"
-            return Scope(customer, str(session), tenant or "default")
-    return None
-
-
-def _of(place: Any, name: str) -> Any:
-    return place.get(name) if isinstance(place, Mapping) else getattr(place, name, None)
-
-
-def _started(memory: ConversationMemory, question: HumanMessage) -> Turn:
-    """Commit a customer's message, or take up the turn that it began before."""
-    bare = question.model_copy(update={"id": None})  # an id of its own: theirs is known in a thread
-    message = from_langchain(bare, memory.count_tokens)
-    turns, scope = memory.store.turns, memory.scope
-    try:
-        return turns.start(scope, message, _key(scope.session, question.id))
-    except TurnConflict:  # it was edited under its id
-        return turns.start(scope, message, _key(scope.session, question.id, message.text))
-
-
-def _key(*names: str | None) -> str:
-    """The idempotency key of a message."""
-    return hashlib.blake2b("\0".join(map(str, names)).encode(), digest_size=16).hexdigest()
-
-
 def _said(state: Any) -> Sequence[BaseMessage]:
     """The messages of an agent's state."""
     found = state if isinstance(state, list) else state["messages"]
     return list(found)
-
-
-def _place(messages: Sequence[BaseMessage]) -> int:
-    """Where the newest message of the customer is; -1 if there is none."""
-    places = [place for place, m in enumerate(messages) if isinstance(m, HumanMessage)]
-    return places[-1] if places else -1
-
-
-def _question(messages: Sequence[BaseMessage]) -> HumanMessage | None:
-    found = messages[_place(messages)] if messages else None
-    return found if isinstance(found, HumanMessage) else None
 
 
 def _waiting() -> ModelResponse[Any]:
@@ -383,22 +340,20 @@ def _ending(error: BaseException) -> str:
     return "failed" if failed else "stopped"
 
 
-def _joined(own: SystemMessage | None, memory: BaseMessage) -> SystemMessage:
-    """The agent's system text with the memory's after it."""
-    if own is None:
-        return SystemMessage(memory.content)
-    if isinstance(own.content, str):
-        return own.model_copy(update={"content": f"{own.content}\n\n{memory.text}"})
-    blocks = [*own.content, {"type": "text", "text": str(memory.text)}]
-    return own.model_copy(update={"content": blocks})
-
-
-def _with_all(asked: BaseMessage, question: BaseMessage) -> BaseMessage:
-    """The question as it is laid out, with what it holds beside text (pictures, say)."""
-    if isinstance(question.content, str):
+def _with_all(asked: BaseMessage, said: BaseMessage) -> BaseMessage:
+    """The question as it is laid out, with what it holds beside text (pictures, say), and what the
+    messages do that stand before it without an answer.
+    """
+    others = [
+        block
+        for content in (asked.content, said.content)
+        if not isinstance(content, str)
+        for block in content
+        if isinstance(block, dict) and block.get("type") != "text"
+    ]
+    if isinstance(asked.content, str) and not others:
         return asked
-    others = [b for b in question.content if isinstance(b, dict) and b.get("type") != "text"]
-    told = {"type": "text", "text": str(asked.text)}
+    told = {"type": "text", "text": said_in(asked)}
     return asked.model_copy(update={"content": [told, *others]})
 
 

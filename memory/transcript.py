@@ -155,7 +155,7 @@ class Transcript:
             check_name("message id", message.id)  # it is looked up before it is stored
         with self._database.write() as connection:
             first, _ = customers.allocate(connection, scope.owner, len(messages))
-            known = _known_ids(connection, scope, [m.id for m in messages])
+            known = known_ids(connection, scope, [m.id for m in messages])
             fresh: dict[str, Message] = {}
             for message in messages:
                 if message.id not in known:
@@ -384,7 +384,8 @@ def dump(value: Any) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _known_ids(connection: Connection, scope: Scope, ids: Sequence[str]) -> set[str]:
+def known_ids(connection: Connection, scope: Scope, ids: Sequence[str]) -> set[str]:
+    """Of some ids those of messages that a session has."""
     known: set[str] = set()
     for some in _batched(ids):
         rows = connection.execute(_KNOWN, key(scope.owner, session=scope.session, ids=some))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -34,6 +34,7 @@ from memory.transcript import (
     check_rating,
     dump,
     insert_messages,
+    known_ids,
     message_from,
 )
 from memory.types import Labels, Message, Pace, Scope, Turn, check_name, check_text
@@ -132,7 +133,13 @@ class Turns:
         return turn
 
     @retried
-    def start(self, scope: Scope, question: Message, idempotency_key: str | None = None) -> Turn:
+    def start(
+        self,
+        scope: Scope,
+        question: Message,
+        idempotency_key: str | None = None,
+        before: Sequence[Message] = (),
+    ) -> Turn:
         """Commit a customer's message and hold its session until ``finish``.
 
         With an idempotency key that was used before, for the same message, the turn it named
@@ -140,6 +147,9 @@ class Turns:
         was said in the session since: an answer stands after its question, or not at all.
 
         In a session that was handed over the turn is ``waiting``, for a person, and holds nothing.
+
+        A new turn's message stands after those ``before`` it, which are committed with it; those
+        whose id the session already has are left out.
 
         Raises:
             SessionBusy: another turn of this session, or this very one, is being answered.
@@ -152,7 +162,7 @@ class Turns:
         body = hashlib.sha256(f"{scope.session}\0{question.text}".encode()).hexdigest()
         with self._database.write() as connection:
             # The number is taken first: its row lock orders everything else of this customer.
-            first, generation = customers.allocate(connection, scope.owner, 1)
+            first, generation = customers.allocate(connection, scope.owner, 1 + len(before))
             known = _by_key(connection, scope.owner, idempotency_key, body)
             if known is not None and known.status == "complete":
                 return known
@@ -164,15 +174,20 @@ class Turns:
                 _check_last(connection, scope, known)
             if held is not None and _take_over(connection, scope, held):
                 # A dead turn's answer has its number now, and the question comes after it.
-                first, _ = customers.allocate(connection, scope.owner, 1)
+                first, _ = customers.allocate(connection, scope.owner, 1 + len(before))
                 known = _by_key(connection, scope.owner, idempotency_key, body)
             status = "waiting" if waits else "running"
             if known is not None:
                 turn = _rerun(connection, scope.owner, known, status)
             else:
                 turn_id = new_id()
-                question = replace(question, seq=first, session=scope.session, turn=turn_id)
-                insert_messages(connection, scope, [question])
+                stored = known_ids(connection, scope, [one.id for one in before])
+                fresh = [one for one in before if one.id not in stored]
+                earlier = [replace(one, seq=first + n) for n, one in enumerate(fresh)]
+                question = replace(
+                    question, seq=first + len(before), session=scope.session, turn=turn_id
+                )
+                insert_messages(connection, scope, [*earlier, question])
                 turn = Turn(turn_id, scope.session, status, question, key=idempotency_key)
                 _insert(connection, scope, turn, body=body)
             if not waits:

@@ -24,6 +24,7 @@ from langchain_core.messages import (
     AIMessageChunk,
     BaseMessage,
     HumanMessage,
+    SystemMessage,
     ToolMessage,
 )
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -682,6 +683,116 @@ def test_in_a_session_that_a_person_has_taken_over_no_model_is_asked(small: Memo
     small.transcript.give_back(ADA)
     ask(agent, "thank you", ADA)
     assert "I am Eve" in str(model.asked[-1])
+
+
+def test_all_that_a_customer_says_in_a_run_counts(store: MemoryStore) -> None:
+    """Several messages are stored, each on its own and once, and all are in this prompt and in the
+    next, which begins with it; the newest is the question.
+    """
+    model = Agent()
+    agent = agent_of(making(store), model)
+    said = [HumanMessage("My order is 5150-QQ.", id="m1"), HumanMessage("Is it late?", id="m2")]
+    for _ in range(2):
+        agent.invoke({"messages": said}, context=ADA)
+    assert len(model.asked) == 2
+    assert seen(model.asked[0])[1] == ("human", "My order is 5150-QQ.\nIs it late?", None)
+    ask(agent, "thank you", ADA)
+    assert seen(model.asked[-1])[:2] == seen(model.asked[0])
+    assert [text for role, _, text in told(store, ADA) if role == "human"] == [
+        "My order is 5150-QQ.", "Is it late?", "thank you",
+    ]  # fmt: skip
+    ask(agent, "what was my order?", Scope("ada", "tuesday"))
+    assert "5150-QQ" in str(model.asked[-1][-1].content)
+
+
+def test_what_nobody_answered_is_not_stored_again(small: MemoryStore) -> None:
+    """Where a model failed, its question stands in the thread before the next; a client that has
+    no ids sends it too.
+    """
+    thread = agent_of(making(small), Agent(fails=1), checkpointer=InMemorySaver())
+    with pytest.raises(ConnectionError):
+        ask(thread, "one", ADA, "t")
+    ask(thread, "two", ADA, "t")
+    ask(thread, "three", ADA, "t")
+    assert [text for role, _, text in told(small, ADA) if role == "human"] == [
+        "one", "two", "three",
+    ]  # fmt: skip
+    bob, model = Scope("bob"), Agent(fails=1)
+    client = agent_of(making(small), model)
+    with pytest.raises(ConnectionError):
+        client.invoke({"messages": [HumanMessage("a"), HumanMessage("b")]}, context=bob)
+    client.invoke({"messages": list(map(HumanMessage, "abc"))}, context=bob)
+    assert [text for role, _, text in told(small, bob) if role == "human"] == ["a", "b", "c"]
+    assert model.asked[-1][-1].content == "a\nb\nc"
+
+
+def test_two_messages_are_refused_together_where_a_session_is_busy(small: MemoryStore) -> None:
+    """Neither is stored while another run is answered there."""
+    make = making(small)
+    turn = make(ADA).start("first")
+    two = [HumanMessage("second"), HumanMessage("third")]
+    with pytest.raises(SessionBusy):
+        agent_of(make, Agent()).invoke({"messages": two}, context=ADA)
+    make(ADA).finish(turn, "You said: first", "complete")
+    assert [text for _, _, text in told(small, ADA)] == ["first", "You said: first"]
+
+
+def test_what_the_caller_tells_the_model_is_said_and_not_stored(small: MemoryStore) -> None:
+    """System messages stand after the agent's text, before the summary, each once, wherever they
+    were; in a thread they hold on.
+    """
+    model = Agent()
+    agent = agent_of(making(small), model, checkpointer=InMemorySaver())
+    pirate, short = SystemMessage("Speak like a pirate."), SystemMessage("Be short.")
+    for said in ([pirate, HumanMessage("hello"), short], [pirate, HumanMessage("again")]):
+        agent.invoke({"messages": said}, {"configurable": {"thread_id": "t"}}, context=ADA)
+    for prompt in model.asked:
+        assert prompt[0].text == "Be kind.\n\nSpeak like a pirate.\n\nBe short."
+    assert [m.type for m in model.asked[-1]] == ["system", "human", "ai", "human"]
+    assert {role for role, _, _ in told(small, ADA)} == {"human", "ai"}
+    assert "pirate" not in str(making(small)(ADA).prompt("hello"))
+
+
+@pytest.mark.parametrize("nothing", ["", " \n", [{"type": "text", "text": ""}]])
+def test_an_empty_message_is_refused(small: MemoryStore, nothing: Any) -> None:
+    """Nothing is stored and no model asked; in a thread, and before a question, it is passed over.
+    A picture without words is no empty message.
+    """
+    model = Agent()
+    agent = agent_of(making(small), model, checkpointer=InMemorySaver())
+    config: RunnableConfig = {"configurable": {"thread_id": "t"}}
+    with pytest.raises(InvalidInput, match="is empty: run the agent with one that says something"):
+        agent.invoke({"messages": [HumanMessage(nothing)]}, config, context=ADA)
+    assert (model.asked, small.owners()) == ([], [])
+    ask(agent, "hello", ADA, "t")
+    assert [text for _, _, text in told(small, ADA)] == ["hello", "You said: hello"]
+    picture: Any = [{"type": "image", "url": "https://shop.example/lamp.png"}]
+    making(small)(ADA).save_context({"input": HumanMessage(picture)}, {"output": "A lamp"})
+    assert len(told(small, ADA)) == 4
+
+
+def test_parts_of_a_message_do_not_run_together(small: MemoryStore) -> None:
+    """Each part that a customer sends is on lines of its own, stored and asked."""
+    model = Agent()
+    agent = agent_of(making(small), model)
+    parts: Any = [{"type": "text", "text": "my order"}, {"type": "text", "text": "5150-QQ is late"}]
+    agent.invoke({"messages": [HumanMessage(parts)]}, context=ADA)
+    assert told(small, ADA)[0] == ("human", "complete", "my order\n5150-QQ is late")
+    assert model.asked[0][-1].text == "my order\n5150-QQ is late"
+    making(small)(ADA).save_context({"input": HumanMessage(parts)}, {"output": "I see"})
+    assert told(small, ADA)[2][2] == "my order\n5150-QQ is late"
+
+
+def test_pictures_of_all_messages_reach_the_model(small: MemoryStore) -> None:
+    """Also of those before the question."""
+    model = Agent()
+    agent = agent_of(making(small), model)
+    picture = {"type": "image", "url": "https://shop.example/lamp.png"}
+    first: Any = [{"type": "text", "text": "my lamp"}, picture]
+    agent.invoke({"messages": [HumanMessage(first), HumanMessage("do you see it?")]}, context=ADA)
+    assert model.asked[0][-1].content == [
+        {"type": "text", "text": "my lamp\ndo you see it?"}, picture,
+    ]  # fmt: skip
 
 
 _CALLS = st.lists(

@@ -50,6 +50,26 @@ def test_it_drops_into_conversation_chain(make: Make, kind: Kind, store: MemoryS
     assert [role for role, _ in said(store)] == ["human", "ai"] * 3
 
 
+def test_what_is_empty_is_no_message(make: Make, store: MemoryStore) -> None:
+    """A greeting is saved without a question, and nothing where both are empty; a model that
+    answers nothing in ``ConversationChain`` leaves its question.
+    """
+    memory = make()
+    memory.save_context({"input": ""}, {"output": ""})
+    assert said(store) == []
+    memory.save_context({"input": " "}, {"output": "Welcome, how can I help?"})
+    chain = ConversationChain(
+        llm=ScriptedChat(answer=lambda _: ""), memory=memory,
+        prompt=PromptTemplate.from_template(f"{{{memory.memory_variables[0]}}}\n{{input}}"),
+    )  # fmt: skip
+    assert chain.predict(input="My order A-1001 is late.") == ""
+    assert chain.predict(input="") == ""
+    assert said(store) == [
+        ("ai", "Welcome, how can I help?"), ("human", "My order A-1001 is late."), ("ai", ""),
+    ]  # fmt: skip
+    memory.digest()
+
+
 def test_it_drops_into_an_lcel_chain(make: Make, kind: Kind, store: MemoryStore) -> None:
     """``RunnablePassthrough.assign`` loads it into a prompt as messages, ``save_context`` after
     the model keeps the turn.
