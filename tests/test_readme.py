@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +90,34 @@ def test_a_python_example_runs(
     """Pasted as it stands, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     exec(compile(example, "example", "exec"), {})
+
+
+CONTRACTS = re.findall(
+    r"```python\n((?:(?!```).)*?\(\w+Contract\):.*?)```\n\n(.*?)\n\n",
+    PAGES["memory/README.md"],
+    re.DOTALL,
+)
+
+
+@pytest.mark.parametrize(("example", "told"), CONTRACTS, ids=["store", "others"])
+def test_an_example_of_contracts_ends_as_it_is_said(
+    example: str, told: str, tmp_path: Path
+) -> None:
+    """With as many tests passed, failed and skipped as the page says below it."""
+    (tmp_path / f"{tmp_path.name}.py").write_text(example)  # a module has its name once
+    ended: Counter[str] = Counter()
+
+    class Counting:
+        """Counts what became of the tests."""
+
+        def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+            ended[report.outcome] += report.when == "call" or report.outcome != "passed"
+
+    without = ("asyncio", "cacheprovider", "terminal", "xdist")
+    options = ["--import-mode=importlib", *(f"-pno:{plugin}" for plugin in without)]
+    pytest.main([*options, f"--rootdir={tmp_path}", f"{tmp_path}/{tmp_path.name}.py"], [Counting()])
+    counts = [f"{number} {outcome}" for outcome, number in sorted(ended.items()) if number]
+    assert f"`{', '.join(counts)}`" in told
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # LangChain's, of ConversationChain
