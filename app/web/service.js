@@ -63,7 +63,7 @@ export async function* eventsOf(response) {
   }
 }
 
-/* Show the service's state, again and again: soon if it is not ready. */
+/* Show the service's state, again and again while the page is seen: soon if it is not ready. */
 export async function watchService() {
   clearTimeout(watched);
   const asked = { headers: { "Accept-Language": locale() } };
@@ -75,7 +75,10 @@ export async function watchService() {
   if (byId("service").textContent !== said) byId("service").textContent = said;
   byId("service").dataset.ready = ready;
   clearTimeout(watched);
-  watched = setTimeout(watchService, ready ? EVERY : SOON);
+  watched = setTimeout(watchAgain, ready ? EVERY : SOON);
 }
+
+const watchAgain = () => document.visibilityState === "visible" && watchService();
+addEventListener("visibilitychange", watchAgain);
 
 onSpeak(watchService);
