@@ -65,7 +65,7 @@ def place(
         key: the client's own idempotency key, if it gave one.
         named: whether the client has named the session; then no other than that one and its
             branches is looked at.
-        trusted: whether the client may say what an agent has said.
+        trusted: whether the client may say what was said elsewhere, by an agent too.
         resumes: whether the client brings results of tools: then a turn that has no complete
             answer is taken up again where the session ends with it.
 
@@ -85,8 +85,8 @@ def place(
         return Place(session, question, key or _key(memory, session, hashes[-1], question))
     if found.known < len(history) and not trusted:
         detail = (
-            f"messages[{found.known}] of the past was not said here. With a customer's own token "
-            "only what was said can be sent again: send the new message alone."
+            f"messages[{found.known}] of the past was not said here, or is deleted, and is not "
+            "taken from this client: send the new message alone."
         )
         raise Problem(400, "history-unknown", "History unknown", detail)
     if resumes and found.last and found.known == len(history):

@@ -197,4 +197,4 @@ def _text(message: ChatMessage, where: str) -> str:
     for part in message.content:
         if part.type != "text" or part.text is None:
             raise refused(where, f"it has a part of type {part.type[:60]!r}: only text is taken")
-    return "".join(part.text or "" for part in message.content)
+    return "\n".join(part.text or "" for part in message.content)

@@ -83,6 +83,10 @@ class Settings(BaseSettings):
     origins: str | None = Field(
         None, description="other origins whose pages may ask: https://shop.example,https://..."
     )
+    histories: bool = Field(
+        True,
+        description="take the past that an OpenAI client sends and nobody said here; false: 400",
+    )
     rate_key: Rate = Field(
         "6000/minute", description="requests of each key, or of a customer's tokens; or off"
     )

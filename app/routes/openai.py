@@ -112,9 +112,8 @@ async def complete(
         await take_turn(limits, store, scope, idempotency_key, request)
     # A turn that comes to wait for tools is found again by its key.
     key = idempotency_key or (f"tools:{new_id()}" if asking.tools and not history else None)
-    found = partial(
-        place, named=session is not None, trusted=who.customer is None, resumes=bool(asking.after)
-    )
+    trusted = settings.histories and who.customer is None
+    found = partial(place, named=session is not None, trusted=trusted, resumes=bool(asking.after))
     where = await run_sync(found, chain.memory(scope), history, question, key)
     scope = who.scope(scope.customer, where.session)
     events = chain.answer(scope, where.question, where.key, asking)

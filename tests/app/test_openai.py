@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,49 @@ def test_the_session_is_named_by_metadata_or_header(service: Running) -> None:
         create(model="any", user="ada", messages=hello, metadata={"session": "monday"})
         create(model="any", user="ada", messages=hello, extra_headers={"X-Session": "caf%C3%A9"})
     assert sorted(sessions_of(service)) == ["café", "monday"]
+
+
+def test_parts_of_a_message_stand_on_lines_of_their_own(service: Running) -> None:
+    """No word is made of the end of one part and the beginning of the next."""
+    parts = [{"type": "text", "text": text} for text in ("part A", "part B")]
+    message: list = [{"role": "user", "content": parts}]
+    with client_of(service) as client:
+        answer = client.chat.completions.create(model="any", user="ada", messages=message)
+    assert said_in(service)[0] == ("human", "part A\npart B")
+    assert answer.choices[0].message.content == "part A\npart B"
+
+
+def test_a_client_does_not_bring_back_what_was_deleted(run_service: Callable[..., Running]) -> None:
+    """Where histories are not taken, one that has a deleted session or an erased customer in it is
+    refused, with nothing stored; what is there goes on, and so does the new message alone.
+    """
+    service = run_service(histories=False)
+    phone: dict = {"role": "user", "content": "My phone is 555-010-9999"}
+    said: list = [phone, {"role": "assistant", "content": phone["content"]}]
+    hello: dict = {"role": "user", "content": "hello"}
+    with client_of(service) as client:
+
+        def send(*messages: dict) -> object:
+            return client.chat.completions.create(
+                model="any", user="ada", messages=messages, metadata={"session": "s"}
+            )
+
+        for gone in ("/v1/customers/ada/sessions/s", "/v1/customers/ada"):
+            send(phone)
+            send(*said, hello)
+            service.settle()
+            service.client.delete(gone).raise_for_status()
+            with pytest.raises(openai.BadRequestError, match="deleted") as refused:
+                send(*said, hello)
+            assert refused.value.code == "history-unknown"
+            left = service.client.get("/v1/customers/ada/sessions").json()
+            assert not left.get("sessions")
+            send(hello)
+            send(hello, {"role": "assistant", "content": "hello"}, hello)
+            service.settle()
+            assert "555" not in service.client.get("/v1/customers/ada/export").text
+            assert len(said_in(service, "s")) == 4
+            service.client.delete("/v1/customers/ada").raise_for_status()
 
 
 def test_a_stream_has_chunks_usage_and_an_end(service: Running) -> None:
@@ -296,6 +340,12 @@ def test_langchains_chat_model_has_memory(service: Running) -> None:
     assert said_in(service, "lc") == [
         ("human", "one"), ("ai", "one"), ("human", "two"), ("ai", "two"),
     ]  # fmt: skip
+    by_body = ChatOpenAI(
+        base_url=f"{service.address}/v1", api_key=KEY, model="any", max_retries=0,
+        model_kwargs={"user": "ada"}, extra_body={"metadata": {"session": "body"}},
+    )  # fmt: skip
+    by_body.invoke("three")
+    assert said_in(service, "body") == [("human", "three"), ("ai", "three")]
 
 
 def test_openais_node_client(scripted: Running, double: OpenAIDouble, tmp_path: Path) -> None:
