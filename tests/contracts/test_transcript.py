@@ -195,9 +195,11 @@ def test_any_unicode_is_kept(memory: BufferMemory, store: MemoryStore, texts: li
     ],
 )
 def test_odd_texts_are_kept(memory: BufferMemory, store: MemoryStore, text: str) -> None:
-    """Empty, blank, emoji, right-to-left, hostile and long texts are stored as they are."""
-    memory.save_context({"input": text}, {"output": text})
-    assert [s.message.text for s in window(store)] == [text, text]
+    """Empty (as answers), blank, emoji, right-to-left, hostile and long texts are stored as they
+    are.
+    """
+    memory.save_context({"input": f"{text}."}, {"output": text})
+    assert [s.message.text for s in window(store)] == [f"{text}.", text]
 
 
 BAD_TEXTS = ["a\0b", "\0", "half \ud83d an emoji", "\udfff"]
