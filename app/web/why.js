@@ -11,7 +11,7 @@ const slotOf = (name) =>
 /* Words are searched for by their stems; in a text a stem is a word's beginning. */
 function whole(stem, text) {
   for (const start of [stem, stem.replace(/i$/, "y")]) {
-    const literal = start.replace(/[^\p{L}\p{N}]/gu, "\\$&");
+    const literal = start.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
     const [word] = text.match(new RegExp(`(?<!${LETTERS})${literal}${LETTERS}*`, "iu")) ?? [];
     if (word) return word.toLocaleLowerCase();
   }
