@@ -200,6 +200,28 @@ class VectorMemory(StoredMemory):
             ]
         return sorted(held, key=lambda r: (r.at, r.seq))
 
+    def newest(
+        self,
+        limit: int,
+        before: int | None = None,
+        *,
+        slot: str | None = None,
+        history: bool = False,
+    ) -> list[Record]:
+        """The last ``limit`` records, newest first, also of what was said a moment ago.
+
+        See ``memory.records.Records.newest``.
+        """
+        self.write()
+        return self.store.records.newest(
+            self.scope.owner, limit, before, slot=slot, history=history
+        )
+
+    def get(self, record_id: str) -> Record | None:
+        """The record with an id, also of what was said a moment ago."""
+        self.write()
+        return self.store.records.get(self.scope.owner, record_id)
+
     def apply(self, changes: Sequence[Change]) -> None:
         """Make changes that a person asked for; the next prompt is laid out without the old.
 

@@ -41,6 +41,7 @@ MemoryDep = Annotated[str, Depends(_memory_id)]
 def memories(
     scope: CustomerDep,
     store: StoreDep,
+    chain: ChainDep,
     limit: Limit = 100,
     before: Before = None,
     slot: Slot = None,
@@ -48,7 +49,7 @@ def memories(
 ) -> MemoryList:
     """The records of the customer's external memory, newest first."""
     check_known(store, scope)
-    found = store.records.newest(scope.owner, limit + 1, before, slot=slot, history=history)
+    found = chain.memory(scope).vector.newest(limit + 1, before, slot=slot, history=history)
     page = found[:limit]
     return MemoryList(
         memories=[MemoryItem.of(record) for record in page],
@@ -66,9 +67,9 @@ def add_memory(scope: CustomerDep, body: NewMemory, chain: ChainDep) -> MemoryIt
 
 
 @router.get("/memories/{memory}")
-def one_memory(scope: CustomerDep, memory: MemoryDep, store: StoreDep) -> MemoryItem:
+def one_memory(scope: CustomerDep, memory: MemoryDep, chain: ChainDep) -> MemoryItem:
     """One memory, also one that has been replaced."""
-    found = store.records.get(scope.owner, memory)
+    found = chain.memory(scope).vector.get(memory)
     if found is None:
         raise _no_memory(scope.customer, memory)
     return MemoryItem.of(found)

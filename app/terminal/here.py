@@ -108,7 +108,7 @@ class Here:
         """See ``Desk``."""
         with at_console(self._store, self._tenant, "read.memories", self.customer):
             check_known(self._store, self._scope)
-            found = self._store.records.newest(self._scope.owner, _MOST, slot=slot)
+            found = self._chain.memory(self._scope).vector.newest(_MOST, slot=slot)
         return [_as(Memory, MemoryItem.of(one)) for one in found]
 
     def forget(self, memory: str) -> DeletedMemory:

@@ -74,6 +74,26 @@ def _settled(service: Running, text: str) -> str:
     return found
 
 
+def test_what_was_said_a_moment_ago_is_listed(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is recalled, though no digest has seen it: by its id, by its slot, and in pages."""
+    monkeypatch.setattr(service.app.state.chain.digests, "later", lambda *_, **__: None)
+    service.chat("My order number is 4417-XZ").raise_for_status()
+    asked = {"query": "order number"}
+    recalled = service.client.post("/v1/customers/ada/recall", json=asked).json()["recalled"]
+    said = next(one for one in recalled if one["text"] == "My order number is 4417-XZ")
+    one = service.client.get(f"{MEMORIES}/{said['id']}").raise_for_status()
+    assert one.json()["text"] == said["text"]
+    service.chat("My order number is 9000-QQ").raise_for_status()
+    facts = service.client.get(MEMORIES, params={"slot": "order_number"}).json()["memories"]
+    assert facts[0]["value"] == "9000-QQ"
+    service.chat("I live in Leeds").raise_for_status()
+    page = service.client.get(MEMORIES, params={"limit": 1}).json()
+    assert "Leeds" in page["memories"][0]["text"]
+    assert page["next"] is not None
+
+
 def test_a_memory_by_hand_is_recalled_corrected_and_shown(service: Running) -> None:
     """A fact that a person adds is on the card; corrected, it says what it replaced."""
     body = {"text": "Order number: 4417-XZ", "slot": "order_number", "value": "4417-XZ"}
