@@ -170,7 +170,7 @@ class CustomerItems:
         if value is None:
             gone = items.delete(connection, self._owner, there)
             return bool(memory and delete_memory(connection, self._owner, memory)) or gone
-        ttl = None if op.ttl is None else round(op.ttl * 60_000_000)
+        ttl = None if op.ttl is None else max(1, round(op.ttl * 60_000_000))
         kept = Kept(op.namespace, op.key, value, at, at, there, ttl)
         paths = self._fields if op.index is None else op.index or ()
         texts = texts_at(value, paths)

@@ -30,6 +30,8 @@ from memory.matching import matches
 from memory.types import Scope, check_text
 from memory.vector import VectorMemory
 
+_MINUTES = 525_600_000  # a thousand years: what lasts longer may end after any date there is
+
 
 class LangGraphStore(BaseStore):
     """A LangGraph ``BaseStore`` over the rows of a ``MemoryStore``.
@@ -84,7 +86,8 @@ class LangGraphStore(BaseStore):
 
         Raises:
             InvalidNamespaceError: a namespace cannot be, or names no customer where it has to.
-            InvalidInput: a value cannot be stored.
+            InvalidInput: a value cannot be stored, a time to live is none, or a limit or an offset
+                is below zero.
         """
         asked = [(self._customer(op), op) for op in ops]
         results = [self._read(customer, op) for customer, op in asked]
@@ -117,8 +120,9 @@ class LangGraphStore(BaseStore):
     # --- whose -----------------------------------------------------------------------------
 
     def _customer(self, op: Op) -> str:
-        """Whose memory an operation is about."""
+        """Whose memory an operation is about, which has to be one that can be done."""
         validate_op_namespace(op)
+        _check(op)
         named = _place(op)
         for one in named:
             check_text(one)
@@ -191,6 +195,21 @@ class LangGraphStore(BaseStore):
         if minutes is not None and time.monotonic() - self._swept >= minutes * 60:
             self._swept = time.monotonic()
             self._memory.store.in_background(("sweep", self._memory.scope.owner), self.sweep_ttl)
+
+
+def _check(op: Any) -> None:
+    """Raise InvalidInput if an operation has a number that it cannot have."""
+    if isinstance(op, PutOp) and op.ttl is not None and not 0 < op.ttl <= _MINUTES:
+        msg = (
+            f"ttl is {op.ttl!r}: give minutes above zero, up to {_MINUTES:,}, or None for what is "
+            "to stay"
+        )
+        raise InvalidInput(msg)
+    if isinstance(op, (SearchOp, ListNamespacesOp)):
+        for name, given in (("limit", op.limit), ("offset", op.offset)):
+            if given < 0:
+                msg = f"{name} is {given!r}: give zero or more"
+                raise InvalidInput(msg)
 
 
 def _place(op: Any) -> Sequence[str]:

@@ -31,8 +31,8 @@ def is_database(where: str) -> bool:
 
 
 def shown(where: str) -> str:
-    """A database's name without its password."""
-    return _url(where).render_as_string(hide_password=True) if "://" in where else where
+    """A database's name as it was given, without its password."""
+    return _given(where).render_as_string(hide_password=True) if "://" in where else where
 
 
 @contextmanager
@@ -67,11 +67,7 @@ def reading(where: str) -> Iterator[Connection]:
 def _url(where: str) -> URL:
     if "://" not in where:
         return _read_only(str(Path(where).resolve()))
-    try:
-        url = make_url(where)
-    except (ArgumentError, ValueError) as error:
-        msg = f"{where.split('@')[-1]!r} is no database: use sqlite:///file.db or postgresql://..."
-        raise InvalidInput(msg) from error
+    url = _given(where)
     backend = url.drivername.split("+")[0]
     if backend == "sqlite":
         if url.database in (None, "", ":memory:"):
@@ -81,6 +77,14 @@ def _url(where: str) -> URL:
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     return url
+
+
+def _given(where: str) -> URL:
+    try:
+        return make_url(where)
+    except (ArgumentError, ValueError) as error:
+        msg = f"{where.split('@')[-1]!r} is no database: use sqlite:///file.db or postgresql://..."
+        raise InvalidInput(msg) from error
 
 
 def _read_only(path: str) -> URL:

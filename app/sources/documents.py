@@ -32,6 +32,7 @@ _NEAR = 16  # characters: so near the end of what is read, JSON is not wrong but
 _LISTS = ("results", "memories", "conversations")  # what an object around a list calls it
 _CONVERSATIONS = re.compile(r"(^|/)conversations(-\d+)?\.json$")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+_BEGUN = re.compile(r"[\\\w.+-]*\Z")  # a word, a number or an escape that may have gone on
 _JSON = json.JSONDecoder()
 
 Found = tuple[Place, dict[str, Any]] | Skipped
@@ -144,6 +145,10 @@ def _lines(file: str, raw: IO[bytes], inside: str) -> Iterator[Found]:
                 yield Skipped(str(place), str(error))
 
 
+class _CutOff(Exception):
+    """A file ends where it has to go on."""
+
+
 class _Text:
     """JSON that is read as it is needed."""
 
@@ -159,6 +164,9 @@ class _Text:
         try:
             while self._peek():
                 yield from self._value()
+        except _CutOff:
+            ends = self._before + len(self._text)
+            yield self._broken(f"the file is cut off at character {ends}, within what begins here")
         except UnicodeDecodeError:
             yield self._broken("it is not UTF-8 from here on")
         except (ValueError, RecursionError) as error:
@@ -239,8 +247,9 @@ class _Text:
 
     def _expect(self, character: str, *, take: bool = True) -> None:
         if self._peek() != character:
-            found = self._peek()
-            msg = f"expecting {character!r}, not {found!r}" if found else "the file ends too early"
+            if not (found := self._peek()):
+                raise _CutOff
+            msg = f"expecting {character!r}, not {found!r}"
             raise ValueError(msg)
         self._at += take
 
@@ -258,19 +267,30 @@ class _Text:
                 if len(self._text) - self._at > LONGEST:
                     msg = f"an object is longer than {LONGEST:,} characters"
                     raise ValueError(msg) from error
+                ahead = error.pos - self._at
+                begun = not near or _BEGUN.match(self._text, error.pos)
                 if not self._more():
-                    msg = "the file ends too early" if near else error.msg
-                    raise ValueError(msg) from error
+                    if begun or error.msg.startswith("Unterminated"):
+                        raise _CutOff from error
+                    self._at += ahead
+                    raise
             else:
                 # A number may go on in what is not read yet.
-                if end < len(self._text) or not isinstance(given, (int, float)) or not self._more():
-                    self._at = end
+                open_ended = isinstance(given, (int, float)) and end == len(self._text)
+                if not open_ended or not self._more():
+                    self._at = len(self._text) if open_ended else end
                     return given
 
     def _more(self) -> bool:
         """Read on, as much again as is held; False at the end."""
         held = self._text[self._at :]
         read = self._raw.read(max(_CHUNK, len(held)))
+        try:
+            more = self._decode(read, not read)
+        except UnicodeDecodeError as error:
+            if read:
+                raise
+            raise _CutOff from error  # within a character
         self._before += self._at
-        self._text, self._at = held + self._decode(read, not read), 0
+        self._text, self._at = held + more, 0
         return bool(read)

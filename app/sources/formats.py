@@ -100,9 +100,13 @@ def _of_file(file: Path) -> str:
             if module.is_one(one):
                 return name
     first = looked_at[0]
-    why = f" ({first.place}: {first.why})" if isinstance(first, Skipped) else _keys(given[0])
+    if isinstance(first, Skipped):
+        why = f"nothing of {file} can be read" if not given else f"{file} is of no known format"
+        why += f" ({first.place}: {first.why})"
+    else:
+        why = f"{file} is nothing that can be imported{_keys(given[0])}"
     can_be = "\n".join(f"  {name:<14} {what}" for name, what in WHAT.items())
-    msg = f"{file} is nothing that can be imported{why}. It can be, also by --format:\n{can_be}"
+    msg = f"{why}. It can be, also by --format:\n{can_be}"
     raise InvalidInput(msg)
 
 

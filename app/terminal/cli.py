@@ -62,7 +62,7 @@ def _desk(
     if url is None:
         from app.terminal.here import Here
 
-        return Here(settings, customer or "me", session, tenant)
+        return Here(settings, "me" if customer is None else customer, session, tenant)
     from app.terminal.there import There
 
     if settings.api_key is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
+from memory import check_name
 from memory.client import Event, MemoryClient
 from memory.client.results import Adapters, DeletedMemory, Memory, Recalled, Session
 
@@ -15,8 +16,11 @@ class There:
         """Ask whom the key lets in: a customer's own token needs no ``customer``.
 
         Raises:
-            MemoryServiceError: nobody answers there, or the key fits nobody.
+            MemoryServiceError: nobody answers there, the key fits nobody, or a name is none.
         """
+        self.session = check_name("session", session)
+        if customer is not None:
+            check_name("customer", customer)
         self._client = MemoryClient(url, key)
         try:
             whose = self._client.key().customer
@@ -24,7 +28,6 @@ class There:
             self._client.close()
             raise
         self.customer = customer or whose or "me"
-        self.session = session
 
     def say(self, text: str) -> Generator[Event, None, None]:
         """See ``Desk``."""

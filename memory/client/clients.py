@@ -20,6 +20,7 @@ from memory.client.events import Decoder, Event, Telling
 from memory.client.results import ChatAnswer
 from memory.client.retry import Retry
 from memory.errors import InvalidInput
+from memory.types import check_text
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -144,10 +145,14 @@ class Operations:
 
     def _request(self, http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
         query = {k: v for k, v in (call.query or {}).items() if v is not None}
-        return http.build_request(
-            call.method, self._url + call.path, params=query or None, json=call.body,
-            headers=self._headers, timeout=self._timeout,
-        )  # fmt: skip
+        try:
+            return http.build_request(
+                call.method, self._url + call.path, params=query or None, json=call.body,
+                headers=self._headers, timeout=self._timeout,
+            )  # fmt: skip
+        except UnicodeEncodeError as error:  # a lone surrogate, which no UTF-8 has
+            check_text(error.object)
+            raise
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
@@ -179,8 +184,8 @@ class MemoryClient(Operations):
         http: a client of your own, for its certificates or proxy; it is not closed with this one.
 
     Raises:
-        InvalidInput: the address or the key is none. So do the methods, of a name that is none;
-            what else goes wrong is a ``ClientError``.
+        InvalidInput: the address or the key is none. So do the methods, of a name or a text that
+            is none; what else goes wrong is a ``ClientError``.
     """
 
     def __init__(

@@ -307,6 +307,18 @@ def test_no_name_makes_a_request_another(service: Running, connect: Connect, ada
     assert len(client.messages(ada, "default").messages) == 2
 
 
+def test_a_text_that_no_request_can_have_is_not_sent(connect: Connect) -> None:
+    """In a body, in a query and in a stream."""
+    client = connect("http://127.0.0.1:9", retry=Retry(times=0))
+    for ask in (
+        lambda: client.chat("ada", "a\ud800b"),
+        lambda: list(client.stream("ada", "a\ud800b")),
+        lambda: client.customers(name="a\ud800b"),
+    ):
+        with pytest.raises(InvalidInput, match="a lone surrogate"):
+            ask()
+
+
 def test_many_at_once(service: Running) -> None:
     """One asynchronous client serves many customers at a time, each with an own answer."""
 

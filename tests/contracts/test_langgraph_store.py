@@ -266,8 +266,8 @@ def test_a_label_may_name_the_customer(store: MemoryStore, label: int) -> None:
         shared.put(of("x" * 201, "a"), "k", {"n": 1})
     assert store.owners() == [("default", "ada"), ("default", "bob")]
     with from_then(now() + timedelta(minutes=2)):
-        shared.put(of("ada", "a"), "k", {"n": 1}, ttl=0)
-        shared.put(of("bob", "a"), "k", {"n": 1}, ttl=0)
+        shared.put(of("ada", "a"), "k", {"n": 1}, ttl=1e-9)
+        shared.put(of("bob", "a"), "k", {"n": 1}, ttl=1e-9)
         assert shared.sweep_ttl() == 2
 
 
@@ -324,6 +324,39 @@ def test_what_is_no_json_is_refused(sqlite_url: str, place: tuple[str, ...], wro
         with pytest.raises(InvalidInput, match=r"'k'|surrogate"):
             agent(store).batch([PutOp(place, "fine", {"n": 1}), PutOp(place, "k", wrong)])
         assert agent(store).search(()) == []
+
+
+@pytest.mark.parametrize("place", [("a",), MEMORIES])
+@pytest.mark.parametrize("ttl", [0, -1, 1e12, float("inf"), float("nan")])
+def test_a_time_to_live_is_above_zero_and_ends(
+    sqlite_url: str, place: tuple[str, ...], ttl: float
+) -> None:
+    """Also as the default of all puts; nothing of the batch is stored. A thousand years will do,
+    and can be renewed.
+    """
+    with open_store(sqlite_url) as store:
+        for agents, more in (
+            (agent(store), {"ttl": ttl}),
+            (agent(store, ttl={"default_ttl": ttl}), {}),
+        ):
+            with pytest.raises(InvalidInput, match="ttl is "):
+                agents.put(place, "k", {"text": "tea"}, **more)  # type: ignore[arg-type]
+        assert agents.search(()) == []
+        agents.put(place, "k", {"text": "tea"}, ttl=525_600_000)
+        for _ in range(2):
+            assert agents.get(place, "k", refresh_ttl=True) is not None
+
+
+def test_a_page_has_no_number_below_zero(store: MemoryStore) -> None:
+    """Of a search and of a list; none at all is a page too."""
+    agents = agent(store)
+    agents.put(("a",), "k", {"n": 1})
+    for number in ({"limit": -1}, {"offset": -1}):
+        with pytest.raises(InvalidInput, match="give zero or more"):
+            agents.search((), **number)
+        with pytest.raises(InvalidInput, match="give zero or more"):
+            agents.list_namespaces(**number)
+    assert agents.search((), limit=0) == agents.list_namespaces(limit=0) == []
 
 
 def test_a_batch_is_all_or_nothing(store: MemoryStore) -> None:

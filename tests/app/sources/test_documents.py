@@ -65,7 +65,19 @@ def test_what_is_cut_off_is_told_and_what_stands_before_it_is_read(tmp_path: Pat
             found, bad = read(tmp_path / "file", text[:end])
             assert found == [{"a": 1}, {"b": "two"}, {"c": 3}][: len(found)]
             assert len(bad) == 1, text[:end]
-            assert "what follows cannot be read" in bad[0].why or "JSON" in bad[0].why
+            assert f"the file is cut off at character {end}" in bad[0].why, text[:end]
+
+
+def test_a_file_may_be_cut_off_within_a_character(tmp_path: Path) -> None:
+    """What is wrong without being cut off is told as that, also at the very end."""
+    text = '[{"conversations": [{"from": "human", "value": "我的订单'
+    _, bad = read(tmp_path / "file", text.encode()[:-1])
+    assert [one.place for one in bad] == ["character 1"]
+    assert f"cut off at character {len(text) - 1}," in bad[0].why
+    for wrong in ('[{"a": 1}, }', '[{"a": 1} {'):
+        _, bad = read(tmp_path / "file", wrong.encode())
+        assert "it is no JSON here" in bad[0].why
+        assert bad[0].place == f"character {len(wrong) - 1}"
 
 
 def test_a_bad_line_stops_no_other(tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from app.sources import langchain
+from app.sources.databases import shown
+from app.sources.formats import open_source
+from app.sources.source import Options
 from memory import InvalidInput, MemoryStore, Scope
 from tests.app.sources.conftest import Import, faults, left_out, said
 
@@ -111,6 +114,14 @@ def test_the_url_of_an_asynchronous_program_will_do(bring: Import, sqlite_url: s
     their = sqlite_url.replace("memory.db", "their.db")
     history(their, "ada", *TALK)
     assert bring(their.replace("sqlite:", "sqlite+aiosqlite:"), customer="ada").new_messages == 5
+
+
+def test_a_database_is_named_as_it_was_given(sqlite_url: str) -> None:
+    """Without its password; what it is read by is no business of who reads the report."""
+    their = sqlite_url.replace("memory.db", "their.db")
+    history(their, "ada", *TALK)
+    assert open_source(their, Options(customer="ada")).name == their
+    assert shown("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
 
 
 def test_nobody_shares_a_customer_by_mistake(

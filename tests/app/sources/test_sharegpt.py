@@ -104,6 +104,17 @@ def test_what_nothing_is_known_of_is_told_with_what_it_can_be(
     assert faults(report).keys() == {"line 1"}
 
 
+def test_what_is_cut_off_before_anything_could_be_read_is_told(
+    bring: Import, tmp_path: Path
+) -> None:
+    """Where it ends, whichever format it was to be."""
+    file = tmp_path / "share.json"
+    file.write_text(text := '[{"conversations": [{"from": "human", "value": "My order')
+    cut = f"nothing of .*share.json can be read .*cut off at character {len(text)}, within"
+    with pytest.raises(InvalidInput, match=cut):
+        bring(file, customer="ada")
+
+
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
     | st.sampled_from(["human", "gpt"]),

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from app.auth import create_key
+from app.chains.digests import Digests
+from app.roles import TENANT
+from app.settings import Settings
+from app.terminal.here import Here
 from memory import Scope, open_store
 from tests.app.conftest import KEY, Running
 from tests.app.terminal.typed import CTRL_C, CTRL_D, TAB, UP, at_terminal
@@ -71,6 +76,18 @@ def test_a_script_is_answered_line_by_line(
     assert lines[2].startswith("There is no kind of fact 'nonsense': there are ")
 
 
+def test_what_was_said_a_moment_ago_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any digest; a slot's facts too."""
+    monkeypatch.setattr(Digests, "later", lambda *_, **__: None)
+    settings = Settings(data_dir=tmp_path, llm="fake:echo", understanding="off")
+    with closing(Here(settings, "ada", "terminal", TENANT)) as desk:
+        list(desk.say("My order number is 4417-XZ"))
+        assert [one.value for one in desk.memories("order_number")] == ["4417-XZ"]
+        assert "My order number is 4417-XZ" in {one.text for one in desk.memories(None)}
+
+
 @pytest.mark.parametrize("where", ["here", "there"])
 def test_at_a_terminal_an_answer_can_be_stopped(
     where: str, tmp_path: Path, run_service: Callable[..., Running], double: OpenAIDouble
@@ -126,6 +143,11 @@ def test_what_is_a_services_is_not_given_with_its_address(tmp_path: Path) -> Non
     assert (done.returncode, "leave out" in done.stderr) == (1, True)
     done = console("chat", "--url", "http://127.0.0.1:9", environment=started)
     assert (done.returncode, "MEMORY_SERVICE_API_KEY is missing" in done.stderr) == (1, True)
+    for option in ("--customer", "--session"):
+        for more in ((), ("--url", "http://127.0.0.1:9")):
+            started = environment(tmp_path, API_KEY=KEY)
+            done = console("chat", option, "", *more, environment=started, stdin="hello\n")
+            assert (done.returncode, "this one has 0" in done.stderr) == (1, True), done.stderr
     assert not (tmp_path / "memory.db").exists()
 
 
