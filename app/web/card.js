@@ -1,5 +1,6 @@
 /* The card: the customer at a glance, for a person who takes over, who can put facts right. */
 
+import { onRole, tends } from "/web/key.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
 import { customerPath, nameOf } from "/web/place.js";
 import { changes, correct, forgetNow } from "/web/remembered.js";
@@ -163,5 +164,6 @@ export function wireCard({ jump, changed }) {
     status("");
     show();
   });
+  onRole(() => (byId("show-glance").hidden = !tends()));
   onSpeak(() => panel.matches(":popover-open") && show());
 }

@@ -28,6 +28,7 @@ import { turnsOf } from "/web/turn.js";
 import { showMood } from "/web/understanding.js";
 
 const PAGE = 50; // messages read at a time
+const MOST = 1_000; // at once
 const SOON = 1_000; // milliseconds until it is looked again for an answer that is under way
 const EVERY = 3_000; // milliseconds between two looks for what was said meanwhile
 const FURTHER = 500; // at a time, on the way to one that was said long ago
@@ -150,10 +151,18 @@ function setEarlier(next) {
   older = next;
 }
 
-/* What a correction has taken out of the conversation is shown no longer. */
-function reread() {
+/* Write the conversation anew, as far as it is shown, where the reader is in it: what a correction
+ * has taken out of it is shown no longer, and the page may speak another language.
+ */
+async function reread() {
+  const told = [...byId("turns").querySelectorAll("article:not([hidden])")];
+  const top = (element) => element.getBoundingClientRect().top;
+  const seen = nearEnd() ? null : told.find((one) => one.dataset.id && top(one) > top(scroll));
+  const from = seen && top(seen);
   byId("turns").replaceChildren();
-  return load(readMessages, showLatest);
+  await load(() => readMessages("", Math.min(MOST, Math.max(PAGE, told.length))), showLatest);
+  const again = seen && byId("turns").querySelector(`[data-id="${CSS.escape(seen.dataset.id)}"]`);
+  if (again) scroll.scrollTop += top(again) - from;
 }
 
 /* Look again for an answer that is under way, and not from here: from another page, or from here
@@ -258,8 +267,7 @@ function start() {
   const before = kept("sessionStorage", "place");
   const [latest] = kept("localStorage", "customers") ?? ["guest"];
   const own = ownCustomer();
-  byId("customer").readOnly = own !== null;
-  for (const forStaff of ["show-glance", "given", "recent"]) byId(forStaff).hidden = own !== null;
+  for (const forStaff of ["show-glance", "given", "customer-form", "subtitle"]) byId(forStaff).hidden = own !== null;
   const name = own ?? before?.customer ?? latest;
   if (heldKey()) {
     admit();

@@ -1,5 +1,6 @@
 /* The panel that shows what the model was given for a turn. */
 
+import { tends } from "/web/key.js";
 import { say } from "/web/message.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
 import { memoryPath, nameOf } from "/web/place.js";
@@ -35,9 +36,11 @@ export async function look(turn, open = false) {
 }
 
 /* A template's answer was made from facts, if from any; they are not kept for a later visit. */
-function showFilled({ basis, given, customer }) {
+function showFilled({ basis, given, count, customer }) {
   const facts = given?.recalled ?? [];
-  byId("given-about").textContent = t(facts.length ? "fromFacts" : "nothingGiven", { basis });
+  const lost = (!given && count?.recalled) || 0;
+  const about = facts.length ? "fromFacts" : lost ? "fromLostFacts" : "nothingGiven";
+  byId("given-about").textContent = t(about, { basis, n: lost });
   fill("recalled", facts.map((record) => recalledCard({ ...record, customer })));
   byId("given-parts").dataset.asked = "false";
   byId("given-parts").hidden = facts.length === 0;
@@ -49,12 +52,14 @@ function show({ messages, recalled, knowledge, evidence, summary, tokens, usage 
   const { customer } = turn;
   const laidOut = ({ role, content }) => card({ role, text: content, customer });
   const n = usage?.input_tokens ?? tokens;
-  byId("given-about").textContent = t(turn.given ? "asSent" : "asWouldBeSent", { n });
+  byId("given-about").textContent = t(turn.given && turn.stored ? "asSent" : "asWouldBeSent", { n });
   byId("summary").textContent = summary;
   fill("recalled", recalled.map((record) => recalledCard({ ...record, customer })));
   fill("knowledge", knowledge.map(passage));
   byId("knowledge-none").textContent = evidence === "none" ? `${t("noArticle")}.` : t("articlesNone");
   fill("window", recent.map(laidOut));
+  const first = turn.element.matches(":first-child") && byId("earlier").hidden;
+  byId("window-none").textContent = t(first ? "recentNone" : summary ? "recentSummary" : "recentNoRoom");
   fill("frame", frame.map(laidOut));
   byId("given-parts").dataset.asked = "true";
   byId("given-parts").hidden = false;
@@ -87,6 +92,7 @@ function recalledCard(record) {
     button.setAttribute("aria-label", t("ofMemory", { action: button.textContent, what: text }));
     button.onclick = action;
   };
+  for (const name of ["correct", "forget"]) part(item, name).hidden = !tends();
   act("source", () => jump({ session, message }));
   act("correct", () => amend(item, record));
   act("forget", () => memories.forget(item, { id, what: text }));

@@ -1,7 +1,7 @@
 /* A session in a person's hands: handed over with a summary, and given back. */
 
 import { sheetOf } from "/web/card.js";
-import { ownCustomer } from "/web/key.js";
+import { onRole, ownCustomer, tends } from "/web/key.js";
 import { byId, explain, on, part } from "/web/parts.js";
 import { here, isStored, place, sessionPath } from "/web/place.js";
 import { call, read } from "/web/service.js";
@@ -11,21 +11,27 @@ import { moment } from "/web/times.js";
 const LAST = 20; // messages in which what waits for an answer is looked for
 
 let since = null; // when a person took the session that is shown over
+let back = null; // the place that was given back while its customer was looking on
+let where = null; // what place was shown
 let told = null; // what the person was told
 
 /* Whether who writes here is the person at the desk. */
-export const inPerson = () => since !== null && ownCustomer() === null;
+export const inPerson = () => since !== null && tends();
 
 /* Show who answers in the session. */
 export function showHandover(at) {
-  since = at ?? null;
   const own = ownCustomer() !== null;
-  byId("hand-over").hidden = own || since !== null || !isStored();
+  if (at) back = null;
+  else if (own && since !== null && where === here()) back = here();
+  [since, where] = [at ?? null, here()];
+  byId("hand-over").hidden = !tends() || since !== null || !isStored();
   const box = byId("handed");
-  const text = own ? t("handedOverToYou") : since && t("handedOver", { at: moment(since) });
-  if (box.hidden === (since !== null)) box.hidden = since === null;
-  if (since && part(box, "text").textContent !== text) part(box, "text").textContent = text;
-  box.querySelector(".choices").hidden = own;
+  const toYou = () => t(since ? "handedOverToYou" : "givenBack");
+  const text = own ? toYou() : since && t("handedOver", { at: moment(since) });
+  const seen = since !== null || back === where;
+  if (box.hidden === seen) box.hidden = !seen;
+  if (seen && part(box, "text").textContent !== text) part(box, "text").textContent = text;
+  box.querySelector(".choices").hidden = !tends();
   byId("composer").dataset.by = inPerson() ? "person" : "customer";
   const asked = inPerson() ? t("writeAsPerson") : own ? t("writeMessage") : t("writeAs", { name: place.customer });
   if (byId("message").placeholder !== asked) byId("message").placeholder = asked;
@@ -82,6 +88,7 @@ export function wireHandover({ look, say }) {
   on("give-back", "click", end);
   on("copy-handover", "click", copy);
   byId("handover").onclose = () => byId("message").focus();
+  onRole(() => showHandover(since));
   onSpeak(() => {
     showHandover(since);
     if (told) byId("handover-sheet").value = sheetOf(told, place.customer);

@@ -7,6 +7,20 @@ let key = null;
 
 export const heldKey = () => key;
 
+const told = new EventTarget();
+
+/* Whose key it is, as the service says; what its role may not do is not shown. */
+export function takeRole(role) {
+  document.documentElement.dataset.role = role ?? "";
+  told.dispatchEvent(new Event("change"));
+}
+
+/* Call something whenever another role is known. */
+export const onRole = (again) => told.addEventListener("change", again);
+
+/* Whether who is here looks after customers: answers as a person, and puts right what is known. */
+export const tends = () => ownCustomer() === null && document.documentElement.dataset.role !== "service";
+
 /* Whom a customer's own token speaks for; null with one of the service's keys. It is only read
  * here: the service says whether it is true.
  */

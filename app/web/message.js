@@ -1,14 +1,15 @@
 /* A message as it is shown, in the conversation and in the panel. */
 
+import { ownCustomer } from "/web/key.js";
 import { part } from "/web/parts.js";
 import { t } from "/web/texts.js";
 import { write } from "/web/times.js";
 
 export const asks = (role) => role === "human" || role === "user";
 
-/* Who says a message: a customer by their name, else by what they are. */
+/* Who says a message: a customer by their name, to themselves as "you", else by what they are. */
 export function whoSays({ role, customer, by_person: person }) {
-  if (asks(role)) return customer;
+  if (asks(role)) return ownCustomer() === null ? customer : t("you");
   if (role === "system" || role === "note") return t(role);
   return t(person ? "person" : "assistant");
 }

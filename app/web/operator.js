@@ -4,7 +4,7 @@
  */
 
 import { kept } from "/web/kept.js";
-import { ownCustomer } from "/web/key.js";
+import { ownCustomer, takeRole } from "/web/key.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
 import { call, read } from "/web/service.js";
 import { nameOf } from "/web/place.js";
@@ -178,6 +178,7 @@ export function wireOperator({ open }) {
     const mine = (asked += 1);
     const who = ownCustomer() === null ? await read("/v1/key").catch(() => null) : null;
     if (mine !== asked) return;
+    takeRole(who?.role);
     [admin, adapter] = [who?.role === "admin", undefined];
     show();
   }

@@ -71,7 +71,8 @@ export async function watchService() {
   const state = await response?.json().catch(() => null);
   const ready = response?.ok ?? false;
   const model = state?.model;
-  const said = ready ? t("ready", { model }) : (state?.problems?.join(" ") ?? t(response ? "notReady" : "notReached"));
+  const known = ownCustomer() === null ? t("ready", { model }) : ""; // what answers is for staff
+  const said = ready ? known : (state?.problems?.join(" ") ?? t(response ? "notReady" : "notReached"));
   if (byId("service").textContent !== said) byId("service").textContent = said;
   byId("service").dataset.ready = ready;
   clearTimeout(watched);

@@ -1,17 +1,42 @@
 /* The customer's sessions: listed, searched, and deleted. */
 
-import { ownCustomer } from "/web/key.js";
+import { onRole, ownCustomer, tends } from "/web/key.js";
 import { whoSays } from "/web/message.js";
 import { byId, on, part, stamp } from "/web/parts.js";
 import { customerPath, isStored, nameOf, place } from "/web/place.js";
 import { call } from "/web/service.js";
-import { t } from "/web/texts.js";
+import { onSpeak, t } from "/web/texts.js";
 import { briefly, write } from "/web/times.js";
 
 const SHOWN = 30; // sessions at a time
 const PAUSE = 500; // milliseconds without a key before messages are searched
 const LEAST = 2; // letters that are searched for
 const TOKENS = 3000; // of messages that are found
+const NEAR = 0.35; // the cosine from which on what has none of the words is close in meaning
+
+/* The words of a query, and what finds them in a text. */
+function wordsOf(query) {
+  const words = query.toLocaleLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word.length > 1);
+  const literal = words.map((word) => word.replace(/(?<=..)s$/, ""));
+  return { words: literal, any: literal.length ? new RegExp(`(${literal.join("|")})`, "giu") : null };
+}
+
+/* Of what was recalled that which somebody who looks for these words means: what has all of them, or
+ * else what has some, or is close in meaning.
+ */
+function fitting(recalled, { words, any }) {
+  const has = ({ text }) => new Set(text.toLocaleLowerCase().match(any ?? /$^/g)).size;
+  const whole = recalled.filter((one) => words.length && has(one) === new Set(words).size);
+  if (whole.length) return whole;
+  const near = ({ why }) => Number(why.match(/cosine (-?\d*\.?\d+)/)?.[1] ?? 0) >= NEAR;
+  return recalled.filter((one) => has(one) || near(one));
+}
+
+/* A text with what was looked for marked in it. */
+const marked = (text, { any }) =>
+  (any ? text.split(any) : [text]).map((piece, at) =>
+    at % 2 ? Object.assign(document.createElement("mark"), { textContent: piece }) : piece,
+  );
 
 /* Wire the list up; open(name) shows a session, jump() a message of one, and remove(name) deletes
  * a session. Returns what writes the list anew.
@@ -21,6 +46,7 @@ export function wireSessions({ open, jump, remove }) {
   let most = SHOWN;
   let asked = 0; // moves with every search: an answer to an earlier one is dropped
   let timer = null;
+  let told = () => {}; // tells again what was found
 
   const sought = () => field.value.trim().toLocaleLowerCase();
 
@@ -47,7 +73,7 @@ export function wireSessions({ open, jump, remove }) {
     if (name === place.session) opener.setAttribute("aria-current", "true");
     opener.onclick = () => open(name);
     remover.setAttribute("aria-label", t("deleteSession", { name: nameOf(name) }));
-    remover.hidden = !at || ownCustomer() !== null;
+    remover.hidden = !at || !tends();
     remover.onclick = () => askToDelete(name);
     return element;
   }
@@ -75,18 +101,22 @@ export function wireSessions({ open, jump, remove }) {
       byId("search-status").textContent = t("searchFailed", { why: `${found.message} ${found.detail}` });
       return;
     }
-    const said = found.recalled.filter(({ messages, session }, at, all) =>
+    const words = wordsOf(body.query);
+    const said = fitting(found.recalled, words).filter(({ messages, session }, at, all) =>
       session && all.findIndex((one) => one.messages[0] === messages[0]) === at,
     ); // a message once, though facts are taken from it
-    byId("found").replaceChildren(...said.map((one) => foundItem({ ...one, customer })));
-    const n = said.length + byId("sessions").childElementCount;
-    byId("search-status").textContent = n ? t("foundCount", { n }) : t("nothingFound");
+    told = () => {
+      byId("found").replaceChildren(...said.map((one) => foundItem({ ...one, customer }, words)));
+      const n = said.length + byId("sessions").childElementCount;
+      byId("search-status").textContent = n ? t("foundCount", { n }) : t("nothingFound");
+    };
+    told();
   }
 
-  function foundItem(one) {
+  function foundItem(one, words) {
     const element = stamp("found-template");
     part(element, "who").textContent = whoSays(one);
-    part(element, "text").textContent = one.text;
+    part(element, "text").replaceChildren(...marked(one.text, words));
     part(element, "name").textContent = nameOf(one.session);
     write(element.querySelector("time"), one.at, briefly);
     element.querySelector("button").onclick = () => jump({ session: one.session, message: one.messages[0] });
@@ -97,6 +127,7 @@ export function wireSessions({ open, jump, remove }) {
   function clear() {
     clearTimeout(timer);
     asked += 1;
+    told = () => {};
     most = SHOWN;
     field.value = byId("search-status").textContent = "";
     byId("found").replaceChildren();
@@ -105,6 +136,7 @@ export function wireSessions({ open, jump, remove }) {
   on("search", "input", () => {
     clearTimeout(timer);
     asked += 1;
+    told = () => {};
     byId("search-status").textContent = "";
     byId("found").replaceChildren();
     list();
@@ -116,6 +148,13 @@ export function wireSessions({ open, jump, remove }) {
     most += SHOWN;
     list();
     byId("sessions").children[before]?.querySelector("button").focus();
+  });
+  onSpeak(() => told());
+  onRole(() => {
+    const text = ownCustomer() === null ? "search" : "searchOwn";
+    field.dataset.tLabel = field.dataset.tPlaceholder = text;
+    field.placeholder = field.ariaLabel = t(text);
+    if (place.session !== null) list();
   });
   return { list, clear };
 }

@@ -57,6 +57,7 @@ export class Turn {
 
   /* What an answer rests on that does not rest on the model and what it was given. */
   get basis() {
+    if (ownCustomer() !== null) return "";
     if (this.template === "unknown") return t("notAsked", { why: t("noArticle") });
     if (this.template) return t("byTemplate", { name: spoken(this.template) });
     return this.evidence === "none" ? t("noArticle") : "";

@@ -1,7 +1,7 @@
 /* What the service understands of a customer: a message's labels, and the mood over time. */
 
 import { part, stamp } from "/web/parts.js";
-import { locale, t } from "/web/texts.js";
+import { locale, onSpeak, t } from "/web/texts.js";
 
 const EDGE = 3; // so that the last point's dot is not cut
 
@@ -46,8 +46,12 @@ export function showLabels(list, understanding) {
 
 export const moodInWords = ({ label, trend }) => t("mood", { label: spoken(label), trend: spoken(trend) });
 
+const shown = new Map(); // moods, by the boxes that show them
+onSpeak(() => shown.forEach((mood, box) => showMood(box, mood)));
+
 /* Show a mood in words, with a line of its points from -1 to 1; nothing if it is not known. */
 export function showMood(box, mood) {
+  shown.set(box, mood);
   box.hidden = !mood;
   if (!mood) return;
   box.dataset.label = mood.label;

@@ -137,6 +137,7 @@ def test_the_page_speaks_the_readers_language(
     expect(page.locator(".turn").last).to_contain_text("one two")
     field.fill("a draft")
     page.get_by_label("语言").select_option("en")
+    expect(page.locator("#mood")).to_have_text(re.compile("^Mood: negative, "))
     expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
     expect(page.get_by_label("Message", exact=True)).to_have_value("a draft")
     expect(page.locator(".turn").last).to_contain_text(model.reply)

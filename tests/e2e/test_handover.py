@@ -53,7 +53,7 @@ def test_a_person_takes_over_with_a_summary_and_gives_back(
     theirs = visit(width=390, height=844)
     theirs.page.goto("about:blank")
     theirs.page.goto(f"{theirs.base_url}/#key={token}")
-    expect(theirs.page.locator("#handed p")).to_have_text("A person of the team answers here.")
+    expect(theirs.page.locator("#handed p")).to_have_text("A person of our team answers you here.")
     expect(theirs.page.locator(".turn")).to_have_count(1)
     asked = len(model.asked)
     theirs.say("Is somebody there?", status="waiting")
@@ -74,6 +74,7 @@ def test_a_person_takes_over_with_a_summary_and_gives_back(
     page.get_by_role("button", name="Give back").click()
     expect(page.locator("#handed")).to_be_hidden()
     expect(page.locator("#status")).to_have_text("The assistant answers again.")
+    expect(theirs.page.locator("#handed p")).to_have_text("The assistant answers again.")
     desk.say("Thank you.")
     expect(page.locator(".turn").last).to_contain_text(model.reply)
     assert len(model.asked) == asked + 1
