@@ -94,7 +94,7 @@ export function wireCard({ jump, changed }) {
     put("promises", promises.map(promised));
     put("facts", facts.map((fact) => item(fact)));
     const slots = more.map((slot) => known(slot, slot.replaceAll("_", " ")));
-    const names = slots.join(", ").toLocaleLowerCase();
+    const names = slots.join(t("comma")).toLocaleLowerCase();
     byId("glance-more").textContent = more.length ? t("olderFacts", { names }) : "";
     byId("glance-summary").textContent = last?.summary ?? "";
     byId("glance-session").textContent = last ? `${nameOf(last.session)} · ${moment(last.last_message_at)}` : "";

@@ -26,7 +26,7 @@ function label(head, name, shown, sure) {
 /* The heads for which a message is out of scope, together: one by one they would be noise. */
 function beyond(heads) {
   const named = heads.map(([head, { confidence }]) => `${spoken(head)} ${share(confidence)}`);
-  const item = label(t("outOfScope"), "", named.join(", "), "");
+  const item = label(t("outOfScope"), "", named.join(t("comma")), "");
   part(item, "head").className = ""; // seen, since the rest does not say it
   item.className = "beyond";
   item.title = t("noLabel");

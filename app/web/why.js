@@ -21,7 +21,7 @@ function whole(stem, text) {
 // What a strategy says of a find, and how a person says it; null: that is left unsaid.
 const REASONS = [
   [/^(?:lexical #\d+|words)(?: \((.+)\))?$/s, ([, stems], text) =>
-    stems ? t("whyWords", { words: [...new Set(stems.split(", ").map((stem) => whole(stem, text)))].join(", ") }) : null],
+    stems ? t("whyWords", { words: [...new Set(stems.split(", ").map((stem) => whole(stem, text)))].join(t("comma")) }) : null],
   [/^(?:dense #\d+ \()?cosine (-?\d*\.?\d+)\)?$/, ([, cosine]) => t("whyMeaning", { n: Number(cosine) })],
   [/^dense #\d+$/, () => null],
   [/^context #\d+$/, () => t("whyNear")],

@@ -188,5 +188,5 @@ def test_colours_are_the_readers(visit: OpenVisit) -> None:
     assert ground() == light
     page.get_by_label("Language").select_option("zh")
     assert page.evaluate(SIDEWAYS) == []
-    page.get_by_label("颜色").select_option("auto")
+    page.get_by_label("外观").select_option("auto")
     assert ground() == dark

@@ -85,7 +85,7 @@ def test_a_program_s_key_is_offered_only_what_it_may(
     page = one.open("by program", key)
     expect(page.locator("#handed")).to_contain_text("A person")
     expect(page.locator("#show-glance")).to_be_hidden()
-    for name in ("Give back", "Summary", "Hand over to a person", "Delete session s1"):
+    for name in ("Give back", "Summary", "Take over from the assistant", "Delete session s1"):
         expect(page.get_by_role("button", name=name)).to_be_hidden()
     expect(page.get_by_placeholder("Answer as a person")).to_have_count(0)
     one.say("Is somebody there?", status="waiting")

@@ -76,7 +76,7 @@ def test_a_known_customer_is_answered_in_every_way(visit: OpenVisit, model: Mode
     one.say("Where is my order?")
     expect(answer_of(page)).to_contain_text("your order WH-48213 is planned for")
     expect(answer_of(page).locator("[data-part=basis]")).to_have_text(
-        "Answered by the template track order, without the model"
+        "Answered by the template “track order”, without the model"
     )
     labels = answer_of(page).get_by_role("list", name="Understood as")
     expect(labels).to_contain_text(re.compile(r"intent: track order \d+%"))

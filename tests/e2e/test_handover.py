@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def take_over(page: Page) -> None:
     """Hand the session over, and close what is told then."""
-    page.get_by_role("button", name="Hand over to a person").click()
+    page.get_by_role("button", name="Take over from the assistant").click()
     expect(page.get_by_role("dialog", name="You answer now")).to_be_visible()
     page.keyboard.press("Escape")
 
@@ -34,7 +34,7 @@ def test_a_person_takes_over_with_a_summary_and_gives_back(
     api.post("/v1/chat", json=said).raise_for_status()
     desk = visit(permissions=["clipboard-read", "clipboard-write"])
     page = desk.open("zoë")
-    page.get_by_role("button", name="Hand over to a person").click()
+    page.get_by_role("button", name="Take over from the assistant").click()
     dialog = page.get_by_role("dialog", name="You answer now")
     sheet = dialog.get_by_label("Summary to hand over")
     for line in ("Customer: zoë", "Session: s1 (2 messages)", "Order number: 4417-XY"):
@@ -45,8 +45,8 @@ def test_a_person_takes_over_with_a_summary_and_gives_back(
     assert page.evaluate("navigator.clipboard.readText()") == sheet.input_value()
     page.keyboard.press("Escape")
     expect(page.get_by_label("Message", exact=True)).to_be_focused()
-    expect(page.locator("#handed")).to_contain_text("A person answers since")
-    expect(page.get_by_role("button", name="Hand over to a person")).to_be_hidden()
+    expect(page.locator("#handed")).to_contain_text("A person has been answering since")
+    expect(page.get_by_role("button", name="Take over from the assistant")).to_be_hidden()
     expect(page.locator("#sessions li")).to_contain_text("with a person")
 
     token = jwt.encode({"sub": "zoë", "exp": time.time() + 3600}, SECRET, "HS256")
@@ -131,7 +131,7 @@ def test_the_summary_is_told_again_and_a_new_session_has_none(visit: OpenVisit) 
     """Where nothing was said there is nothing to hand over; after a reload it is as it was."""
     one = visit()
     page = one.open("again")
-    expect(page.get_by_role("button", name="Hand over to a person")).to_be_hidden()
+    expect(page.get_by_role("button", name="Take over from the assistant")).to_be_hidden()
     one.say("The lamp is cracked.")
     take_over(page)
     page.reload()

@@ -185,7 +185,7 @@ def test_nothing_that_is_said_runs_on_any_part_of_the_page(
     expect(page.locator("#found")).to_contain_text("struck")
     assert_harmless(page)
     page.get_by_role("searchbox").fill("")
-    page.get_by_role("button", name="Hand over to a person").click()
+    page.get_by_role("button", name="Take over from the assistant").click()
     expect(page.get_by_label("Summary to hand over")).to_have_value(re.compile("struck"))
     assert_harmless(page)
     page.keyboard.press("Escape")

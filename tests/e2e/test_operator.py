@@ -161,7 +161,7 @@ def test_what_is_wrong_is_said_and_the_figures_stay(visit: OpenVisit, planted: M
     page.route("**/v1/admin/operations*", lambda route: route.abort())
     page.get_by_label("Day", exact=True).check()
     expect(page.locator("#operations-trouble")).to_contain_text("not reached")
-    expect(page.locator("#operations-about")).to_contain_text("Not told anew since")
+    expect(page.locator("#operations-about")).to_contain_text("Not updated since")
     expect(page.locator("#operations-model")).to_contain_text("scripted")
     page.unroute("**/v1/admin/operations*")
     page.locator("#operations-trouble button").click()
