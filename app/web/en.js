@@ -328,4 +328,7 @@ export default {
   keyShiftEnter: "a new line",
   keyEscape: "stop the answer, or close what is open",
   keyTab: "the next control",
+
+  // ---- what a classifier and templates call things is English
+  labels: {},
 };

@@ -40,6 +40,12 @@ export function t(name, values = {}) {
 /* The same of what may have no text of its own, such as a label of somebody's own classifier. */
 export const known = (name, else_) => (Object.hasOwn(TABLES[language], name) ? t(name) : else_);
 
+/* What a classifier or a template calls something, in words; of somebody's own as it is. */
+export function labelled(name) {
+  const { labels } = TABLES[language];
+  return Object.hasOwn(labels, name) ? labels[name] : name.replaceAll("_", " ");
+}
+
 /* Write the texts of a part of the page: data-t names one, data-t-label one for an attribute. */
 function fill(root) {
   for (const element of root.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);

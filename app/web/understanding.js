@@ -1,14 +1,14 @@
 /* What the service understands of a customer: a message's labels, and the mood over time. */
 
 import { part, stamp } from "/web/parts.js";
-import { locale, onSpeak, t } from "/web/texts.js";
+import { labelled, locale, onSpeak, t } from "/web/texts.js";
 
 const EDGE = 3; // so that the last point's dot is not cut
 
 // What the service itself calls by these names; other labels are its owner's.
 const OURS = "intent topic sentiment positive neutral negative rising steady falling".split(" ");
 
-export const spoken = (name) => (OURS.includes(name) ? t(name) : name.replaceAll("_", " "));
+export const spoken = (name) => (OURS.includes(name) ? t(name) : labelled(name));
 
 const share = (confidence) =>
   confidence.toLocaleString(locale(), { style: "percent", maximumFractionDigits: 0 });

@@ -59,7 +59,7 @@ class Texts(HTMLParser):
 
 def test_both_tables_have_the_same_texts(visit: OpenVisit) -> None:
     """For each text the same values and no text is empty; each is asked for, and each that is
-    asked for is there.
+    asked for is there. What the shipped classifier reads has a Chinese name.
     """
     page = visit().open("reader")
     read = "async (name) => (await import(`/web/${name}`)).default"
@@ -77,6 +77,9 @@ def test_both_tables_have_the_same_texts(visit: OpenVisit) -> None:
     chinese = re.compile(r"[\u4e00-\u9fff]")
     assert [n for n, text in zh.items() if not chinese.search(json.dumps(text, ensure_ascii=False))
             and re.search("[a-z]{3}", re.sub(r"\{\w+\}", "", text))] == []  # fmt: skip
+    heads = json.loads((WEB.parent / "understanding/shipped/card.json").read_text())["heads"]
+    named = {label for head in heads.values() for label in head["labels"]} - {"oos"}
+    assert named == zh["labels"].keys() | {"negative", "neutral", "positive"}
     html = Texts()
     html.feed((WEB / "index.html").read_text())
     code = "\n".join(scripts().values())
