@@ -21,6 +21,7 @@ _RECALLED = {
     "id": "9c1f04b1", "text": "My order number is 4417-XZ", "score": 0.0328,
     "why": "lexical #1 (order), dense #2 (cosine 0.61)", "at": _AT, "messages": ["5a2d7c90"],
     "role": "human", "session": "monday", "by_person": False,
+    "slot": None,
 }  # fmt: skip
 _MEMORY = {
     "id": "9c1f04b1", "text": "Order number: 4417-XZ", "at": _AT, "role": "human",

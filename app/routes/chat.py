@@ -23,7 +23,7 @@ from app.schemas.understanding import understood
 router = APIRouter(tags=["chat"])
 
 _STREAM = """event: recalled
-data: {"turn":"0b5e...","recalled":[{"id":"9c1f...","text":"My order number is 4417-XZ","score":0.0328,"why":"lexical #1 (order)","at":"2026-05-04T09:30:00Z","messages":["5a2d..."],"role":"human","session":"default","by_person":false}],"knowledge":[],"evidence":null,"understanding":{"intent":{"label":"track_order","confidence":0.93},"topic":{"label":null,"confidence":0.71},"sentiment":{"label":"neutral","confidence":0.88}}}
+data: {"turn":"0b5e...","recalled":[{"id":"9c1f...","text":"My order number is 4417-XZ","score":0.0328,"why":"lexical #1 (order)","at":"2026-05-04T09:30:00Z","messages":["5a2d..."],"role":"human","session":"default","by_person":false,"slot":null}],"knowledge":[],"evidence":null,"understanding":{"intent":{"label":"track_order","confidence":0.93},"topic":{"label":null,"confidence":0.71},"sentiment":{"label":"neutral","confidence":0.88}}}
 
 event: token
 data: {"text":"Your order"}

@@ -31,6 +31,7 @@ class RecalledItem(BaseModel):
     role: str = Field(description=ROLE)
     session: str
     by_person: bool = Field(description="a person at the desk said it, not the assistant")
+    slot: str | None = Field(description="what the fact is about; null: it is no fact")
 
     @classmethod
     def of(cls, recalled: Recalled) -> RecalledItem:
@@ -38,7 +39,7 @@ class RecalledItem(BaseModel):
         return cls(
             id=recalled.id, text=recalled.text, score=recalled.score, why=recalled.why,
             at=recalled.at, messages=list(recalled.messages), role=recalled.role,
-            session=recalled.session, by_person=recalled.by_person,
+            session=recalled.session, by_person=recalled.by_person, slot=recalled.slot,
         )  # fmt: skip
 
 

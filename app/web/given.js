@@ -1,7 +1,7 @@
 /* The panel that shows what the model was given for a turn. */
 
 import { tends } from "/web/key.js";
-import { say } from "/web/message.js";
+import { remembered, say } from "/web/message.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
 import { memoryPath, nameOf } from "/web/place.js";
 import { changes, correct, forgetNow } from "/web/remembered.js";
@@ -81,6 +81,7 @@ function card(said) {
 /* What was recalled, with where it was said, and with what a person can change of it. */
 function recalledCard(record) {
   const item = card(record);
+  part(item, "text").textContent = remembered(record);
   const { id, text, session, messages: [message] = [] } = record;
   item.dataset.id = id;
   part(item, "choices").hidden = false;

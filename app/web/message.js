@@ -2,7 +2,7 @@
 
 import { ownCustomer } from "/web/key.js";
 import { part } from "/web/parts.js";
-import { t } from "/web/texts.js";
+import { known, t } from "/web/texts.js";
 import { write } from "/web/times.js";
 
 export const asks = (role) => role === "human" || role === "user";
@@ -12,6 +12,12 @@ export function whoSays({ role, customer, by_person: person }) {
   if (asks(role)) return ownCustomer() === null ? customer : t("you");
   if (role === "system" || role === "note") return t(role);
   return t(person ? "person" : "assistant");
+}
+
+/* The text of what is remembered: of a fact with its label in the reader's language. */
+export function remembered({ slot, text }) {
+  const [, label, value] = text.match(/^([^:]+): (.+)$/s) ?? [];
+  return slot && value ? t("sheetFact", { label: known(slot, label), value }) : text;
 }
 
 /* Fill in who said what, and when; return the element. */

@@ -1,7 +1,7 @@
 /* The customer's sessions: listed, searched, and deleted. */
 
 import { onRole, ownCustomer, tends } from "/web/key.js";
-import { whoSays } from "/web/message.js";
+import { remembered, whoSays } from "/web/message.js";
 import { byId, on, part, stamp } from "/web/parts.js";
 import { customerPath, isStored, nameOf, place } from "/web/place.js";
 import { call } from "/web/service.js";
@@ -116,7 +116,7 @@ export function wireSessions({ open, jump, remove }) {
   function foundItem(one, words) {
     const element = stamp("found-template");
     part(element, "who").textContent = whoSays(one);
-    part(element, "text").replaceChildren(...marked(one.text, words));
+    part(element, "text").replaceChildren(...marked(remembered(one), words));
     part(element, "name").textContent = nameOf(one.session);
     write(element.querySelector("time"), one.at, briefly);
     element.querySelector("button").onclick = () => jump({ session: one.session, message: one.messages[0] });

@@ -47,6 +47,7 @@ class Recalled(Result):
     role: str  # human, ai, or note: a person added it by hand
     session: str
     by_person: bool  # a person at the desk said it, not the assistant
+    slot: str | None  # what the fact is about; None: it is no fact
 
 
 class Passage(Result):

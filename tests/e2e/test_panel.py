@@ -73,10 +73,21 @@ WHY = [
 
 
 def test_why_is_said_in_words(visit: OpenVisit) -> None:
-    """Whole words in place of stems, values with commas whole, and no raw name of a slot."""
+    """Whole words in place of stems, values with commas whole, and no raw name of a slot; a fact
+    has its label in the reader's language, and what was said stays as it was.
+    """
     page = visit().open("why")
     told = page.evaluate(
         "all => import('/web/why.js').then(({ inWords }) => all.map((one) => inWords(...one)))",
         [[why, text] for why, text, _ in WHY],
     )
     assert told == [said for _, _, said in WHY]
+    page.get_by_label("Language").select_option("zh")
+    facts = page.evaluate(
+        "all => import('/web/message.js').then(({ remembered }) => all.map(remembered))",
+        [
+            {"slot": "order_number", "text": "Order number: 40-2291"},
+            {"slot": None, "text": "Order number: 40-2291"},
+        ],
+    )
+    assert facts == ["订单号：40-2291", "Order number: 40-2291"]
