@@ -35,7 +35,7 @@ function fitting(recalled, { words, any }) {
 /* A text with what was looked for marked in it. */
 const marked = (text, { any }) =>
   (any ? text.split(any) : [text]).map((piece, at) =>
-    at % 2 ? Object.assign(document.createElement("mark"), { textContent: piece }) : piece,
+    at % 2 ? Object.assign(stamp("mark-template"), { textContent: piece }) : piece,
   );
 
 /* Wire the list up; open(name) shows a session, jump() a message of one, and remove(name) deletes

@@ -53,10 +53,10 @@ def test_the_panel_shows_the_summary(visit: OpenVisit, api: httpx.Client) -> Non
 
 WHY = [
     (
-        "lexical #1 (messag, tri, order), dense #2 (cosine 0.61); replaces 14 Heron Close, "
+        "lexical #1 (messag, tri, 4417-xz), dense #2 (cosine 0.61); replaces 14 Heron Close, "
         "Ashmere TB7 2LW of 2026-11-16",
-        "Your messages say that I try to order.",
-        "it says “messages, try, order” · close in meaning (0.61) · "
+        "Your messages say that I try 4417-XZ.",
+        "it says “messages, try, 4417-xz” · close in meaning (0.61) · "
         "replaces 14 Heron Close, Ashmere TB7 2LW of 16 Nov 2026",
     ),
     (
