@@ -179,7 +179,9 @@ function awaitAnswer({ messages }) {
  */
 async function readOn(anyway = true) {
   const mine = place.visit;
-  const passed = () => mine !== place.visit || live.has(here());
+  const last = byId("turns").lastElementChild; // another one by then: what is read lacks it
+  const passed = () =>
+    mine !== place.visit || live.has(here()) || last !== byId("turns").lastElementChild;
   if (live.has(here()) || !isStored()) return;
   const now = await refreshSession();
   if (passed()) return;
