@@ -21,7 +21,7 @@ LONG = "one two three four five six seven eight nine ten " * 4
 def test_nothing_sticks_out_and_all_is_in_reach(visit: OpenVisit, model: Model, width: int) -> None:
     """No sideways scrolling at any width, and every control can be touched, drawers too."""
     one = visit(width=width, height=700, has_touch=True)
-    page = one.open("w" * 200)
+    page = one.open(str(width).rjust(200, "w"))  # somebody new: nothing is shown of earlier turns
     model.reply = "unbreakable" * 40
     one.say("x" * 400)
     model.broken = True
