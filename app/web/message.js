@@ -25,6 +25,7 @@ export function say(element, said) {
   part(element, "who").textContent = whoSays(said);
   part(element, "text").textContent = said.text;
   if (said.at) write(element.querySelector("time"), said.at);
+  if (said.by_person) element.dataset.by = "person";
   element.hidden = false;
   return element;
 }

@@ -107,3 +107,36 @@ def test_sessions_have_names_and_times_for_people(
     brand = page.locator(".brand").bounding_box()
     assert brand is not None
     assert brand["height"] < 30, "its words stand in one line"
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_long_list_leaves_the_rest_in_sight(
+    visit: OpenVisit, api: httpx.Client, width: int
+) -> None:
+    """Below thirty sessions the search and the way out stay, who answers is not cut, and what a
+    person has answered looks different.
+    """
+    one = visit(width=width, height=844)
+    page = one.page
+    customer = f"long list {width}"
+    for number in range(30):
+        said = {"customer": customer, "session": f"s{number}", "message": "Hello"}
+        api.post("/v1/chat", json=said).raise_for_status()
+    path = f"/v1/customers/{quote(customer)}/sessions/s29"
+    api.put(f"{path}/handover").raise_for_status()
+    api.post(f"{path}/replies", json={"text": "I am here."}).raise_for_status()
+    one.open(customer)
+    answers = page.locator("[data-part=answer] .text")
+    border = "(all) => all.map((one) => getComputedStyle(one).borderInlineStartWidth)"
+    expect(answers).to_have_count(2)
+    assert answers.evaluate_all(border) == ["0px", "3px"]
+    if width < 820:
+        page.get_by_role("button", name="Customer and sessions").click()
+    handed = page.locator("#sessions [data-part=handed]:not(:empty)")
+    expect(handed).to_be_in_viewport(ratio=1)
+    cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+    assert page.locator("#sessions .session > *").evaluate_all(cut) == 0
+    page.locator("#sessions li").last.scroll_into_view_if_needed()
+    expect(page.locator("#sessions li").last).to_be_in_viewport()
+    expect(page.get_by_role("searchbox")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Sign out")).to_be_in_viewport(ratio=1)
