@@ -17,6 +17,7 @@ from app.training.dialogues import Dialogue
 from memory import ConversationMemory, Encoder, InvalidInput, Scope, open_store
 from memory.clock import from_then
 from memory.history import MESSAGE_OVERHEAD
+from memory.language import language_of
 
 _FIRST, _DAYS = datetime(2020, 1, 2, 9, 30, tzinfo=UTC), 3_650
 
@@ -77,7 +78,12 @@ def day_of(dialogue: Dialogue, session: int) -> datetime:
 
 
 def _fits(memory: ConversationMemory, exchanges: list[tuple[str, str]]) -> bool:
-    """Whether nothing of a customer's only session ever leaves the window."""
+    """Whether nothing of a customer's only session ever leaves the window, nor changes its head.
+
+    The head is in the language of the customer, who may go over to another.
+    """
+    if memory.language == "auto" and {language_of(q) for q, _ in exchanges} - {None, "en"}:
+        return False
     texts = (text for pair in exchanges for text in pair)
     tokens = sum(memory.count_tokens(text) + MESSAGE_OVERHEAD for text in texts)
     return tokens <= memory.summary.window_tokens

@@ -48,6 +48,12 @@ export function wireSessions({ open, jump, remove }) {
   let timer = null;
   let told = () => {}; // tells again what was found
 
+  // Whether the list had the focus last: a button that is made anew, or gone, leaves it to nobody.
+  let held = false;
+  for (const event of ["focusin", "pointerdown"])
+    document.addEventListener(event, ({ target }) => (held = byId("sessions").contains(target)));
+  const lost = () => held && document.activeElement === document.body;
+
   const sought = () => field.value.trim().toLocaleLowerCase();
 
   function list() {
@@ -59,7 +65,7 @@ export function wireSessions({ open, jump, remove }) {
     const shown = all.filter(named);
     byId("sessions").replaceChildren(...shown.slice(0, most).map(item));
     byId("more-sessions").hidden = shown.length <= most;
-    if (focused >= 0) (buttons()[focused] ?? buttons()[0] ?? field).focus();
+    if (focused >= 0 || lost()) (buttons()[focused] ?? buttons()[0] ?? field).focus();
   }
 
   function item({ session: name, messages, updated_at: at, handed_over_at: handed }) {
@@ -81,7 +87,11 @@ export function wireSessions({ open, jump, remove }) {
   function askToDelete(name) {
     const dialog = byId("delete");
     byId("delete-name").textContent = nameOf(name);
-    dialog.onclose = () => dialog.returnValue === "delete" && remove(name);
+    dialog.onclose = () => {
+      // The list may have been written anew meanwhile, and the button be gone that had the focus.
+      if (document.activeElement === document.body) byId("sessions").querySelector("button")?.focus();
+      if (dialog.returnValue === "delete") remove(name);
+    };
     dialog.returnValue = "";
     dialog.showModal();
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -111,7 +112,8 @@ def test_spans_have_no_text(traced: Traced, double: OpenAIDouble) -> None:
     traced.running.client.get("/v1/customers/ada/sessions?secret=4711")
     traced.running.client.post("/v1/chat", json={"customer": "ada", "message": 5})
     spans = traced.spans(3)
-    told = "".join(span.to_json() for span in spans)
+    # Without ids: three letters of a name stand in one of them now and then.
+    told = re.sub(r"[0-9a-f-]{16,}", "", "".join(span.to_json() for span in spans))
     for secret in ("48151623", "door", "greenhouse", "ada", "4711", KEY, "I repeat"):
         assert secret not in told, secret
     (model,) = [span for span in spans if span.name == "model"]

@@ -146,11 +146,11 @@ def scripted() -> Iterator[tuple[Model, str]]:
 
 @pytest.fixture
 def model(scripted: tuple[Model, str]) -> Iterator[Model]:
-    """The scripted model, as it was before, after each test."""
+    """The scripted model, asked nothing yet; after each test as it was before."""
     model, _ = scripted
+    model.asked.clear()
     yield model
     model.reply, model.pause, model.broken = Model.reply, Model.pause, Model.broken
-    model.asked.clear()
 
 
 @pytest.fixture(scope="package")
