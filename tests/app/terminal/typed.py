@@ -29,19 +29,36 @@ class Typed:
         """Press keys."""
         os.write(self._near, keys.encode())
 
+    def interrupt(self, text: str) -> None:
+        """Press Ctrl-C at the prompt until some text is shown.
+
+        Python's readline misses a signal that comes just before it waits for a key, and sees it
+        at the next one: a person would press again, too.
+        """
+        for _ in range(60):
+            self.type(CTRL_C)
+            if self._is_shown(text, 1):
+                break
+        self.wait_for(text, 0)
+
     def wait_for(self, text: str, seconds: float = 60) -> str:
         """What is shown until some text was; the next wait begins after it."""
+        assert self._is_shown(text, seconds), f"{text!r} is not in {self.shown!r}"
+        before, _, self.shown = self.shown.partition(text)
+        return before
+
+    def _is_shown(self, text: str, seconds: float) -> bool:
         until = time.monotonic() + seconds
         while text not in self.shown:
-            assert time.monotonic() < until, self.shown
+            if time.monotonic() > until:
+                return False
             if select.select([self._near], [], [], 0.1)[0]:
                 try:
                     piece = os.read(self._near, 65536)
                 except OSError:  # the other side has gone
                     raise AssertionError(self.shown) from None
                 self.shown += _SHAPES.sub("", piece.decode(errors="replace"))
-        before, _, self.shown = self.shown.partition(text)
-        return before
+        return True
 
 
 @contextmanager
