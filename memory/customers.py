@@ -11,9 +11,11 @@ from sqlalchemy.engine import Connection
 from memory.database import run
 
 Owner = tuple[str, str]  # (tenant, customer)
-# Where a tenant's articles are, beside its customers. No customer can have this name: `check_name`
-# takes no control characters.
-KNOWLEDGE = "\x1fknowledge"
+# What belongs to all customers of a tenant has scopes beside theirs. No customer can have such a
+# name: `check_name` takes no control characters.
+_SHARED = "\x1f"
+KNOWLEDGE = f"{_SHARED}knowledge"  # articles
+OF_CUSTOMERS = f"customer NOT LIKE '{_SHARED}%'"  # the rows of the others
 LAGS = "seq > written AND seq > embedded"  # there may be something that no digest has seen
 WHERE = "WHERE tenant = :tenant AND customer = :customer"
 
@@ -32,6 +34,11 @@ _MOVE = text(f"UPDATE customers SET generation = generation + 1 {WHERE}")
 def new_audit_key() -> str:
     """The key of a new customer's: under it the audit log has names of theirs (``deeds``)."""
     return secrets.token_hex(32)
+
+
+def is_shared(name: str) -> bool:
+    """Whether a scope is its tenant's, and no customer's."""
+    return name.startswith(_SHARED)
 
 
 class State(NamedTuple):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import text
 
-from memory.customers import KNOWLEDGE, LAGS, WHERE, Owner, key
+from memory.customers import LAGS, OF_CUSTOMERS, WHERE, Owner, key
 from memory.database import Database, clock
 from memory.retrying import retried
 
@@ -36,7 +36,7 @@ _FREE = text(
 )
 _LAGGING = text(
     f"SELECT tenant, customer, written, embedded FROM customers WHERE {LAGS} "
-    "AND customer <> :knowledge LIMIT :limit"
+    f"AND {OF_CUSTOMERS} LIMIT :limit"
 )
 
 
@@ -85,7 +85,7 @@ class Digesting:
         """The customers of whom something may not be digested, with their watermarks."""
         limit = 2**31 if most is None else most
         with self._database.read() as connection:
-            rows = connection.execute(_LAGGING, {"knowledge": KNOWLEDGE, "limit": limit}).all()
+            rows = connection.execute(_LAGGING, {"limit": limit}).all()
         return {(row.tenant, row.customer): (row.written, row.embedded) for row in rows}
 
     def left_behind(self, most: int = 1000) -> list[Owner]:

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from memory.clock import from_stamp, now, to_stamp
-from memory.customers import KNOWLEDGE
+from memory.customers import OF_CUSTOMERS
 from memory.database import Database
 from memory.labels import NEGATIVE, Labelling
 from memory.mood import Mood
@@ -85,7 +85,7 @@ _UNDIGESTED = (
     f"{_first_undone('records', 'embedded')} AS made FROM customers c "
     "WHERE {} c.seq > c.written AND c.seq > c.embedded "
     # In the order of the index of those who are behind: so databases go by it.
-    f"AND c.customer <> :knowledge ORDER BY c.tenant, c.seq LIMIT {_BEHIND}"
+    f"AND c.{OF_CUSTOMERS} ORDER BY c.tenant, c.seq LIMIT {_BEHIND}"
 )
 _UNDIGESTED_OF_TENANT = text(_UNDIGESTED.format("c.tenant = :tenant AND"))
 _UNDIGESTED_OF_ALL = text(_UNDIGESTED.format(""))
@@ -226,10 +226,10 @@ class Operations:
 
         Of one tenant, or of all.
         """
-        asked = {"knowledge": KNOWLEDGE}
+        asked: dict[str, Any] = {}
         statement = _UNDIGESTED_OF_ALL
         if tenant is not None:
-            asked, statement = {**asked, "tenant": tenant}, _UNDIGESTED_OF_TENANT
+            asked, statement = {"tenant": tenant}, _UNDIGESTED_OF_TENANT
         with self._database.read() as connection:
             rows = connection.execute(statement, asked).all()
         behind = [min(times) for row in rows if (times := [at for at in row if at is not None])]

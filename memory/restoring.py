@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection, make_url
 
 from memory.backups import POSTGRES, SQLITE, check_backup, fold_in, sync
 from memory.clock import now
-from memory.customers import KNOWLEDGE
+from memory.customers import OF_CUSTOMERS
 from memory.database import Database
 from memory.errors import BadBackup, InvalidInput, NotADatabase, StoreError, StoreUnavailable
 from memory.migrations import MIGRATIONS, check_version, lock_schema, make_meta, take_steps
@@ -33,7 +33,7 @@ from memory.succession import Succession, succeed
 
 _OF_POSTGRES = {"audit_unsealed", "rates"}  # tables that are on no SQLite
 _BESIDE = ("-wal", "-shm")
-_CUSTOMERS = text("SELECT count(*) FROM customers WHERE customer <> :articles")
+_CUSTOMERS = text(f"SELECT count(*) FROM customers WHERE {OF_CUSTOMERS}")
 _MESSAGES = text("SELECT count(*) FROM messages")
 _USERS = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
@@ -237,7 +237,7 @@ def _succeed_in_file(
 
 
 def _counted(connection: Connection) -> tuple[int, int, str | None]:
-    customers = connection.execute(_CUSTOMERS, {"articles": KNOWLEDGE}).scalar_one()
+    customers = connection.execute(_CUSTOMERS).scalar_one()
     messages = connection.execute(_MESSAGES).scalar_one()
     return customers, messages, chain_fault(receipts_in(connection))
 

@@ -17,7 +17,7 @@ from memory.articles import Articles
 from memory.audit import AuditLog
 from memory.backups import back_up
 from memory.cache import IndexCache
-from memory.customers import KNOWLEDGE, Owner
+from memory.customers import KNOWLEDGE, Owner, is_shared
 from memory.database import Database, run
 from memory.deeds import current, enter, key_of, pseudonym
 from memory.deleting import delete_customer, delete_session
@@ -153,8 +153,8 @@ class MemoryStore:
             self._caches.clear()
 
     def owners(self) -> list[Owner]:
-        """Every (tenant, customer) that has rows."""
-        return [owner for owner in self._scopes() if owner[1] != KNOWLEDGE]
+        """Every (tenant, customer) that has rows; a tenant's shared scopes are no customers."""
+        return [owner for owner in self._scopes() if not is_shared(owner[1])]
 
     def knowing(self) -> list[str]:
         """The tenants that have articles, or had some."""

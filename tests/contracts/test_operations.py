@@ -228,7 +228,7 @@ def test_each_question_goes_by_an_index_of_its_own(name: str, index: str) -> Non
     import memory.operations
 
     statement = getattr(memory.operations, name).text
-    values = {"span": 1, "since": 0, "until": 1, "limit": 1, "tenant": "default", "knowledge": ""}
+    values = {"span": 1, "since": 0, "until": 1, "limit": 1, "tenant": "default"}
     asked = {key: value for key, value in values.items() if f":{key}" in statement}
     with memory.open_store() as store, store.database.read() as connection:
         plan = connection.execute(sa.text(f"EXPLAIN QUERY PLAN {statement}"), asked).all()
