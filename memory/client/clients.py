@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
-from contextlib import aclosing, closing, contextmanager
+from contextlib import contextmanager
 from functools import wraps
 from itertools import count
-from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Generic, Literal, ParamSpec, Self, TypeVar, overload
 
 import anyio
 import httpx
@@ -16,7 +16,7 @@ import httpx
 import memory.client.calls as calls
 from memory.client.calls import Call
 from memory.client.errors import ClientError, ServiceProblem, Silent, Unreachable
-from memory.client.events import Decoder, Event, Telling
+from memory.client.events import Event, Telling
 from memory.client.results import ChatAnswer
 from memory.client.retry import Retry
 from memory.errors import InvalidInput
@@ -24,23 +24,24 @@ from memory.types import check_text
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Now = TypeVar("Now")
+Later = TypeVar("Later")
 _CONNECT_SECONDS = 5.0
 
 
-class Operation(Generic[P, T]):
-    """A method of both clients, as one of ``memory.client.calls`` says it."""
+class Operation(Generic[P, Now, Later]):
+    """A method of both clients: what one gives at once the other gives when it is waited for."""
 
-    def __init__(self, call: Callable[P, Call[T]]) -> None:
+    def __init__(self, call: Callable[P, Call[Any]], by: Literal["send", "events"]) -> None:
         self._call = call
+        self._by = by
 
     @overload
-    def __get__(self, client: MemoryClient, owner: type) -> Callable[P, T]: ...
+    def __get__(self, client: MemoryClient, owner: type) -> Callable[P, Now]: ...
     @overload
-    def __get__(
-        self, client: AsyncMemoryClient, owner: type
-    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    def __get__(self, client: AsyncMemoryClient, owner: type) -> Callable[P, Later]: ...
     @overload
-    def __get__(self, client: None, owner: type) -> Callable[P, Call[T]]: ...
+    def __get__(self, client: None, owner: type) -> Callable[P, Call[Any]]: ...
     def __get__(
         self, client: MemoryClient | AsyncMemoryClient | None, owner: type
     ) -> Callable[P, Any]:
@@ -49,78 +50,61 @@ class Operation(Generic[P, T]):
 
         @wraps(self._call)
         def ask(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return client.send(self._call(*args, **kwargs))
+            return getattr(client, self._by)(self._call(*args, **kwargs))
 
         return ask
 
 
-class Streaming(Generic[P]):
-    """A method of both clients whose answer comes in events."""
+def answered(call: Callable[P, Call[T]]) -> Operation[P, T, Coroutine[Any, Any, T]]:
+    """A method whose answer comes as a whole."""
+    return Operation(call, "send")
 
-    def __init__(self, call: Callable[P, Call[ChatAnswer]]) -> None:
-        self._call = call
 
-    @overload
-    def __get__(
-        self, client: MemoryClient, owner: type
-    ) -> Callable[P, Generator[Event, None, None]]: ...
-    @overload
-    def __get__(
-        self, client: AsyncMemoryClient, owner: type
-    ) -> Callable[P, AsyncGenerator[Event, None]]: ...
-    @overload
-    def __get__(self, client: None, owner: type) -> Callable[P, Call[ChatAnswer]]: ...
-    def __get__(
-        self, client: MemoryClient | AsyncMemoryClient | None, owner: type
-    ) -> Callable[P, Any]:
-        if client is None:
-            return self._call
-
-        @wraps(self._call)
-        def ask(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return client.events(self._call(*args, **kwargs))
-
-        return ask
+def streamed(
+    call: Callable[P, Call[ChatAnswer]],
+) -> Operation[P, Generator[Event, None, None], AsyncGenerator[Event, None]]:
+    """A method whose answer comes in events."""
+    return Operation(call, "events")
 
 
 class Operations:
     """What a service can be asked for; each as the function says that it is made of."""
 
-    chat = Operation(calls.chat)
-    stream = Streaming(calls.stream)
-    prompt = Operation(calls.prompt)
-    summarize = Operation(calls.summarize)
-    answer = Operation(calls.answer)
-    customers = Operation(calls.customers)
-    sessions = Operation(calls.sessions)
-    session = Operation(calls.session)
-    messages = Operation(calls.messages)
-    rate = Operation(calls.rate)
-    rate_answer = Operation(calls.rate_answer)
-    hand_over = Operation(calls.hand_over)
-    give_back = Operation(calls.give_back)
-    reply = Operation(calls.reply)
-    delete_session = Operation(calls.delete_session)
-    memories = Operation(calls.memories)
-    memory = Operation(calls.memory)
-    add_memory = Operation(calls.add_memory)
-    change_memory = Operation(calls.change_memory)
-    forget_memory = Operation(calls.forget_memory)
-    forget = Operation(calls.forget)
-    card = Operation(calls.card)
-    recall = Operation(calls.recall)
-    export = Operation(calls.export)
-    erase = Operation(calls.erase)
-    articles = Operation(calls.articles)
-    article = Operation(calls.article)
-    put_article = Operation(calls.put_article)
-    delete_article = Operation(calls.delete_article)
-    search = Operation(calls.search)
-    key = Operation(calls.key)
-    model = Operation(calls.model)
-    adapters = Operation(calls.adapters)
-    promote = Operation(calls.promote)
-    rollback = Operation(calls.rollback)
+    chat = answered(calls.chat)
+    stream = streamed(calls.stream)
+    prompt = answered(calls.prompt)
+    summarize = answered(calls.summarize)
+    answer = answered(calls.answer)
+    customers = answered(calls.customers)
+    sessions = answered(calls.sessions)
+    session = answered(calls.session)
+    messages = answered(calls.messages)
+    rate = answered(calls.rate)
+    rate_answer = answered(calls.rate_answer)
+    hand_over = answered(calls.hand_over)
+    give_back = answered(calls.give_back)
+    reply = answered(calls.reply)
+    delete_session = answered(calls.delete_session)
+    memories = answered(calls.memories)
+    memory = answered(calls.memory)
+    add_memory = answered(calls.add_memory)
+    change_memory = answered(calls.change_memory)
+    forget_memory = answered(calls.forget_memory)
+    forget = answered(calls.forget)
+    card = answered(calls.card)
+    recall = answered(calls.recall)
+    export = answered(calls.export)
+    erase = answered(calls.erase)
+    articles = answered(calls.articles)
+    article = answered(calls.article)
+    put_article = answered(calls.put_article)
+    delete_article = answered(calls.delete_article)
+    search = answered(calls.search)
+    key = answered(calls.key)
+    model = answered(calls.model)
+    adapters = answered(calls.adapters)
+    promote = answered(calls.promote)
+    rollback = answered(calls.rollback)
 
     def __init__(
         self, base_url: str, api_key: str | None, timeout: float, retry: Retry | None
@@ -218,9 +202,16 @@ class MemoryClient(Operations):
         for tried in count():
             telling.begin()
             try:
-                with closing(self._told(call)) as told:
-                    for event in told:
-                        yield from telling.hear(event)
+                with self._reached():
+                    answer = self._http.send(self._request(self._http, call), stream=True)
+                    try:
+                        if not answer.is_success:
+                            answer.read()
+                            _body(answer)
+                        for piece in answer.iter_bytes():
+                            yield from telling.read(piece)
+                    finally:
+                        answer.close()
                 if telling.ended:
                     return
                 raise self._cut()
@@ -228,19 +219,6 @@ class MemoryClient(Operations):
                 if telling.ended:
                     return
                 time.sleep(self._retry.wait(error, tried, again=call.again))
-
-    def _told(self, call: Call[ChatAnswer]) -> Generator[Event, None, None]:
-        decoder = Decoder()
-        with self._reached():
-            answer = self._http.send(self._request(self._http, call), stream=True)
-            try:
-                if not answer.is_success:
-                    answer.read()
-                    _body(answer)
-                for piece in answer.iter_bytes():
-                    yield from decoder.decode(piece)
-            finally:
-                answer.close()
 
     def close(self) -> None:
         """Close the connections."""
@@ -281,16 +259,25 @@ class AsyncMemoryClient(Operations):
                 await anyio.sleep(self._retry.wait(error, tried, again=call.again))
         raise AssertionError
 
+    # One generator, not one in another: a loop that ends closes all that are left open at the same
+    # time, and the inner one would be closed twice.
     async def events(self, call: Call[ChatAnswer]) -> AsyncGenerator[Event, None]:
         """Send a request whose answer comes in events; what is cut off is asked for again."""
         telling = Telling()
         for tried in count():
             telling.begin()
             try:
-                async with aclosing(self._told(call)) as told:
-                    async for event in told:
-                        for new in telling.hear(event):
-                            yield new
+                with self._reached():
+                    answer = await self._http.send(self._request(self._http, call), stream=True)
+                    try:
+                        if not answer.is_success:
+                            await answer.aread()
+                            _body(answer)
+                        async for piece in answer.aiter_bytes():
+                            for event in telling.read(piece):
+                                yield event
+                    finally:
+                        await answer.aclose()
                 if telling.ended:
                     return
                 raise self._cut()
@@ -298,20 +285,6 @@ class AsyncMemoryClient(Operations):
                 if telling.ended:
                     return
                 await anyio.sleep(self._retry.wait(error, tried, again=call.again))
-
-    async def _told(self, call: Call[ChatAnswer]) -> AsyncGenerator[Event, None]:
-        decoder = Decoder()
-        with self._reached():
-            answer = await self._http.send(self._request(self._http, call), stream=True)
-            try:
-                if not answer.is_success:
-                    await answer.aread()
-                    _body(answer)
-                async for piece in answer.aiter_bytes():
-                    for event in decoder.decode(piece):
-                        yield event
-            finally:
-                await answer.aclose()
 
     async def aclose(self) -> None:
         """Close the connections."""

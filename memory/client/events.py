@@ -101,6 +101,7 @@ class Telling:
     """
 
     ended: bool = False
+    _decoder: Decoder = field(default_factory=Decoder)
     _heard: str = ""
     _said: str = ""
     _given: Given | None = field(default=None)
@@ -108,6 +109,12 @@ class Telling:
     def begin(self) -> None:
         """It is told from its beginning."""
         self._said = ""
+        self._decoder = Decoder()
+
+    def read(self, piece: bytes) -> Iterator[Event]:
+        """What is new in a piece of it; raises what ``Decoder.decode`` does."""
+        for event in self._decoder.decode(piece):
+            yield from self.hear(event)
 
     def hear(self, event: Event) -> Iterator[Event]:
         """What of an event is new."""

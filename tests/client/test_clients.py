@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import threading
@@ -208,7 +209,8 @@ def test_who_finds_no_place_is_told_when_to_come_again(
     run_service: Callable[..., Running], double: OpenAIDouble, connect: Connect
 ) -> None:
     """A 503 says how long to wait; the one who has the place hears the answer to its end."""
-    double.delay = 0.1
+    held = threading.Event()
+    double.reply = lambda _: "hello" if held.wait(20) else ""
     service = run_service(llm=double.url, answers_at_once=1, answers_waiting=0)
     client = connect(service.address)
     stream = client.stream("ada", "first")
@@ -217,6 +219,7 @@ def test_who_finds_no_place_is_told_when_to_come_again(
         connect(service.address, retry=Retry(times=0)).chat("bob", "second")
     assert (raised.value.status, raised.value.name) == (503, "overloaded")
     assert raised.value.retry_after is not None
+    held.set()
     assert list(stream)[-1].reply == "hello"
 
 
@@ -239,6 +242,24 @@ def test_whoever_leaves_the_loop_stops_the_answer(
         threading.Event().wait(0.02)
     assert [m.status for m in told] == ["stopped", "stopped"]
     assert WORDS.startswith(told[1].text)
+
+
+def test_what_is_open_when_its_loop_ends_is_closed(scripted: Running, double: OpenAIDouble) -> None:
+    """A loop closes all that is left open at once; nothing fails by it, and the answer stops."""
+    double.reply, double.delay = WORDS, 0.05
+    kept, failed = [], list[Any]()
+
+    async def leave(customer: str) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: failed.append(said))
+        client = AsyncMemoryClient(scripted.address, KEY)
+        kept.append(client.stream(customer, "Tell me"))
+        assert isinstance(await anext(kept[-1]), Given)
+
+    for n in range(8):  # in which order they are closed is chance
+        asyncio.run(leave(f"customer {n}"))
+    assert failed == []
+    assert double.gone.wait(20)
+    scripted.settle()
 
 
 def test_a_model_that_fails_is_told_and_not_asked_again(
