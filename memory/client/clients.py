@@ -14,7 +14,9 @@ import anyio
 import httpx
 
 import memory.client.calls as calls
-from memory.client.calls import Call
+import memory.client.knowledge as knowledge
+import memory.client.remembered as remembered
+from memory.client.call import Call
 from memory.client.errors import ClientError, ServiceProblem, Silent, Unreachable
 from memory.client.events import Event, Telling
 from memory.client.results import ChatAnswer
@@ -85,21 +87,21 @@ class Operations:
     give_back = answered(calls.give_back)
     reply = answered(calls.reply)
     delete_session = answered(calls.delete_session)
-    memories = answered(calls.memories)
-    memory = answered(calls.memory)
-    add_memory = answered(calls.add_memory)
-    change_memory = answered(calls.change_memory)
-    forget_memory = answered(calls.forget_memory)
-    forget = answered(calls.forget)
-    card = answered(calls.card)
-    recall = answered(calls.recall)
-    export = answered(calls.export)
-    erase = answered(calls.erase)
-    articles = answered(calls.articles)
-    article = answered(calls.article)
-    put_article = answered(calls.put_article)
-    delete_article = answered(calls.delete_article)
-    search = answered(calls.search)
+    memories = answered(remembered.memories)
+    memory = answered(remembered.memory)
+    add_memory = answered(remembered.add_memory)
+    change_memory = answered(remembered.change_memory)
+    forget_memory = answered(remembered.forget_memory)
+    forget = answered(remembered.forget)
+    card = answered(remembered.card)
+    recall = answered(remembered.recall)
+    export = answered(remembered.export)
+    erase = answered(remembered.erase)
+    articles = answered(knowledge.articles)
+    article = answered(knowledge.article)
+    put_article = answered(knowledge.put_article)
+    delete_article = answered(knowledge.delete_article)
+    search = answered(knowledge.search)
     key = answered(calls.key)
     model = answered(calls.model)
     adapters = answered(calls.adapters)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from memory import InvalidInput, Policy
-from memory.client import calls
-from memory.client.calls import Call
+from memory.client import calls, knowledge, remembered
+from memory.client.call import Call
 from memory.client.clients import Operation, Operations
 from tests.app.test_description import resolved
 
@@ -40,21 +40,23 @@ ASKED: dict[str, Call[Any]] = {
     "give_back": calls.give_back("ada", "s"),
     "reply": calls.reply("ada", "s", "I have sent it."),
     "delete_session": calls.delete_session("ada", "s"),
-    "memories": calls.memories("ada", slot="order_number", history=True),
-    "memory": calls.memory("ada", "m"),
-    "add_memory": calls.add_memory("ada", "x", slot="preference", value="y", expires_at=AT),
-    "change_memory": calls.change_memory("ada", "m", value="z", pinned=True, expires_at="never"),
-    "forget_memory": calls.forget_memory("ada", "m"),
-    "forget": calls.forget("ada", Policy.days(365, None, 100), dry_run=True),
-    "card": calls.card("ada"),
-    "recall": calls.recall("ada", "order"),
-    "export": calls.export("ada"),
-    "erase": calls.erase("ada"),
-    "articles": calls.articles(),
-    "article": calls.article("returns.md"),
-    "put_article": calls.put_article("returns.md", "# Returns", title="Returns"),
-    "delete_article": calls.delete_article("returns.md"),
-    "search": calls.search("return", sources=["returns.md"]),
+    "memories": remembered.memories("ada", slot="order_number", history=True),
+    "memory": remembered.memory("ada", "m"),
+    "add_memory": remembered.add_memory("ada", "x", slot="preference", value="y", expires_at=AT),
+    "change_memory": remembered.change_memory(
+        "ada", "m", value="z", pinned=True, expires_at="never"
+    ),
+    "forget_memory": remembered.forget_memory("ada", "m"),
+    "forget": remembered.forget("ada", Policy.days(365, None, 100), dry_run=True),
+    "card": remembered.card("ada"),
+    "recall": remembered.recall("ada", "order"),
+    "export": remembered.export("ada"),
+    "erase": remembered.erase("ada"),
+    "articles": knowledge.articles(),
+    "article": knowledge.article("returns.md"),
+    "put_article": knowledge.put_article("returns.md", "# Returns", title="Returns"),
+    "delete_article": knowledge.delete_article("returns.md"),
+    "search": knowledge.search("return", sources=["returns.md"]),
     "key": calls.key(),
     "model": calls.model(),
     "adapters": calls.adapters(),
@@ -151,16 +153,16 @@ def test_a_name_is_one_part_of_a_path(name: str) -> None:
 def test_times_are_sent_with_their_zone() -> None:
     """One without a zone is local; ``never`` takes an end away; what is not given is not sent."""
     local = datetime(2027, 1, 31, 12)  # noqa: DTZ001 - meant
-    body = calls.add_memory("ada", "x", expires_at=local).body
+    body = remembered.add_memory("ada", "x", expires_at=local).body
     assert body is not None
     assert datetime.fromisoformat(body["expires_at"]) == local.astimezone()
-    assert calls.change_memory("ada", "m", expires_at="never").body == {"expires_at": None}
-    assert calls.change_memory("ada", "m", pinned=False).body == {"pinned": False}
+    assert remembered.change_memory("ada", "m", expires_at="never").body == {"expires_at": None}
+    assert remembered.change_memory("ada", "m", pinned=False).body == {"pinned": False}
 
 
 @pytest.mark.parametrize("policy", [None, Policy()])
 def test_no_policy_is_not_one_without_limits(policy: Policy | None) -> None:
     """The service's own is asked for by null."""
-    body = calls.forget("ada", policy).body
+    body = remembered.forget("ada", policy).body
     assert body is not None
     assert (body["policy"] is None) == (policy is None)
