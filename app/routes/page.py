@@ -14,7 +14,11 @@ router = APIRouter(include_in_schema=False)
 
 _WEB = Path(__file__).parents[1] / "web"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
-_FILES = {file.name: _TYPES[file.suffix] for file in _WEB.iterdir() if file.suffix in _TYPES}
+_FILES = {
+    file.relative_to(_WEB).as_posix(): _TYPES[file.suffix]
+    for file in _WEB.rglob("*")
+    if file.suffix in _TYPES
+}
 _HEADERS = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
 
 
@@ -24,9 +28,9 @@ async def index() -> FileResponse:
     return _file("index.html")
 
 
-@router.get("/web/{name}")
+@router.get("/web/{name:path}")
 async def asset(name: str) -> FileResponse:
-    """A file of the page."""
+    """A file of the page, or of one of its views."""
     if name not in _FILES:
         raise Problem(404, "not-found", "Not found", f"The page has no file {name!r}.")
     return _file(name)

@@ -12,7 +12,6 @@ import { showHandover, wireHandover } from "/web/handover.js";
 import { kept } from "/web/kept.js";
 import { askForKey, heldKey, ownCustomer, takeKey, wireKey } from "/web/key.js";
 import { whoSays } from "/web/message.js";
-import { wireOperator } from "/web/operator.js";
 import { byId, explain, on, tell } from "/web/parts.js";
 import {
   draft, here, isStored, keyOf, nameOf, newSession, place, sessionPath, sessionsPath,
@@ -26,6 +25,7 @@ import { wireShortcuts } from "/web/shortcuts.js";
 import { onSpeak, t } from "/web/texts.js";
 import { turnsOf } from "/web/turn.js";
 import { showMood } from "/web/understanding.js";
+import { openMenu, wireViews } from "/web/views.js";
 
 const PAGE = 50; // messages read at a time
 const MOST = 1_000; // at once
@@ -238,6 +238,12 @@ async function jump({ session, message }) {
   goTo(found, "center");
 }
 
+/* Show a customer's session, the latest if none is named, and a message in it if one is. */
+async function openAt({ customer, session, message }) {
+  await openCustomer(customer, session);
+  if (message) jump({ session, message });
+}
+
 // ---- customers and sessions
 async function refreshSessions(whose = place.customer) {
   const found = await readSessions().catch(() => null); // an old list will do
@@ -331,14 +337,14 @@ followSize();
 wireCard({ jump, changed: reread });
 wireGiven({ jump, changed: reread });
 wireHandover({ look: readOn, say: showState });
-const admit = wireOperator({ open: openCustomer });
+const admit = wireViews({ open: openAt });
 wireShortcuts({
   "/": () => enter("side", "search"),
   m: () => field.focus(),
   n: begin,
   c: () => byId("show-glance").hidden || enter("glance", "glance-title"),
   g: () => enter("given", "given-title"),
-});
+}, { v: openMenu });
 onSpeak(() => {
   if (place.session === null) return;
   entitle();

@@ -5,8 +5,8 @@ import { byId, on } from "/web/parts.js";
 
 const WRITES = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 
-/* Wire the keys up: actions by the key, each of which is told nothing. */
-export function wireShortcuts(actions) {
+/* Wire the keys up: actions by the key, in the conversation and anywhere; each is told nothing. */
+export function wireShortcuts(actions, anywhere) {
   const box = byId("keys-on");
   const help = () => byId("keys").showModal();
   box.checked = kept("localStorage", "keys") ?? true;
@@ -15,8 +15,9 @@ export function wireShortcuts(actions) {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.defaultPrevented) return;
     if (event.target.closest?.(WRITES) || document.querySelector("dialog[open]")) return;
-    const action = event.key === "?" ? help : actions[event.key.toLowerCase()];
-    if (!action || !box.checked || byId("page").hidden) return;
+    const wanted = { "?": help, ...anywhere, ...(byId("page").hidden ? {} : actions) };
+    const action = wanted[event.key.toLowerCase()];
+    if (!action || !box.checked) return;
     event.preventDefault();
     action();
   });

@@ -4,7 +4,7 @@ import en from "/web/en.js";
 import { kept } from "/web/kept.js";
 import zh from "/web/zh.js";
 
-const TABLES = { en, zh };
+const TABLES = { en: { ...en }, zh: { ...zh } };
 const PLACES = { en: "en", zh: "zh-CN" }; // where the browser's own languages have none of it
 const ATTRIBUTES = { label: "aria-label", title: "title", placeholder: "placeholder" };
 const told = new EventTarget();
@@ -46,8 +46,13 @@ export function labelled(name) {
   return Object.hasOwn(labels, name) ? labels[name] : name.replaceAll("_", " ");
 }
 
+/* Take up the texts of a view, by language; they have names of their own. */
+export function addTexts(tables) {
+  for (const [tag, table] of Object.entries(tables)) Object.assign(TABLES[tag], table);
+}
+
 /* Write the texts of a part of the page: data-t names one, data-t-label one for an attribute. */
-function fill(root) {
+export function fill(root) {
   for (const element of root.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
   for (const [name, attribute] of Object.entries(ATTRIBUTES)) {
     for (const element of root.querySelectorAll(`[data-t-${name}]`)) {

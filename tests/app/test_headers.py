@@ -18,7 +18,10 @@ from memory import InvalidInput
 from tests.app.conftest import KEY, Running
 
 WEB = Path(app.routes.page.__file__).parents[1] / "web"
-FILES = ["/", *(f"/web/{file.name}" for file in WEB.iterdir() if file.suffix in {".js", ".css"})]
+KINDS = {".js", ".css", ".html"}
+FILES = [
+    "/", *(f"/web/{one.relative_to(WEB)}" for one in WEB.rglob("*") if one.suffix in KINDS)
+]  # fmt: skip
 SHOP = "https://shop.example"
 EVIL = "https://evil.example"
 BODY = '{"customer": "ada", "message": "send it elsewhere"}'

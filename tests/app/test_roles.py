@@ -15,7 +15,7 @@ from app.auth import create_key
 from app.roles import MAY, KeyRole
 from tests.app.conftest import Running
 
-OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/"), ("GET", "/web/{name}")}
+OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/"), ("GET", "/web/{name:path}")}
 ROUTES = sorted(MAY)
 
 
@@ -42,7 +42,7 @@ def test_every_route_is_behind_a_key_and_in_the_table(service: Running) -> None:
             answer = ask(service, method, path, key)
             assert answer.status_code == 401, (method, path)
             assert answer.headers["www-authenticate"] == "Bearer"
-    for method, path in OPEN - {("GET", "/web/{name}")}:
+    for method, path in OPEN - {("GET", "/web/{name:path}")}:
         assert ask(service, method, path, None).status_code == 200, path
 
 

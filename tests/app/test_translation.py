@@ -40,7 +40,7 @@ def test_every_text_has_its_translation() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_has_words_for_every_status_of_a_turn(language: str) -> None:
     """Of a session that waits too, in the operator's list."""
-    texts, operator = (ROOT / f"app/web/{name}.js" for name in (language, "operator"))
+    texts, operator = (ROOT / f"app/web/{name}.js" for name in (language, "operations/view"))
     for status in get_args(Status):
         assert f"  status{status.capitalize()}: " in texts.read_text(), status
         assert status == "complete" or f"{status}: " in operator.read_text(), status

@@ -11,6 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.e2e.test_views import VIEWS
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Model, OpenVisit
 
@@ -35,8 +37,8 @@ def test_axe_finds_nothing(
     locale: str,
 ) -> None:  # fmt: skip
     """Nobody there yet, a conversation with what was recalled, a failed answer, the card with a
-    correction and a memory about to be forgotten, a search, the keys, a handover, the operator's
-    view, and a key that was not accepted.
+    correction and a memory about to be forgotten, a search, the keys, a handover, every view
+    and their menu, and a key that was not accepted.
     """
     narrow = size["width"] < 500
     one = visit(**size, color_scheme=scheme, locale=locale, has_touch=narrow)
@@ -93,9 +95,13 @@ def test_axe_finds_nothing(
     found += wrong(page, "handover")
     page.keyboard.press("Escape")
     found += wrong(page, "handed over")
-    page.evaluate("location.hash = '#operations'")
-    expect(page.locator("#operations-rate")).to_be_visible()
-    found += wrong(page, "operations")
+    for name in VIEWS:
+        page.evaluate("(name) => (location.hash = name)", name)
+        expect(page.locator(f"#{name} > header")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        found += wrong(page, name)
+    page.locator(f"#{name} [popovertarget=views]").click()
+    found += wrong(page, "the menu of views")
     page.evaluate("sessionStorage.clear()")
     page.goto("about:blank")
     page.goto(f"{one.base_url}/#key=wrong")

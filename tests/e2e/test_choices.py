@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 from playwright.sync_api import expect
 
 from memory import SLOTS
@@ -19,16 +20,18 @@ if TYPE_CHECKING:
 
 WEB = Path(__file__).parents[2] / "app" / "web"
 TABLES = {"en.js", "zh.js"}
+# The page, and each of its views, which is fetched when it is wanted.
+PARTS = [WEB, *sorted(one.parent for one in WEB.glob("*/view.html"))]
 # A language is called by its own name in every language, and keys as they are printed.
 NAMES = {"English", "中文"}
 SPOKEN = {"aria-label", "title", "placeholder", "alt", "label"}
 
 
-def scripts() -> dict[str, str]:
-    """The page's scripts without their comments; not its texts."""
+def scripts(part: Path) -> dict[str, str]:
+    """The scripts of the page or of a view without their comments; not the texts."""
     return {
         file.name: re.sub(r"/\*.*?\*/|(?<![:\"'])//[^\n]*", "", file.read_text(), flags=re.DOTALL)
-        for file in WEB.glob("*.js")
+        for file in part.glob("*.js")
         if file.name not in TABLES
     }
 
@@ -57,49 +60,64 @@ class Texts(HTMLParser):
             self.said.append(data.strip())
 
 
+def markup(part: Path) -> Texts:
+    """What the markup of the page or of a view says."""
+    html = Texts()
+    html.feed(next(part.glob("*.html")).read_text())
+    return html
+
+
 def test_both_tables_have_the_same_texts(visit: OpenVisit) -> None:
     """For each text the same values and no text is empty; each is asked for, and each that is
-    asked for is there. What the shipped classifier reads has a Chinese name.
+    asked for is there, in the page's table or the view's own. What the shipped classifier reads
+    has a Chinese name.
     """
     page = visit().open("reader")
     read = "async (name) => (await import(`/web/${name}`)).default"
-    en, zh = (page.evaluate(read, name) for name in sorted(TABLES))
-    assert en.keys() == zh.keys()
 
     def values(text: str | dict[str, str]) -> set[str]:
         forms = text.values() if isinstance(text, dict) else [text]
         assert all(forms)
         return set(re.findall(r"\{(\w+)\}", " ".join(forms)))
 
-    assert {name: values(text) for name, text in en.items()} == {
-        name: values(text) for name, text in zh.items()
-    }
     chinese = re.compile(r"[\u4e00-\u9fff]")
-    assert [n for n, text in zh.items() if not chinese.search(json.dumps(text, ensure_ascii=False))
-            and re.search("[a-z]{3}", re.sub(r"\{\w+\}", "", text))] == []  # fmt: skip
-    heads = json.loads((WEB.parent / "understanding/shipped/card.json").read_text())["heads"]
-    named = {label for head in heads.values() for label in head["labels"]} - {"oos"}
-    assert named == zh["labels"].keys() | {"negative", "neutral", "positive"}
-    html = Texts()
-    html.feed((WEB / "index.html").read_text())
-    code = "\n".join(scripts().values())
-    called = set(re.findall(r"\bt\(\s*\"(\w+)\"", code))
-    assert called | html.asked <= en.keys()
-    quoted = set(re.findall(r"[\"`](\w+)[\"`]", code)) | set(re.findall(r"\w+", code))
-    made_up = {*SLOTS, *(name for name in en if name.startswith("status"))}
-    assert {name for name in en if name not in quoted | html.asked} <= made_up
+    texts: dict[Path, set[str]] = {}
+    for part in PARTS:
+        folder = "" if part == WEB else f"{part.name}/"
+        en, zh = (page.evaluate(read, folder + name) for name in sorted(TABLES))
+        assert {name: values(text) for name, text in en.items()} == {
+            name: values(text) for name, text in zh.items()
+        }
+        assert [n for n, text in zh.items()
+                if not chinese.search(json.dumps(text, ensure_ascii=False))
+                and re.search("[a-z]{3}", re.sub(r"\{\w+\}", "", text))] == []  # fmt: skip
+        texts[part] = set(en)
+        if part == WEB:
+            card = json.loads((WEB.parent / "understanding/shipped/card.json").read_text())
+            read_as = {label for head in card["heads"].values() for label in head["labels"]}
+            assert read_as - {"oos"} == zh["labels"].keys() | {"negative", "neutral", "positive"}
+    assert sum(map(len, texts.values())) == len(set().union(*texts.values())), "one name, two texts"
+    used: set[str] = set()
+    for part, own in texts.items():
+        html, code = markup(part), "\n".join(scripts(part).values())
+        called = set(re.findall(r"\bt\(\s*\"(\w+)\"", code))
+        assert called | html.asked <= own | texts[WEB], part.name
+        words = set(re.findall(r"\w+", code)) | html.asked
+        assert part == WEB or own <= words, part.name
+        used |= words
+    made_up = {*SLOTS, *(name for name in texts[WEB] if name.startswith("status"))}
+    assert texts[WEB] - used <= made_up
 
 
-def test_nothing_is_said_outside_the_tables() -> None:
-    """Neither in the page, nor in a script: no two words follow each other in a string that is no
-    selector, and nothing is Chinese.
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_nothing_is_said_outside_the_tables(part: Path) -> None:
+    """Neither in the page or a view, nor in a script: no two words follow each other in a string
+    that is no selector, and nothing is Chinese.
     """
-    html = Texts()
-    html.feed((WEB / "index.html").read_text())
-    assert set(html.said) == NAMES
+    assert set(markup(part).said) == (NAMES if part == WEB else set())
     sentence = re.compile(r"[\"'`][^\"'`\n]*\b[A-Za-z]{2,} [a-z]{2,}[^\"'`\n]*[\"'`]")
     selector = re.compile(r"[#\[.>]|^\"(?:intent topic|neither done)")
-    for name, code in scripts().items():
+    for name, code in scripts(part).items():
         if name == "why.js":  # which reads what the service says
             continue
         found = [one for one in sentence.findall(code) if not selector.search(one)]

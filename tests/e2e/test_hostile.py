@@ -18,6 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from memory import Label
 from memory.types import Labels
+from tests.e2e.test_views import VIEWS
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Model, OpenVisit, Visit
@@ -68,18 +69,22 @@ CENSUS = """() => {
 
 
 class Tags(HTMLParser):
-    """The tags and links of the page's own file, in its templates too."""
+    """The tags and links of the page's own files, in their templates too, and to its views."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: set[str] = set()
-        self.links: set[str] = set()
-        self.feed((Path(app.routes.page.__file__).parents[1] / "web/index.html").read_text())
+        self.links = {"#conversation", *(f"#{name}" for name in VIEWS)}
+        web = Path(app.routes.page.__file__).parents[1] / "web"
+        for file in (web / "index.html", *web.glob("*/view.html")):
+            self.feed(file.read_text())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note it."""
         self.seen.add(tag)
         self.links.update(value for name, value in attrs if name == "href" and value)
+        if tag == "symbol":
+            self.links.add(f"#{dict(attrs)['id']}")
 
 
 class HostileReader:

@@ -4,16 +4,17 @@
  */
 
 import { kept } from "/web/kept.js";
-import { ownCustomer, takeRole } from "/web/key.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
 import { call, read } from "/web/service.js";
 import { nameOf } from "/web/place.js";
-import { locale, number, onSpeak, t } from "/web/texts.js";
+import { addTexts, locale, number, onSpeak, t } from "/web/texts.js";
 import { briefly, moment } from "/web/times.js";
-import { SPANS, addTrends, showTrends, span } from "/web/trends.js";
 import { spoken } from "/web/understanding.js";
 
-const HERE = "#operations"; // where the address says that the view is wanted
+import en from "/web/operations/en.js";
+import { SPANS, addTrends, showTrends, span } from "/web/operations/trends.js";
+import zh from "/web/operations/zh.js";
+
 const EVERY = 5_000; // milliseconds between two looks
 const PATIENCE = 20_000; // milliseconds that one may take
 const [FEW, STEP, MOST] = [8, 40, 200]; // sessions of each kind
@@ -22,13 +23,10 @@ const STATUSES = {
   running: "underWay", stopped: "stopped", failed: "failed", waiting: "statusWaiting", calling: "statusCalling",
 };
 
-/* Wire the view up; open(customer, session) shows a session.
- *
- * What is returned is called when there is another key: it lets an admin in, and nobody else.
- */
-export function wireOperator({ open }) {
-  const view = byId("operations");
-  let admin = false;
+addTexts({ en, zh });
+
+/* Wire the view up; open({ customer, session }) shows a session. */
+export function wire({ section, open }) {
   let by = kept("sessionStorage", "by") ?? "minute";
   let limit = FEW;
   let asked = 0; // moves with every look: an answer to an earlier one is dropped
@@ -36,26 +34,7 @@ export function wireOperator({ open }) {
   let last = null; // when it was told last
   let adapter; // whose card is shown
 
-  const seen = () => !view.hidden && document.visibilityState === "visible";
-
-  function show() {
-    const wanted = admin && location.hash === HERE;
-    byId("to-operations").hidden = !admin;
-    if (view.hidden === wanted) toggle(wanted);
-    look();
-  }
-
-  function toggle(wanted) {
-    view.hidden = !wanted;
-    byId("page").hidden = wanted;
-    document.querySelector(".skip").hidden = wanted;
-    entitle();
-    for (const drawer of document.querySelectorAll(":popover-open")) drawer.hidePopover();
-    (wanted ? byId("operations-title") : byId("scroll")).focus();
-  }
-
-  const entitle = () =>
-    (document.title = view.hidden ? t("brand") : `${t("operations")} · ${t("brand")}`);
+  const seen = () => !section.hidden && document.visibilityState === "visible";
 
   /* Ask how it goes, and again in a while. */
   async function look() {
@@ -122,7 +101,7 @@ export function wireOperator({ open }) {
       part(item, "name").textContent = one.customer;
       part(item, "about").textContent = `${briefly(one.at)} · ${about(one)} · ${nameOf(one.session)}`;
       const { customer, session } = one;
-      Object.assign(item.querySelector("button"), { title: `${customer} · ${session}`, onclick: () => go(one) });
+      Object.assign(item.querySelector("button"), { title: `${customer} · ${session}`, onclick: () => open({ customer, session }) });
       return item;
     });
     const before = [...box.children];
@@ -136,11 +115,6 @@ export function wireOperator({ open }) {
     const again = [...box.children].find((item) => item.dataset.key === focused) ?? box.firstElementChild;
     const next = focused ? again : pressed && button.hidden && box.children[before.length];
     if (focused || (pressed && button.hidden)) (next?.querySelector("button") ?? byId("operations-title")).focus();
-  }
-
-  function go({ customer, session }) {
-    location.hash = "#conversation";
-    open(customer, session);
   }
 
   /* The card of what answers, and what it is better than; for an admin of the service only. */
@@ -173,37 +147,25 @@ export function wireOperator({ open }) {
     ];
   }
 
-  /* Let in whom the service says is an admin. */
-  async function admit() {
-    const mine = (asked += 1);
-    const who = ownCustomer() === null ? await read("/v1/key").catch(() => null) : null;
-    if (mine !== asked) return;
-    takeRole(who?.role);
-    [admin, adapter] = [who?.role === "admin", undefined];
-    show();
-  }
-
-  entitle();
+  section.querySelector("header > :last-child").before(byId("operations-span"));
   addTrends(byId("operations-plots"));
-  for (const choice of view.querySelectorAll("[name=by]")) {
+  for (const choice of section.querySelectorAll("[name=by]")) {
     choice.checked = choice.value === by;
     choice.onchange = () => {
       by = kept("sessionStorage", "by", choice.value) ?? choice.value;
       look();
     };
   }
-  for (const button of view.querySelectorAll(".more")) {
+  for (const button of section.querySelectorAll(".more")) {
     button.onclick = () => {
       limit = Math.min(MOST, limit + STEP);
       look();
     };
   }
   document.addEventListener("visibilitychange", look);
-  addEventListener("hashchange", show);
   onSpeak(() => {
-    entitle();
     adapter = undefined;
     look();
   });
-  return admit;
+  return { shown: look, hidden: look, clear: () => (adapter = undefined) };
 }
