@@ -28,6 +28,7 @@ from app.routes import (
     operations,
     page,
     prompt,
+    queue,
     sessions,
     summaries,
 )
@@ -37,7 +38,7 @@ _DESCRIPTION = (
     "that customer. Errors are RFC 9457 problem documents."
 )
 _GUARDED = (
-    chat, openai, prompt, summaries, answers, customers, sessions, memories, card, knowledge,
+    chat, openai, prompt, summaries, answers, customers, queue, sessions, memories, card, knowledge,
     models, audit, operations, key, metrics, mcp,
 )  # fmt: skip
 

@@ -156,6 +156,13 @@ EXAMPLES: dict[str, Any] = {
     "RecallRequest": {"query": "which order was late?", "max_tokens": 500},
     "RecallResponse": {"recalled": [_RECALLED]},
     "CustomerList": {"customers": [{"customer": "ada", "at": _AT}], "next": None},
+    "Queue": {
+        "sessions": [
+            {"customer": "ada", "session": "monday", "why": "asked", "since": _AT, "messages": 1,
+             "text": "I want to talk to a person, please.", "handed_over_at": None}
+        ],
+        "more": False,
+    },
     "SessionList": {"sessions": [_SESSION]},
     "SessionDetail": _SESSION | {
         "summary": {"text": "Customer: My order 4417-XZ is late.", "version": 1},

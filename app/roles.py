@@ -23,6 +23,7 @@ POST   /v1/prompt                                      read.prompt     admin age
 POST   /v1/summaries                                   read.summary    admin agent service
 POST   /v1/answers                                     read.answer     admin agent service
 GET    /v1/customers                                   read.customers  admin agent
+GET    /v1/queue                                       read.queue      admin agent
 GET    /v1/customers/{customer}/sessions               read.sessions   admin agent service customer
 GET    /v1/customers/{customer}/sessions/{session}     read.session    admin agent service customer
 GET /v1/customers/{customer}/sessions/{session}/messages read.messages admin agent service customer

@@ -17,7 +17,7 @@ from memory.clock import now, to_stamp
 from memory.customers import WHERE, key, new_audit_key
 from memory.database import Database
 from memory.errors import NotADatabase, SchemaTooNew
-from memory.labels import NEGATIVE
+from memory.labels import ASKS_FOR_PERSON, NEGATIVE
 
 _TABLES = """
 CREATE TABLE customers (
@@ -349,6 +349,17 @@ def m020_add_items(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def m021_find_who_waits(connection: Connection) -> None:
+    """Who waits for a person, by indexes that are small while few do."""
+    for statement in (
+        "CREATE INDEX sessions_handed_over ON sessions (tenant) WHERE handed_over IS NOT NULL",
+        "CREATE INDEX turns_waiting ON turns (tenant, customer, session) WHERE status = 'waiting'",
+        "CREATE INDEX messages_asking ON messages (tenant, at, customer, session) "
+        f"WHERE {ASKS_FOR_PERSON}",
+    ):
+        connection.execute(text(statement))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -370,6 +381,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m018_add_handover,
     m019_add_documents,
     m020_add_items,
+    m021_find_who_waits,
 )
 
 

@@ -21,6 +21,7 @@ from memory.customers import KNOWLEDGE, Owner, is_shared
 from memory.database import Database, run
 from memory.deeds import current, enter, key_of, pseudonym
 from memory.deleting import delete_customer, delete_session
+from memory.desk import Desk
 from memory.digesting import Digesting
 from memory.documents import Documents
 from memory.embeddings import Encoder
@@ -65,13 +66,12 @@ class MemoryStore:
 
     Made by ``open_store``; safe to share between threads. The rows are reached through
     ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries``, ``articles`` and
-    ``documents``;
-    ``labelling`` has what is read in messages, ``operations`` tells how the service goes,
-    ``forgetting`` holds memories against a policy, ``digesting`` says who digests whom, ``exports``
-    takes a customer's out and in, ``retaining`` deletes what is too old, ``receipts`` are those of
-    erasures, ``keys`` those of who may ask, ``rates`` counts how often somebody asks (None on
-    SQLite, which one process serves), and ``audit`` is the log of who did what. ``watch`` is told
-    of the work.
+    ``documents``; ``labelling`` has what is read in messages, ``operations`` tells how the service
+    goes, ``desk`` who waits for a person, ``forgetting`` holds memories against a policy,
+    ``digesting`` says who digests whom, ``exports`` takes a customer's out and in, ``retaining``
+    deletes what is too old, ``receipts`` are those of erasures, ``keys`` those of who may ask,
+    ``rates`` counts how often somebody asks (None on SQLite, which one process serves), and
+    ``audit`` is the log of who did what. ``watch`` is told of the work.
     """
 
     def __init__(self, database: Database, watch: Watch | None = None) -> None:
@@ -86,6 +86,7 @@ class MemoryStore:
         self.documents = Documents(database)
         self.labelling = Labelling(database)
         self.operations = Operations(database, self.labelling)
+        self.desk = Desk(database)
         self.digesting = Digesting(database)
         self.keys = Keys(database)
         self.exports = Exports(database)

@@ -47,7 +47,12 @@ def count_words(text: str) -> int:
 
 
 _WORDS = {
-    "intent": {"where": "track_order", "refund": "get_refund", "hello": "greet"},
+    "intent": {
+        "where": "track_order",
+        "refund": "get_refund",
+        "hello": "greet",
+        "person": "contact_human_agent",
+    },
     "topic": {"order": "orders", "refund": "payments"},
     "sentiment": {"angry": "negative", "late": "negative", "thanks": "positive"},
 }

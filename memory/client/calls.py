@@ -118,6 +118,15 @@ def customers(
     return Call("GET", "/v1/customers", results.CustomerPage.model_validate_json, query)
 
 
+def queue(*, limit: int = 50) -> Call[results.Queue]:
+    """The sessions that wait for a person, who has waited longest first.
+
+    Args:
+        limit: of the list, to 200.
+    """
+    return Call("GET", "/v1/queue", results.Queue.model_validate_json, {"limit": limit})
+
+
 def sessions(customer: str) -> Call[results.SessionList]:
     """A customer's sessions, the last used first."""
     return Call("GET", of_customer(customer, "sessions"), results.SessionList.model_validate_json)

@@ -78,6 +78,7 @@ class Operations:
     summarize = answered(calls.summarize)
     answer = answered(calls.answer)
     customers = answered(calls.customers)
+    queue = answered(calls.queue)
     sessions = answered(calls.sessions)
     session = answered(calls.session)
     messages = answered(calls.messages)

@@ -190,6 +190,30 @@ class CustomerPage(Result):
     next: str | None
 
 
+class Awaited(Result):
+    """A session that waits for a person.
+
+    ``why``: its customer has ``asked`` for one, a message is ``waiting`` in it since it was handed
+    over, or it is ``held`` by a person and nothing waits. ``messages`` ask or wait, and ``text``
+    is the beginning of what the customer said last, None if that was forgotten.
+    """
+
+    customer: str
+    session: str
+    why: str
+    since: datetime
+    messages: int
+    text: str | None
+    handed_over_at: datetime | None
+
+
+class Queue(Result):
+    """Sessions that wait for a person, who has waited longest first."""
+
+    sessions: list[Awaited]
+    more: bool
+
+
 class Session(Result):
     """A session of a customer.
 

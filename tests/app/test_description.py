@@ -146,6 +146,7 @@ def test_real_answers_are_as_described(service: Running) -> None:
         ("post", f"{CUSTOMER}/recall"): ("/v1/customers/ada/recall", {"query": "order"}),
         ("get", f"{CUSTOMER}/sessions"): ("/v1/customers/ada/sessions", None),
         ("get", "/v1/customers"): ("/v1/customers", None),
+        ("get", "/v1/queue"): ("/v1/queue", None),
         ("get", f"{CUSTOMER}/memories"): ("/v1/customers/ada/memories", None),
         ("get", f"{CUSTOMER}/card"): ("/v1/customers/ada/card", None),
         ("post", f"{CUSTOMER}/forget"): (

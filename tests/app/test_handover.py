@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from openai import InternalServerError, OpenAI
 
+from app.auth import create_key
 from app.training.dialogues import from_service
 from tests.app.conftest import KEY, Running
+from tests.doubles import WordReader
 from tests.llm.openai_double import OpenAIDouble
 
 SESSION = "/v1/customers/ada/sessions/s1"
@@ -175,3 +178,35 @@ def test_customers_are_looked_for_by_name(service: Running) -> None:
         service.client.post("/v1/chat", json={"customer": name, "message": "Hi"}).raise_for_status()
     found = service.client.get("/v1/customers", params={"name": "love"}).json()["customers"]
     assert [one["customer"] for one in found] == ["Ada Lovelace"]
+
+
+def test_who_waits_is_in_the_queue_until_somebody_answers(
+    run_service: Callable[..., Running],
+) -> None:
+    """For agents, of their tenant alone; the beginning of what was said stands beside it."""
+    service = run_service(WordReader())
+    service.chat("A person, please. " + "It is urgent. " * 50, customer="bo", session="late")
+    service.chat("Where is my lamp?")
+    agent, _ = create_key(service.app.state.store, "agent", "default")
+    other, _ = create_key(service.app.state.store, "agent", "shop")
+
+    def queue(key: str) -> list[dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {key}"}
+        found = service.client.get("/v1/queue", headers=headers).raise_for_status().json()
+        assert not found["more"]
+        sessions: list[dict[str, Any]] = found["sessions"]
+        return sessions
+
+    (waits,) = queue(agent)
+    assert (waits["customer"], waits["session"], waits["why"]) == ("bo", "late", "asked")
+    assert waits["text"].startswith("A person, please.")
+    assert len(waits["text"]) == 300
+    assert queue(other) == []
+    path = "/v1/customers/bo/sessions/late"
+    service.client.put(f"{path}/handover").raise_for_status()
+    assert [one["why"] for one in queue(agent)] == ["held"]
+    service.chat("Hello?", customer="bo", session="late")
+    assert [(one["why"], one["text"]) for one in queue(agent)] == [("waiting", "Hello?")]
+    assert service.client.get("/v1/queue", params={"limit": 0}).status_code == 422
+    service.client.delete("/v1/customers/bo").raise_for_status()
+    assert queue(agent) == []

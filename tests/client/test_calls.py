@@ -31,6 +31,7 @@ ASKED: dict[str, Call[Any]] = {
     "answer": calls.answer("Where?", customer="ada"),
     "summarize": calls.summarize([("human", "Where?")], how="both"),
     "customers": calls.customers(limit=5, after="x"),
+    "queue": calls.queue(limit=5),
     "sessions": calls.sessions("ada"),
     "session": calls.session("ada", "s"),
     "messages": calls.messages("ada", "s", before=3),

@@ -153,6 +153,7 @@ class World:
             (f"{whose}/recall", {"query": exact, "max_tokens": 5000}),
             ("/v1/customers", None),
             (f"/v1/customers?limit=3&after={quote(self._after(), safe='')}", None),
+            ("/v1/queue", None),
             (f"{whose}/sessions", None),
             (f"{whose}/sessions/{pick(('monday', '%25', 'x'))}", None),
             (f"{whose}/sessions/monday/messages?before={before}", None),

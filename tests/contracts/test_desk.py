@@ -1,0 +1,90 @@
+"""Who waits for a person, told from the rows of both databases."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from memory import ConversationMemory, MemoryStore, Scope
+from memory.clock import from_then, now
+from memory.types import Label
+from tests.doubles import WordEncoder, count_words
+
+HOUR = timedelta(hours=1)
+
+
+def conversation(
+    store: MemoryStore, encoder: WordEncoder, customer: str, tenant: str = "default"
+) -> ConversationMemory:
+    """A conversation whose digest does not run by itself."""
+    return ConversationMemory(
+        store=store, scope=Scope(customer, "s1", tenant), embeddings=encoder,
+        count_tokens=count_words, background=False,
+    )  # fmt: skip
+
+
+def said(memory: ConversationMemory, text: str, ago: timedelta, intent: str = "greet") -> None:
+    """A turn that began so long ago; it waits where the session was handed over."""
+    with from_then(now() - ago):
+        turn = memory.start(text)
+        if turn.status == "running":
+            labels = {"intent": Label(intent, 0.9)}
+            memory.finish(turn, "Let me see.", "complete", labels=labels)
+
+
+def asked(memory: ConversationMemory, ago: timedelta) -> None:
+    """A customer asks for a person."""
+    said(memory, "I want to talk to a person.", ago, "contact_human_agent")
+
+
+def test_who_has_waited_longest_comes_first(store: MemoryStore, encoder: WordEncoder) -> None:
+    """Who asked and who waits, by when that began; then what a person holds; nobody else, and
+    nobody of another tenant.
+    """
+    asked(conversation(store, encoder, "ada"), 2 * HOUR)
+    asked(conversation(store, encoder, "ada", "other"), 2 * HOUR)
+    for customer in ("bo", "cy", "di"):
+        said(conversation(store, encoder, customer), "Hello", 5 * HOUR)
+    with from_then(now() - 4 * HOUR):
+        assert store.transcript.hand_over(Scope("bo", "s1"))
+        assert store.transcript.hand_over(Scope("cy", "s1"))
+    said(conversation(store, encoder, "bo"), "Is somebody there?", 3 * HOUR)
+    said(conversation(store, encoder, "bo"), "Hello??", HOUR)
+    found = store.desk.awaited("default", 10)
+    assert [(one.customer, one.session, one.why, one.messages, one.text) for one in found] == [
+        ("bo", "s1", "waiting", 2, "Hello??"),
+        ("ada", "s1", "asked", 1, "I want to talk to a person."),
+        ("cy", "s1", "held", 0, "Hello"),
+    ]
+    hours = [round((now() - one.since) / HOUR) for one in found]
+    assert hours == [3, 2, 4]
+    assert [one.handed_over_at is None for one in found] == [False, True, False]
+    assert [one.customer for one in store.desk.awaited("default", 1)] == ["bo"]
+    assert conversation(store, encoder, "bo").reply("I am.") is not None
+    assert [(one.customer, one.why) for one in store.desk.awaited("default", 10)] == [
+        ("ada", "asked"), ("bo", "held"), ("cy", "held"),
+    ]  # fmt: skip
+
+
+def test_who_asked_waits_for_a_day_or_until_a_person_has_answered(
+    store: MemoryStore, encoder: WordEncoder
+) -> None:
+    """Whatever else they say to the model; taken over they are held, given back after an answer
+    they wait no longer, and may ask again.
+    """
+    memory = conversation(store, encoder, "ada")
+    asked(memory, 25 * HOUR)
+    assert store.desk.awaited("default", 10) == []
+    asked(memory, HOUR)
+    said(memory, "Hello?", timedelta(0))
+    (waits,) = store.desk.awaited("default", 10)
+    assert (waits.why, waits.messages, waits.text) == ("asked", 1, "Hello?")
+    ada = Scope("ada", "s1")
+    store.transcript.hand_over(ada)
+    assert [one.why for one in store.desk.awaited("default", 10)] == ["held"]
+    memory.reply("Here I am.")
+    store.transcript.give_back(ada)
+    assert store.desk.awaited("default", 10) == []
+    asked(memory, timedelta(0))
+    assert [one.why for one in store.desk.awaited("default", 10)] == ["asked"]
+    store.delete_session(ada)
+    assert store.desk.awaited("default", 10) == []
