@@ -146,6 +146,8 @@ EXAMPLES: dict[str, Any] = {
         "data": [{"id": "SmolLM2-135M-Instruct", "object": "model", "created": 0,
                   "owned_by": "langchain-memory-service"}],
     },
+    "ModelItem": {"id": "SmolLM2-135M-Instruct", "object": "model", "created": 0,
+                  "owned_by": "langchain-memory-service"},
     "EmbeddingsRequest": {"input": ["Where is my order?"], "encoding_format": "float"},
     "EmbeddingsList": {
         "object": "list",

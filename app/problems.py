@@ -37,7 +37,7 @@ from memory import Scope as Whose
 _logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-OPENAI = frozenset({"/v1/chat/completions", "/v1/models", "/v1/embeddings"})  # their paths
+OPENAI = ("/v1/chat/completions", "/v1/models", "/v1/embeddings")  # their paths
 _SHOWN = 200  # characters of a path that is repeated
 
 
@@ -163,7 +163,7 @@ def respond(problem: Problem, path: str = "", **more: Any) -> JSONResponse:
 
     Where OpenAI's clients ask it has the member ``error``, which is what they look for.
     """
-    if path in OPENAI:
+    if path in OPENAI or path.startswith("/v1/models/"):
         more["error"] = openai_error(problem)
     headers = {"Content-Language": asked(), "Vary": "Accept-Language", **(problem.headers or {})}
     return JSONResponse(

@@ -18,6 +18,7 @@ _TABLE = """
 POST   /v1/chat                                        change.turn     admin agent service customer
 POST   /v1/chat/completions                            change.turn     admin agent service customer
 GET    /v1/models                                      read.models     admin agent service customer
+GET    /v1/models/{model}                              read.models     admin agent service customer
 POST   /v1/embeddings                                  read.embeddings admin agent service
 POST   /v1/prompt                                      read.prompt     admin agent service
 POST   /v1/summaries                                   read.summary    admin agent service

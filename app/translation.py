@@ -58,6 +58,11 @@ def asked() -> Language:
     return _asked.get()
 
 
+def speak(language: Language) -> None:
+    """Say everything in a language from now on; for a program that one person has to itself."""
+    _asked.set(language)
+
+
 def preferred(accepted: str, default: Language) -> Language:
     """The language that an ``Accept-Language`` (RFC 9110) likes best of those there are.
 
@@ -85,6 +90,12 @@ def translated(text: str, language: Language | None = None) -> str:
     return _catalogue(language).find(text) or text
 
 
+def worded(text: str, *values: object) -> str:
+    """One of the program's own texts, with values for its numbered parts, as it is asked for."""
+    known = {} if asked() == "en" else _catalogue(asked()).texts
+    return known.get(text, text).format(*values)
+
+
 class _Pattern(NamedTuple):
     matches: Callable[[str], re.Match[str] | None]
     translation: str
@@ -93,6 +104,7 @@ class _Pattern(NamedTuple):
 
 class _Catalogue:
     def __init__(self, texts: dict[str, str]) -> None:
+        self.texts = texts
         self._whole = {text: said for text, said in texts.items() if not _FIELD.search(text)}
         # The most particular first: "{0}: {1}" fits a good deal.
         self._patterns = [

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.sse import format_sse_event
 from langchain_core.messages import ToolCallChunk
@@ -32,6 +32,7 @@ from app.dependencies import (
     described,
     named,
 )
+from app.llm import Model
 from app.openai import read, refused
 from app.problems import Problem, openai_error
 from app.routes.turns import PROBLEMS, TOO_SLOW, streamed, take_turn, whole
@@ -130,8 +131,20 @@ async def complete(
 @router.get("/v1/models")
 def models(_: PrincipalDep, model: ModelDep) -> ModelList:
     """The model in service, in the OpenAI form."""
-    item = ModelItem(id=model.name, created=0, owned_by="langchain-memory-service")
-    return ModelList(data=[item])
+    return ModelList(data=[_served(model)])
+
+
+@router.get("/v1/models/{model}", responses={404: {"description": "Another model answers."}})
+def model(
+    model: Annotated[str, Path(json_schema_extra=described())], _: PrincipalDep, served: ModelDep
+) -> ModelItem:
+    """The model in service by its name, in the OpenAI form."""
+    if named("model", model) != served.name:
+        detail = (
+            f"There is no model {named('model', model)!r}: GET /v1/models has the one there is."
+        )
+        raise Problem(404, "no-such-model", "No such model", detail)
+    return _served(served)
 
 
 @router.post("/v1/embeddings", responses={400: {"description": "The body is no JSON in UTF-8, or "
@@ -165,6 +178,10 @@ def embeddings(body: EmbeddingsRequest, _: PrincipalDep, encoder: EncoderDep) ->
         model=encoder.name,
         usage=EmbeddingsUsage(prompt_tokens=read, total_tokens=read),
     )
+
+
+def _served(model: Model) -> ModelItem:
+    return ModelItem(id=model.name, created=0, owned_by="langchain-memory-service")
 
 
 def _completion(model: str, done: Done) -> Completion:

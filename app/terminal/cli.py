@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import closing
 from io import TextIOWrapper
@@ -13,6 +14,7 @@ from app.console import Database, DataDir, Tenant, settings_given
 from app.logs import log_at
 from app.roles import TENANT
 from app.settings import Settings
+from app.translation import Language, speak
 from memory import InvalidInput
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def chat(
         )
         raise InvalidInput(msg)
     settings = settings_given(data_dir=data_dir, database=database, llm=llm)
+    speak(_language(settings))
     if "log_level" not in settings.model_fields_set:
         log_at("warning", settings.log_format)  # what goes well is not said between the answers
     if isinstance(sys.stdin, TextIOWrapper):
@@ -54,6 +57,15 @@ def chat(
         raise typer.Exit(130) from None
     if not well and not sys.stdin.isatty():
         raise typer.Exit(1)
+
+
+def _language(settings: Settings) -> Language:
+    """As it is set, else as the terminal's other programs speak (POSIX, Environment Variables)."""
+    if settings.language != "auto":
+        return settings.language
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    locale = next(filter(None, map(os.environ.get, names)), "")
+    return "zh" if locale.lower().startswith("zh") else "en"
 
 
 def _desk(

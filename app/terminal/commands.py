@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from app.terminal.desk import Desk
+from app.translation import worded
 from memory import SLOTS, InvalidInput, MemoryServiceError, check_name
 from memory.client import ServiceProblem
 from memory.client.results import Adapter, Adapters, Memory
@@ -34,18 +35,20 @@ class Commands:
         self._desk = desk
         self._listed: list[str] = []  # ids of the memories that were shown
         self._table = {
-            "/recall": Command("QUERY", "what bears on a query, and why", self._recall),
+            "/recall": Command("QUERY", worded("what bears on a query, and why"), self._recall),
             "/memories": Command(
-                "[SLOT]", "what is remembered, or one kind of fact", self._memories
+                "[SLOT]", worded("what is remembered, or one kind of fact"), self._memories
             ),
-            "/forget": Command("ID", "forget a memory", self._forget),
-            "/model": Command("[NAME]", "which model answers; answer with another", self._model),
-            "/sessions": Command("", "the conversations", self._sessions),
+            "/forget": Command("ID", worded("forget a memory"), self._forget),
+            "/model": Command(
+                "[NAME]", worded("which model answers; answer with another"), self._model
+            ),
+            "/sessions": Command("", worded("the conversations"), self._sessions),
             "/session": Command(
-                "NAME", "go on in another conversation, or begin it", self._session
+                "NAME", worded("go on in another conversation, or begin it"), self._session
             ),
-            "/help": Command("", "these commands", self._help),
-            "/quit": Command("", "leave, as Ctrl-D does", self._quit),
+            "/help": Command("", worded("these commands"), self._help),
+            "/quit": Command("", worded("leave, as Ctrl-D does"), self._quit),
         }
 
     def run(self, line: str) -> Iterator[str]:
@@ -91,7 +94,7 @@ class Commands:
         for one in found:
             yield f"  {_short(one.text)}  ({one.at:%Y-%m-%d}, {one.why})"
         if not found:
-            yield "  Nothing bears on that."
+            yield f"  {worded('Nothing bears on that.')}"
 
     def _memories(self, slot: str) -> Iterator[str]:
         if slot and slot not in SLOTS:
@@ -102,20 +105,23 @@ class Commands:
         for one in found:
             yield f"  {one.id}  {_short(one.text)}{_noted(one)}"
         if not found:
-            yield "  Nothing is remembered yet."
+            yield f"  {worded('Nothing is remembered yet.')}"
 
     def _forget(self, memory: str) -> Iterator[str]:
         gone = self._desk.forget(check_name("memory", memory))
         self._listed = [one for one in self._listed if one not in gone.memories]
-        yield f"  Forgotten: {_many(len(gone.memories), 'memory', 'memories')}."
-        if gone.messages:
-            said = _many(gone.messages, "message is", "messages are")
-            yield f"  {said} in no prompt any more."
+        n = len(gone.memories)
+        yield "  " + worded("Forgotten: {0} memory." if n == 1 else "Forgotten: {0} memories.", n)
+        if n := gone.messages:
+            yield "  " + worded(
+                "{0} message is in no prompt any more." if n == 1
+                else "{0} messages are in no prompt any more.", n
+            )  # fmt: skip
 
     def _model(self, adapter: str) -> Iterator[str]:
         if adapter:
             self._desk.promote(check_name("model", adapter))
-        yield f"  {self._desk.model()} answers."
+        yield f"  {worded('{0} answers.', self._desk.model())}"
         try:
             found = self._desk.adapters()
         except ServiceProblem as problem:
@@ -128,10 +134,10 @@ class Commands:
         found = self._desk.sessions()
         for one in found:
             here = "*" if one.session == self._desk.session else " "
-            said = _many(one.messages, "message", "messages")
+            said = _messages(one.messages)
             yield f"{here} {one.session}  {said}, {one.updated_at:%Y-%m-%d %H:%M} UTC"
         if not found:
-            yield "  Nothing was said yet."
+            yield f"  {worded('Nothing was said yet.')}"
 
     def _session(self, name: str) -> Iterator[str]:
         self._desk.session = check_name("session", name)
@@ -139,15 +145,15 @@ class Commands:
         with suppress(ServiceProblem):  # a customer of whom nothing is stored
             there = {one.session: one.messages for one in self._desk.sessions()}
         if name in there:
-            yield f"  {name}: {_many(there[name], 'message', 'messages')}."
+            yield f"  {name}: {_messages(there[name])}"
         else:
-            yield f"  {name} begins with what you say next."
+            yield f"  {worded('{0} begins with what you say next.', name)}"
 
     def _help(self, _: str) -> Iterator[str]:
         for name, command in self._table.items():
             yield f"  {f'{name} {command.argument}':<18}{command.what}"
-        yield f"  {'//...':<18}a message that begins with a slash"
-        yield "  Ctrl-C stops an answer; what was said is kept."
+        yield f"  {'//...':<18}{worded('a message that begins with a slash')}"
+        yield f"  {worded('Ctrl-C stops an answer; what was said is kept.')}"
 
     def _quit(self, _: str) -> Iterator[str]:
         raise Leave
@@ -162,20 +168,22 @@ def _cards(found: Adapters) -> Iterator[str]:
 
 def _card(adapter: Adapter) -> str:
     figures = adapter.figures
-    recalled = "" if figures.recalled is None else f", recalled {figures.recalled:.2f}"
-    return (
-        f"{'*' if adapter.in_service else ' '} {adapter.id}  of {adapter.base}, learnt from "
-        f"{', '.join(dict.fromkeys(adapter.data))}: perplexity {figures.perplexity:.2f}, "
-        f"ROUGE-L {figures.rouge_l:.2f}{recalled}"
-    )
+    said = worded(
+        "{0}  of {1}, learnt from {2}: perplexity {3}, ROUGE-L {4}",
+        adapter.id, adapter.base, ", ".join(dict.fromkeys(adapter.data)),
+        f"{figures.perplexity:.2f}", f"{figures.rouge_l:.2f}",
+    )  # fmt: skip
+    if figures.recalled is not None:
+        said += worded(", recalled {0}", f"{figures.recalled:.2f}")
+    return f"{'*' if adapter.in_service else ' '} {said}"
 
 
 def _noted(memory: Memory) -> str:
-    notes = ["pinned"] * memory.pinned
+    notes = [worded("pinned")] * memory.pinned
     if memory.source == "person":
-        notes.append("by staff")
+        notes.append(worded("by staff"))
     if memory.expires_at is not None:
-        notes.append(f"until {memory.expires_at:%Y-%m-%d}")
+        notes.append(worded("until {0}", f"{memory.expires_at:%Y-%m-%d}"))
     return f"  ({', '.join(notes)})" if notes else ""
 
 
@@ -184,5 +192,5 @@ def _short(text: str) -> str:
     return said if len(said) <= 90 else f"{said[:89]}…"
 
 
-def _many(count: int, one: str, several: str) -> str:
-    return f"{count} {one if count == 1 else several}"
+def _messages(count: int) -> str:
+    return worded("{0} message" if count == 1 else "{0} messages", count)

@@ -11,6 +11,7 @@ import typer
 
 from app.terminal.commands import Commands, Leave
 from app.terminal.desk import Desk
+from app.translation import translated, worded
 from memory import MemoryServiceError
 from memory.client import ChatAnswer, Given, Restarted, Token
 
@@ -37,8 +38,11 @@ class Conversation:
         well = True
         if self._at_terminal:
             _edit(self._commands.complete)
-            whom = f"{self._desk.customer}, in the session {self._desk.session}"
-            _say(f"You are {whom}. /help lists the commands, Ctrl-D leaves.\n", dim=True)
+            hello = worded(
+                "You are {0}, in the session {1}. /help lists the commands, Ctrl-D leaves.",
+                self._desk.customer, self._desk.session,
+            )  # fmt: skip
+            _say(f"{hello}\n", dim=True)
         for line in self._lines():
             try:
                 if line.startswith("/") and not line.startswith("//"):
@@ -50,7 +54,8 @@ class Conversation:
                 break
             except MemoryServiceError as error:
                 well = False
-                _say(f"{getattr(error, 'detail', None) or error}\n", wrong=True)
+                said = translated(str(getattr(error, "detail", None) or error))
+                _say(f"{said}\n", wrong=True)
         return well
 
     def _lines(self) -> Iterator[str]:
@@ -64,7 +69,7 @@ class Conversation:
             except KeyboardInterrupt:
                 if not self._at_terminal:
                     raise
-                _say("\n(Ctrl-D leaves)\n", dim=True)
+                _say(f"\n{worded('(Ctrl-D leaves)')}\n", dim=True)
                 continue
             if line:
                 yield line
@@ -81,12 +86,13 @@ class Conversation:
                             said = True
                             _say(piece)
                         case Restarted():
-                            _say("\n(the answer was cut off, and begins anew)\n", dim=True)
+                            anew = worded("(the answer was cut off, and begins anew)")
+                            _say(f"\n{anew}\n", dim=True)
                         case ChatAnswer():
                             _say("\n" if said else "")
                             _ended(event)
         except KeyboardInterrupt:
-            _say("\n(stopped; what was said is kept)\n", dim=True)
+            _say(f"\n{worded('(stopped; what was said is kept)')}\n", dim=True)
             if not self._at_terminal:
                 raise
         except MemoryServiceError:
@@ -96,7 +102,7 @@ class Conversation:
 
 def _given(event: Given) -> None:
     for one in event.recalled[:_SHOWN]:
-        _say(f"  remembered: {one.text[:_WIDTH]} ({one.why})\n", dim=True)
+        _say(f"  {worded('remembered: {0} ({1})', one.text[:_WIDTH], one.why)}\n", dim=True)
     for passage in event.knowledge:
         said = " ".join(passage.text.split())[:_WIDTH]
         _say(f"  [{passage.number}] {passage.title}: {said}\n", dim=True)
@@ -104,9 +110,10 @@ def _given(event: Given) -> None:
 
 def _ended(answer: ChatAnswer) -> None:
     if answer.template is not None:
-        _say(f"  (template {answer.template})\n", dim=True)
+        _say(f"  {worded('(template {0})', answer.template)}\n", dim=True)
     if answer.status == "waiting":
-        _say("  (a person answers in this session: your message waits)\n", dim=True)
+        waits = worded("(a person answers in this session: your message waits)")
+        _say(f"  {waits}\n", dim=True)
 
 
 def _say(text: str, *, dim: bool = False, wrong: bool = False) -> None:

@@ -303,9 +303,13 @@ def test_a_customer_can_neither_instruct_the_model_nor_make_up_answers(
 
 
 def test_the_model_in_service_is_listed(service: Running) -> None:
-    """A client that asks what there is gets the one model that answers."""
+    """A client that asks what there is gets the one model that answers, also by its name."""
     with client_of(service) as client:
         assert [model.id for model in client.models.list()] == ["echo"]
+        assert client.models.retrieve("echo").object == "model"
+        for other in ("gpt-5", "org/echo"):
+            with pytest.raises(openai.NotFoundError, match="There is no model"):
+                client.models.retrieve(other)
 
 
 def test_embeddings_are_the_memorys_own(service: Running) -> None:

@@ -13,7 +13,7 @@ from memory import MemoryServiceError
 # No request comes to these: the console, the start, what a model reads. What is in ``memory`` for
 # programs alone is not looked at anyway.
 _NOT_ASKED = re.compile(
-    r"app/(training/(?!gate|registry|card)|evaluation|demo|sources|terminal|neural"
+    r"app/(training/(?!gate|registry|card)|evaluation|demo|sources|neural"
     r"|understanding|templates|llm/(?!model)|knowledge/(?!documents))|.*/cli\.py"
     r"|app/(audit|auth|backups|cli|console"
     r"|customer_tokens|doctor|embeddings|erasing|exports|exposure|forgetting|headers|importing"
@@ -23,7 +23,7 @@ _NOT_ASKED = re.compile(
     r"|store|tokens|weights)\.py"
 )
 _CALLED = {"Problem", "later", "refused", "Trouble", "ValueError", "PydanticCustomError"}
-_CALLED |= {"super().__init__"}
+_CALLED |= {"super().__init__", "worded"}
 _DEEP = 3  # parts within parts
 _SLUG = re.compile(r"[a-z0-9_.,\[\]{}-]*")
 

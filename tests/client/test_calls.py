@@ -68,6 +68,7 @@ ASKED: dict[str, Call[Any]] = {
 LEFT_OUT = {
     ("post", "/v1/chat/completions"): "OpenAI's clients ask it",
     ("post", "/v1/embeddings"): "OpenAI's clients ask it",
+    ("get", "/v1/models/{model}"): "OpenAI's clients ask it",
     ("get", "/v1/admin/audit"): "for who runs the service: the console has it",
     ("get", "/v1/admin/operations"): "for who runs the service: its page shows it",
     ("get", "/healthz"): "asked without a key, by who watches the service",

@@ -76,6 +76,27 @@ def test_a_script_is_answered_line_by_line(
     assert lines[2].startswith("There is no kind of fact 'nonsense': there are ")
 
 
+def test_it_speaks_the_terminals_language(tmp_path: Path) -> None:
+    """Its own lines and what cannot be done, by LANG or the setting; what was said stays as it
+    is, also where it looks like one of them.
+    """
+    script = "2 messages\n/recall messages\n/help\n/sessions\n/modle\n/forget nope\n/quit\n"
+    args = ["chat", "--customer", "ada"]
+    chinese = environment(tmp_path / "zh") | {"LC_ALL": "zh_CN.UTF-8"}
+    done = console(*args, environment=chinese, stdin=script)
+    assert done.stdout.startswith("2 messages\n  2 messages  (")
+    assert "\n  /forget ID        忘记一条记忆\n" in done.stdout
+    assert re.search(r"^\* terminal  2 条消息, ", done.stdout, re.M)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+    assert lines == [
+        "没有命令 /modle：是不是 /model？ 若要当作消息发送，请以两个斜杠开头。",
+        "没有记忆 'nope'：全部记忆见 /memories。",
+    ]
+    english = environment(tmp_path / "en", LANGUAGE="en") | {"LANG": "zh_CN.UTF-8"}
+    done = console(*args, environment=english, stdin="/recall x\n/help\n/quit\n")
+    assert "  /forget ID        forget a memory\n" in done.stdout
+
+
 def test_what_was_said_a_moment_ago_is_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
