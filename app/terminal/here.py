@@ -14,10 +14,9 @@ from pydantic import BaseModel
 
 from app.chains.events import Done, Failed, Given, Token
 from app.chains.support import SupportChain
-from app.dependencies import check_known
 from app.main import create_app
 from app.recording import at_console
-from app.roles import TENANT
+from app.roles import TENANT, NoSuchCustomer
 from app.routes.chat import answered, given
 from app.routes.models import shown
 from app.schemas.memories import MemoryItem
@@ -92,6 +91,10 @@ class Here:
             tell(None)
             ended.set()
 
+    def _check_known(self) -> None:
+        if not self._store.records.state(self._scope.owner).generation:
+            raise NoSuchCustomer(self.customer)
+
     def _stop(self) -> None:
         """Break an answer off, but not what is shielded in it, such as storing it."""
         if self._answering is not None:
@@ -100,14 +103,14 @@ class Here:
     def recall(self, query: str) -> Sequence[Recalled]:
         """See ``Desk``."""
         with at_console(self._store, self._tenant, "read.recall", self.customer):
-            check_known(self._store, self._scope)
+            self._check_known()
             found = self._chain.memory(self._scope).recall(query, _TOKENS)
         return [_as(Recalled, RecalledItem.of(one)) for one in found]
 
     def memories(self, slot: str | None) -> Sequence[Memory]:
         """See ``Desk``."""
         with at_console(self._store, self._tenant, "read.memories", self.customer):
-            check_known(self._store, self._scope)
+            self._check_known()
             found = self._chain.memory(self._scope).vector.newest(_MOST, slot=slot)
         return [_as(Memory, MemoryItem.of(one)) for one in found]
 

@@ -14,7 +14,7 @@ import { askForKey, heldKey, ownCustomer, takeKey, wireKey } from "/web/key.js";
 import { whoSays } from "/web/message.js";
 import { byId, explain, on, tell } from "/web/parts.js";
 import {
-  draft, here, isStored, keyOf, nameOf, newSession, place, sessionPath, sessionsPath,
+  address, addressed, draft, here, isStored, keyOf, nameOf, newSession, place, sessionPath, sessionsPath,
 } from "/web/place.js";
 import { forgetNow } from "/web/remembered.js";
 import { following, followSize, goTo, nearEnd, toEnd } from "/web/scrolling.js";
@@ -95,6 +95,7 @@ function openSession(name) {
   state = "";
   const { customer, session } = place;
   kept("sessionStorage", "place", { customer, session });
+  address();
   entitle();
   byId("turns").replaceChildren();
   byId("side").hidePopover();
@@ -244,6 +245,16 @@ async function openAt({ customer, session, message }) {
   if (message) jump({ session, message });
 }
 
+/* Go where the address says, after the browser's back and forward, and by a link. */
+function follow() {
+  const wanted = addressed();
+  if (!wanted && place.session !== null) address();
+  if (!wanted || !heldKey() || keyOf(wanted) === here()) return;
+  const { customer, session } = wanted;
+  if (customer === place.customer) openSession(session);
+  else if (ownCustomer() === null) openCustomer(customer, session);
+}
+
 // ---- customers and sessions
 async function refreshSessions(whose = place.customer) {
   const found = await readSessions().catch(() => null); // an old list will do
@@ -274,7 +285,7 @@ function deleteSession(name) {
 
 // ---- wiring
 function start() {
-  const before = kept("sessionStorage", "place");
+  const before = addressed() ?? kept("sessionStorage", "place");
   const [latest] = kept("localStorage", "customers") ?? ["guest"];
   const own = ownCustomer();
   for (const forStaff of ["show-glance", "given", "customer-form", "subtitle"]) byId(forStaff).hidden = own !== null;
@@ -357,3 +368,4 @@ watchService();
 start();
 keepUp();
 addEventListener("visibilitychange", keepUp);
+addEventListener("hashchange", follow);

@@ -58,6 +58,7 @@ export function askForKey(why) {
 
 function leave() {
   keepKey(null, false);
+  history.replaceState(null, "", location.pathname); // it names who was looked at
   location.reload();
 }
 

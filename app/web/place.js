@@ -10,6 +10,9 @@ const NAMED = /^(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)( \(\d+\))?$/; // see newSessi
 // customer's stored ones, newest first.
 export const place = { customer: null, session: null, sessions: [], visit: 0 };
 
+const HOME = "#conversation"; // where the address names a place: #conversation/CUSTOMER/SESSION
+const VIEW = /^#(?!conversation$|message$)[a-z]+$/; // where it names another view
+
 export const keyOf = ({ customer, session }) => JSON.stringify([customer, session]);
 export const here = () => keyOf(place);
 export const draft = (where, value) => kept("sessionStorage", `draft ${where}`, value);
@@ -19,6 +22,29 @@ export const sessionsPath = () => `${customerPath()}/sessions`;
 export const sessionPath = (name = place.session) => `${sessionsPath()}/${encodeURIComponent(name)}`;
 export const memoryPath = (id) => `${customerPath()}/memories/${encodeURIComponent(id)}`;
 export const isStored = (name = place.session) => place.sessions.some((one) => one.session === name);
+
+/* The place that the address names, if it names one. */
+export function addressed() {
+  const [home, ...names] = location.hash.split("/");
+  if (home !== HOME || names.length !== 2 || !names.every(Boolean)) return null;
+  try {
+    const [customer, session] = names.map(decodeURIComponent);
+    return { customer, session };
+  } catch {
+    return null; // it was cut off within a letter
+  }
+}
+
+/* Let the address name the place, so that it is in the history, and a link to it can be sent; not
+ * where it names another view.
+ */
+export function address() {
+  const names = [place.customer, place.session].map(encodeURIComponent);
+  const wanted = [HOME, ...names].join("/");
+  if (location.hash === wanted) return;
+  if (addressed()) history.pushState(null, "", wanted);
+  else if (!VIEW.test(location.hash)) history.replaceState(null, "", wanted);
+}
 
 export function newSession() {
   const now = new Date().toLocaleString("sv"); // 2026-01-31 09:05:00

@@ -56,6 +56,41 @@ def test_a_list_that_comes_late_finds_the_customer_being_opened_again(visit: Ope
     expect(page.locator("#sessions .session")).to_be_focused()
 
 
+def test_a_session_has_a_link_and_back_leads_to_the_one_before(
+    visit: OpenVisit, api: httpx.Client
+) -> None:
+    """The address names customer and session; back and forward move between those that were
+    open, a link opens its session for who has a key, and signing out takes the names away.
+    """
+    said = {"customer": "li/nk 链", "message": "Hello there."}
+    for session in ("one & two", "last"):
+        api.post("/v1/chat", json={**said, "session": session}).raise_for_status()
+    one = visit()
+    page = one.open("li/nk 链")
+    title = page.locator("#title")
+    expect(title).to_have_text("last")
+    page.locator("#sessions .session", has_text="one & two").click()
+    expect(title).to_have_text("one & two")
+    link = page.url
+    assert link.endswith(f"#conversation/{quote('li/nk 链', safe='')}/{quote('one & two')}")
+    page.go_back()
+    expect(title).to_have_text("last")
+    page.go_forward()
+    expect(title).to_have_text("one & two")
+    expect(page.locator(".turn")).to_have_count(1)
+    other = visit()
+    other.open("somebody")
+    other.page.goto(link)
+    expect(other.page.locator("#title")).to_have_text("one & two")
+    expect(other.page.locator("#subtitle")).to_have_text("li/nk 链")
+    other.page.goto(f"{link}%")  # cut off
+    other.page.reload()
+    expect(other.page.locator("#title")).to_have_text("one & two")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("dialog", name="Your key")).to_be_visible()
+    assert "#" not in page.url
+
+
 WHEN = {
     "minutes": ("2026-03-06T21:00:00Z", "09:05"),
     "days": ("2026-03-09T01:00:00Z", "6 Mar, 09:05"),

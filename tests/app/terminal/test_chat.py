@@ -94,6 +94,7 @@ def test_it_speaks_the_terminals_language(tmp_path: Path) -> None:
     ]
     english = environment(tmp_path / "en", LANGUAGE="en") | {"LANG": "zh_CN.UTF-8"}
     done = console(*args, environment=english, stdin="/recall x\n/help\n/quit\n")
+    assert "There is no customer 'ada'." in done.stderr
     assert "  /forget ID        forget a memory\n" in done.stdout
 
 
