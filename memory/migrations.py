@@ -352,8 +352,8 @@ def m020_add_items(connection: Connection) -> None:
 def m021_find_who_waits(connection: Connection) -> None:
     """Who waits for a person, by indexes that are small while few do."""
     for statement in (
-        "CREATE INDEX sessions_handed_over ON sessions (tenant) WHERE handed_over IS NOT NULL",
-        "CREATE INDEX turns_waiting ON turns (tenant, customer, session) WHERE status = 'waiting'",
+        "CREATE INDEX sessions_handed_over ON sessions (tenant, handed_over) "
+        "WHERE handed_over IS NOT NULL",
         "CREATE INDEX messages_asking ON messages (tenant, at, customer, session) "
         f"WHERE {ASKS_FOR_PERSON}",
     ):

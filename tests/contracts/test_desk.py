@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+import sqlalchemy as sa
+
+import memory.desk
 from memory import ConversationMemory, MemoryStore, Scope
 from memory.clock import from_then, now
 from memory.types import Label
@@ -88,3 +92,16 @@ def test_who_asked_waits_for_a_day_or_until_a_person_has_answered(
     assert [one.why for one in store.desk.awaited("default", 10)] == ["asked"]
     store.delete_session(ada)
     assert store.desk.awaited("default", 10) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [("_HANDED_OVER", "sessions_handed_over"), ("_ASKED", "messages_asking")],
+)
+def test_a_look_goes_by_an_index_of_what_waits(name: str, index: str) -> None:
+    """On SQLite, without statistics: it costs what waits, however many rows there are."""
+    statement = getattr(memory.desk, name).text
+    asked = {"tenant": "default", "limit": 1} | ({"since": 0} if ":since" in statement else {})
+    with memory.open_store() as store, store.database.read() as connection:
+        plan = connection.execute(sa.text(f"EXPLAIN QUERY PLAN {statement}"), asked).all()
+    assert index in plan[0].detail, plan
