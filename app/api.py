@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
-from app.dependencies import authorize
+from app.dependencies import let_in
 from app.description import describe
 from app.routes import (
     answers,
@@ -60,7 +60,7 @@ def api(lifespan: Any = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(page.router)
     for router in (customers.every, *(one.router for one in _GUARDED)):
-        app.include_router(router, dependencies=[Depends(authorize)])
+        app.include_router(router, dependencies=[Depends(let_in)])
     return app
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Annotated, Any
 from urllib.parse import unquote
 
-from fastapi import Depends, Path, Request, Security
+from anyio.to_thread import run_sync
+from fastapi import Depends, Path, Request, Response, Security
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from typing_extensions import override
 
 from app.auth import Identity
 from app.chains.support import SupportChain
@@ -59,10 +63,31 @@ MetricsDep = Annotated[Metrics, _part("metrics")]
 LimitsDep = Annotated[Limits, _part("limits")]
 
 
-def authorize(
-    request: Request,
-    given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+class Guarded(APIRoute):
+    """A route that asks for a key, before it reads the body: nobody else's is read and parsed."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            given = await _bearer(request)
+            request.state.who = await run_sync(_authorize, request, given)
+            return await answer(request)
+
+        return guarded
+
+
+async def let_in(
+    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 ) -> Principal:
+    """Who asks; they were let in before the body was read."""
+    who: Principal | None = getattr(request.state, "who", None)
+    assert who is not None, "a route that asks for a key is of the class Guarded"
+    return who
+
+
+def _authorize(request: Request, given: HTTPAuthorizationCredentials | None) -> Principal:
     """Who asks; refused is whoever carries no key, or one that may not ask for this route.
 
     So is, before anything is looked up, who has carried what fits nobody too often.
@@ -154,7 +179,7 @@ def _insider(request: Request) -> bool:
     return who.tenant == TENANT and who.customer is None
 
 
-PrincipalDep = Annotated[Principal, Depends(authorize)]
+PrincipalDep = Annotated[Principal, Depends(let_in)]
 
 
 _CustomerName = Annotated[str, Path(examples=["ada"], json_schema_extra=described())]

@@ -22,7 +22,7 @@ from app.api import api
 from app.auth import Identity, open_tokens
 from app.body import BodyLimit
 from app.chains.support import SupportChain
-from app.dependencies import authorize
+from app.dependencies import Guarded, let_in
 from app.description import describe
 from app.embeddings import ENGLISH, open_embeddings
 from app.headers import MCP_HEADERS, SecurityHeaders, origins_of
@@ -164,9 +164,10 @@ def create_app(
     app.state.identity = Identity(store, given, tokens)
     app.state.limits = Limits(settings, store.rates)
     problems.install(app)
-    app.add_api_route(
-        "/openapi.json", _openapi(app), include_in_schema=False, dependencies=[Depends(authorize)]
-    )
+    app.router.add_api_route(
+        "/openapi.json", _openapi(app), include_in_schema=False, dependencies=[Depends(let_in)],
+        route_class_override=Guarded,
+    )  # fmt: skip
     app.add_middleware(RateLimitFields)
     # A byte of a message takes at most six in JSON ("\\u0000"); the rest is names.
     app.add_middleware(BodyLimit, most=settings.max_message_bytes * 6 + 16_384)

@@ -27,7 +27,7 @@ class Recording:
         self._audit = audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; ``authorize`` says who asks for what."""
+        """Pass a request on; its route says who asks for what (``Guarded``)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -12,6 +12,7 @@ from app.chains.answers import AnswerChain
 from app.dependencies import (
     ChainDep,
     EncoderDep,
+    Guarded,
     PrincipalDep,
     SettingsDep,
     StoreDep,
@@ -22,7 +23,7 @@ from app.problems import NO_CUSTOMER
 from app.routes.turns import nobody_reads
 from app.schemas.answers import AnswerRequest, AnswerResponse
 
-router = APIRouter(tags=["answers"])
+router = APIRouter(tags=["answers"], route_class=Guarded)
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     **NO_CUSTOMER,

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.dependencies import PrincipalDep, StoreDep
+from app.dependencies import Guarded, PrincipalDep, StoreDep
 from app.problems import NO_CUSTOMER, no_such_customer
 from app.schemas.audit import AuditEntry, AuditList
 from app.schemas.fields import Name, Time
 
-router = APIRouter(prefix="/v1/admin/audit", tags=["audit"])
+router = APIRouter(prefix="/v1/admin/audit", tags=["audit"], route_class=Guarded)
 
 _WORD = r"^[a-z0-9.]{1,40}$"
 

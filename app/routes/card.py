@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.dependencies import ChainDep, CustomerDep
+from app.dependencies import ChainDep, CustomerDep, Guarded
 from app.problems import NO_CUSTOMER, no_such_customer
 from memory import Card
 
-router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
+router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"], route_class=Guarded)
 
 _FACT = {
     "id": "5f0c6a0e2f3b1d4c9a8e7b61",

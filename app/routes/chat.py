@@ -13,14 +13,14 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
 from app.chains.events import Done, Event, Failed, Given, Token
-from app.dependencies import ChainDep, LimitsDep, PrincipalDep, SettingsDep, StoreDep
+from app.dependencies import ChainDep, Guarded, LimitsDep, PrincipalDep, SettingsDep, StoreDep
 from app.problems import Problem, check_size
 from app.routes.turns import PROBLEMS, TOO_SLOW, streamed, take_turn, whole
 from app.schemas.chat import ChatRequest, ChatResponse, RecalledEvent, TokenEvent, Usage
 from app.schemas.recall import RecalledItem, cited, evidence
 from app.schemas.understanding import understood
 
-router = APIRouter(tags=["chat"])
+router = APIRouter(tags=["chat"], route_class=Guarded)
 
 _STREAM = """event: recalled
 data: {"turn":"0b5e...","recalled":[{"id":"9c1f...","text":"My order number is 4417-XZ","score":0.0328,"why":"lexical #1 (order)","at":"2026-05-04T09:30:00Z","messages":["5a2d..."],"role":"human","session":"default","by_person":false,"slot":null}],"knowledge":[],"evidence":null,"understanding":{"intent":{"label":"track_order","confidence":0.93},"topic":{"label":null,"confidence":0.71},"sentiment":{"label":"neutral","confidence":0.88}}}

@@ -12,6 +12,7 @@ from pydantic import AfterValidator
 from app.dependencies import (
     ChainDep,
     CustomerDep,
+    Guarded,
     LimitsDep,
     ModelDep,
     PrincipalDep,
@@ -28,8 +29,8 @@ from memory import NAME_LIMIT, InvalidInput, check_name, check_text
 from memory.exports import line_schema
 from memory.transcript import Heard
 
-router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
-every = APIRouter(prefix="/v1/customers", tags=["customers"])
+router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"], route_class=Guarded)
+every = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=Guarded)
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 

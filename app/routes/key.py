@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.dependencies import PrincipalDep
+from app.dependencies import Guarded, PrincipalDep
 from app.schemas.key import KeyItem
 
-router = APIRouter(prefix="/v1/key", tags=["key"])
+router = APIRouter(prefix="/v1/key", tags=["key"], route_class=Guarded)
 
 
 @router.get("")

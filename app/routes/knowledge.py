@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from app.dependencies import KnowledgeDep, described, named
+from app.dependencies import Guarded, KnowledgeDep, described, named
 from app.knowledge.documents import article_of
 from app.problems import Problem
 from app.schemas.customers import Deleted
@@ -21,7 +21,7 @@ from app.schemas.knowledge import (
 from app.schemas.recall import EvidenceItem
 from memory.articles import SOURCE_LIMIT
 
-router = APIRouter(prefix="/v1/knowledge", tags=["knowledge"])
+router = APIRouter(prefix="/v1/knowledge", tags=["knowledge"], route_class=Guarded)
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]

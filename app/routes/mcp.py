@@ -12,12 +12,12 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.dependencies import COUNTED, SettingsDep
+from app.dependencies import COUNTED, Guarded, SettingsDep
 from app.headers import origins_of
 from app.logs import request_id
 from app.problems import Problem
 
-router = APIRouter(tags=["mcp"])
+router = APIRouter(tags=["mcp"], route_class=Guarded)
 
 
 def _checked(request: Request, settings: SettingsDep) -> None:

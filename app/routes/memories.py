@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, status
 
-from app.dependencies import ChainDep, CustomerDep, StoreDep, check_known, described, named
+from app.dependencies import ChainDep, CustomerDep, Guarded, StoreDep, check_known, described, named
 from app.problems import NO_CUSTOMER, Problem
 from app.schemas.fields import SlotName
 from app.schemas.memories import (
@@ -20,7 +20,7 @@ from app.schemas.memories import (
     NewMemory,
 )
 
-router = APIRouter(prefix="/v1/customers/{customer}", tags=["memories"])
+router = APIRouter(prefix="/v1/customers/{customer}", tags=["memories"], route_class=Guarded)
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import MetricsDep
+from app.dependencies import Guarded, MetricsDep
 from app.metrics import CONTENT_TYPE
 
-router = APIRouter()
+router = APIRouter(route_class=Guarded)
 
 
 @router.get("/metrics", include_in_schema=False)

@@ -6,12 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.dependencies import ServingDep
+from app.dependencies import Guarded, ServingDep
 from app.schemas.models import RolledBack, TunedModel, TunedModels
 from app.serving import Serving
 from memory import InvalidInput
 
-router = APIRouter(prefix="/v1/admin/models", tags=["models"])
+router = APIRouter(prefix="/v1/admin/models", tags=["models"], route_class=Guarded)
 
 _CONFLICT: dict[int | str, dict[str, Any]] = {
     409: {"description": "It is not put into service; what was stays."}

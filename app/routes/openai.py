@@ -24,6 +24,7 @@ from app.chains.events import Done, Event, Failed, Given, Token
 from app.dependencies import (
     ChainDep,
     EncoderDep,
+    Guarded,
     LimitsDep,
     ModelDep,
     PrincipalDep,
@@ -55,7 +56,7 @@ from app.schemas.openai import (
 from memory import Turn, count_tokens
 from memory.database import new_id
 
-router = APIRouter(tags=["openai"])
+router = APIRouter(tags=["openai"], route_class=Guarded)
 
 _TEXTS = 2048  # that are embedded at once
 _STREAM = """data: {"id":"chatcmpl-0b5e...","object":"chat.completion.chunk","created":1777887000,"model":"SmolLM2-135M-Instruct","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}

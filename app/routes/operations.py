@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.dependencies import ModelDep, PrincipalDep, ServingDep, StoreDep
+from app.dependencies import Guarded, ModelDep, PrincipalDep, ServingDep, StoreDep
 from app.operations import model_in_service, operations_now
 from app.schemas.operations import By, OperationsNow
 
-router = APIRouter(prefix="/v1/admin/operations", tags=["operations"])
+router = APIRouter(prefix="/v1/admin/operations", tags=["operations"], route_class=Guarded)
 
 Limit = Annotated[int, Query(ge=1, le=200, description="sessions of each kind at most")]
 Stretches = Annotated[By, Query(description="how long a point is: 60 minutes, 24 hours, 30 days")]

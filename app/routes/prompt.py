@@ -6,11 +6,11 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from langchain_core.messages import convert_to_openai_messages
 
-from app.dependencies import ChainDep, PrincipalDep
+from app.dependencies import ChainDep, Guarded, PrincipalDep
 from app.schemas.chat import PromptMessage, PromptRequest, PromptResponse
 from app.schemas.recall import RecalledItem, cited, evidence
 
-router = APIRouter(tags=["chat"])
+router = APIRouter(tags=["chat"], route_class=Guarded)
 
 
 @router.post("/v1/prompt")

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.dependencies import PrincipalDep, StoreDep
+from app.dependencies import Guarded, PrincipalDep, StoreDep
 from app.schemas.queue import Queue, QueueItem
 
-router = APIRouter(prefix="/v1/queue", tags=["customers"])
+router = APIRouter(prefix="/v1/queue", tags=["customers"], route_class=Guarded)
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, status
 from app.dependencies import (
     ChainDep,
     CustomerDep,
+    Guarded,
     ModelDep,
     PrincipalDep,
     SessionDep,
@@ -36,7 +37,7 @@ from app.schemas.sessions import (
 from app.schemas.understanding import understood
 from memory import Scope
 
-router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"])
+router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"], route_class=Guarded)
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]

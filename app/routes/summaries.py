@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.chains.summaries import SummaryChain, extractive
-from app.dependencies import ChainDep, PrincipalDep, SettingsDep, StoreDep
+from app.dependencies import ChainDep, Guarded, PrincipalDep, SettingsDep, StoreDep
 from app.feed import unless_gone
 from app.problems import check_size, no_such_session
 from app.roles import Principal
@@ -20,7 +20,7 @@ from app.schemas.summaries import AbstractItem, ExtractItem, SummaryRequest, Sum
 from app.settings import Settings
 from memory import InvalidInput, MemoryStore, Message, Scope
 
-router = APIRouter(tags=["summaries"])
+router = APIRouter(tags=["summaries"], route_class=Guarded)
 
 _LAST = 1000  # messages of a stored conversation that are looked at
 _RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -6,9 +6,11 @@ import ast
 from pathlib import Path
 from typing import get_args
 
+import anyio
 import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
+from starlette.types import Message
 
 import app.routes
 from app.auth import create_key
@@ -44,6 +46,31 @@ def test_every_route_is_behind_a_key_and_in_the_table(service: Running) -> None:
             assert answer.headers["www-authenticate"] == "Bearer"
     for method, path in OPEN - {("GET", "/web/{name:path}")}:
         assert ask(service, method, path, None).status_code == 200, path
+
+
+@pytest.mark.parametrize("key", [None, "wrong"])
+def test_nothing_is_read_of_who_has_no_key(service: Running, key: str | None) -> None:
+    """Every route answers 401 before it asks for the body, which may be long and hard to parse."""
+    said: list[Message] = []
+
+    async def receive() -> Message:
+        pytest.fail("the body was asked for")
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"transfer-encoding", b"chunked")]
+    if key is not None:
+        headers.append((b"authorization", f"Bearer {key}".encode()))
+    for method, path in ROUTES:
+        scope = {
+            "type": "http", "http_version": "1.1", "scheme": "http", "method": method,
+            "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers,
+            "client": ("203.0.113.7", 1),
+        }  # fmt: skip
+        said.clear()
+        anyio.run(service.app, scope, receive, send)
+        assert said[0]["status"] == 401, (method, path)
 
 
 def test_a_key_may_what_the_table_says_of_its_role(service: Running) -> None:
