@@ -41,7 +41,9 @@ class Customer:
     words: list[str] = field(default_factory=lambda: [word() for _ in range(6)])
 
     def live(self, client: httpx.Client) -> None:
-        """Leave something everywhere: turns, folds, facts, a note, a correction, a rating."""
+        """Leave something everywhere: turns, folds, facts, a note, a correction, a rating; and ask
+        for what leaves nothing: what is recalled, a summary, an answer, an export.
+        """
         mine = f"/v1/customers/{self.name}"
         for number, one in enumerate(self.words[:4]):
             said = f"The {one} came broken. My order number is {one.upper()}. {'Please help. ' * 9}"
@@ -55,6 +57,10 @@ class Customer:
         client.put(place, json={"text": f"They like {self.words[5]}"}).raise_for_status()
         client.put(f"{mine}/sessions/s0/rating", json={"rating": "good"}).raise_for_status()
         client.post(f"{mine}/recall", json={"query": self.words[0]}).raise_for_status()
+        summed = {"customer": self.name, "session": "s0", "how": "both"}
+        client.post("/v1/summaries", json=summed).raise_for_status()
+        asked = {"customer": self.name, "question": f"Who has {self.words[1]}?", "how": "model"}
+        client.post("/v1/answers", json=asked).raise_for_status()
         client.get(f"{mine}/export").raise_for_status()
 
 

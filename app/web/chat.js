@@ -17,7 +17,7 @@ import {
   address, addressed, draft, here, isStored, keyOf, nameOf, newSession, place, sessionPath, sessionsPath,
 } from "/web/place.js";
 import { forgetNow } from "/web/remembered.js";
-import { following, followSize, goTo, nearEnd, toEnd } from "/web/scrolling.js";
+import { following, followSize, goTo, nearEnd, pointAt, toEnd } from "/web/scrolling.js";
 import { asShown, isNew, renew } from "/web/shown.js";
 import { call, read, watchService } from "/web/service.js";
 import { wireSessions } from "/web/sessions.js";
@@ -30,7 +30,6 @@ import { openMenu, wireViews } from "/web/views.js";
 const PAGE = 50; // messages read at a time
 const MOST = 1_000; // at once
 const SOON = 1_000; // milliseconds until it is looked again for an answer that is under way
-const POINTED = 6_000; // milliseconds that it is seen where a jump has led
 const EVERY = 3_000; // milliseconds between two looks for what was said meanwhile
 const FURTHER = 500; // at a time, on the way to one that was said long ago
 const TOLD = ["messages", "updated_at", "handed_over_at"]; // of a session in the list
@@ -231,11 +230,7 @@ async function jump({ session, message }) {
   if (visit !== place.visit) return;
   const found = find();
   if (!found) return showState(t("notThere"));
-  for (const before of document.querySelectorAll(".pointed")) before.classList.remove("pointed");
-  found.classList.add("pointed");
-  setTimeout(() => found.classList.remove("pointed"), POINTED);
-  found.tabIndex = -1;
-  found.focus({ preventScroll: true });
+  pointAt(found);
   goTo(found, "center");
 }
 

@@ -11,6 +11,22 @@ const RECENT = 5; // that are remembered for a quick choice
 const OFFERED = 8; // at a time
 const PAUSE = 250; // milliseconds without a key before names are looked for
 
+/* Offer below a field, in its datalist, the customers who are called what is typed there. */
+export function offerCustomers(field, list) {
+  let timer = null;
+  async function offer() {
+    const name = field.value.trim();
+    const query = new URLSearchParams({ limit: OFFERED, name });
+    // A key that may not ask who there is gets none.
+    const { customers } = await read(`/v1/customers?${query}`).catch(() => ({ customers: [] }));
+    if (field.value.trim() === name) list.replaceChildren(...customers.map((one) => new Option("", one.customer)));
+  }
+  field.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(offer, PAUSE);
+  });
+}
+
 /* Wire the field up; choose(name) opens a customer. Returns what is called when one is opened. */
 export function wireCustomers(choose) {
   const field = byId("customer");

@@ -12,6 +12,8 @@ export default {
   themeLight: "Light",
   themeDark: "Dark",
   shortcuts: "Keys",
+  summaries: "Summaries",
+  answers: "Answers",
   operations: "Operations",
   views: "Views",
   numbers: "Numbers",
@@ -231,6 +233,16 @@ export default {
   preference: "Preference",
   problem: "Problem",
   promise: "Promise",
+
+  // ---- what was wrong with a model's words
+  faultEmpty: "it was empty",
+  faultLong: "it was too long",
+  faultCut: "it was cut off",
+  faultError: "it was an error",
+  faultPrompt: "it was its own instructions",
+  faultNamed: "it names a number or an address that nobody said",
+  faultUncited: "it cites nothing",
+  faultMiscited: "it cites what was not found",
 
   // ---- the key
   doorTitle: "Your key",

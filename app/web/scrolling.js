@@ -1,8 +1,11 @@
-/* The conversation's end: who is there stays there, whatever grows or becomes narrower. */
+/* Where the reader is: who is at the conversation's end stays there, whatever grows or becomes
+ * narrower; and where a link leads to is pointed at.
+ */
 
 import { byId } from "/web/parts.js";
 
 const NEAR_END = 80; // pixels from the end within which the view follows what grows
+const POINTED = 6_000; // milliseconds that it is seen where a link has led
 
 const scroll = byId("scroll");
 
@@ -24,6 +27,15 @@ export function goTo(element, block) {
   const above = block === "center" ? Math.max(0, (view.height - box.height) / 2) : 0;
   scroll.scrollTop += box.top - view.top - above;
   atEnd = nearEnd();
+}
+
+/* Point at what a link leads to, and put the focus there; it is scrolled to by whoever calls. */
+export function pointAt(element) {
+  for (const before of document.querySelectorAll(".pointed")) before.classList.remove("pointed");
+  element.classList.add("pointed");
+  setTimeout(() => element.classList.remove("pointed"), POINTED);
+  element.tabIndex = -1;
+  element.focus({ preventScroll: true });
 }
 
 /* Change the conversation and stay at its end, if that is where the reader is. */

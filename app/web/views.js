@@ -11,6 +11,8 @@ import { fill, onSpeak, t } from "/web/texts.js";
 
 const HOME = "conversation"; // which is no folder: it is the page itself
 const VIEWS = {
+  summaries: { icon: "lines", roles: ["admin", "agent", "service"] },
+  answers: { icon: "question", roles: ["admin", "agent", "service"] },
   operations: { icon: "pulse", roles: ["admin"] },
 };
 

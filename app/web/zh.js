@@ -12,6 +12,8 @@ export default {
   themeLight: "浅色",
   themeDark: "深色",
   shortcuts: "快捷键",
+  summaries: "摘要",
+  answers: "问答",
   operations: "运行情况",
   views: "视图",
   numbers: "数字",
@@ -231,6 +233,16 @@ export default {
   preference: "偏好",
   problem: "问题",
   promise: "承诺",
+
+  // ---- what was wrong with a model's words
+  faultEmpty: "内容为空",
+  faultLong: "太长",
+  faultCut: "没有写完",
+  faultError: "是一条错误信息",
+  faultPrompt: "是它自己的指令",
+  faultNamed: "提到了无人说过的号码或地址",
+  faultUncited: "没有注明依据",
+  faultMiscited: "所注依据并不存在",
 
   // ---- the key
   doorTitle: "您的密钥",

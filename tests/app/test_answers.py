@@ -116,11 +116,15 @@ def test_the_models_answer_is_taken_if_it_holds(desk: Running, double: OpenAIDou
 
 
 def test_what_was_forgotten_is_not_known(desk: Running) -> None:
-    """A memory that a person deletes answers nothing any more."""
+    """A memory that a person deletes answers nothing any more; an erased customer is not there."""
     for one in desk.client.get("/v1/customers/ada/memories").json()["memories"]:
         if "jasmine" in one["text"]:
             desk.client.delete(f"/v1/customers/ada/memories/{one['id']}")
     assert "jasmine" not in str(answered(desk, "Which tea is the customer's favourite?"))
+    desk.client.delete("/v1/customers/ada").raise_for_status()
+    asked = {"customer": "ada", "question": "Where does the customer live?"}
+    assert desk.client.post("/v1/answers", json=asked).status_code == 404
+    assert "Lisbon" not in desk.client.post("/v1/answers", json=asked | {"customer": None}).text
 
 
 def test_who_is_not_there_is_404_and_a_program_asks_by_the_client(desk: Running) -> None:

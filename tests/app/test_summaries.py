@@ -46,7 +46,9 @@ def test_each_sentence_was_said_in_the_message_that_is_named(service: Running) -
 
 
 def test_a_stored_session_is_read_without_what_was_forgotten(service: Running) -> None:
-    """Its sentences name stored messages; what a person has deleted is in no summary."""
+    """Its sentences name stored messages; what a person has deleted is in no summary, and an
+    erased customer has none.
+    """
     service.chat("My name is Ada Lovelace and my lamp from order 4417-XZ is broken.")
     service.settle()
     made = summarised(service, customer="ada", session="s1")
@@ -62,6 +64,9 @@ def test_a_stored_session_is_read_without_what_was_forgotten(service: Running) -
     after = summarised(service, customer="ada", session="s1")
     assert "4417-XZ" not in str(after)
     assert "4417-XZ" in before
+    service.client.delete("/v1/customers/ada").raise_for_status()
+    gone = service.client.post("/v1/summaries", json={"customer": "ada", "session": "s1"})
+    assert gone.status_code == 404
 
 
 def test_nothing_is_stored(service: Running) -> None:

@@ -12,7 +12,7 @@ from tests.e2e.measures import CONTRAST, NAMELESS, SIDEWAYS, UNREACHABLE
 if TYPE_CHECKING:
     from tests.e2e.conftest import OpenVisit
 
-VIEWS = {"operations": "Operations"}
+VIEWS = {"summaries": "Summaries", "answers": "Answers", "operations": "Operations"}
 
 # What of a view's header stands over its title.
 COVERED = """(name) => {

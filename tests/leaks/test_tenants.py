@@ -192,6 +192,17 @@ def test_what_is_another_tenant_s_is_as_if_it_were_not_there(service: Running) -
         missing = south.request(method, f"{nobody}/{path}".rstrip("/"), json=body)
         assert theirs.status_code == missing.status_code == 404, path
         assert theirs.text == missing.text.replace("eve", "ada"), path
+    for path, body in (
+        ("/v1/summaries", {"session": "s1"}),
+        ("/v1/answers", {"question": "When?"}),
+    ):
+        theirs, missing = (
+            south.post(path, json={"customer": one} | body) for one in ("ada", "eve")
+        )
+        assert theirs.status_code == missing.status_code == 404, path
+        assert theirs.text == missing.text.replace("eve", "ada"), path
+    known = south.post("/v1/answers", json={"question": "Which order is 4417-XZ?"}).json()["known"]
+    assert not known, "another tenant's articles and customers answer nothing"
     assert south.get("/v1/knowledge").json()["articles"] == []
     assert south.get("/v1/customers").json() == {"customers": [], "next": None}
     assert [one["customer"] for one in north.get("/v1/customers").json()["customers"]] == ["ada"]
