@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage, get_buffer_string
 from pydantic import ConfigDict, Field
 
 from memory.errors import InvalidInput
-from memory.history import MESSAGE_OVERHEAD, blank, from_langchain, to_langchain
+from memory.history import MESSAGE_OVERHEAD, from_langchain, says_nothing, to_langchain
 from memory.store import MemoryStore
 from memory.tokens import count_tokens as embedded_tokens
 from memory.transcript import make_message
@@ -56,9 +56,9 @@ class StoredMemory(BaseMemory):
         answered = _only(outputs, self.output_key, (), "output")
         if not self._sibling_saved(inputs, outputs):
             question, answer = self._message("human", said), self._message("ai", answered)
-            if not blank(to_langchain(question)):
+            if not says_nothing(question):
                 self._save_turn(question, answer)
-            elif not blank(to_langchain(answer)):  # a greeting, say
+            elif not says_nothing(answer):  # a greeting, say
                 self.store.transcript.add(self.scope, [answer])
             # The dicts themselves are kept, so that their identity cannot pass to others.
             said_now = (self.scope, dict(inputs), dict(outputs))

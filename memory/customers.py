@@ -19,7 +19,8 @@ OF_CUSTOMERS = f"customer NOT LIKE '{_SHARED}%'"  # the rows of the others
 LAGS = "seq > written AND seq > embedded"  # there may be something that no digest has seen
 WHERE = "WHERE tenant = :tenant AND customer = :customer"
 
-_ALLOCATE = text(f"UPDATE customers SET seq = seq + :count {WHERE} RETURNING seq, generation")
+_TAKE = text(f"UPDATE customers SET seq = seq + :count {WHERE} RETURNING seq, generation")
+_ADD = text(f"UPDATE customers SET seq = seq + :count {WHERE}")
 _BEGIN = text(
     "INSERT INTO customers (tenant, customer, seq, generation, written, embedded, audit_key) "
     "VALUES (:tenant, :customer, :count, :fresh, 0, 0, :audit_key) "
@@ -27,6 +28,7 @@ _BEGIN = text(
     "RETURNING seq, generation"
 )
 _LOCK = text(f"UPDATE customers SET seq = seq {WHERE} RETURNING generation")
+_NUMBERS = text(f"SELECT seq, generation FROM customers {WHERE}")
 _STATE = text(f"SELECT seq, generation, written, embedded FROM customers {WHERE}")
 _MOVE = text(f"UPDATE customers SET generation = generation + 1 {WHERE}")
 
@@ -68,7 +70,13 @@ def allocate(connection: Connection, owner: Owner, count: int) -> tuple[int, int
     so that one from before an erasure never fits again.
     """
     # All rows are fetched: a statement that is not at its end would hold up the commit.
-    rows = run(connection, _ALLOCATE, key(owner, count=count)).fetchall()
+    if connection.dialect.name == "sqlite":  # nobody else writes, and RETURNING takes twice as long
+        rows = run(connection, _NUMBERS, key(owner)).fetchall()
+        if rows:
+            run(connection, _ADD, key(owner, count=count))
+            return rows[0][0] + 1, rows[0][1]
+    else:
+        rows = run(connection, _TAKE, key(owner, count=count)).fetchall()
     if not rows:  # nothing was ever stored of this customer
         values = key(owner, count=count, fresh=secrets.randbits(53), audit_key=new_audit_key())
         rows = run(connection, _BEGIN, values).fetchall()
@@ -78,6 +86,9 @@ def allocate(connection: Connection, owner: Owner, count: int) -> tuple[int, int
 
 def lock(connection: Connection, owner: Owner) -> int | None:
     """Hold the customer's row until the transaction ends; its generation, None if it is gone."""
+    if connection.dialect.name == "sqlite":  # it is one writer's as it is
+        rows = run(connection, _NUMBERS, key(owner)).fetchall()
+        return int(rows[0][1]) if rows else None
     rows = run(connection, _LOCK, key(owner)).fetchall()
     return int(rows[0][0]) if rows else None
 

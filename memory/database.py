@@ -6,8 +6,8 @@ SQLite's writers of one process queue on a lock instead of polling SQLite's, so 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
-import secrets
 import tempfile
 import threading
 import weakref
@@ -79,7 +79,7 @@ def clock(connection: Connection) -> int:
 
 def new_id() -> str:
     """An id for a message or a turn."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 class Database:

@@ -89,6 +89,13 @@ def blank(message: BaseMessage) -> bool:
     )
 
 
+def says_nothing(message: Message) -> bool:
+    """Whether a message that is to be stored is ``blank``."""
+    if message.data is None:
+        return not message.text.strip()
+    return blank(to_langchain(message))
+
+
 def _text(block: dict[Any, Any]) -> str:
     text = block.get("text") if block.get("type") == "text" else None
     return text if isinstance(text, str) else ""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextvars
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,11 +15,12 @@ from sqlalchemy.engine import Connection
 
 from memory.articles import Articles
 from memory.audit import AuditLog
+from memory.background import Background
 from memory.backups import back_up
 from memory.cache import IndexCache
 from memory.customers import KNOWLEDGE, Owner, is_shared
 from memory.database import Database, run
-from memory.deeds import current, enter, key_of, pseudonym
+from memory.deeds import enter, key_of, pseudonym
 from memory.deleting import delete_customer, delete_session
 from memory.desk import Desk
 from memory.digesting import Digesting
@@ -95,10 +96,10 @@ class MemoryStore:
         self.rates = Rates(database) if database.path is None else None
         self.retaining = Retaining(database, self.audit)
         self._caches: dict[tuple[str, Writer, Update], IndexCache] = {}
-        self._closing = False
         self._lock = threading.Lock()
-        self._background: ThreadPoolExecutor | None = None
-        self._waiting: dict[Any, Future[None]] = {}
+        self._background = Background()
+        # A program may end, or let go of this, without closing it.
+        weakref.finalize(self, self._background.close)
         self.last_saved = threading.local()  # see StoredMemory.save_context
 
     @property
@@ -306,19 +307,8 @@ class MemoryStore:
         While the store is being closed nothing is begun: the rows are stored, and the next
         process derives the rest from them.
         """
-        with self._lock:
-            if self._closing:
-                self.database.check_open()
-                return
-            waiting = self._waiting.get(name)
-            if waiting is not None and not waiting.running() and not waiting.done():
-                return
-            if self._background is None:
-                self._background = ThreadPoolExecutor(1, thread_name_prefix="memory-digest")
-            # What it logs is of the request that has asked for it; what it changes is not.
-            within = contextvars.copy_context()
-            within.run(current.set, None)
-            self._waiting[name] = self._background.submit(within.run, self._run, name, work)
+        if not self._background.add(name, partial(self._run, name, work)):
+            self.database.check_open()
 
     def _run(self, name: Any, work: Callable[[], object]) -> None:
         try:
@@ -328,23 +318,15 @@ class MemoryStore:
             what = getattr(what, "__name__", what)
             _logger.exception("what was done in the background failed: %s", what)
             self.watch.happened("background-failed")
-        finally:
-            with self._lock:
-                waiting = self._waiting.get(name)
-                if waiting is not None and waiting.running():
-                    del self._waiting[name]
 
     @property
     def waiting(self) -> int:
         """How much is done in the background, or waits for it."""
-        return len(self._waiting)
+        return len(self._background)
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until everything in the background is done."""
-        with self._lock:
-            waiting = list(self._waiting.values())
-        for future in waiting:
-            future.result(timeout)
+        self._background.wait(timeout)
 
     def close(self, *, finish: bool = True) -> None:
         """End what runs in the background and close the database.
@@ -355,10 +337,7 @@ class MemoryStore:
             finish: do before what waits in the background; else it is left to the next process,
                 which derives it from the rows.
         """
-        with self._lock:
-            self._closing = True
-        if self._background is not None:
-            self._background.shutdown(wait=True, cancel_futures=not finish)
+        self._background.close(finish=finish)
         self.audit.close()
         self.database.close()
 

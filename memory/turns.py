@@ -124,8 +124,8 @@ class Turns:
         turn_id = new_id()
         with self._database.write() as connection:
             first, _ = customers.allocate(connection, scope.owner, 2)
-            question = replace(question, seq=first, session=scope.session, turn=turn_id)
-            answer = replace(answer, seq=first + 1, session=scope.session, turn=turn_id)
+            question = question.placed(first, scope.session, turn_id)
+            answer = answer.placed(first + 1, scope.session, turn_id)
             insert_messages(connection, scope, [question, answer])
             turn = Turn(turn_id, scope.session, "complete", question, answer)
             _insert(connection, scope, turn, recalled=recalled)
@@ -184,9 +184,7 @@ class Turns:
                 stored = known_ids(connection, scope, [one.id for one in before])
                 fresh = [one for one in before if one.id not in stored]
                 earlier = [replace(one, seq=first + n) for n, one in enumerate(fresh)]
-                question = replace(
-                    question, seq=first + len(before), session=scope.session, turn=turn_id
-                )
+                question = question.placed(first + len(before), scope.session, turn_id)
                 insert_messages(connection, scope, [*earlier, question])
                 turn = Turn(turn_id, scope.session, status, question, key=idempotency_key)
                 _insert(connection, scope, turn, body=body)
@@ -228,7 +226,7 @@ class Turns:
                 return None
             if answer is not None:
                 first, _ = customers.allocate(connection, scope.owner, 1)
-                answer = replace(answer, seq=first, session=scope.session, turn=turn.id)
+                answer = answer.placed(first, scope.session, turn.id)
                 insert_messages(connection, scope, [answer])
             run(
                 connection, _FINISH,
@@ -316,9 +314,7 @@ class Turns:
                 return None
             values = key(scope.owner, session=scope.session)
             waiting = connection.execute(_WAITING, values).scalars().all()
-            answer = replace(
-                answer, seq=first, session=scope.session, turn=waiting[0] if waiting else None
-            )
+            answer = answer.placed(first, scope.session, waiting[0] if waiting else None)
             insert_messages(connection, scope, [answer])
             for turn_id in waiting:
                 seq = first if turn_id == answer.turn else None

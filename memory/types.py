@@ -128,6 +128,13 @@ class Message:
     labels: Labels | None = None
     origin: str | None = None
 
+    def placed(self, seq: int, session: str, turn: str | None) -> Message:
+        """The same with its number, in a session and a turn; quicker than ``replace``."""
+        return Message(
+            self.id, session, self.role, self.text, self.at, seq, self.tokens, turn, self.data,
+            self.labels, self.origin,
+        )  # fmt: skip
+
     @property
     def source(self) -> tuple[str, str]:
         """The session in which it was said, and its id: what is remembered of it goes by them."""
