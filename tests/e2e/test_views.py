@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from app.auth import create_key
+from memory.clock import now
 from tests.e2e.measures import CONTRAST, NAMELESS, SIDEWAYS, UNREACHABLE
 
 if TYPE_CHECKING:
+    import httpx
+    from fastapi import FastAPI
+
     from tests.e2e.conftest import OpenVisit
 
 VIEWS = {"summaries": "Summaries", "answers": "Answers", "operations": "Operations"}
@@ -67,6 +72,33 @@ def test_a_view_that_does_not_come_is_fetched_again(visit: OpenVisit) -> None:
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#operations-about")).to_contain_text("As of")
     expect(page.locator("#operations-trouble")).to_be_hidden()
+
+
+def test_another_key_is_shown_nothing_of_the_last_one_s(
+    visit: OpenVisit, api: httpx.Client, app: FastAPI
+) -> None:
+    """Where a key is asked for in a view, and one of another tenant is given."""
+    store = app.state.store
+    said = {"customer": "seen before", "session": "s1", "message": "My order 4417-XZ is late."}
+    api.post("/v1/chat", json=said).raise_for_status()
+    first, made = create_key(store, "agent")
+    page = visit().open("seen before", first)
+    for name, button in (("summaries", "Summarise"), ("answers", "Ask")):
+        page.evaluate("(name) => (location.hash = name)", name)
+        if name == "answers":
+            page.get_by_label("Question", exact=True).fill("Which order is late?")
+        page.get_by_role("button", name=button).click()
+        expect(page.locator(f"#{name}-made")).to_contain_text("4417-XZ")
+    store.keys.revoke(made.id, now())
+    page.get_by_role("button", name="Ask").click()
+    other, _ = create_key(store, "agent", "elsewhere")
+    page.get_by_label("API key").fill(other)
+    page.get_by_role("button", name="Open").click()
+    for name in ("answers", "summaries"):
+        page.evaluate("(name) => (location.hash = name)", name)
+        expect(page.locator(f"#{name}-made")).to_be_hidden()
+    expect(page.get_by_label("Session", exact=True).locator("option")).to_have_count(0)
+    assert page.locator("#answers-question").input_value() == ""
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])

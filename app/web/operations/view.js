@@ -167,5 +167,12 @@ export function wire({ section, open }) {
     adapter = undefined;
     look();
   });
-  return { shown: look, hidden: look, clear: () => (adapter = undefined) };
+  return {
+    shown: look,
+    hidden: look,
+    clear() {
+      adapter = undefined;
+      for (const name of ["low", "unanswered", "card"]) byId(`operations-${name}`).replaceChildren();
+    },
+  };
 }

@@ -76,6 +76,7 @@ export function wire({ section, open }) {
       if (!signal.aborted) showModel();
     } catch (error) {
       if (!signal.aborted && error.status !== 401) explain(byId("summaries-trouble"), error, summarise);
+      stopped.abort(); // the model need not go on
     }
   }
 
