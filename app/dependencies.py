@@ -9,12 +9,16 @@ from urllib.parse import unquote
 
 from anyio.to_thread import run_sync
 from fastapi import Depends, Path, Request, Response, Security
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
+from fastapi.params import Query
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from typing_extensions import override
 
 from app.auth import Identity
 from app.chains.support import SupportChain
+from app.faults import unknown_parameters
 from app.limits import Limits, told_of
 from app.llm import Model
 from app.metrics import Metrics
@@ -64,15 +68,22 @@ LimitsDep = Annotated[Limits, _part("limits")]
 
 
 class Guarded(APIRoute):
-    """A route that asks for a key, before it reads the body: nobody else's is read and parsed."""
+    """A route that asks for a key, before it reads the body: nobody else's is read and parsed.
+
+    A query's parameter that it does not know is a slip, as in a body.
+    """
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
+        params = get_flat_params(self.dependant)
+        known = [one.alias for one in params if isinstance(one.field_info, Query)]
 
         async def guarded(request: Request) -> Response:
             given = await _bearer(request)
             request.state.who = await run_sync(_authorize, request, given)
+            if request.url.query and (unknown := request.query_params.keys() - known):
+                raise RequestValidationError(unknown_parameters(unknown, known))
             return await answer(request)
 
         return guarded

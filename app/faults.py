@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+_SHOWN = 100  # characters of a name that is repeated
 _OBJECT = "send a JSON object"
 _TIME = "send a time such as 2027-01-31T00:00:00Z"
 _WHOLE = "send a whole number"
@@ -12,6 +13,8 @@ _WHOLE = "send a whole number"
 _SAID = {
     "missing": "is missing: send it",
     "extra_forbidden": "is not known here: leave it out; GET /openapi.json says what is taken",
+    "unknown_parameter": "is not known here: leave it out; {known} can be asked for",
+    "no_parameter": "is not known here: leave it out; there is nothing to ask for",
     "bool_type": "send true or false, without quotes",
     "bool_parsing": "send true or false",
     "int_type": f"{_WHOLE}, without quotes",
@@ -38,6 +41,13 @@ _SAID = {
     "model_type": _OBJECT,
     "dict_type": _OBJECT,
 }
+
+
+def unknown_parameters(unknown: Iterable[str], known: Sequence[str]) -> list[dict[str, Any]]:
+    """Errors, as pydantic's are, of a query's parameters that a route does not know."""
+    kind = "unknown_parameter" if known else "no_parameter"
+    ctx = {"known": ", ".join(known)}
+    return [{"type": kind, "loc": ("query", name[:_SHOWN]), "ctx": ctx} for name in sorted(unknown)]
 
 
 class Fault(NamedTuple):

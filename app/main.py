@@ -222,14 +222,14 @@ def _openapi(app: FastAPI) -> Any:
     return openapi
 
 
-_WATCHED = {"/", "/healthz", "/readyz"}
+_WATCHED = {"/", "/healthz", "/readyz", "/metrics"}
 
 
 class _EncodedPath:
     """Route by the path as it was sent, so that a name in it may contain an encoded slash.
 
-    HEAD is asked for by those who watch whether a service is there: where nobody needs a key it is
-    answered as GET is, less the body, which the server leaves out.
+    HEAD is asked for by those who watch whether a service is there: to them it is answered as GET
+    is, less the body, which the server leaves out.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 
 from prometheus_client import (
@@ -38,6 +39,10 @@ _PREFIX = "memory_service_"
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name; it is read at the import
 _STEP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _ANSWER_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
+_OUTCOMES = [
+    *product(("complete", "stopped", "failed"), ("model", "template")),
+    *product(("again", "stopped", "waiting"), ("none",)),
+]
 _LOOK_SECONDS = 5.0  # how often a process of several says how it stands
 
 
@@ -70,6 +75,8 @@ class Metrics(Watch):
             "turns", "Turns that were begun, by what became of them and who answered.",
             "outcome", "by",
         )  # fmt: skip
+        for outcome, by in _OUTCOMES:  # from the start, or a rate does not see the first of a kind
+            self._turns.labels(outcome, by)
         self._turn = histogram("turn_seconds", "From message to stored answer.", "by",
                                most=_ANSWER_SECONDS)  # fmt: skip
         self._first = histogram("first_token_seconds", "From message to first token.", "by",

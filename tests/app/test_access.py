@@ -85,7 +85,7 @@ def test_a_line_says_method_route_status_and_time(
     service.client.request("BREW", "/v1/customers/ada")
     service.client.get("/healthz")
     assert told(caplog, 3) == [
-        ("INFO", "GET", "/v1/customers/{customer}/sessions", 404),
+        ("INFO", "GET", "/v1/customers/{customer}/sessions", 422),
         ("INFO", "other", "/v1/customers/{customer}", 405),
         ("DEBUG", "GET", "/healthz", 200),
     ]

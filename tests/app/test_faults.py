@@ -121,6 +121,20 @@ def test_a_part_and_a_parameter_say_what_to_send(service: Running) -> None:
         assert what in found["query.limit"]
 
 
+def test_a_parameter_that_is_not_known_is_refused_with_those_that_are(service: Running) -> None:
+    """A typing error is not taken for a page of a hundred; the key counts first."""
+    found = faults(service.client.get(f"{ADA}/memories?limt=5&slot=email"))
+    said = "is not known here: leave it out; limit, before, slot, history can be asked for"
+    assert found == {"query.limt": said}
+    found = faults(service.client.get("/v1/key", params={"x": 1, "y" * 500: 2}))
+    none = "is not known here: leave it out; there is nothing to ask for"
+    assert found == {"query.x": none, f"query.{'y' * 100}": none}
+    body = {"customer": "ada", "message": "hello"}
+    assert service.client.post("/v1/chat?stream=true", json=body).status_code == 422
+    service.client.headers.pop("Authorization")
+    assert service.client.get(f"{ADA}/memories?limt=5").status_code == 401
+
+
 @pytest.mark.parametrize("slot", ["shoe_size", "Email", "", "order number"])
 def test_a_slot_that_is_not_known_is_refused_with_those_that_are(
     service: Running, slot: str

@@ -49,6 +49,14 @@ def one(samples: Samples, name: str, **labels: str) -> float:
     return samples.get((name, frozenset(labels.items())), 0)
 
 
+def test_turns_are_there_before_the_first(service: Running) -> None:
+    """At 0, so that a rate sees the first that fails."""
+    found = scrape(service)
+    kinds = {("complete", "model"), ("failed", "template"), ("stopped", "none"), ("again", "none")}
+    for outcome, by in kinds:
+        assert found["turns_total", frozenset({("outcome", outcome), ("by", by)})] == 0
+
+
 def test_a_turn_is_counted_with_its_steps(scripted: Running, double: OpenAIDouble) -> None:
     """Whether it comes whole or as a stream: outcome, times, tokens, cache, and the digest."""
     assert scripted.chat("Where is my order?").status_code == 200

@@ -122,10 +122,13 @@ def test_a_connection_too_many_is_closed_and_the_others_are_served(
     assert sum("connections" in one.getMessage() for one in caplog.records) == 1
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics"])
 def test_who_watches_may_ask_by_head(tmp_path: Path, path: str) -> None:
     """The head of what GET answers, and no body."""
     with as_served(data_dir=tmp_path, llm="fake:echo", request_timeout=60) as service:
-        head, got = (httpx.request(how, f"{service.address}{path}") for how in ("HEAD", "GET"))
+        head, got = (
+            httpx.request(how, f"{service.address}{path}", headers=service.client.headers)
+            for how in ("HEAD", "GET")
+        )
         assert (head.status_code, head.content) == (200, b"")
         assert head.headers["content-type"] == got.headers["content-type"]
