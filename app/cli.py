@@ -261,7 +261,7 @@ def doctor(
 
     settings = settings_given(data_dir=data_dir, database=database, llm=llm)
     if reembed:
-        with open_store(settings.database_url) as store:
+        with open_existing(settings) as store:
             typer.echo(f"{reembed_all(store, settings)} customers embedded anew.")
     ill = 0
     for name, fault, remedy in diagnose(settings):

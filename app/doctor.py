@@ -11,11 +11,12 @@ from sqlalchemy import text
 from app.conversation import conversation_memory
 from app.embeddings import ENGLISH, open_embeddings
 from app.language import advice
+from app.opening import open_existing
 from app.settings import Settings, mistyped
 from app.templates.answering import intents_of
 from app.templates.reading import files_of, read_templates
 from app.understanding.opening import open_understanding
-from memory import Knowledge, MemoryServiceError, MemoryStore, Scope, open_store
+from memory import Knowledge, MemoryServiceError, MemoryStore, Scope
 
 Finding = tuple[str, str | None, str]  # what was looked at, what is wrong with it, what to do
 
@@ -24,6 +25,7 @@ _LOOSE = text(
     "SELECT name FROM pg_settings WHERE setting = 'off' "
     "AND name IN ('fsync', 'synchronous_commit', 'full_page_writes') ORDER BY name"
 )
+_WITHIN = {"disk", "receipts", "audit log"}  # what is looked for in the database
 _LOW_DISK = 200 * 2**20  # bytes
 
 
@@ -43,6 +45,8 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
         ("address", _address, "Listen on 127.0.0.1 behind a proxy that speaks TLS."),
     ]
     for name, check, remedy in checks:
+        if name in _WITHIN and not settings.database_exists:
+            continue  # that it is not there is said once
         try:
             fault = check(settings)
         except MemoryServiceError as error:
@@ -55,7 +59,7 @@ def advise(settings: Settings) -> str | None:
     if settings.embeddings not in ENGLISH:
         return None
     try:
-        with open_store(settings.database_url) as store:
+        with open_existing(settings) as store:
             return advice(store)
     except MemoryServiceError:  # the findings say so
         return None
@@ -85,7 +89,7 @@ def _folder(settings: Settings) -> str | None:
 
 
 def _database(settings: Settings) -> str | None:
-    with open_store(settings.database_url) as store, store.database.read() as connection:
+    with open_existing(settings) as store, store.database.read() as connection:
         if store.database.dialect == "sqlite":
             found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
             return None if found == "ok" else f"it is damaged: {found}"
@@ -93,7 +97,7 @@ def _database(settings: Settings) -> str | None:
 
 
 def _disk(settings: Settings) -> str | None:
-    with open_store(settings.database_url) as store, store.database.read() as connection:
+    with open_existing(settings) as store, store.database.read() as connection:
         if store.database.dialect == "sqlite":  # told so with each connection
             return None
         loose = connection.execute(_LOOSE).scalars().all()
@@ -103,19 +107,20 @@ def _disk(settings: Settings) -> str | None:
 
 
 def _receipts(settings: Settings) -> str | None:
-    with open_store(settings.database_url) as store:
+    with open_existing(settings) as store:
         return store.receipts.fault()
 
 
 def _audit(settings: Settings) -> str | None:
-    with open_store(settings.database_url) as store:
+    with open_existing(settings) as store:
         return store.audit.verify().fault
 
 
 def _embeddings(settings: Settings) -> str | None:
     encoder = open_embeddings(settings.embeddings)
-    with open_store(settings.database_url) as store:
-        store.check_embeddings(encoder)
+    if settings.database_exists:
+        with open_existing(settings) as store:
+            store.check_embeddings(encoder)
     made = encoder.encode(["Where is my order?"])
     return None if made.shape == (1, encoder.dimension) else f"a vector has shape {made.shape}"
 

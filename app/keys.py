@@ -12,7 +12,7 @@ from app.console import Database, DataDir, Tenant, settings_given
 from app.opening import open_existing
 from app.recording import at_console
 from app.roles import TENANT, KeyRole
-from memory import ApiKey, InvalidInput, open_store
+from memory import ApiKey, InvalidInput
 from memory.clock import now
 
 app = typer.Typer(help="The keys of those who may ask.", no_args_is_help=True)
@@ -39,7 +39,7 @@ def create(
 
     lasts = span("--expires", expires)
     settings = settings_given(data_dir=data_dir, database=database)
-    with open_store(settings.database_url) as store, at_console(store, tenant, "change.key"):
+    with open_existing(settings) as store, at_console(store, tenant, "change.key"):
         key, made = create_key(store, role, tenant, name, lasts)
     until = "" if made.expires is None else f", until {_day(made.expires)}"
     typer.secho(f"Key {made.id}: {role} of {tenant}{until}. Shown only this once:", err=True)
@@ -82,7 +82,7 @@ def revoke(
 def reset(data_dir: DataDir = None, database: Database = None) -> None:
     """Make the first key anew and print it; the old one fits no longer, from now on."""
     settings = settings_given(data_dir=data_dir, database=database)
-    with open_store(settings.database_url) as store, at_console(store, TENANT, "change.key"):
+    with open_existing(settings) as store, at_console(store, TENANT, "change.key"):
         typer.echo(reset_key(store))
     (settings.data_dir / "api-key").unlink(missing_ok=True)  # it holds the old one
 

@@ -16,6 +16,9 @@ def open_existing(settings: Settings) -> MemoryStore:
     """
     if not settings.database_exists:
         name = make_url(settings.database_url).database
-        msg = f"there is no database {name}: give the service's --data-dir or --database"
+        msg = (
+            f"there is no database {name}: give the service's --data-dir or --database; "
+            "`memory-service serve` makes one"
+        )
         raise InvalidInput(msg)
     return open_store(settings.database_url)

@@ -116,14 +116,31 @@ def test_what_is_bad_is_told_in_a_line_and_stops_nothing_else(tmp_path: Path) ->
     assert "Traceback" not in done.stderr + tried.stderr
 
 
-@pytest.mark.parametrize("command", [["backup", "copy.db"], ["forget", "--all", "--keep", "1"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["backup", "copy.db"],
+        ["forget", "--all", "--keep", "1"],
+        ["key", "create", "--role", "agent"],
+        ["key", "reset"],
+        ["doctor", "--reembed"],
+    ],
+    ids=" ".join,
+)
 def test_a_mistyped_data_folder_is_not_made(tmp_path: Path, command: list[str]) -> None:
-    """What reads a database that is not there says so, and makes neither it nor a copy."""
+    """What asks for a database that is not there says so, and makes neither it nor a copy."""
     missing = tmp_path / "mistyped"
     done = run(*command, data=missing)
     assert done.returncode == 1
     assert "there is no database" in done.stderr
     assert not missing.exists()
+
+
+def made(folder: Path) -> None:
+    """A database in a folder."""
+    from memory import open_store
+
+    open_store(f"sqlite:///{folder}/memory.db").close()
 
 
 def test_backup_is_a_whole_database_and_never_overwrites(tmp_path: Path) -> None:
@@ -144,6 +161,7 @@ def test_backup_is_a_whole_database_and_never_overwrites(tmp_path: Path) -> None
 
 def test_key_reset_prints_another_key(tmp_path: Path) -> None:
     """The key is shown, not stored."""
+    made(tmp_path)
     one = run("key", "reset", data=tmp_path).stdout.strip()
     two = run("key", "reset", data=tmp_path).stdout.strip()
     assert one != two
@@ -152,9 +170,17 @@ def test_key_reset_prints_another_key(tmp_path: Path) -> None:
 
 
 def test_doctor_names_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All well: exit 0. A broken database, a folder without a classifier: exit 1, and the other
-    parts are still looked at.
+    """All well: exit 0. No database, which is not made; a broken one, a folder without a
+    classifier: exit 1, and the other parts are still looked at.
     """
+    none = run("doctor", data=tmp_path)
+    assert none.returncode == 1
+    (wrong,) = (line for line in none.stdout.splitlines() if line.startswith("wrong"))
+    assert f"wrong database: there is no database {tmp_path}" in wrong
+    assert "`memory-service serve` makes one" in wrong
+    assert "ok    embeddings" in none.stdout
+    assert list(tmp_path.iterdir()) == []
+    made(tmp_path)
     well = run("doctor", data=tmp_path)
     assert well.returncode == 0, well.stdout
     assert "wrong" not in well.stdout
@@ -181,6 +207,7 @@ def test_a_mistyped_variable_is_said_with_the_nearest_right_one(
     monkeypatch.setenv("memory_service_temperature", "0.1")
     monkeypatch.setenv("MEMORY_SERVICE_MODELS_DIR", os.environ.get("MEMORY_SERVICE_MODELS_DIR", ""))
     mistyped = "MEMORY_SERVICE_PROMT_TOKENS is no setting and does nothing (did you mean"
+    made(tmp_path)
     done = run("key", "reset", data=tmp_path)
     assert done.returncode == 0
     assert done.stderr.splitlines() == [

@@ -14,50 +14,57 @@ from app.roles import Principal
 from memory import InvalidInput, Scope, open_store
 
 
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with a database."""
+    open_store(f"sqlite:///{tmp_path}/memory.db").close()
+    return tmp_path
+
+
 def run(data: Path, *args: str) -> Result:
     """A command, with a data folder; what goes wrong is raised."""
     return CliRunner().invoke(app, [*args, "--data-dir", str(data)], catch_exceptions=False)
 
 
-def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:
+def test_a_key_from_its_making_to_its_end(data: Path) -> None:
     """Only the key goes to stdout, so that a script can take it; lists and revoking go by its id,
     and show no key.
     """
-    made = run(tmp_path, "key", "create", "--role", "agent", "--tenant", "shop", "--name",
+    made = run(data, "key", "create", "--role", "agent", "--tenant", "shop", "--name",
                "the desk", "--expires", "90d")  # fmt: skip
     key, told = made.stdout.strip(), made.stderr
     assert "agent of shop, until " in told
     assert len(key) >= 32
-    (listed,) = run(tmp_path, "key", "list").stdout.splitlines()
+    (listed,) = run(data, "key", "list").stdout.splitlines()
     key_id = listed.split()[0]
     assert key_id in told
     assert "agent" in listed
     assert "never used, until " in listed
     assert listed.endswith(": the desk")
-    with open_store(f"sqlite:///{tmp_path}/memory.db") as store:
+    with open_store(f"sqlite:///{data}/memory.db") as store:
         assert Identity(store).of(key) == Principal("shop", "agent", key=key_id)
-    assert ", used " in run(tmp_path, "key", "list").stdout.replace("  used", ", used")
+    assert ", used " in run(data, "key", "list").stdout.replace("  used", ", used")
     for _ in range(2):
-        assert "fits no longer" in run(tmp_path, "key", "revoke", key_id).stdout
-    listed = run(tmp_path, "key", "list").stdout
+        assert "fits no longer" in run(data, "key", "revoke", key_id).stdout
+    listed = run(data, "key", "list").stdout
     assert "revoked " in listed
     assert key not in listed
-    with open_store(f"sqlite:///{tmp_path}/memory.db") as store:
+    with open_store(f"sqlite:///{data}/memory.db") as store:
         assert Identity(store).of(key) is None
 
 
-def test_a_reset_makes_the_first_key_anew(tmp_path: Path) -> None:
+def test_a_reset_makes_the_first_key_anew(data: Path) -> None:
     """An admin's of the tenant "default", also where it was revoked; the old key's file goes."""
-    old = tmp_path / "api-key"
+    old = data / "api-key"
     old.write_text("an old key")
-    run(tmp_path, "key", "reset")
-    assert "key reset" in run(tmp_path, "key", "revoke", "first").stdout
-    key = run(tmp_path, "key", "reset").stdout.strip()
+    run(data, "key", "reset")
+    assert "key reset" in run(data, "key", "revoke", "first").stdout
+    key = run(data, "key", "reset").stdout.strip()
     assert not old.exists()
-    (listed,) = run(tmp_path, "key", "list").stdout.splitlines()
+    (listed,) = run(data, "key", "list").stdout.splitlines()
     assert listed.split()[:3] == ["first", "admin", "default"]
     assert "for ever" in listed
-    with open_store(f"sqlite:///{tmp_path}/memory.db") as store:
+    with open_store(f"sqlite:///{data}/memory.db") as store:
         assert Identity(store).of(key) == Principal("default", "admin", key=FIRST)
 
 
@@ -70,12 +77,12 @@ def test_a_reset_makes_the_first_key_anew(tmp_path: Path) -> None:
         (["knowledge", "list", "--tenant", ""], "1 to 200 characters"),
     ],
 )
-def test_what_cannot_be_says_what_can(tmp_path: Path, args: list[str], said: str) -> None:
+def test_what_cannot_be_says_what_can(data: Path, args: list[str], said: str) -> None:
     """In a sentence; nothing is made."""
-    run(tmp_path, "key", "reset")
+    run(data, "key", "reset")
     with pytest.raises(InvalidInput, match=said):
-        run(tmp_path, *args)
-    assert len(run(tmp_path, "key", "list").stdout.splitlines()) == 1
+        run(data, *args)
+    assert len(run(data, "key", "list").stdout.splitlines()) == 1
 
 
 def test_what_is_brought_in_is_the_tenant_s(tmp_path: Path) -> None:
