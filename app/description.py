@@ -169,6 +169,7 @@ EXAMPLES: dict[str, Any] = {
     "SessionDetail": _SESSION | {
         "summary": {"text": "Customer: My order 4417-XZ is late.", "version": 1},
         "mood": card.EXAMPLE["mood"],
+        "saying": None,
     },
     "RatingRequest": {"rating": "good"},
     "Handover": {
@@ -176,6 +177,7 @@ EXAMPLES: dict[str, Any] = {
         "summary": "Customer: My order 4417-XZ is late.", "card": card.EXAMPLE,
     },
     "SessionItem": _SESSION,
+    "StoppedAnswer": {"stopped": True},
     "ReplyRequest": {"text": "I have sent you a new lamp today."},
     "MessageItem": {
         "id": "8d1e4c20", "role": "ai", "text": "I have sent you a new lamp today.", "at": _AT,

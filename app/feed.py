@@ -27,7 +27,11 @@ class Feed:
     """The pieces of a turn, from a task of its own to whoever reads them, at their own pace."""
 
     def __init__(
-        self, pieces: AsyncGenerator[bytes, None], too_slow: bytes, patience: float
+        self,
+        pieces: AsyncGenerator[bytes, None],
+        too_slow: bytes,
+        patience: float,
+        detached: bool = False,
     ) -> None:
         """Begin.
 
@@ -37,7 +41,10 @@ class Feed:
                 turn goes on without one.
             patience: the turn goes on too when one leaves who has taken nothing for so many
                 seconds: it was left, and has not hung up.
+            detached: once it has begun the turn goes on whenever one leaves.
         """
+        self._detached = detached
+        self._begun = False
         self._pieces = pieces
         self._patience = patience
         self._given_at: float | None = None  # when the reader got what it has not taken yet
@@ -64,6 +71,7 @@ class Feed:
             raise
         if not self._held and self._error is not None:
             raise self._error
+        self._begun = True
         return self
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -89,7 +97,7 @@ class Feed:
         at = time.monotonic()
         waits = self._given_at is not None and at - self._given_at >= self._patience
         waited = self._waited_at is not None and at - self._waited_at < _JUST
-        self._lost = self._lost or waits or waited
+        self._lost = self._lost or (self._detached and self._begun) or waits or waited
         self._held.clear()
         if not self._lost:
             self._reading.cancel()

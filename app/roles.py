@@ -28,6 +28,7 @@ GET    /v1/queue                                       read.queue      admin age
 GET    /v1/customers/{customer}/sessions               read.sessions   admin agent service customer
 GET    /v1/customers/{customer}/sessions/{session}     read.session    admin agent service customer
 GET /v1/customers/{customer}/sessions/{session}/messages read.messages admin agent service customer
+DELETE /v1/customers/{customer}/sessions/{session}/answer change.answer admin agent service customer
 PUT    /v1/customers/{customer}/sessions/{session}/rating change.rating   admin agent service
 PUT    /v1/customers/{customer}/turns/{turn}/rating    change.rating   admin agent service
 PUT    /v1/customers/{customer}/sessions/{session}/handover change.handover admin agent

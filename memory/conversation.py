@@ -294,10 +294,10 @@ class ConversationMemory(StoredMemory):
         """Commit the customer's message before a model is asked (see ``Turns.start``)."""
         return self.store.turns.start(self.scope, self._message("human", text), idempotency_key)
 
-    def renew(self, turn: Turn, so_far: str = "") -> None:
+    def renew(self, turn: Turn, so_far: str = "") -> bool:
         """Hold the session, and keep what has been said (see ``Turns.renew``)."""
         message = self._message("ai", so_far) if so_far else None
-        self.store.turns.renew(self.scope, turn, message)
+        return self.store.turns.renew(self.scope, turn, message)
 
     def finish(
         self,

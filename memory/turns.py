@@ -106,6 +106,13 @@ _FREE = text(
 _NEVER = 2**62  # later than every lease
 
 
+class Saying(NamedTuple):
+    """The turn that is being answered in a session, and what of the answer was said so far."""
+
+    turn: str
+    text: str
+
+
 class Turns:
     """The turns of a database."""
 
@@ -247,21 +254,49 @@ class Turns:
         )  # fmt: skip
 
     @retried
-    def renew(self, scope: Scope, turn: Turn, so_far: Message | None = None) -> None:
+    def renew(self, scope: Scope, turn: Turn, so_far: Message | None = None) -> bool:
         """Hold the session for another ``LEASE_SECONDS``, and keep what has been said so far.
 
-        Nothing happens if the turn no longer holds the session.
+        Nothing happens if the turn no longer holds the session; then it is False.
         """
         saying = None
         if so_far is not None:
             check_text(so_far.text)
             saying = dump({"id": so_far.id, "text": so_far.text, "tokens": so_far.tokens})
         with self._database.write() as connection:
-            run(
-                connection, _RENEW,
+            held = connection.execute(
+                _RENEW,
                 key(scope.owner, session=scope.session, lease=turn.id, until=_end(connection),
                     saying=saying),
             )  # fmt: skip
+        return held.rowcount > 0
+
+    def saying(self, scope: Scope) -> Saying | None:
+        """What is being said in a session; None if nothing is. It is some seconds old."""
+        with self._database.read() as connection:
+            row = _session(connection, scope)
+            if row is None or row.lease is None or not _is_held(connection, row):
+                return None
+        return Saying(row.lease, json.loads(row.saying)["text"] if row.saying else "")
+
+    @retried
+    def stop(self, scope: Scope, here: str | None = None) -> bool:
+        """End the turn that is being answered in a session, with what was kept of its answer.
+
+        Whoever answers it learns so by ``renew``. False if there is none.
+
+        Args:
+            scope: the session.
+            here: the turn if it ends by itself, and with all that was said: it is only entered.
+        """
+        with self._database.write() as connection:
+            customers.lock(connection, scope.owner)
+            row = _session(connection, scope)
+            found = row is not None and row.lease is not None
+            if row is not None and row.lease not in (None, here):
+                _cut_off(connection, scope, row, "stopped")
+            enter(connection)
+        return found
 
     def settle(self, *, alone: bool = False, late: float = 0.0) -> int:
         """End the turns whose process is gone, as ``start`` would: stopped if a part was said.
@@ -427,17 +462,25 @@ def _take_over(connection: Connection, scope: Scope, row: _Session) -> bool:
     """See that the session is free; whether a turn that let its lease run out had to be ended."""
     if row.lease is None:
         return False
-    at = clock(connection)
-    if at < row.lease_until <= _latest(at):
+    if _is_held(connection, row):
+        at = clock(connection)
         msg = f"another turn of session {scope.session!r} is being answered: try again after it"
         raise SessionBusy(msg, retry_after=(row.lease_until - at) / 1e6)
     _cut_off(connection, scope, row)
     return True
 
 
-def _cut_off(connection: Connection, scope: Scope, lease: _Session) -> None:
-    """End a turn that nobody will finish: no fold passes a running one."""
-    seq, status = None, "failed"
+def _is_held(connection: Connection, row: _Session) -> bool:
+    at = clock(connection)
+    return at < row.lease_until <= _latest(at)
+
+
+def _cut_off(connection: Connection, scope: Scope, lease: _Session, silent: str = "failed") -> None:
+    """End a turn that nobody will finish: no fold passes a running one.
+
+    One of which nothing was said has the status ``silent``.
+    """
+    seq, status = None, silent
     if lease.saying is not None:
         seq, _ = customers.allocate(connection, scope.owner, 1)
         said = Message(

@@ -17,7 +17,11 @@ from memory import Watch
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _STOP_SECONDS = 2.0  # how long a model may take to be stopped
 
-_Chunks = asyncio.Queue[AIMessageChunk | Leaving | None]
+_Chunks = asyncio.Queue[AIMessageChunk | Exception | None]
+
+
+class Stopped(Exception):
+    """Somebody has stopped this answer."""
 
 
 class Speech:
@@ -28,7 +32,7 @@ class Speech:
         self._watch = watch
         self._silence = silence
         self._whole = whole
-        self._open: set[_Chunks] = set()
+        self._open: dict[_Chunks, str | None] = {}  # with their turns
         self._ended = False
 
     def end(self) -> None:
@@ -37,14 +41,25 @@ class Speech:
         for chunks in self._open:
             chunks.put_nowait(_left())
 
+    def stop(self, turn: str) -> bool:
+        """End the answer of a turn; False if it is not asked for here."""
+        found = [chunks for chunks, whose in self._open.items() if whose == turn]
+        for chunks in found:
+            chunks.put_nowait(Stopped())
+        return bool(found)
+
     async def chunks(
-        self, model: Runnable[Any, Any], messages: list[BaseMessage] | dict[str, str]
+        self,
+        model: Runnable[Any, Any],
+        messages: list[BaseMessage] | dict[str, str],
+        turn: str | None = None,
     ) -> AsyncGenerator[AIMessageChunk, None]:
         """What a model says to messages, or to a prompt's values; closing this stops it.
 
         Raises:
             TimeoutError: it was silent for too long, or has not come to an end.
             Leaving: all answers were ended.
+            Stopped: that of this turn was.
         """
         if self._ended:
             raise _left()
@@ -66,7 +81,7 @@ class Speech:
         # In a task, because only a cancellation ends LangChain's generators at once: closed from
         # outside, those within stay as they are, and the model goes on for a client that has left.
         reading = asyncio.create_task(read())
-        self._open.add(chunks)
+        self._open[chunks] = turn
         try:
             while True:
                 # Not wait_for: it can swallow a cancellation (CPython 3.11).
@@ -74,12 +89,12 @@ class Speech:
                     chunk = await chunks.get()
                 if chunk is None:
                     break
-                if isinstance(chunk, Leaving):
+                if isinstance(chunk, Exception):
                     raise chunk
                 yield chunk
             await reading  # raises what the model failed with
         finally:
-            self._open.discard(chunks)
+            del self._open[chunks]
             reading.cancel()
             await asyncio.wait([reading], timeout=_STOP_SECONDS)
             if reading.done() and not reading.cancelled():

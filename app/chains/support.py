@@ -26,7 +26,7 @@ from app.chains.completions import Completions
 from app.chains.digests import Digests
 from app.chains.events import Done, Event, Failed, Given, Token
 from app.chains.failures import cut, is_outage, is_refusal, model_problem, silent
-from app.chains.speech import Speech, storable, usage_of
+from app.chains.speech import Speech, Stopped, storable, usage_of
 from app.conversation import conversation_memory
 from app.llm import Model
 from app.llm.openai import OpenAIModel
@@ -256,6 +256,8 @@ class SupportChain:
                 failure = cut(self._model.name)
             else:
                 status = "calling" if calls.whole else "complete"
+        except Stopped:
+            pass  # and is stored so
         except Leaving as error:
             left = problem_of(error)
         except Exception as error:
@@ -331,6 +333,15 @@ class SupportChain:
         """Stop the turns under way: they are stored as ``stopped``, with what was said."""
         self._speech.end()
 
+    async def stop_answer(self, scope: Scope) -> bool:
+        """Stop the answer that is under way in a session, wherever that is; False if none is.
+
+        What was said so far is kept: all of it, or if another process answers, what that has kept.
+        """
+        saying = await run_sync(self._store.turns.saying, scope)
+        here = saying.turn if saying is not None and self._speech.stop(saying.turn) else None
+        return await run_sync(self._store.turns.stop, scope, here) or here is not None
+
     async def ended(self) -> None:
         """Wait until no turn is being answered, so that what was said is stored; not for ever."""
         deadline = time.monotonic() + _END_SECONDS
@@ -379,7 +390,7 @@ class SupportChain:
         model = self._model.answering(Conversation(scope.owner, scope.session, turn.generation))
         if choices:
             model = model.bind(**choices)
-        return self._speech.chunks(model, layout.messages)
+        return self._speech.chunks(model, layout.messages, turn.id)
 
     async def _hold(self, memory: ConversationMemory, turn: Turn, said: list[str]) -> None:
         """Keep the session's lease, and what has been said, while the turn is under way."""
@@ -390,7 +401,8 @@ class SupportChain:
             if so_far == kept and time.monotonic() - at < _RENEW_SECONDS:
                 continue
             try:
-                await run_sync(memory.renew, turn, so_far if so_far.strip() else "")
+                if not await run_sync(memory.renew, turn, so_far if so_far.strip() else ""):
+                    self._speech.stop(turn.id)  # somebody has, by another process
                 kept, at = so_far, time.monotonic()
             except Exception:  # the lease lasts longer than one renewal
                 _logger.warning("could not renew the lease of turn %s", turn.id, exc_info=True)

@@ -94,8 +94,9 @@ async def chat(
     """Say something as a customer and get the answer.
 
     The message is stored before the model is asked, and the answer with its status when it
-    ends. A client that goes away stops the model; what was said so far is kept as `stopped`. One
-    that reads too slowly is left, and the answer goes on and is stored without it.
+    ends. A client that goes away stops the model, unless the turn is `detached`; what was said so
+    far is kept as `stopped`. One that reads too slowly is left, and the answer goes on and is
+    stored without it.
     With a customer's own token `recalled` is empty and `understanding` null.
     """
     check_size(body.message, settings.max_message_bytes)
@@ -107,8 +108,9 @@ async def chat(
         events = _discreet(events)
     if body.stream:
         pieces = _encoded_all(events)
-        return await streamed(pieces, request, _failed(TOO_SLOW), settings.reader_timeout)
-    return await whole(events, request, answered)
+        slow, patience = _failed(TOO_SLOW), settings.reader_timeout
+        return await streamed(pieces, request, slow, patience, body.detached)
+    return await whole(events, request, answered, body.detached)
 
 
 async def _discreet(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:

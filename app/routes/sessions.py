@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Path, Query, status
 
 from app.dependencies import (
@@ -29,13 +30,15 @@ from app.schemas.sessions import (
     MessageList,
     RatingRequest,
     ReplyRequest,
+    Saying,
     SessionDetail,
     SessionItem,
     SessionList,
+    StoppedAnswer,
     SummaryItem,
 )
 from app.schemas.understanding import understood
-from memory import Scope
+from memory import Scope, turns
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"], route_class=Guarded)
 
@@ -73,6 +76,7 @@ def session(scope: SessionDep, who: PrincipalDep, store: StoreDep) -> SessionDet
         **SessionItem.of(found).model_dump(),
         summary=SummaryItem(text=summary.text, version=summary.version) if summary.text else None,
         mood=None if who.customer else store.labelling.mood(scope.owner, scope.session),
+        saying=_saying(store.turns.saying(scope)),
     )
 
 
@@ -112,6 +116,14 @@ def delete_session(scope: SessionDep, store: StoreDep, model: ModelDep) -> Delet
     if not deleted:
         raise no_such_session(scope)
     return Deleted(deleted=deleted)
+
+
+@router.delete("/sessions/{session}/answer")
+async def stop_answer(scope: SessionDep, chain: ChainDep, store: StoreDep) -> StoppedAnswer:
+    """Stop the answer that is under way in the session, if one is; what was said is kept."""
+    if await run_sync(store.transcript.session, scope) is None:
+        raise no_such_session(scope)
+    return StoppedAnswer(stopped=await chain.stop_answer(scope))
 
 
 @router.put("/sessions/{session}/rating")
@@ -185,6 +197,10 @@ def reply(
         status="complete" if said.turn else None, template=None, by_person=True, rating=None,
         given=None, evidence=None, understanding=None,
     )  # fmt: skip
+
+
+def _saying(found: turns.Saying | None) -> Saying | None:
+    return None if found is None else Saying(**found._asdict())
 
 
 def _session_item(scope: Scope, store: StoreDep) -> SessionItem:

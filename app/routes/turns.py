@@ -57,15 +57,21 @@ async def take_turn(
 
 
 async def whole(
-    events: AsyncGenerator[Event, None], request: Request, said: Callable[[Done], BaseModel]
+    events: AsyncGenerator[Event, None],
+    request: Request,
+    said: Callable[[Done], BaseModel],
+    detached: bool = False,
 ) -> Response:
-    """A turn as one answer, which ``said`` makes of its end; a problem where it has failed."""
+    """A turn as one answer, which ``said`` makes of its end; a problem where it has failed.
+
+    It ends with its client, unless it is ``detached``.
+    """
 
     async def last() -> Event:
         async with contextlib.aclosing(events):
             return [event async for event in events][-1]
 
-    event = await unless_gone(request, last())
+    event = await (last() if detached else unless_gone(request, last()))
     if event is None:
         return nobody_reads()
     if isinstance(event, Failed):
@@ -75,11 +81,18 @@ async def whole(
 
 
 async def streamed(
-    pieces: AsyncGenerator[bytes, None], request: Request, too_slow: bytes, reader_timeout: float
+    pieces: AsyncGenerator[bytes, None],
+    request: Request,
+    too_slow: bytes,
+    reader_timeout: float,
+    detached: bool = False,
 ) -> Response:
-    """A turn as server-sent events; ``too_slow`` ends them for who reads too slowly."""
+    """A turn as server-sent events; ``too_slow`` ends them for who reads too slowly.
+
+    It ends with its client, unless it is ``detached``.
+    """
     # Who was cut had taken nothing for the whole of it, or since a little later.
-    feed = Feed(pieces, too_slow, reader_timeout / 2)
+    feed = Feed(pieces, too_slow, reader_timeout / 2, detached)
     # The first event is waited for, so that what fails before it has a status of its own.
     if await unless_gone(request, feed.begun()) is None:
         return nobody_reads()

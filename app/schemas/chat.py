@@ -22,6 +22,11 @@ class ChatRequest(Body):
     session: Name = "default"
     message: Said = Field(min_length=1, examples=["Where is my order 4417-XZ?"])
     stream: Truth = False
+    detached: Truth = Field(
+        False,
+        description="the answer goes on, and is stored, if its client goes away; "
+        "`DELETE .../sessions/{session}/answer` stops it",
+    )
     idempotency_key: Name | None = Field(
         None,
         description="the same key with the same message never makes a second turn: an answered "

@@ -67,6 +67,19 @@ class ReplyRequest(Body):
     text: Said = Field(min_length=1, examples=["I have sent you a new lamp today."])
 
 
+class Saying(BaseModel):
+    """An answer that is under way."""
+
+    turn: str
+    text: str = Field(description="what was said so far; it is kept about every second")
+
+
+class StoppedAnswer(BaseModel):
+    """What came of it."""
+
+    stopped: bool = Field(description="false: nothing was being answered")
+
+
 class SessionDetail(SessionItem):
     """A session with its summary and the customer's mood in it."""
 
@@ -74,6 +87,7 @@ class SessionDetail(SessionItem):
     mood: Mood | None = Field(
         description=f"by the last {MOST} messages of the customer; null: none of them was read"
     )
+    saying: Saying | None = Field(description="null: nothing is being answered in it")
 
 
 class GivenCount(BaseModel):

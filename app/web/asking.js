@@ -23,7 +23,8 @@ async function answer(turn, signal, stored) {
   turn.given ??= await layOut(turn, signal).catch(() => null); // a chat must not fail for it
   const { customer, session, text: message } = turn;
   const send = () => {
-    const body = { customer, session, message, stream: true, idempotency_key: turn.key };
+    // It goes on when the page is left, or loaded anew.
+    const body = { customer, session, message, stream: true, detached: true, idempotency_key: turn.key };
     return call("POST", "/v1/chat", body, signal);
   };
   const response = await send().catch((error) => {
@@ -48,6 +49,12 @@ async function answer(turn, signal, stored) {
   }
   throw new Error("neither done nor error");
 }
+
+/* Stop what is being answered in a session; what was said of it is kept. */
+export const stopAnswer = ({ customer, session }) => {
+  const names = [customer, session].map(encodeURIComponent);
+  return call("DELETE", `/v1/customers/${names[0]}/sessions/${names[1]}/answer`).catch(() => null);
+};
 
 /* Wire the message's field to the service.
  *
@@ -102,6 +109,7 @@ export function wireAsking({ say: showState, readOn, stored, done }) {
     show(t("answering"));
     const failed = await answer(turn, stopping.signal, stored).catch((error) => error);
     const stopped = failed && stopping.signal.aborted;
+    if (stopped && turn.id) await stopAnswer(turn);
     if (stopped) following(() => turn.settle("stopped"));
     else if (failed) following(() => turn.fail(failed, () => askAgain(turn)));
     else if (turn.reply) {

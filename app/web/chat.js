@@ -3,7 +3,7 @@
  * Whatever comes from the service is shown as text and never as markup.
  */
 
-import { live, wireAsking } from "/web/asking.js";
+import { live, stopAnswer, wireAsking } from "/web/asking.js";
 import { wireCard } from "/web/card.js";
 import { wireChoices } from "/web/choices.js";
 import { wireCustomers } from "/web/customers.js";
@@ -18,7 +18,7 @@ import {
 } from "/web/place.js";
 import { forgetNow } from "/web/remembered.js";
 import { following, followSize, goTo, nearEnd, pointAt, toEnd } from "/web/scrolling.js";
-import { asShown, isNew, renew } from "/web/shown.js";
+import { asShown, isNew, renew, showSaying } from "/web/shown.js";
 import { call, read, watchService } from "/web/service.js";
 import { wireSessions } from "/web/sessions.js";
 import { wireShortcuts } from "/web/shortcuts.js";
@@ -41,6 +41,7 @@ let older = null; // the cursor of the messages before those shown
 let next = null; // when it is looked for what was said meanwhile
 let awaited = null; // when it is looked again for an answer
 let shown = ""; // what was last read of the session, to tell whether anything is new
+let elsewhere = false; // whether an answer is under way that was not asked for here, or before a reload
 let state = ""; // of the session when that was read
 
 const readSessions = () =>
@@ -66,9 +67,20 @@ async function load(reading, show) {
 function showState(text = "") {
   const pressed = document.activeElement.closest("#composer, .turn > .problem");
   tell(byId("status"), text, live.has(here()));
-  byId("send").hidden = live.has(here());
-  byId("stop").hidden = !live.has(here());
+  showButtons();
   if (pressed) field.focus(); // the button that had the focus may be gone
+}
+
+function showButtons() {
+  const busy = live.has(here()) || elsewhere;
+  byId("send").hidden = busy;
+  byId("stop").hidden = !busy;
+}
+
+function stop() {
+  const { customer, session } = place;
+  if (live.has(here())) live.get(here()).stop();
+  else if (elsewhere) stopAnswer({ customer, session }).then(() => readOn());
 }
 
 function openCustomer(name, wanted) {
@@ -91,6 +103,7 @@ function openSession(name) {
   forgetNow();
   place.visit += 1;
   place.session = name;
+  elsewhere = false;
   state = "";
   const { customer, session } = place;
   kept("sessionStorage", "place", { customer, session });
@@ -171,8 +184,9 @@ async function reread() {
  */
 function awaitAnswer({ messages }) {
   clearTimeout(awaited);
-  const running = messages.some((one) => one.status === "running");
-  if (running && !live.has(here())) awaited = setTimeout(readOn, SOON);
+  elsewhere = messages.some((one) => one.status === "running") && !live.has(here());
+  if (elsewhere) awaited = setTimeout(readOn, SOON);
+  showButtons();
 }
 
 /* Show what was said meanwhile, by whoever writes in this session elsewhere; unless it is looked
@@ -193,6 +207,7 @@ async function readOn(anyway = true) {
   if (!page || passed()) return;
   state = found;
   awaitAnswer(page);
+  showSaying(now?.saying);
   if (JSON.stringify(page.messages) === shown) return;
   shown = JSON.stringify(page.messages);
   if (!asShown(page.messages)) showMeanwhile(page);
@@ -301,7 +316,7 @@ function onFieldKey(event) {
 function onKey(event) {
   const above = document.querySelector("dialog[open], :popover-open"); // Escape is theirs
   const seen = !byId("page").hidden;
-  if (event.key === "Escape" && seen && !above) live.get(here())?.stop();
+  if (event.key === "Escape" && seen && !above) stop();
 }
 
 function chooseCustomer() {
@@ -332,7 +347,7 @@ const submit = wireAsking({
 
 on("composer", "submit", submit);
 on("message", "input", () => draft(here(), { text: field.value, key: null }));
-on("stop", "click", () => live.get(here())?.stop());
+on("stop", "click", stop);
 on("earlier", "click", () => openEarlier());
 on("customer-form", "submit", chooseCustomer);
 on("new-session", "click", begin);

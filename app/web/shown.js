@@ -2,6 +2,7 @@
 
 import { asks } from "/web/message.js";
 import { byId, part } from "/web/parts.js";
+import { following } from "/web/scrolling.js";
 import { Turn } from "/web/turn.js";
 
 const UNDONE = ["failed", "stopped"];
@@ -15,6 +16,12 @@ const stands = (turn, message) => says(turn, message) && turn.status === (messag
 
 /* Whether a message is not shown yet. */
 export const isNew = (message) => !shownTurns().some((turn) => says(turn, message));
+
+/* Show what was said so far of an answer that was not asked for here. */
+export function showSaying(saying) {
+  const turn = shownTurns().find((one) => one.id === saying?.turn && one.status === "running");
+  if (turn && saying.text && saying.text !== turn.reply) following(() => turn.hear(saying.text));
+}
 
 /* Whether stored messages are shown as they are; those that are take over their ids. */
 export function asShown(messages) {

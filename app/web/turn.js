@@ -55,6 +55,11 @@ export class Turn {
     this.settle("answering");
   }
 
+  /* Show what was said so far of its answer, which is not asked for here. */
+  hear(text) {
+    say(this.answer, { role: "ai", text, at: new Date().toISOString() });
+  }
+
   /* What an answer rests on that does not rest on the model and what it was given. */
   get basis() {
     if (ownCustomer() !== null) return "";

@@ -242,11 +242,19 @@ class Summary(Result):
     version: int
 
 
+class Saying(Result):
+    """An answer that is under way, and what of it was said so far."""
+
+    turn: str
+    text: str
+
+
 class SessionDetail(Session):
-    """A session with its summary and the customer's mood in it."""
+    """A session with its summary, the customer's mood in it, and what is being answered there."""
 
     summary: Summary | None
     mood: Mood | None
+    saying: Saying | None
 
 
 class Handover(Result):

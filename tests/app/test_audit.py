@@ -70,6 +70,7 @@ ORDER = [
     *sorted(route for route in MAY if route[0] == "GET"),
     ("POST", "/v1/admin/models/{model}/promote"),
     ("POST", "/v1/admin/models/rollback"),
+    ("DELETE", f"{SESSION}/answer"),
     ("DELETE", f"{SESSION}/handover"),
     ("DELETE", MEMORY),
     ("DELETE", "/v1/knowledge/{source}"),

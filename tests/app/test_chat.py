@@ -175,6 +175,40 @@ def test_a_client_that_goes_away_stops_the_model(scripted: Running, double: Open
     assert scripted.chat("go on").status_code == 200
 
 
+def test_a_detached_turn_goes_on_until_it_is_stopped(
+    scripted: Running, double: OpenAIDouble
+) -> None:
+    """Its client may leave: what is said is told meanwhile, and kept when somebody stops it."""
+    double.reply, double.delay = "word " * 2000, 0.01
+    session = "/v1/customers/ada/sessions/s1"
+    body = {
+        "customer": "ada", "session": "s1", "message": "Talk", "stream": True, "detached": True,
+    }  # fmt: skip
+    with scripted.client.stream("POST", "/v1/chat", json=body) as response:
+        turn = next(events(response))[1]["turn"]
+    told: list[str] = []
+    deadline = time.monotonic() + 60
+    while len(told) < 2:
+        saying = scripted.client.get(session).json()["saying"]
+        assert saying["turn"] == turn
+        if saying["text"] and saying["text"] not in told:
+            told.append(saying["text"])
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert told[1].startswith(told[0])
+    assert not double.gone.is_set()
+    assert scripted.client.delete(f"{session}/answer").json() == {"stopped": True}
+    assert double.gone.wait(10), "the model was asked on"
+    while scripted.client.get(session).json()["saying"] is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    *_, (role, text, status) = transcript(scripted)
+    assert (role, status) == ("ai", "stopped")
+    assert text.startswith(told[1])
+    assert scripted.client.delete(f"{session}/answer").json() == {"stopped": False}
+    assert scripted.client.delete(session.replace("s1", "s2") + "/answer").status_code == 404
+
+
 @pytest.mark.parametrize("where", ["start", "finish"])
 @pytest.mark.parametrize("streamed", [True, False])
 def test_a_client_that_leaves_while_its_turn_is_stored_breaks_off_nothing(

@@ -159,6 +159,7 @@ def test_real_answers_are_as_described(service: Running) -> None:
         ("delete", f"{CUSTOMER}/memories/{{memory}}"): (one, None),
         ("get", SESSION): ("/v1/customers/ada/sessions/s1", None),
         ("get", f"{SESSION}/messages"): ("/v1/customers/ada/sessions/s1/messages", None),
+        ("delete", f"{SESSION}/answer"): ("/v1/customers/ada/sessions/s1/answer", None),
         ("put", f"{SESSION}/rating"): ("/v1/customers/ada/sessions/s1/rating", {"rating": "good"}),
         ("put", f"{CUSTOMER}/turns/{{turn}}/rating"): (
             f"/v1/customers/ada/turns/{turn}/rating",

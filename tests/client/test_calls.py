@@ -71,6 +71,8 @@ LEFT_OUT = {
     ("get", "/v1/models/{model}"): "OpenAI's clients ask it",
     ("get", "/v1/admin/audit"): "for who runs the service: the console has it",
     ("get", "/v1/admin/operations"): "for who runs the service: its page shows it",
+    ("delete", "/v1/customers/{customer}/sessions/{session}/answer"): "a stream that is closed "
+    "stops its answer",
     ("get", "/healthz"): "asked without a key, by who watches the service",
     ("get", "/readyz"): "asked without a key, by who watches the service",
 }

@@ -197,6 +197,33 @@ def test_a_renewed_lease_goes_on(
         memory.start("two")
 
 
+def test_an_answer_under_way_is_told_of_and_can_be_stopped_elsewhere(
+    memory: ConversationMemory, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what was kept of it; whoever answers learns that it was stopped by the next renewal, and
+    stores nothing any more. Who stops his own answer ends it himself.
+    """
+    assert store.turns.saying(ADA) is None
+    turn = memory.start("one")
+    assert store.turns.saying(ADA) == (turn.id, "")
+    assert memory.renew(turn, "On its")
+    assert store.turns.saying(ADA) == (turn.id, "On its")
+    assert store.turns.stop(ADA, turn.id)
+    assert memory.renew(turn, "On its way")
+    assert store.turns.stop(ADA)
+    assert not memory.renew(turn, "On its way to you")
+    assert memory.finish(turn, "On its way to you.", "complete") is None
+    assert said(store) == [("human", "one"), ("ai", "On its way")]
+    found = store.turns.get(ADA, turn.id)
+    assert found is not None
+    assert found.status == "stopped"
+    assert store.turns.saying(ADA) is None
+    assert not store.turns.stop(ADA)
+    monkeypatch.setattr("memory.turns.LEASE_SECONDS", 0.0)
+    memory.start("two")
+    assert store.turns.saying(ADA) is None, "whose process is gone"
+
+
 def test_what_was_said_before_a_process_died_is_kept(
     memory: ConversationMemory, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import httpx
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import OpenVisit
+    from tests.e2e.conftest import Model, OpenVisit
 
 
 def test_what_another_page_says_appears(visit: OpenVisit, api: httpx.Client) -> None:
@@ -36,6 +36,37 @@ def test_what_another_page_says_appears(visit: OpenVisit, api: httpx.Client) -> 
     )
     page.locator(".look").last.click()
     expect(page.locator("#given-about")).to_contain_text("As it was sent")
+
+
+def test_an_answer_goes_on_through_a_reload_and_is_seen_elsewhere(
+    visit: OpenVisit, model: Model, api: httpx.Client
+) -> None:
+    """It goes on being shown as it comes, here after a reload and in another page, and can be
+    stopped from there.
+    """
+    one, other = visit(), visit()
+    page = one.open("reloader")
+    one.say("Hello")
+    session = page.locator("#title").get_attribute("title") or ""
+    elsewhere = other.open("reloader")
+    model.pause, model.reply = 0.1, " ".join(f"w{n}" for n in range(1000))
+    page.get_by_label("Message", exact=True).fill("Count, please.")
+    page.keyboard.press("Enter")
+    answer = "[data-part=answer] .text"
+    expect(page.locator(answer).last).to_contain_text("w2 w3")
+    page.reload()
+    for where in (page, elsewhere):
+        expect(where.locator(answer).last).to_contain_text("w8 w9")
+        expect(where.locator("[data-part=mark]").last).to_have_text("being answered")
+    before = page.locator(answer).last.text_content() or ""
+    expect(page.locator(answer).last).not_to_have_text(before)
+    elsewhere.get_by_role("button", name="Stop the answer").click()
+    for where in (page, elsewhere):
+        expect(where.locator("[data-part=mark]").last).to_have_text("stopped")
+        expect(where.get_by_role("button", name="Send")).to_be_visible()
+    last = api.get(f"/v1/customers/reloader/sessions/{session}/messages").json()["messages"][-1]
+    assert last["status"] == "stopped"
+    assert last["text"].startswith(before.strip())
 
 
 def test_who_writes_knows_in_whose_name(visit: OpenVisit, api: httpx.Client) -> None:
