@@ -6,12 +6,15 @@
 
 import { look } from "/web/given.js";
 import { inPerson } from "/web/handover.js";
+import { tends } from "/web/key.js";
 import { byId, explain, part } from "/web/parts.js";
-import { draft, here, keyOf, place, sessionPath } from "/web/place.js";
+import { draft, here, isStored, keyOf, place, sessionPath } from "/web/place.js";
 import { following, toEnd } from "/web/scrolling.js";
 import { call, eventsOf, layOut, problem } from "/web/service.js";
 import { t } from "/web/texts.js";
 import { Turn } from "/web/turn.js";
+
+const PATIENCE = 2_000; // milliseconds that a message waits until it is known who answers
 
 export const live = new Map(); // turns being answered, by place: they go on while another is shown
 
@@ -58,19 +61,31 @@ export const stopAnswer = ({ customer, session }) => {
 
 /* Wire the message's field to the service.
  *
- * say(text) tells what came of it, readOn() shows what was said meanwhile, stored() is told that a
- * message is stored, and done() that its turn has ended in the session that is shown. Returns what
- * sends the field's text.
+ * say(text) tells what came of it, look() looks who answers in the session, readOn() shows what was
+ * said meanwhile, stored() is told that a message is stored, and done() that its turn has ended in
+ * the session that is shown. Returns what sends the field's text.
  */
-export function wireAsking({ say: showState, readOn, stored, done }) {
+export function wireAsking({ say: showState, look: lookWho, readOn, stored, done }) {
   const field = byId("message");
+  let looking = false;
 
-  function submit() {
+  /* Send the field's text; staff in whose name the field says, if that is so yet. */
+  async function submit() {
     const text = field.value;
+    if (!text.trim() || place.session === null || looking) return;
+    if (!inPerson() && live.has(here())) return showState(t("waitFirst"));
+    const [where, before] = [here(), inPerson()];
+    looking = tends() && isStored();
+    if (looking) await Promise.race([lookWho(), new Promise((over) => setTimeout(over, PATIENCE))]);
+    looking = false;
+    if (where !== here() || field.value !== text) return;
+    if (before !== inPerson()) return showState(t(before ? "assistantAgain" : "personNow"));
+    if (before) return answerAsPerson(text);
+    begin(text);
+  }
+
+  function begin(text) {
     const waiting = draft(here());
-    if (!text.trim() || place.session === null) return;
-    if (inPerson()) return answerAsPerson(text);
-    if (live.has(here())) return showState(t("waitFirst"));
     const key = (waiting?.text === text && waiting.key) || newKey();
     const { customer, session } = place;
     const turn = new Turn({ customer, session, text, key, told: showState });

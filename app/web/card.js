@@ -1,6 +1,7 @@
 /* The card: the customer at a glance, for a person who takes over, who can put facts right. */
 
 import { onRole, tends } from "/web/key.js";
+import { summarised } from "/web/message.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
 import { customerPath, nameOf } from "/web/place.js";
 import { changes, correct, forgetNow } from "/web/remembered.js";
@@ -52,7 +53,7 @@ export function sheetOf({ session: { session, messages }, summary, card, said },
     ...factLines(card?.facts ?? []),
     "",
     t("sheetSaid"),
-    summary,
+    summarised(summary),
   ].filter((line) => line !== null && line !== undefined).join("\n");
 }
 
@@ -96,7 +97,7 @@ export function wireCard({ jump, changed }) {
     const slots = more.map((slot) => known(slot, slot.replaceAll("_", " ")));
     const names = slots.join(t("comma")).toLocaleLowerCase();
     byId("glance-more").textContent = more.length ? t("olderFacts", { names }) : "";
-    byId("glance-summary").textContent = last?.summary ?? "";
+    byId("glance-summary").textContent = summarised(last?.summary ?? "");
     byId("glance-session").textContent = last ? `${nameOf(last.session)} · ${moment(last.last_message_at)}` : "";
     byId("glance-parts").hidden = false;
   }

@@ -340,6 +340,7 @@ const sessions = wireSessions({ open: openSession, jump, remove: deleteSession }
 
 const submit = wireAsking({
   say: showState,
+  look: refreshSession,
   readOn,
   stored: () => refreshSessions(),
   done: readOn,

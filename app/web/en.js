@@ -130,6 +130,8 @@ export default {
   givenBack: "The assistant answers again.",
   writeAsPerson: "Answer as a person",
   sent: "Sent.",
+  personNow: "A person has just taken over. Send again to answer as the person.",
+  assistantAgain: "The assistant has just taken over again. Send again to write as the customer.",
   handoverTitle: "You answer now",
   handoverText: "The assistant is silent in this session. What is known, to read or to copy for a colleague:",
   handoverSummary: "Summary to hand over",

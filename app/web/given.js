@@ -1,7 +1,7 @@
 /* The panel that shows what the model was given for a turn. */
 
 import { tends } from "/web/key.js";
-import { remembered, say } from "/web/message.js";
+import { remembered, say, summarised } from "/web/message.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
 import { memoryPath, nameOf } from "/web/place.js";
 import { changes, correct, forgetNow } from "/web/remembered.js";
@@ -53,7 +53,7 @@ function show({ messages, recalled, knowledge, evidence, summary, tokens, usage 
   const laidOut = ({ role, content }) => card({ role, text: content, customer });
   const n = usage?.input_tokens ?? tokens;
   byId("given-about").textContent = t(turn.given && turn.stored ? "asSent" : "asWouldBeSent", { n });
-  byId("summary").textContent = summary;
+  byId("summary").textContent = summarised(summary);
   fill("recalled", recalled.map((record) => recalledCard({ ...record, customer })));
   fill("knowledge", knowledge.map(passage));
   byId("knowledge-none").textContent = evidence === "none" ? `${t("noArticle")}.` : t("articlesNone");

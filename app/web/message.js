@@ -20,6 +20,14 @@ export function remembered({ slot, text }) {
   return slot && value ? t("sheetFact", { label: known(slot, label), value }) : text;
 }
 
+const SPEAKERS = { Customer: "customer", 客户: "customer", Agent: "agent", 客服: "agent" };
+
+/* A summary, which is in the conversation's language, with who speaks in it as the reader says. */
+export const summarised = (summary) =>
+  summary.replaceAll(/^(Customer|Agent|客户|客服)(?:: |：)/gm, (_, who) =>
+    t("sheetFact", { label: t(SPEAKERS[who]), value: "" }),
+  );
+
 /* Fill in who said what, and when; return the element. */
 export function say(element, said) {
   part(element, "who").textContent = whoSays(said);

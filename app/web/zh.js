@@ -130,6 +130,8 @@ export default {
   givenBack: "助手恢复回答。",
   writeAsPerson: "以人工身份回复",
   sent: "已发送。",
+  personNow: "刚刚已由人工接手。再次发送即以人工身份回复。",
+  assistantAgain: "刚刚已恢复由助手回答。再次发送即以客户身份发言。",
   handoverTitle: "现在由您回复",
   handoverText: "助手在本会话中不再回答。以下是已知的情况，供您阅读或复制给同事：",
   handoverSummary: "交接摘要",

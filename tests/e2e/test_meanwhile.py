@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import httpx
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
     from tests.e2e.conftest import Model, OpenVisit
 
 
@@ -95,4 +98,20 @@ def test_who_writes_knows_in_whose_name(visit: OpenVisit, api: httpx.Client) -> 
     expect(page.locator("#sessions [aria-current] [data-part=count]")).to_have_text("3 messages")
     api.delete(f"{path}/handover").raise_for_status()
     expect(page.get_by_placeholder("Write as lena (the assistant answers)")).to_be_visible()
+    field = page.get_by_label("Message", exact=True)
+    field.fill("Said as lena.")
+    held: list[Route] = []
+    looks = re.compile(f"/sessions/{quote(session)}$")
+    page.route(looks, lambda route: route.continue_() if held else held.append(route))
+    while not held:  # the page looks, and is not told yet
+        page.wait_for_timeout(20)
+    api.put(f"{path}/handover").raise_for_status()
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_contain_text("Send again to answer as the person")
+    expect(field).to_have_value("Said as lena.")
+    held[0].continue_()
+    page.unroute(looks)
+    api.delete(f"{path}/handover").raise_for_status()
+    expect(page.get_by_placeholder("Write as lena (the assistant answers)")).to_be_visible()
+    assert len(api.get(f"{path}/messages").json()["messages"]) == 3
     expect(page.locator("#handed")).to_be_hidden()
