@@ -7,7 +7,7 @@
 import { look } from "/web/given.js";
 import { inPerson } from "/web/handover.js";
 import { tends } from "/web/key.js";
-import { byId, explain, part } from "/web/parts.js";
+import { byId, explain } from "/web/parts.js";
 import { draft, here, isStored, keyOf, place, sessionPath } from "/web/place.js";
 import { following, toEnd } from "/web/scrolling.js";
 import { call, eventsOf, layOut, problem } from "/web/service.js";
@@ -42,7 +42,7 @@ async function answer(turn, signal, stored) {
   for await (const [name, data] of eventsOf(response)) {
     if (name === "error") throw problem(data.title, data.detail, data.status);
     if (name === "token") {
-      following(() => part(turn.answer, "text").append(data.text));
+      following(() => turn.answers(turn.reply + data.text));
       continue;
     }
     Object.assign(turn.given ?? {}, data);

@@ -24,6 +24,7 @@ import { wireSessions } from "/web/sessions.js";
 import { wireShortcuts } from "/web/shortcuts.js";
 import { onSpeak, t } from "/web/texts.js";
 import { turnsOf } from "/web/turn.js";
+import { LEAST, SHORT } from "/web/times.js";
 import { showMood } from "/web/understanding.js";
 import { openMenu, wireViews } from "/web/views.js";
 
@@ -35,6 +36,7 @@ const FURTHER = 500; // at a time, on the way to one that was said long ago
 const TOLD = ["messages", "updated_at", "handed_over_at"]; // of a session in the list
 
 const field = byId("message");
+const narrow = matchMedia("(max-width: 479px)"); // little room for names
 const scroll = byId("scroll");
 
 let older = null; // the cursor of the messages before those shown
@@ -121,7 +123,7 @@ function openSession(name) {
 }
 
 function entitle() {
-  byId("title").textContent = nameOf(place.session);
+  byId("title").textContent = nameOf(place.session, narrow.matches ? LEAST : SHORT);
   byId("title").title = place.session;
   byId("subtitle").textContent = place.customer;
 }
@@ -380,3 +382,4 @@ start();
 keepUp();
 addEventListener("visibilitychange", keepUp);
 addEventListener("hashchange", follow);
+narrow.addEventListener("change", () => place.session !== null && entitle());

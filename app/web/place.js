@@ -51,13 +51,14 @@ export function newSession() {
   return now === place.session ? `${now} (2)` : now;
 }
 
-/* A session that was named by its time, as people write it; to the second if another one's
- * minute is the same. */
-export function nameOf(name) {
+/* A session that was named by its time, as people write it, in a form of a time or as is usual; to the
+ * second if another one's minute is the same.
+ */
+export function nameOf(name, form = SHORT) {
   const [, minute, seconds, again = ""] = name.match(NAMED) ?? [];
   const at = new Date(`${minute?.replace(" ", "T")}${seconds}`);
   if (Number.isNaN(at.valueOf())) return name;
   const others = [place.session, ...place.sessions.map((one) => one.session)].filter((one) => one !== name);
   const shared = others.some((one) => one?.startsWith(minute));
-  return at.toLocaleString(locale(), shared ? { ...SHORT, timeStyle: "medium" } : SHORT) + again;
+  return at.toLocaleString(locale(), shared ? { ...form, timeStyle: "medium" } : form) + again;
 }

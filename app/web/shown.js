@@ -1,7 +1,7 @@
 /* What is shown of a conversation, beside what is stored of it by whoever writes in it elsewhere. */
 
 import { asks } from "/web/message.js";
-import { byId, part } from "/web/parts.js";
+import { byId } from "/web/parts.js";
 import { following } from "/web/scrolling.js";
 import { Turn } from "/web/turn.js";
 
@@ -10,7 +10,7 @@ const UNDONE = ["failed", "stopped"];
 const shownTurns = () => [...byId("turns").children].map((element) => Turn.of(element));
 
 const says = (turn, { role, text, turn: id }) =>
-  turn.id === (id ?? turn.id) && part(asks(role) ? turn.question : turn.answer, "text").textContent === text;
+  turn.id === (id ?? turn.id) && (asks(role) ? turn.text || "" : turn.reply) === text;
 
 const stands = (turn, message) => says(turn, message) && turn.status === (message.status ?? "complete");
 

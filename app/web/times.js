@@ -4,6 +4,7 @@ import { locale } from "/web/texts.js";
 
 export const CLOCK = { hour: "2-digit", minute: "2-digit" };
 export const SHORT = { dateStyle: "medium", timeStyle: "short" };
+export const LEAST = { dateStyle: "short", timeStyle: "short" }; // where there is little room
 export const DAY = { dateStyle: "medium" };
 const WHOLE = { dateStyle: "full", timeStyle: "long" };
 

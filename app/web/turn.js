@@ -2,6 +2,7 @@
 
 import { look } from "/web/given.js";
 import { ownCustomer } from "/web/key.js";
+import { formatted } from "/web/markdown.js";
 import { asks, say } from "/web/message.js";
 import { explain, part, stamp } from "/web/parts.js";
 import { customerPath } from "/web/place.js";
@@ -21,7 +22,7 @@ const statusOf = (status) => known(`status${status[0].toUpperCase()}${status.sli
  */
 export class Turn {
   constructor(values) {
-    Object.assign(this, { given: null, rating: null, person: false, stored: false }, values);
+    Object.assign(this, { reply: "", given: null, rating: null, person: false, stored: false }, values);
     this.element = stamp("turn-template");
     turns.set(this.element, this);
     for (const name of ["question", "answer", "problem"]) this[name] = part(this.element, name);
@@ -44,20 +45,24 @@ export class Turn {
     return [this.question, this.answer].map((one) => one.dataset.id).filter(Boolean);
   }
 
-  get reply() {
-    return part(this.answer, "text").textContent;
+  /* Show a text as its answer. */
+  answers(reply) {
+    this.reply = reply;
+    part(this.answer, "text").replaceChildren(...formatted(reply));
   }
 
   begin() {
     const at = new Date().toISOString();
     say(this.question, { role: "human", text: this.text, at, customer: this.customer });
     say(this.answer, { role: "ai", text: "", at });
+    this.answers("");
     this.settle("answering");
   }
 
   /* Show what was said so far of its answer, which is not asked for here. */
   hear(text) {
     say(this.answer, { role: "ai", text, at: new Date().toISOString() });
+    this.answers(text);
   }
 
   /* What an answer rests on that does not rest on the model and what it was given. */
@@ -103,7 +108,7 @@ export class Turn {
   }
 
   settle(status, reply = this.reply) {
-    if (reply !== this.reply) part(this.answer, "text").textContent = reply;
+    if (reply !== this.reply) this.answers(reply);
     this.element.dataset.status = status;
     part(this.answer, "mark").textContent = statusOf(status);
     part(this.question, "waits").textContent = UNENDED.includes(status) ? statusOf(status) : "";
@@ -154,6 +159,7 @@ export function turnsOf(messages, values) {
     if (asked || alone) turns.push(new Turn({ ...values, id, text: asked && text }));
     const turn = turns.at(-1);
     const shown = say(asked ? turn.question : turn.answer, { ...message, customer: turn.customer });
+    if (!asked) turn.answers(text);
     shown.dataset.id = message.id;
     turn.know(message);
     turn.settle(status ?? "complete");

@@ -73,7 +73,7 @@ class Tags(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: set[str] = set()
+        self.seen = {"em", "code", "pre", "blockquote"}  # which markdown.js makes, bare
         self.links = {"#conversation", *(f"#{name}" for name in VIEWS)}
         web = Path(app.routes.page.__file__).parents[1] / "web"
         for file in (web / "index.html", *web.glob("*/view.html")):
