@@ -9,6 +9,7 @@ import { inPerson } from "/web/handover.js";
 import { tends } from "/web/key.js";
 import { byId, explain } from "/web/parts.js";
 import { draft, here, isStored, keyOf, place, sessionPath } from "/web/place.js";
+import { lookAtQueue } from "/web/queue.js";
 import { following, toEnd } from "/web/scrolling.js";
 import { call, eventsOf, layOut, problem } from "/web/service.js";
 import { t } from "/web/texts.js";
@@ -108,6 +109,7 @@ export function wireAsking({ say: showState, look: lookWho, readOn, stored, done
       return;
     }
     byId("trouble").hidden = true;
+    lookAtQueue();
     toEnd();
     await readOn();
     showState(t("sent"));

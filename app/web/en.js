@@ -15,6 +15,7 @@ export default {
   summaries: "Summaries",
   answers: "Answers",
   operations: "Operations",
+  queue: "Queue",
   views: "Views",
   numbers: "Numbers",
   now: "now",

@@ -4,6 +4,7 @@ import { sheetOf } from "/web/card.js";
 import { onRole, ownCustomer, tends } from "/web/key.js";
 import { byId, explain, on, part } from "/web/parts.js";
 import { here, isStored, place, sessionPath } from "/web/place.js";
+import { lookAtQueue } from "/web/queue.js";
 import { call, read } from "/web/service.js";
 import { onSpeak, t } from "/web/texts.js";
 import { moment } from "/web/times.js";
@@ -58,6 +59,7 @@ export function wireHandover({ look, say }) {
     if (!found) return;
     told = found;
     showHandover(found.session.handed_over_at);
+    lookAtQueue();
     byId("handover-sheet").value = sheetOf(found, place.customer);
     byId("handover-status").textContent = "";
     byId("handover").showModal();
@@ -68,6 +70,7 @@ export function wireHandover({ look, say }) {
     const found = await hand("DELETE").catch((error) => error.status !== 401 && explain(byId("trouble"), error));
     if (!found) return;
     showHandover(found.handed_over_at);
+    lookAtQueue();
     say(t("givenBack"));
     byId("message").focus();
     look();

@@ -2,7 +2,7 @@
 
 import { ownCustomer } from "/web/key.js";
 import { part } from "/web/parts.js";
-import { known, t } from "/web/texts.js";
+import { inAll, known, t } from "/web/texts.js";
 import { write } from "/web/times.js";
 
 export const asks = (role) => role === "human" || role === "user";
@@ -20,13 +20,12 @@ export function remembered({ slot, text }) {
   return slot && value ? t("sheetFact", { label: known(slot, label), value }) : text;
 }
 
-const SPEAKERS = { Customer: "customer", 客户: "customer", Agent: "agent", 客服: "agent" };
-
 /* A summary, which is in the conversation's language, with who speaks in it as the reader says. */
 export const summarised = (summary) =>
-  summary.replaceAll(/^(Customer|Agent|客户|客服)(?:: |：)/gm, (_, who) =>
-    t("sheetFact", { label: t(SPEAKERS[who]), value: "" }),
-  );
+  ["customer", "agent"].reduce((text, name) => {
+    const speaker = new RegExp(`^(?:${inAll(name).join("|")})[:\uff1a] ?`, "gm");
+    return text.replaceAll(speaker, () => t("sheetFact", { label: t(name), value: "" }));
+  }, summary);
 
 /* Fill in who said what, and when; return the element. */
 export function say(element, said) {

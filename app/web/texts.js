@@ -37,7 +37,10 @@ export function t(name, values = {}) {
   );
 }
 
-/* The same of what may have no text of its own, such as a label of somebody's own classifier. */
+/* A text in every language there is. */
+export const inAll = (name) => Object.values(TABLES).map((table) => table[name]);
+
+/* A text of what may have none of its own, such as a label of somebody's own classifier. */
 export const known = (name, else_) => (Object.hasOwn(TABLES[language], name) ? t(name) : else_);
 
 /* What a classifier or a template calls something, in words; of somebody's own as it is. */

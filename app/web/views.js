@@ -5,12 +5,14 @@
  */
 
 import { heldKey, ownCustomer, takeRole } from "/web/key.js";
-import { byId, explain, stamp } from "/web/parts.js";
+import { byId, explain, part, stamp } from "/web/parts.js";
+import { onQueue, waiting } from "/web/queue.js";
 import { problem, read } from "/web/service.js";
-import { fill, onSpeak, t } from "/web/texts.js";
+import { fill, number, onSpeak, t } from "/web/texts.js";
 
 const HOME = "conversation"; // which is no folder: it is the page itself
 const VIEWS = {
+  queue: { icon: "hand", roles: ["admin", "agent"], count: waiting },
   summaries: { icon: "lines", roles: ["admin", "agent", "service"] },
   answers: { icon: "question", roles: ["admin", "agent", "service"] },
   operations: { icon: "pulse", roles: ["admin"] },
@@ -46,7 +48,6 @@ export function wireViews({ open }) {
   }
 
   function entitle() {
-    document.title = current === HOME ? t("brand") : `${t(current)} · ${t("brand")}`;
     byId("to-views").hidden = mine().length === 0;
     menu.firstElementChild.replaceChildren(...[HOME, ...mine()].map((name) => {
       const item = stamp("to-view-template");
@@ -57,6 +58,18 @@ export function wireViews({ open }) {
       if (name === current) link.setAttribute("aria-current", "page");
       return item;
     }));
+    count();
+  }
+
+  /* Say how many wait, in the tab's title and beside what leads to them. */
+  function count() {
+    const waits = (name) => VIEWS[name]?.count?.() || 0;
+    const all = mine().reduce((sum, name) => sum + waits(name), 0);
+    const title = current === HOME ? t("brand") : `${t(current)} · ${t("brand")}`;
+    document.title = all ? `(${number(all)}) ${title}` : title;
+    const write = (element, n) => (element.textContent = n ? number(n) : "");
+    for (const link of menu.querySelectorAll("a")) write(part(link, "count"), waits(link.hash.slice(1)));
+    for (const one of document.querySelectorAll("[data-part=waiting]")) write(one, all);
   }
 
   /* Show a view, which may have to be fetched, unless the reader has gone elsewhere meanwhile. */
@@ -123,6 +136,7 @@ export function wireViews({ open }) {
   menu.addEventListener("click", ({ target }) => target.closest("a") && menu.hidePopover());
   addEventListener("hashchange", show);
   onSpeak(entitle);
+  onQueue(count);
   entitle();
   return admit;
 }

@@ -15,6 +15,7 @@ export default {
   summaries: "摘要",
   answers: "问答",
   operations: "运行情况",
+  queue: "等待人工",
   views: "视图",
   numbers: "数字",
   now: "现在",

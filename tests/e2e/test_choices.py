@@ -150,7 +150,7 @@ def test_the_page_speaks_the_readers_language(
     expect(page.locator("[data-status=complete]")).to_have_count(1)
     expect(page.locator("#mood")).to_have_text("情绪：负面，平稳")
     expect(page.locator("[data-part=answer] [data-part=who]")).to_have_text("助手")
-    assert page.title() == "对话记忆"
+    assert page.title().endswith("对话记忆")
     assert set(asked[-3:]) == {"zh-CN"}
     model.pause, model.reply = 0.1, "one two three four five six seven eight"
     field.fill("Go on.")
@@ -164,7 +164,7 @@ def test_the_page_speaks_the_readers_language(
     expect(page.locator(".turn").last).to_contain_text(model.reply)
     expect(page.locator("[data-status=complete]")).to_have_count(2)
     expect(page.locator("[data-part=answer] [data-part=who]").first).to_have_text("Assistant")
-    assert page.title() == "Conversational memory"
+    assert page.title().endswith("Conversational memory")
     page.reload()
     expect(page.locator("html")).to_have_attribute("lang", "en")
     expect(page.locator("#mood")).to_contain_text("Mood: ")

@@ -1,0 +1,12 @@
+/* What the queue says, in English. */
+
+export default {
+  queueAsOf: "As of {at}",
+  queueWaiting: "Waiting for a person",
+  queueNobody: "Nobody waits.",
+  queueHeld: "With a person",
+  queueNoneHeld: "No session is with a person without something waiting in it.",
+  queueAsked: "asked for a person",
+  queueUnanswered: { one: "{n} message without an answer", other: "{n} messages without an answer" },
+  queueSince: "with a person since",
+};
