@@ -28,6 +28,7 @@ from memory.language import LANGUAGES, Language
 from memory.layout import Beside, Layout, block, lay_out
 from memory.marks import inert
 from memory.scoring import contextual
+from memory.steps import answer_after
 from memory.summaries import NO_SUMMARY, Summary
 from memory.summary import SummaryMemory
 from memory.transcript import Said
@@ -308,9 +309,17 @@ class ConversationMemory(StoredMemory):
         usage: Mapping[str, Any] | None = None,
         labels: Labels | None = None,
         pace: Pace | None = None,
+        steps: Sequence[BaseMessage] = (),
     ) -> Turn | None:
-        """Commit the answer with its status and what was recalled (see ``Turns.finish``)."""
-        message = self._message("ai", answer) if answer else None
+        """Commit the answer with its status and what was recalled (see ``Turns.finish``).
+
+        ``steps`` are the calls of tools before it, with their results (see ``memory.steps``).
+        """
+        message = None
+        if answer and steps:
+            message = answer_after(answer, steps, turn.generation, self.count_tokens)
+        elif answer:
+            message = self._message("ai", answer)
         recalled = layout.rows() if layout else None
         return self.store.turns.finish(
             self.scope, turn, message, status, recalled, usage, labels, pace

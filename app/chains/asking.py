@@ -18,7 +18,7 @@ class Asking:
 
     ``choices`` are the model's: ``temperature``, ``max_tokens``, ``stop``, ``tools`` and their
     like. ``after`` follows the message already: the calls of tools with which the model has
-    answered so far, each with its result; nothing of it is stored.
+    answered so far, each with its result; they are kept with the answer.
     """
 
     instructions: str = ""

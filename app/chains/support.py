@@ -54,6 +54,7 @@ from memory import (
     Turn,
     Understanding,
 )
+from memory.steps import expanded
 from memory.types import Pace
 
 _logger = logging.getLogger(__name__)
@@ -233,9 +234,7 @@ class SupportChain:
             # Closed here and now when the client leaves: the model is to stop at once.
             asked = ready is None
             by = "model" if asked else "template"
-            answering = (
-                self._said(layout, scope, turn, asking.choices) if ready is None else ready.chunks()
-            )
+            answering = self._said(layout, scope, turn, asking) if ready is None else ready.chunks()
             async with contextlib.aclosing(answering) as chunks:
                 async for chunk in chunks:
                     if place is not None:
@@ -278,8 +277,9 @@ class SupportChain:
                 pace = Pace(first, _since(began))
                 labels = await reading.within(_LATE_SECONDS)
                 finish = partial(
-                    memory.finish, turn, "".join(said), status, layout, usage, labels, pace
-                )
+                    memory.finish, turn, "".join(said), status, layout, usage, labels, pace,
+                    asking.after if status == "complete" else (),
+                )  # fmt: skip
                 try:
                     with step("save_answer"):
                         finished = await run_sync(finish)
@@ -384,13 +384,16 @@ class SupportChain:
         return found if isinstance(found, Ready) else None
 
     def _said(
-        self, layout: Layout, scope: Scope, turn: Turn, choices: Mapping[str, Any]
+        self, layout: Layout, scope: Scope, turn: Turn, asking: Asking
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        """What the model says."""
+        """What the model says; where it has tools, it sees what it called for earlier answers."""
         model = self._model.answering(Conversation(scope.owner, scope.session, turn.generation))
-        if choices:
-            model = model.bind(**choices)
-        return self._speech.chunks(model, layout.messages, turn.id)
+        if asking.choices:
+            model = model.bind(**asking.choices)
+        messages = layout.messages
+        if asking.tools:
+            messages = expanded(messages, turn.generation)
+        return self._speech.chunks(model, messages, turn.id)
 
     async def _hold(self, memory: ConversationMemory, turn: Turn, said: list[str]) -> None:
         """Keep the session's lease, and what has been said, while the turn is under way."""

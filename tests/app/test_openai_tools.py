@@ -73,7 +73,9 @@ def statuses(service: Running, session: str = "default") -> list[tuple[str, str]
 def test_calls_come_back_and_their_results_lead_to_the_turns_answer(
     desk: openai.OpenAI, scripted: Running, double: OpenAIDouble
 ) -> None:
-    """One turn: it waits for the tool, gets its result, and is remembered without either."""
+    """One turn: it waits for the tool and gets its result. What is said next is asked with both,
+    or without tools with neither; what the tool said is no memory.
+    """
     said: list[Any] = [{"role": "user", "content": "Where is 4417-XZ?"}]
     first = ask(desk, said, tool_choice="auto", parallel_tool_calls=False).choices[0]
     assert first.finish_reason == "tool_calls"
@@ -100,10 +102,16 @@ def test_calls_come_back_and_their_results_lead_to_the_turns_answer(
 
     said += [second.message, {"role": "user", "content": "Thank you"}]
     assert ask(desk, said).choices[0].message.content == "0 found."
-    assert [m["content"] for m in double.requests[-1]["messages"][1:]] == [
-        "Where is 4417-XZ?", "1 found.", "Thank you",
+    told = double.requests[-1]["messages"][1:]
+    assert [m["content"] for m in told if m["content"]] == [
+        "Where is 4417-XZ?", FOUND, "1 found.", "Thank you",
     ]  # fmt: skip
+    assert told[1]["tool_calls"][0]["id"] == told[2]["tool_call_id"] == call.id
+    ask(desk, [{"role": "user", "content": "Bye"}], tools=None)
+    assert FOUND not in json.dumps(double.requests[-1]["messages"])
     assert sessions_of(scripted) == ["default"]
+    scripted.settle()
+    assert FOUND not in scripted.client.get("/v1/customers/ada/memories").text
 
 
 def test_a_stream_has_the_pieces_of_calls_and_usage(desk: openai.OpenAI, scripted: Running) -> None:
@@ -181,7 +189,7 @@ def test_results_that_come_again_after_a_failure_are_answered_once(
 
 def test_results_are_taken_by_another_process(double: OpenAIDouble, tmp_path: Path) -> None:
     """A service that starts anew goes on where the one before has asked for a tool; what the tool
-    says is nowhere in its files, nor in what is exported.
+    says is kept with the answer, is exported with it, and goes with the customer.
     """
     double.reply = agent
     given: dict[str, Any] = {"data_dir": tmp_path, "llm": double.url}
@@ -194,8 +202,9 @@ def test_results_are_taken_by_another_process(double: OpenAIDouble, tmp_path: Pa
         assert statuses(service) == [("Where is 4417-XZ?", "complete"), ("1 found.", "complete")]
         service.settle()
         exported = service.client.get("/v1/customers/ada/export").text
+        service.client.delete("/v1/customers/ada").raise_for_status()
     assert "Where is 4417-XZ?" in exported
-    assert FOUND not in exported
+    assert FOUND in exported
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
     assert not any(FOUND.encode() in path.read_bytes() for path in files)
