@@ -24,6 +24,7 @@ from torch.nn import functional
 _SHIFTS = (-1, 0, 1)  # slots that a head can move by in a step
 _EMPTY = 1e-3  # what stands in every slot before anything is written: nearly nothing
 _LEAST = 1e-12
+_SHORT = 1e-6  # a vector that is no longer has no direction
 _BLOCK_HEADS = 4
 
 
@@ -38,7 +39,10 @@ class Slots(NamedTuple):
 
     def where(self, real: Tensor, before: Slots) -> Slots:
         """These where ``real`` (B,), bool, and those before where a sequence has ended."""
-        return Slots(*(_where(real, new, old) for new, old in zip(self, before, strict=True)))
+        return Slots(*(
+            new if new is old else _where(real, new, old)
+            for new, old in zip(self, before, strict=True)
+        ))  # fmt: skip
 
 
 class Addressing(nn.Module):  # type: ignore[misc]
@@ -63,7 +67,6 @@ class Addressing(nn.Module):  # type: ignore[misc]
             self.focus = nn.Linear(asked, heads)
             # A head begins as one that goes on, mostly to the next slot. From there copying is
             # learnt in a thousand steps; from no habit, in many thousands.
-            nn.init.constant_(self.gate.bias, -2.0)
             with torch.no_grad():
                 self.shift.bias.copy_(torch.tensor(_SHIFTS, dtype=torch.float).repeat(heads))
 
@@ -88,10 +91,16 @@ class Addressing(nn.Module):  # type: ignore[misc]
         return weights / weights.sum(-1, keepdim=True)
 
     def by_content(self, asked: Tensor, slots: Slots) -> Tensor:
-        """Weights (B, n, N) by scaled dot products of the heads' keys with the slots."""
+        """Weights (B, n, N) by scaled dot products of the heads' keys with the slots.
+
+        Of both only the direction counts (Henry et al. 2020, https://arxiv.org/abs/2010.04245):
+        what is hardly written yet, as all is at first, is told apart as well.
+        """
         key = self.key(asked).view(-1, self._heads, self._width)
-        likeness = torch.einsum("bhd,bnd->bhn", key, slots.held) / math.sqrt(self._width)
-        likeness = likeness * (1 + functional.softplus(self.sharpness(asked))).unsqueeze(-1)
+        likeness = torch.einsum("bhd,bnd->bhn", key, slots.held)
+        sharpness = math.sqrt(self._width) * (1 + functional.softplus(self.sharpness(asked)))
+        likeness = likeness * (sharpness / _length(key)).unsqueeze(-1)
+        likeness = likeness / _length(slots.held).unsqueeze(1)
         return likeness.masked_fill(~slots.there.unsqueeze(1), -math.inf).softmax(-1)
 
 
@@ -117,6 +126,22 @@ class ExternalMemory(nn.Module):  # type: ignore[misc]
         self.erase = nn.Linear(asked, write_heads * width)
         self.add = nn.Linear(asked, write_heads * width)
         self.gate = nn.Linear(asked, write_heads)
+        if location:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Writers go on, and a reader half looks for what is like what it would write now.
+
+        From there recalling what came after an item is learnt in some 700 steps; from keys that
+        had nothing to do with what is written, nothing of it was in 600.
+        """
+        nn.init.constant_(self.writer.gate.bias, -2.0)
+        nn.init.zeros_(self.reader.gate.bias)
+        with torch.no_grad():
+            alike = self.add.weight.view(self.write_heads, self.width, -1)[:1]
+            self.reader.key.weight.copy_(alike.repeat(self.read_heads, 1, 1).flatten(0, 1))
+        nn.init.zeros_(self.reader.key.bias)
+        nn.init.zeros_(self.add.bias)
 
     def empty(self, batch: int, slots: int) -> Slots:
         """B times N slots with nothing in them; every head looks at the first."""
@@ -184,14 +209,16 @@ class LSTMCore(nn.Module):  # type: ignore[misc]
 class BlockCore(nn.Module):  # type: ignore[misc]
     """One Transformer block over the steps so far: attention, residuals, LayerNorms, feed-forward.
 
-    Its state is (the steps so far (B, t, H), which of them are real (B, t)).
+    Its state is (the keys and the values of the steps so far, each (B, t, H); which of them are
+    real (B, t)).
     """
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
         self.width = width
         self.enter = nn.Linear(inputs, width)
-        self.attention = nn.MultiheadAttention(width, _BLOCK_HEADS, batch_first=True)
+        self.asks = nn.Linear(width, 3 * width)  # a query, a key and a value
+        self.gives = nn.Linear(width, width)
         self.forth = nn.Sequential(
             nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
         )
@@ -199,26 +226,25 @@ class BlockCore(nn.Module):  # type: ignore[misc]
 
     def begin(self, given: Tensor) -> tuple[Tensor, ...]:
         """The state before the first of steps ``given`` (B, inputs)."""
-        steps = given.new_zeros(len(given), 0, self.width)
-        return steps, steps.new_zeros(len(given), 0, dtype=torch.bool)
+        none = given.new_zeros(len(given), 0, self.width)
+        return none, none, none.new_zeros(len(given), 0, dtype=torch.bool)
 
     def forward(
         self, given: Tensor, state: tuple[Tensor, ...], real: Tensor
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """What a step gives, (B, H), and the state after it."""
-        steps, was_real = state
-        new = self.enter(given) + _place(steps.shape[1], self.width).to(given)
-        steps = torch.cat([steps, new.unsqueeze(1)], 1)
-        was_real = torch.cat([was_real, real.unsqueeze(1)], 1)
+        keys, values, were_real = state
+        new = self.enter(given) + _place(keys.shape[1], self.width).to(given)
+        query, key, value = self.asks(new).unsqueeze(1).chunk(3, -1)
+        keys, values = torch.cat([keys, key], 1), torch.cat([values, value], 1)
         # A step sees itself, also where it only fills up a batch: else there is nothing to see.
-        hidden = ~was_real
-        hidden = torch.cat([hidden[:, :-1], torch.zeros_like(hidden[:, -1:])], 1)
-        seen, _ = self.attention(
-            new.unsqueeze(1), steps, steps, key_padding_mask=hidden, need_weights=False
-        )
-        found = self.norms[0](new + seen.squeeze(1))
+        seen = torch.cat([were_real, torch.ones_like(real).unsqueeze(1)], 1)
+        mask = seen.view(len(seen), 1, 1, -1)
+        heads = (_by_head(one) for one in (query, keys, values))
+        found = functional.scaled_dot_product_attention(*heads, mask).flatten(1)
+        found = self.norms[0](new + self.gives(found))
         found = self.norms[1](found + self.forth(found))
-        return found, (steps, was_real)
+        return found, (keys, values, torch.cat([were_real, real.unsqueeze(1)], 1))
 
 
 class State(NamedTuple):
@@ -316,8 +342,18 @@ class MemoryDecoder(nn.Module):  # type: ignore[misc]
         return torch.stack(found, 1), state
 
 
+def _length(vectors: Tensor) -> Tensor:
+    """Of vectors (..., D), never nothing."""
+    return torch.linalg.vector_norm(vectors, dim=-1).clamp_min(_SHORT)
+
+
 def _where(real: Tensor, new: Tensor, old: Tensor) -> Tensor:
     return torch.where(real.view(-1, *(1,) * (new.dim() - 1)), new, old)
+
+
+def _by_head(steps: Tensor) -> Tensor:
+    """(B, t, H) as (B, heads, t, H / heads)."""
+    return steps.unflatten(-1, (_BLOCK_HEADS, -1)).transpose(1, 2)
 
 
 def _place(step: int, width: int) -> Tensor:

@@ -36,7 +36,7 @@ def decoder(core: Literal["lstm", "transformer"], *, memory: bool = True, hops: 
 
 
 def test_by_content_it_is_scaled_dot_product_attention() -> None:
-    """With a sharpness of one, what is read is torch's own attention over the slots."""
+    """With a sharpness of one, what is read is torch's own attention over the slots, all of one length."""
     memory, slots = some_memory(location=False)
     with torch.no_grad():
         for layer in (memory.reader.sharpness,):
@@ -45,8 +45,18 @@ def test_by_content_it_is_scaled_dot_product_attention() -> None:
     asked = torch.randn(B, H, dtype=torch.double)
     found = memory.read(slots, asked).recalled
     key = memory.reader.key(asked).view(B, R, D)
-    expected = torch.nn.functional.scaled_dot_product_attention(key, slots.held, slots.held)
+    level = [2 * one / one.norm(dim=-1, keepdim=True) for one in (key, slots.held)]  # sqrt(D) = 2
+    expected = torch.nn.functional.scaled_dot_product_attention(*level, slots.held)
     assert torch.allclose(found, expected)
+
+
+def test_a_new_reader_looks_for_what_it_would_write() -> None:
+    """Untrained, by content, it finds the slot into which the same was written, however faint."""
+    memory = ExternalMemory(24, 100)
+    seen = torch.randn(N, 100) / 100
+    slots = memory.holding(memory.add(seen).tanh().unsqueeze(0), torch.ones(1, N) > 0)
+    for place, asked in enumerate(seen):
+        assert int(memory.reader.by_content(asked.unsqueeze(0), slots).argmax()) == place
 
 
 @given(location=st.booleans(), there=st.lists(st.booleans(), min_size=N, max_size=N))

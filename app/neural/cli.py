@@ -43,17 +43,13 @@ def train(
         list[Path] | None,
         typer.Option(help="For summaries: JSONL of dialogues with summaries; may be repeated."),
     ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Batches (4,000; of summaries 3,000).")
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(min=1, max=4096, help="Sequences a step (16; of summaries 32).")
-    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 1000,
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Sequences a step.")] = 32,
     width: Annotated[
-        int | None, typer.Option(min=8, max=4096, help="Of the core (100; of summaries 256).")
+        int | None, typer.Option(min=8, max=4096, help="Of the core (100; of summaries 128).")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=1e-9, max=1, help="Adam's (0.003; of summaries 0.001).")
+        float | None, typer.Option(min=1e-9, max=1, help="Adam's (0.003; of summaries 0.002).")
     ] = None,
     longest: Annotated[int, typer.Option(min=2, max=1000, help="Sequences to train on.")] = 10,
     minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so many.")] = None,
@@ -74,15 +70,14 @@ def train(
     if (out / CARD).exists():
         msg = f"{out} has a network already: give another --out, or delete it"
         raise InvalidInput(msg)
-    width = width or (256 if summary else 100)
+    width = width or (128 if summary else 100)
     if width % 4:
         msg = f"--width {width}: give a multiple of 4"
         raise InvalidInput(msg)
     options = Options(
         task=task.value, core=core.value, memory=memory, hops=hops if memory else 1, width=width,
-        longest=longest, steps=steps or (3000 if summary else 4000),
-        batch=batch or (32 if summary else 16),
-        learning_rate=learning_rate or (1e-3 if summary else 3e-3), seed=seed,
+        longest=longest, steps=steps, batch=batch,
+        learning_rate=learning_rate or (2e-3 if summary else 3e-3), seed=seed,
     )  # fmt: skip
     examples = [example for file in data or () for example in read_examples(file)]
     torch.manual_seed(seed)

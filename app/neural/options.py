@@ -25,8 +25,8 @@ class Options:
     slots: int = 48
     slot_width: int = 24
     longest: int = 10
-    steps: int = 4000
-    batch: int = 16
+    steps: int = 1000
+    batch: int = 32
     learning_rate: float = 3e-3
     seed: int = 1
     vocabulary: int = 8000  # of summaries: words that are known

@@ -102,10 +102,13 @@ class _Summariser(nn.Module):  # type: ignore[misc]
         return whole, self.decoder.begin(given, slots)
 
     def step(self, word: Tensor, whole: Tensor, state: State, real: Tensor) -> tuple[Tensor, State]:
-        """The scores (B, V) of the word that comes after ``word`` (B,)."""
+        """What leads to the word after ``word`` (B,), in one vector (B, H)."""
         given = torch.cat([self.drop(self.words(word)), whole], -1)
-        found, state = self.decoder.step(given, state, real, writes=False)
-        return self.say(self.drop(found)), state
+        return self.decoder.step(given, state, real, writes=False)
+
+    def scores(self, found: Tensor) -> Tensor:
+        """Of each word, (..., V), for what leads to it (..., H)."""
+        return self.say(self.drop(found))
 
 
 class Summaries:
@@ -139,13 +142,14 @@ class Summaries:
         ]
         wanted = pad_sequence(said, batch_first=True)  # (B, T)
         whole, state = self.network.read(self._heard([e.dialogue for e in batch]))
-        scores = []
-        for word, after in zip(wanted[:, :-1].unbind(1), wanted[:, 1:].unbind(1), strict=True):
-            found, state = self.network.step(word, whole, state, after != PADDING)
-            scores.append(found)
-        return functional.cross_entropy(
-            torch.stack(scores, 1).flatten(0, 1), wanted[:, 1:].flatten(), ignore_index=PADDING
-        )
+        real = wanted[:, 1:] != PADDING
+        steps = []
+        for word, there in zip(wanted[:, :-1].unbind(1), real.unbind(1), strict=True):
+            found, state = self.network.step(word, whole, state, there)
+            steps.append(found)
+        # All words at once: a step's own product with the whole vocabulary costs the most.
+        scores = self.network.scores(torch.stack(steps, 1)[real])
+        return functional.cross_entropy(scores, wanted[:, 1:][real])
 
     def summarise(self, dialogues: Sequence[str]) -> list[str]:
         """A summary of each, the likeliest word at each place."""
@@ -162,7 +166,8 @@ class Summaries:
         real = torch.ones_like(word, dtype=torch.bool)
         said = []
         for _ in range(_SUMMARY):
-            scores, state = self.network.step(word, whole, state, real)
+            found, state = self.network.step(word, whole, state, real)
+            scores = self.network.scores(found)
             scores[:, [PADDING, BEGIN, UNKNOWN]] = -torch.inf
             word = scores.argmax(-1).where(real, torch.tensor(PADDING))
             real = real & (word != END)
