@@ -85,10 +85,11 @@ class Addressing(nn.Module):  # type: ignore[misc]
         weights = gate * weights + (1 - gate) * before
         shift = self.shift(asked).view(-1, self._heads, len(_SHIFTS)).softmax(-1)
         moved = torch.stack([weights.roll(by, -1) for by in _SHIFTS], -1)  # (B, n, N, 3)
-        weights = (moved * shift.unsqueeze(2)).sum(-1) * slots.there.unsqueeze(1)
+        weights = (moved * shift.unsqueeze(2)).sum(-1)
         focus = 1 + functional.softplus(self.focus(asked)).unsqueeze(-1)
-        weights = weights.clamp_min(_LEAST) ** focus * slots.there.unsqueeze(1)
-        return weights / weights.sum(-1, keepdim=True)
+        # To the power of the focus, by logarithms: the power itself can be nothing everywhere.
+        sharp = focus * weights.clamp_min(_LEAST).log()
+        return sharp.masked_fill(~slots.there.unsqueeze(1), -math.inf).softmax(-1)
 
     def by_content(self, asked: Tensor, slots: Slots) -> Tensor:
         """Weights (B, n, N) by scaled dot products of the heads' keys with the slots.
@@ -240,8 +241,9 @@ class BlockCore(nn.Module):  # type: ignore[misc]
         # A step sees itself, also where it only fills up a batch: else there is nothing to see.
         seen = torch.cat([were_real, torch.ones_like(real).unsqueeze(1)], 1)
         mask = seen.view(len(seen), 1, 1, -1)
-        heads = (_by_head(one) for one in (query, keys, values))
-        found = functional.scaled_dot_product_attention(*heads, mask).flatten(1)
+        found = functional.scaled_dot_product_attention(
+            _by_head(query), _by_head(keys), _by_head(values), mask
+        ).flatten(1)
         found = self.norms[0](new + self.gives(found))
         found = self.norms[1](found + self.forth(found))
         return found, (keys, values, torch.cat([were_real, real.unsqueeze(1)], 1))

@@ -36,7 +36,7 @@ def decoder(core: Literal["lstm", "transformer"], *, memory: bool = True, hops: 
 
 
 def test_by_content_it_is_scaled_dot_product_attention() -> None:
-    """With a sharpness of one, what is read is torch's own attention over the slots, all of one length."""
+    """With a sharpness of one, what is read is torch's own attention over slots of one length."""
     memory, slots = some_memory(location=False)
     with torch.no_grad():
         for layer in (memory.reader.sharpness,):
@@ -71,6 +71,17 @@ def test_heads_look_only_at_slots_that_are_there(location: bool, there: list[boo
         assert torch.allclose(slots.reading.sum(-1), torch.ones(B, R), atol=1e-5)
         assert (slots.reading >= 0).all()
         assert (slots.reading[:, :, [not one for one in there]] == 0).all()
+
+
+def test_a_sharp_head_without_a_place_looks_somewhere() -> None:
+    """Where the only slots that are there have hardly a weight, to a high power, none is NaN."""
+    address = Addressing(1, H, D, location=True)
+    with torch.no_grad():
+        address.gate.bias.fill_(-50)
+        address.shift.bias.copy_(torch.tensor([-50.0, -50.0, 50.0]))
+        address.focus.bias.fill_(9)
+    slots = ExternalMemory(D, H).holding(torch.randn(1, N, D), torch.tensor([[True] + [False] * 4]))
+    assert address(torch.zeros(1, H), slots, slots.reading).flatten().tolist() == [1, 0, 0, 0, 0]
 
 
 def test_by_location_a_head_goes_on_to_the_next_slot() -> None:
