@@ -71,8 +71,17 @@ def served_alone(database: Path) -> Iterator[None]:
     Where files cannot be locked everybody may.
 
     Raises:
-        StoreUnavailable: another process serves it.
+        StoreUnavailable: another process serves it, or could by another name of the file.
     """
+    # https://www.sqlite.org/howtocorrupt.html, 2.5: each name has a log of its own.
+    if database.stat().st_nlink > 1:
+        beside = [one.name for one in database.parent.iterdir() if _is_another(one, database)]
+        msg = (
+            f"the database {database} has another name too, {' and '.join(beside) or 'elsewhere'} "
+            "(a hard link), by which a second program would damage it: remove that name; "
+            "`memory-service backup` makes a copy"
+        )
+        raise StoreUnavailable(msg)
     # A file of its own: on some systems this lock and SQLite's would meet.
     path = database.with_name(f"{database.name}-served")
     opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -95,3 +104,7 @@ def served_alone(database: Path) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def _is_another(name: Path, database: Path) -> bool:
+    return name != database and name.exists() and name.samefile(database)

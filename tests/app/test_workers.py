@@ -86,6 +86,7 @@ def test_a_second_service_on_a_sqlite_database_is_refused(tmp_path: Path) -> Non
     use the database meanwhile, and when the first has ended, the next may serve.
     """
     database = tmp_path / "memory.db"
+    open_store(f"sqlite:///{database}").close()
     serve = ["serve", "--port", "0", "--data-dir", str(tmp_path), "--llm", "embedded:none.gguf"]
     with served_alone(database):
         refused = CliRunner().invoke(console, serve)
@@ -95,6 +96,20 @@ def test_a_second_service_on_a_sqlite_database_is_refused(tmp_path: Path) -> Non
         listed = CliRunner().invoke(console, ["key", "list", "--data-dir", str(tmp_path)])
         assert listed.exit_code == 0
         assert "first" not in listed.output  # none was made that nobody was told of
+    with served_alone(database):
+        pass
+
+
+def test_a_database_with_two_names_is_not_served(tmp_path: Path) -> None:
+    """By a hard link two services would have it at once, each with a log and locks of its own."""
+    database, other = tmp_path / "memory.db", tmp_path / "other.db"
+    open_store(f"sqlite:///{database}").close()
+    other.hardlink_to(database)
+    for name, beside in ((database, other), (other, database)):
+        said = rf"another name too, {beside.name} \(a hard link\)"
+        with pytest.raises(StoreUnavailable, match=said), served_alone(name):
+            pass
+    other.unlink()
     with served_alone(database):
         pass
 
