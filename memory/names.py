@@ -36,6 +36,12 @@ _NO_NAME = frozenset(
     "chinese german french spanish already yes sure why what who how maybe later none nothing it "
     "oh ah ha haha uh um hmm yeah yep yup nope well actually old let some mr mrs ms miss dr prof "
     "that this wait thanks thank hello hi hey please my "
+    "tired furious angry upset annoyed frustrated disappointed outraged shocked disgusted "
+    "confused worried desperate stuck lost sick broken damaged late missing crazy insane mad "
+    "outrageous unbelievable disgraceful stupid livid fuming hopeless helpless "
+    "pregnant disabled deaf blind vegan vegetarian married retired jewish muslim christmas easter "
+    "irish scottish welsh canadian australian indian italian portuguese dutch polish swedish "
+    "turkish russian japanese korean mexican brazilian platinum gold silver premium unhappy "
     "look listen gosh duh wow bye goodbye nevermind now never i i'm i’m it's it’s".split()
 )
 _SURNAMES = (
@@ -101,6 +107,8 @@ def name(text: str, *, asked: bool = False) -> str | None:
             words = said.split()
             if words[0].lower() in _NO_NAME:
                 continue
+            if pattern is _PRESENTED and words[0].isupper():
+                continue  # "I AM FURIOUS": who shouts, or means a company, says no name
             if pattern is _NAMED_SMALL:
                 words = [w for w in words if w.lower() not in _NO_NAME]
                 return " ".join(w[0].upper() + w[1:] for w in words)

@@ -63,6 +63,17 @@ def test_a_name_may_have_accents(name: str) -> None:
         assert [r.value for r in facts([message(said)]) if r.slot == "name"] == [name]
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["I am Tired.", "I'm Disappointed, very disappointed", "I AM FURIOUS!", "I AM TIRED OF THIS",
+     "HELLO I AM WAITING", "It's Broken", "It's UPS.", "I am Canadian."],
+)  # fmt: skip
+def test_what_somebody_is_is_no_name(said: str) -> None:
+    """However it is written; the name that is known stays."""
+    found = facts([message("My name is Tom Becker.", n=0), message(said, n=1)])
+    assert [(r.value, r.superseded_by) for r in found if r.slot == "name"] == [("Tom Becker", None)]
+
+
 def test_sessions_are_kept_apart() -> None:
     """A question in one session is not answered in another, nor corrected there."""
     said = [
