@@ -33,10 +33,13 @@ def retention_of(settings: Settings) -> Retention:
 
 
 async def retain_daily(store: MemoryStore, policy: Retention) -> None:
-    """Sweep once a day, for as long as the service runs; what was cut off goes on at its start."""
+    """Sweep once a day, for as long as the service runs; what was cut off goes on later.
+
+    Of several processes on one Postgres one does.
+    """
     while policy:
         try:
-            if await run_sync(store.retaining.due, policy):
+            if await run_sync(store.retaining.claim, policy):
                 await sweep_beside(store, policy)
         except MemoryServiceError:  # a full disk, say: it is tried again
             _logger.exception("retention goes on later")

@@ -14,6 +14,7 @@ written.
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -26,16 +27,17 @@ from sqlalchemy.engine import Connection
 from memory.audit import AuditLog
 from memory.clock import from_stamp, now, to_stamp
 from memory.customers import KNOWLEDGE, Owner
-from memory.database import Database
+from memory.database import Database, clock
 from memory.deeds import SERVICE, Deed, add, current, entry
 from memory.errors import InvalidInput
 from memory.overdue import SERVICE_TENANT, delete_old, delete_others, oldest_of, others
 from memory.receipts import Receipt, add_receipt
 
 EVERY = timedelta(days=1)  # from one sweep to the next
+CLAIM_SECONDS = 600.0  # a claim on a sweep that is not renewed for so long is nobody's
 AT_ONCE = 200  # rows of a kind deleted in one transaction: who chats waits for it
 
-_UNDER_WAY, _DONE = "retention under way", "retention done"  # in meta
+_UNDER_WAY, _DONE, _CLAIM = "retention under way", "retention done", "retention claimed"  # in meta
 
 _OWNERS = text("SELECT tenant, customer FROM customers WHERE customer <> :articles ORDER BY 1, 2")
 _META = text("SELECT value FROM meta WHERE name = :name")
@@ -144,6 +146,22 @@ class Retaining:
         after = to_stamp(now() - EVERY)
         return bool(begun) or done.get("policy") != policy.stated() or done.get("at", 0) <= after
 
+    def claim(self, policy: Retention) -> bool:
+        """Whether a sweep is due, and this process's to make: of several that share a Postgres one.
+
+        The others leave it alone until it is over, or nobody renews the claim any more.
+        """
+        if not self.due(policy) or self._database.dialect == "sqlite":
+            return self.due(policy)
+        with self._database.write() as connection:
+            _lock(connection)
+            at, length = clock(connection), int(CLAIM_SECONDS * 1e6)
+            # One that ends later than any can was made before the clock was set back.
+            if at < _meta(connection, _CLAIM).get("until", 0) <= at + 2 * length:
+                return False
+            _set_meta(connection, _CLAIM, {"until": at + length})
+        return self.due(policy)  # whoever had it may just have ended
+
     def sweep(self, policy: Retention) -> Iterator[Step]:
         """Delete what is older than it may be, a transaction at a time.
 
@@ -152,7 +170,11 @@ class Retaining:
         """
         cuts = policy.cuts(now())
         self._oldest = {}
+        renewed = time.monotonic()
         for owner in self._owners():
+            if time.monotonic() - renewed > CLAIM_SECONDS / 4:
+                renewed = time.monotonic()
+                self._renew()
             while _is_due(oldest := self._look(owner), cuts):
                 with self._database.write() as connection:
                     taken = delete_old(connection, owner, cuts, AT_ONCE)
@@ -195,6 +217,15 @@ class Retaining:
                 _add(deleted, tenant, taken)
         return Report(deleted, self._oldest_times())
 
+    def _renew(self) -> None:
+        """Keep others from sweeping too, if any could."""
+        if self._database.dialect == "sqlite":
+            return
+        with self._database.write(durable=False) as connection:
+            _lock(connection)
+            until = clock(connection) + int(CLAIM_SECONDS * 1e6)
+            _set_meta(connection, _CLAIM, {"until": until})
+
     def _owners(self) -> list[Owner]:
         with self._database.read() as connection:
             rows = connection.execute(_OWNERS, {"articles": KNOWLEDGE}).all()
@@ -234,9 +265,9 @@ class Retaining:
         for receipt in receipts:
             deed = Deed(actor, role, receipt.tenant, "erase.retention", what=receipt.hash)
             add(connection, [entry(connection, deed, "done")])
-        connection.execute(_DROP_META, {"name": _UNDER_WAY})
-        done = json.dumps({"at": to_stamp(now()), "policy": policy.stated()})
-        connection.execute(_SET_META, {"name": _DONE, "value": done})
+        for over in (_UNDER_WAY, _CLAIM):
+            connection.execute(_DROP_META, {"name": over})
+        _set_meta(connection, _DONE, {"at": to_stamp(now()), "policy": policy.stated()})
         return receipts
 
 
@@ -260,7 +291,7 @@ def _note(connection: Connection, tenant: str, taken: Counter[str]) -> None:
     _lock(connection)
     deleted = _meta(connection, _UNDER_WAY)
     _add(deleted, tenant, taken)
-    connection.execute(_SET_META, {"name": _UNDER_WAY, "value": json.dumps(deleted)})
+    _set_meta(connection, _UNDER_WAY, deleted)
 
 
 def _lock(connection: Connection) -> None:
@@ -278,3 +309,7 @@ def _meta(connection: Connection, name: str) -> dict[str, Any]:
     found = connection.execute(_META, {"name": name}).scalar()
     kept: dict[str, Any] = json.loads(found) if found else {}
     return kept
+
+
+def _set_meta(connection: Connection, name: str, value: dict[str, Any]) -> None:
+    connection.execute(_SET_META, {"name": name, "value": json.dumps(value)})

@@ -149,6 +149,26 @@ def test_the_receipts_say_what_went_by_which_policy_and_what_is_left(store: Memo
     assert len(store.receipts.all()) == 1, "nothing went, nothing is written"
 
 
+def test_of_several_processes_one_sweeps(url: str, store: MemoryStore) -> None:
+    """A sweep is whose claim it is until it is over; one whose claim is not renewed has died. On
+    SQLite there is one process.
+    """
+    talk(conversation(store), LONG_AGO, "xylophone")
+    with open_store(url) as other:
+        assert store.retaining.claim(YEAR)
+        assert other.retaining.claim(YEAR) == (store.database.dialect == "sqlite")
+        steps = store.retain(YEAR)
+        next(steps)
+        assert other.retaining.due(YEAR)
+        with store.database.write() as connection:  # as if ten minutes had passed
+            connection.execute(sa.text("UPDATE meta SET value = '{\"until\": 1}' "
+                                       "WHERE name = 'retention claimed'"))  # fmt: skip
+        assert other.retaining.claim(YEAR)
+        list(steps)
+        assert not other.retaining.claim(YEAR)
+        assert not store.retaining.claim(YEAR)
+
+
 def test_a_preview_changes_nothing(store: MemoryStore) -> None:
     """It says what a sweep would take, and that is what the sweep takes."""
     talk(conversation(store), LONG_AGO, *OLD)
