@@ -5,26 +5,33 @@ A request without a known key leaves none: nobody who has no key can fill the di
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.roles import TENANT
+from app.roles import TENANT, WATCHED
 from app.settings import Settings
 from memory import MemoryStore, open_store
 from memory.audit import AuditLog
 from memory.deeds import Deed, Outcome, current
 
 CONSOLE = "console"
+_SAME_SECONDS = 60.0  # looks with less between them are one
 
 
 class Recording:
-    """Enter what a request did: what changes nothing when it ends, what does beside the change."""
+    """Enter what a request did: what changes nothing when it ends, what does beside the change.
+
+    What a page that is open looks at every few seconds is entered once: when it was opened.
+    """
 
     def __init__(self, app: ASGIApp, audit: AuditLog) -> None:
         self._app = app
         self._audit = audit
+        self._looked: OrderedDict[tuple[str | None, ...], float] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; its route says who asks for what (``Guarded``)."""
@@ -34,11 +41,24 @@ class Recording:
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._audit.end(deed, _outcome(message["status"]))
+                outcome = _outcome(message["status"])
+                if outcome == "ok" and deed.action in WATCHED:
+                    deed.only_changes = self._goes_on(deed)
+                self._audit.end(deed, outcome)
             await send(message)
 
         with self._audit.doing(Deed(outcome="failed")) as deed:
             await self._app(scope, receive, sent)
+
+    def _goes_on(self, deed: Deed) -> bool:
+        """Whether the same key has looked at the same a moment ago."""
+        at = time.monotonic()
+        while self._looked and next(iter(self._looked.values())) < at - _SAME_SECONDS:
+            self._looked.popitem(last=False)
+        look = (deed.actor, deed.tenant, deed.action, deed.customer, deed.session)
+        before = self._looked.pop(look, None)
+        self._looked[look] = at
+        return before is not None
 
 
 @contextmanager

@@ -67,6 +67,8 @@ AHEAD = frozenset({"export.customer", "change.model"})  # entered before they ar
 # About nobody, and asked for every few seconds or, by tools, beside a route that is entered: not
 # entered, if it is not refused.
 UNENTERED = frozenset({"read.metrics", "read.tools"})
+# What an open page reads again every few seconds: entered once, if it is not refused.
+WATCHED = frozenset({"read.operations", "read.queue", "read.messages"})
 
 
 class NoSuchCustomer(MemoryServiceError):

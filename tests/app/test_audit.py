@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,34 @@ def test_every_route_leaves_an_entry_of_what_it_does(run_service: Callable[..., 
         assert outcomes[0] == "begun", action
     assert service.app.state.store.audit.verify().fault is None
     assert "'ada'" not in str(entries(service))
+
+
+def test_what_a_page_looks_at_again_and_again_is_one_reading(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the same key, of the same customer; what fails is entered each time, and so is who looks
+    again a while later.
+    """
+    service.chat("Hello")
+    ada, eve = (f"/v1/customers/{name}/sessions/s1/messages" for name in ("ada", "eve"))
+    for _ in range(3):
+        assert service.client.get("/v1/admin/operations").status_code == 200
+        assert service.client.get(ada).status_code == 200
+        assert service.client.get(eve).status_code == 404
+    key, made = create_key(service.app.state.store, "agent")
+    desk = {"Authorization": f"Bearer {key}"}
+    for _ in range(2):
+        assert service.client.get(ada, headers=desk).status_code == 200
+    looks = [(e.action, e.outcome, e.actor) for e in entries(service) if e.action[:4] == "read"]
+    assert Counter(looks) == {
+        ("read.operations", "ok", FIRST): 1,
+        ("read.messages", "ok", FIRST): 1,
+        ("read.messages", "absent", FIRST): 3,
+        ("read.messages", "ok", made.id): 1,
+    }
+    monkeypatch.setattr("app.recording._SAME_SECONDS", 0.0)
+    service.client.get(ada)
+    assert len(entries(service)) == len(looks) + 2
 
 
 # --- who is refused ----------------------------------------------------------------------------
