@@ -493,7 +493,7 @@ def test_a_digest_that_is_asked_for_while_the_store_closes_is_left_to_the_next_s
         store.in_background("last words", last_words)
         closer = threading.Thread(target=store.close)
         closer.start()
-        while not store._closing:
+        while not store._background._closed:
             time.sleep(0.001)
         closing.set()
         closer.join()
