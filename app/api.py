@@ -18,6 +18,7 @@ from app.routes import (
     chat,
     customers,
     health,
+    insights,
     key,
     knowledge,
     mcp,
@@ -39,7 +40,7 @@ _DESCRIPTION = (
 )
 _GUARDED = (
     chat, openai, prompt, summaries, answers, customers, queue, sessions, memories, card, knowledge,
-    models, audit, operations, key, metrics, mcp,
+    models, audit, operations, insights, key, metrics, mcp,
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from typing_extensions import override
 
 from app.auth import Identity
+from app.chains.insights import Monitoring
 from app.chains.support import SupportChain
 from app.faults import unknown_parameters
 from app.limits import Limits, told_of
@@ -64,6 +65,7 @@ ChainDep = Annotated[SupportChain, _part("chain")]
 ServingDep = Annotated[Serving, _part("serving")]
 SettingsDep = Annotated[Settings, _part("settings")]
 MetricsDep = Annotated[Metrics, _part("metrics")]
+MonitoringDep = Annotated[Monitoring, _part("monitoring")]
 LimitsDep = Annotated[Limits, _part("limits")]
 
 

@@ -76,6 +76,15 @@ _UNDERSTOOD = {
     "topic": {"label": None, "confidence": 0.71},
     "sentiment": {"label": "neutral", "confidence": 0.88},
 }
+_COUNTS = {"texts": 40, "negative": 12, "neutral": 20, "positive": 8, "mood": -0.1}
+_ALERT = {
+    "alert": "4f2a9c10", "source": "messages", "topic": "delivery", "opened_at": _AT,
+    "closed_at": None, "count": 31, "usual": 4.0, "score": 6.9,
+    "deliveries": [
+        {"event": "4f2a9c10-opened", "what": "opened", "target": "9f2c6b104417aa0e", "tries": 1,
+         "told_at": _AT, "due_at": None, "fault": None}
+    ],
+}  # fmt: skip
 EXAMPLES: dict[str, Any] = {
     "ChatRequest": {"customer": "ada", "session": "monday", "message": "Where is my order?"},
     "ChatResponse": {
@@ -223,6 +232,33 @@ EXAMPLES: dict[str, Any] = {
         ],
         "next": 4417,
     },
+    "Insights": {
+        "at": _AT, "by": "day", "source": "messages",
+        "points": [{"at": _AT} | _COUNTS], "total": _COUNTS,
+        "topics": [_COUNTS | {"name": "delivery", "texts_at": [40], "negative_at": [12]}],
+        "products": [_COUNTS | {"name": "lamp", "texts_at": [40], "negative_at": [12]}],
+    },
+    "AlertList": {"alerts": [_ALERT], "next": None},
+    "AlertDetail": _ALERT | {
+        "examples": [
+            {"customer": "ada", "session": "monday", "id": "5a2d7c90", "at": _AT,
+             "text": "My parcel is late again."}
+        ],
+    },
+    "NewDocuments": {
+        "documents": [
+            {"id": "news-4417", "text": "Parcels are late all over the country.",
+             "collection": "news", "at": _AT}
+        ],
+    },
+    "DocumentList": {
+        "documents": [
+            {"id": "news-4417", "text": "Parcels are late all over the country.",
+             "collection": "news", "product": None, "at": _AT, "understanding": _UNDERSTOOD}
+        ],
+        "next": None,
+    },
+    "TenantMoods": {"tenants": [_COUNTS | {"tenant": "default", "open_alerts": 1}]},
     "KeyItem": {"tenant": "default", "role": "agent", "customer": None},
     "OperationsNow": {
         "at": _AT, "by": "minute", "rate": 4, "running": 1,

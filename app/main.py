@@ -21,6 +21,7 @@ from app.access import Access
 from app.api import api
 from app.auth import Identity, open_tokens
 from app.body import BodyLimit
+from app.chains.insights import Monitoring
 from app.chains.support import SupportChain
 from app.dependencies import Guarded, let_in
 from app.description import describe
@@ -43,6 +44,7 @@ from app.tracing import open_tracing
 from app.training.registry import Registry
 from app.translation import Asked
 from app.understanding.opening import open_understanding
+from app.webhooks import Webhooks
 from memory import InvalidInput, MemoryStore, Understanding, open_store
 
 if TYPE_CHECKING:
@@ -75,6 +77,10 @@ def create_app(
         retriever = open_retriever(settings.retriever)
     if understanding is None:
         understanding = open_understanding(settings.understanding)
+    reader = understanding
+    if settings.documents_understanding is not None:
+        reader = open_understanding(settings.documents_understanding)
+    webhooks = Webhooks.of(settings)
     tokens = open_tokens(settings)
     counted = Metrics()
     tracing = tracing or open_tracing(settings)
@@ -130,7 +136,9 @@ def create_app(
         counting = asyncio.create_task(app.state.limits.follow())
         telling = asyncio.create_task(counted.follow())
         lagging = asyncio.create_task(app.state.readiness.digest.follow())
+        monitoring = asyncio.create_task(app.state.monitoring.follow())
         yield
+        monitoring.cancel()
         lagging.cancel()
         telling.cancel()
         sweeping.cancel()
@@ -156,6 +164,7 @@ def create_app(
         None if retriever is None else SecondSource(retriever, settings.retriever_timeout),
         understanding, templates, counted,
     )  # fmt: skip
+    app.state.monitoring = Monitoring(store, settings, reader, webhooks)
     counted.before_reading(partial(_gauge, counted, app.state.chain, store))
     digest = DigestLag(store, settings.digest_lag)
     counted.before_reading(partial(digest.gauge, counted.behind, counted.lag))

@@ -55,6 +55,13 @@ POST   /v1/admin/models/{model}/promote                change.model    default:a
 POST   /v1/admin/models/rollback                       change.model    default:admin
 GET    /v1/admin/audit                                 read.audit      admin
 GET    /v1/admin/operations                            read.operations admin
+GET    /v1/insights                                    read.insights   admin agent
+GET    /v1/insights/tenants                            read.tenants    default:admin
+GET    /v1/insights/alerts                             read.alerts     admin agent
+GET    /v1/insights/alerts/{alert}                     read.alert      admin agent
+GET    /v1/insights/documents                          read.documents  admin agent
+POST   /v1/insights/documents                          change.documents admin service
+DELETE /v1/insights/documents/{document}               erase.document  admin
 GET    /v1/key                                         read.key        admin agent service customer
 POST   /mcp                                            read.tools      admin agent service
 GET    /metrics                                        read.metrics    default:admin default:metrics
@@ -68,7 +75,9 @@ AHEAD = frozenset({"export.customer", "change.model"})  # entered before they ar
 # entered, if it is not refused.
 UNENTERED = frozenset({"read.metrics", "read.tools"})
 # What an open page reads again every few seconds: entered once, if it is not refused.
-WATCHED = frozenset({"read.operations", "read.queue", "read.messages"})
+WATCHED = frozenset(
+    {"read.alerts", "read.insights", "read.messages", "read.operations", "read.queue"}
+)
 
 
 class NoSuchCustomer(MemoryServiceError):

@@ -152,6 +152,23 @@ class Settings(BaseSettings):
         min_length=1,
         description="reads intent, topic and mood: embedded:, a classifier's folder, or off",
     )
+    documents_understanding: str | None = Field(
+        None,
+        min_length=1,
+        description="reads documents of /v1/insights; by default what reads messages",
+    )
+    alert_score: float = Field(
+        5.0, gt=2, le=100, description="standard deviations above the usual that are a surge"
+    )
+    alert_customers: int = Field(
+        8, ge=1, description="customers with something negative in an hour that it takes at least"
+    )
+    webhooks: str | None = Field(
+        None, min_length=1, description="addresses that alerts are sent to: https://...,https://..."
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="signs what is sent there: whsec_ and 24 to 64 bytes in base64"
+    )
     reply_tokens: int = Field(300, gt=0, description="the longest answer, in tokens")
     temperature: float = Field(0.2, ge=0, le=2, description="how freely the model chooses words")
     summarize: Literal["extractive", "model"] = Field(

@@ -15,6 +15,7 @@ Owner = tuple[str, str]  # (tenant, customer)
 # name: `check_name` takes no control characters.
 _SHARED = "\x1f"
 KNOWLEDGE = f"{_SHARED}knowledge"  # articles
+POSTS = f"{_SHARED}posts"  # texts that are not conversations
 OF_CUSTOMERS = f"customer NOT LIKE '{_SHARED}%'"  # the rows of the others
 LAGS = "seq > written AND seq > embedded"  # there may be something that no digest has seen
 WHERE = "WHERE tenant = :tenant AND customer = :customer"

@@ -360,6 +360,29 @@ def m021_find_who_waits(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def m022_add_insights(connection: Connection) -> None:
+    """What is read in texts, by time; surges in it, and who is still to be told of them."""
+    sqlite = connection.dialect.name == "sqlite"
+    number = "INTEGER PRIMARY KEY" if sqlite else "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+    for statement in (
+        "CREATE INDEX messages_read ON messages (tenant, at, labels) WHERE labels IS NOT NULL",
+        "CREATE INDEX records_posted ON records (tenant, at) WHERE role = 'post'",
+        "CREATE INDEX records_of_products ON records (tenant, at) WHERE slot = 'product'",
+        f"CREATE TABLE alerts (number {number}, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, "
+        "source TEXT NOT NULL, topic TEXT NOT NULL, opened BIGINT NOT NULL, closed BIGINT, "
+        "calm BIGINT, "  # since when it is
+        "count BIGINT NOT NULL, usual FLOAT8 NOT NULL, score FLOAT8 NOT NULL)",
+        # One at a time, whoever looks.
+        "CREATE UNIQUE INDEX alerts_open ON alerts (tenant, source, topic) WHERE closed IS NULL",
+        "CREATE INDEX alerts_of_tenant ON alerts (tenant, number)",
+        "CREATE TABLE deliveries (alert TEXT NOT NULL, what TEXT NOT NULL, target TEXT NOT NULL, "
+        "at BIGINT NOT NULL, due BIGINT, tries BIGINT NOT NULL, told BIGINT, fault TEXT, "
+        "PRIMARY KEY (alert, what, target))",
+        "CREATE INDEX deliveries_due ON deliveries (due) WHERE due IS NOT NULL",
+    ):
+        connection.execute(text(statement))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -382,6 +405,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m019_add_documents,
     m020_add_items,
     m021_find_who_waits,
+    m022_add_insights,
 )
 
 

@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from memory.alerts import Alerts
 from memory.articles import Articles
 from memory.audit import AuditLog
 from memory.background import Background
 from memory.backups import back_up
 from memory.cache import IndexCache
+from memory.complaints import Complaints
 from memory.customers import KNOWLEDGE, Owner, is_shared
 from memory.database import Database, run
 from memory.deeds import enter, key_of, pseudonym
@@ -29,10 +31,12 @@ from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch, StoreUnavailable
 from memory.exports import Exports
 from memory.forgetting import Forgetting
+from memory.insights import Insights
 from memory.keys import Keys
 from memory.labels import Labelling
 from memory.migrations import migrate
 from memory.operations import Operations
+from memory.posts import Posts
 from memory.rates import Rates
 from memory.receipts import Receipt, Receipts
 from memory.records import Records
@@ -66,8 +70,9 @@ class MemoryStore:
     """The rows of one database, and the caches over them that its memories share.
 
     Made by ``open_store``; safe to share between threads. The rows are reached through
-    ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries``, ``articles`` and
-    ``documents``; ``labelling`` has what is read in messages, ``operations`` tells how the service
+    ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries``, ``articles``,
+    ``documents`` and ``posts``; ``labelling`` has what is read in messages, ``insights``,
+    ``complaints`` and ``alerts`` what comes of that, ``operations`` tells how the service
     goes, ``desk`` who waits for a person, ``forgetting`` holds memories against a policy,
     ``digesting`` says who digests whom, ``exports`` takes a customer's out and in, ``retaining``
     deletes what is too old, ``receipts`` are those of erasures, ``keys`` those of who may ask,
@@ -88,6 +93,10 @@ class MemoryStore:
         self.labelling = Labelling(database)
         self.operations = Operations(database, self.labelling)
         self.desk = Desk(database)
+        self.posts = Posts(database)
+        self.insights = Insights(database)
+        self.complaints = Complaints(database)
+        self.alerts = Alerts(database)
         self.digesting = Digesting(database)
         self.keys = Keys(database)
         self.exports = Exports(database)

@@ -23,6 +23,8 @@ from memory import MemoryStore, Scope, open_store
 from memory.deeds import Entry
 from memory.transcript import make_message
 from tests.app.conftest import Running
+from tests.app.test_insights import plant
+from tests.doubles import WordReader
 from tests.llm.openai_double import OpenAIDouble
 
 SESSION = "/v1/customers/{customer}/sessions/{session}"
@@ -64,6 +66,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/customers/{customer}/forget"): {"policy": {"max_records": 1}},
     ("POST", "/v1/knowledge"): {"source": "a.md", "text": "# A\n\nSend it back in 30 days."},
     ("POST", "/v1/knowledge/search"): {"query": "send it back"},
+    ("POST", "/v1/insights/documents"): {"documents": [{"id": "n1", "text": "Orders are late."}]},
     ("POST", "/mcp"): {"jsonrpc": "2.0", "id": 1, "method": "ping"},
 }
 ORDER = [
@@ -75,6 +78,7 @@ ORDER = [
     ("DELETE", f"{SESSION}/handover"),
     ("DELETE", MEMORY),
     ("DELETE", "/v1/knowledge/{source}"),
+    ("DELETE", "/v1/insights/documents/{document}"),
     ("DELETE", SESSION),
     ("DELETE", "/v1/customers/{customer}"),
 ]
@@ -84,8 +88,11 @@ def test_every_route_leaves_an_entry_of_what_it_does(run_service: Callable[..., 
     """One for each route of the table, in the transaction of the change where there is one: a
     route that is added has to say what it is.
     """
-    service = run_service()
+    service = run_service(WordReader())
     service.app.state.store.audit.flush()
+    plant(service.app.state.store)
+    service.app.state.monitoring.look()
+    (alert,) = service.app.state.store.alerts.newest("default", 1)
     there = {
         (method, context.path)
         for context in iter_route_contexts(service.app.routes)
@@ -94,6 +101,7 @@ def test_every_route_leaves_an_entry_of_what_it_does(run_service: Callable[..., 
     assert set(ORDER) == set(ACTIONS) == set(MAY), "say here what a new route is asked with"
     assert set(MAY) <= there
     names = {"customer": "ada", "session": "s1", "source": "a.md", "model": "none", "memory": ""}
+    names |= {"alert": alert.id, "document": "n1"}
     for method, path in ORDER:
         if "{memory}" in path:
             store = service.app.state.store

@@ -20,7 +20,11 @@ from jsonschema import Draft202012Validator
 
 import app.api
 import memory.sqlite
+from app.chains.insights import Monitoring
+from app.webhooks import Webhooks
 from tests.app.conftest import Running
+from tests.app.test_insights import plant
+from tests.doubles import WordReader
 from tests.llm.openai_double import OpenAIDouble
 
 CUSTOMER = "/v1/customers/{customer}"
@@ -133,7 +137,23 @@ def test_real_answers_are_as_described(service: Running) -> None:
     service.client.put(f"{taken_over}/handover").raise_for_status()
     replied = service.client.post(f"{taken_over}/replies", json={"text": "Hi"})
     check(document, "post", f"{SESSION}/replies", replied)
+    insights = "/v1/insights"
+    news = {"documents": [{"id": "n/1", "text": "Orders are late."}]}
+    store = service.app.state.store
+    plant(store)
+    hooks = Webhooks(None, None)
+    monitoring = Monitoring(store, service.app.state.settings, WordReader(), hooks)
+    service.app.state.monitoring = monitoring
+    monitoring.look()
+    (alert,) = store.alerts.newest("default", 1)
     asked: dict[tuple[str, str], tuple[str, Any]] = {
+        ("post", f"{insights}/documents"): (f"{insights}/documents", news),
+        ("get", f"{insights}/documents"): (f"{insights}/documents", None),
+        ("get", insights): (f"{insights}?source=documents", None),
+        ("get", f"{insights}/tenants"): (f"{insights}/tenants", None),
+        ("get", f"{insights}/alerts"): (f"{insights}/alerts?open=true", None),
+        ("get", f"{insights}/alerts/{{alert}}"): (f"{insights}/alerts/{alert.id}", None),
+        ("delete", f"{insights}/documents/{{document}}"): (f"{insights}/documents/n%2F1", None),
         ("get", "/healthz"): ("/healthz", None),
         ("get", "/readyz"): ("/readyz", None),
         ("post", "/v1/chat"): ("/v1/chat", message),
@@ -201,7 +221,7 @@ def test_real_answers_are_as_described(service: Running) -> None:
             check(document, method, path, anybody.request(method, url, json=body))
         # Of a turn only a customer's own token is told so: see below.
         if "404" in document["paths"][path][method]["responses"] and not path.startswith(
-            ("/v1/chat", "/v1/models")
+            ("/v1/chat", "/v1/models", "/v1/insights/alerts")
         ):
             gone = service.client.request(method, url, json=body)
             assert gone.status_code == 404, url

@@ -18,9 +18,9 @@ _NOT_ASKED = re.compile(
     r"|app/(audit|auth|backups|cli|console"
     r"|customer_tokens|doctor|embeddings|erasing|exports|exposure|forgetting|headers|importing"
     r"|jsonl|keys|main|metrics|opening|retention|second_source|server|settings|stdio|tools|tracing"
-    r"|workers?)\.py|memory/(audit|backups|base|columns|embeddings|exports|fact_model|forgetting"
+    r"|webhooks|workers?)\.py|memory/(audit|backups|base|columns|embeddings|exports|fact_model|forgetting"
     r"|knowledge|labels|migrations|minilm|pg_dump|postgres|presence|restoring|retention|sqlite"
-    r"|store|tokens|weights)\.py"
+    r"|store|surges|tokens|weights)\.py"
 )
 _CALLED = {"Problem", "later", "refused", "Trouble", "ValueError", "PydanticCustomError"}
 _CALLED |= {"super().__init__", "worded"}

@@ -73,6 +73,13 @@ LEFT_OUT = {
     ("get", "/v1/admin/operations"): "for who runs the service: its page shows it",
     ("delete", "/v1/customers/{customer}/sessions/{session}/answer"): "a stream that is closed "
     "stops its answer",
+    ("get", "/v1/insights"): "for who runs the service: its page shows it",
+    ("get", "/v1/insights/tenants"): "for who runs the service",
+    ("get", "/v1/insights/alerts"): "for who runs the service: webhooks tell of them",
+    ("get", "/v1/insights/alerts/{alert}"): "for who runs the service: its page shows it",
+    ("get", "/v1/insights/documents"): "for who runs the service",
+    ("post", "/v1/insights/documents"): "for who gathers news, which is no conversation's program",
+    ("delete", "/v1/insights/documents/{document}"): "for who runs the service",
     ("get", "/healthz"): "asked without a key, by who watches the service",
     ("get", "/readyz"): "asked without a key, by who watches the service",
 }

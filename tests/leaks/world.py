@@ -14,6 +14,8 @@ import jwt
 
 from app.auth import create_key
 from memory import MemoryStore
+from memory.clock import now
+from memory.posts import Post
 
 SECRET = "a secret that signs customers' tokens"
 # The first of each are in the suite, all of them in the long form. Twins by case, width, accent and
@@ -163,6 +165,8 @@ class World:
             (f"{whose}/card", None),
             (f"{whose}/export", None),
             (f"{whose}/forget", {"policy": {"max_records": 1}, "dry_run": True}),
+            (f"/v1/insights?source=documents&product={quote(exact[-11:], safe='')}", None),
+            (pick(("/v1/insights", "/v1/insights/alerts", "/v1/insights/documents")), None),
             ("/v1/knowledge", None),
             (f"/v1/knowledge?before={before}", None),
             ("/v1/knowledge/returns.md", None),
@@ -189,11 +193,13 @@ class World:
         return made
 
     def _tell(self, tenant: str) -> None:
-        """Give a tenant an article."""
+        """Give a tenant an article, and news."""
         text = f"Whoever returns {_ABOUT[0]} needs the form"
         self.texts.append(text)
         body = {"source": "returns.md", "text": f"{text} {self._word(tenant, None)}."}
         self.clients[tenant].post("/v1/knowledge", json=body).raise_for_status()
+        word = self.words[tenant, None]
+        self.store.posts.put(tenant, [Post("n1", f"News of {word}.", now(), "news", word)])
 
     def _say(self, tenant: str, customer: str) -> None:
         """Let a customer say something."""

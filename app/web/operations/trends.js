@@ -1,9 +1,9 @@
 /* What is plotted of how it goes, each with its numbers as a table. */
 
-import { byId, part, stamp } from "/web/parts.js";
-import { draw } from "/web/plot.js";
+import { byId } from "/web/parts.js";
+import { newPlot, plot } from "/web/plots.js";
 import { number, t } from "/web/texts.js";
-import { CLOCK, moment } from "/web/times.js";
+import { CLOCK } from "/web/times.js";
 
 export const SPANS = {
   minute: { last: "withinMinute", by: "byMinute", form: CLOCK },
@@ -45,57 +45,13 @@ export function span(ms) {
   return t("days", { n: Math.round(minutes / 1_440) });
 }
 
-function newPlot(name) {
-  const element = stamp("plot-template");
-  element.id = `plot-${name}`;
-  return element;
-}
-
-/* The words around a plot; they are written anew with it, in the reader's language. */
-function entitle(element, { title, series }) {
-  part(element, "title").textContent = t(title);
-  part(element, "of").textContent = t("ofPlot", { title: t(title) });
-  element.querySelector(".table").setAttribute("aria-label", t("plotTable", { title: t(title) }));
-  const marks = [...series, { name: null, mark: "top" }];
-  element.querySelector(".legend").replaceChildren(...marks.map(({ name, mark: className }) =>
-    Object.assign(stamp("legend-template"), { textContent: name ? t(name) : "", className }),
-  ));
-}
-
 function show(name, { points, by: step }) {
-  const element = byId(`plot-${name}`);
-  const { form, shown } = PLOTS[name];
-  const [title, series] = [t(PLOTS[name].title), PLOTS[name].series.map((one) => ({ ...one, name: t(one.name) }))];
   const { last, by, form: clock } = SPANS[step];
-  entitle(element, PLOTS[name]);
-  const timed = points.map((point) => ({ ...point, when: moment(point.at, clock) }));
-  const svg = element.querySelector("svg");
-  const most = draw(svg, { points: timed, series, form, shown });
-  const said = { title, within: t(last), by: t(by), most: shown(most) };
-  svg.setAttribute("aria-label", t("plotSaid", said));
-  element.querySelector(".top").textContent = t(most ? "plotMost" : "plotNothing", said);
-  part(element, "begin").textContent = timed[0].when;
-  table(element.querySelector("table"), timed, { series, shown });
-}
-
-/* The same as a table, the last first; times in which there was nothing are left out. */
-function table(element, points, { series, shown }) {
-  const cell = (kind, textContent, scope = {}) => Object.assign(document.createElement(kind), { textContent, ...scope });
-  const row = (cells) => {
-    const element = document.createElement("tr");
-    element.append(...cells);
-    return element;
-  };
-  const names = series.map((one) => one.name);
-  const rows = points.toReversed().filter((point) => series.some((one) => one.of(point)));
-  element.tHead.replaceChildren(row([t("time"), ...names].map((name) => cell("th", name, { scope: "col" }))));
-  element.tBodies[0].replaceChildren(...rows.map((point) =>
-    row([cell("th", point.when, { scope: "row" }), ...series.map((one) => cell("td", shown(one.of(point))))]),
-  ));
+  plot(byId(`plot-${name}`), { ...PLOTS[name], points, clock, within: t(last), by: t(by) });
 }
 
 /* Put the plots into a box, with nothing in them yet. */
-export const addTrends = (box) => box.append(...Object.keys(PLOTS).map(newPlot));
+export const addTrends = (box) => box.append(...Object.keys(PLOTS).map((name) => newPlot(`plot-${name}`)));
 
 /* Draw them as it goes now. */
 export function showTrends(found) {
