@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from itertools import dropwhile, zip_longest
 from typing import Any, Literal, NamedTuple
@@ -21,11 +22,12 @@ from memory.earlier import beside_again, passages_again
 from memory.embeddings import Encoder
 from memory.errors import InvalidInput
 from memory.forgetting import Forgotten, Policy
+from memory.history import MESSAGE_OVERHEAD
 from memory.indexes.customer import CustomerIndex
 from memory.knowledge import Knowledge
 from memory.labels import read_rest
 from memory.language import LANGUAGES, Language
-from memory.layout import Beside, Layout, block, lay_out
+from memory.layout import Layout, block, lay_out
 from memory.marks import inert
 from memory.scoring import contextual
 from memory.steps import answer_after
@@ -142,7 +144,10 @@ class ConversationMemory(StoredMemory):
     def load_memory_variables(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """``history``: summary, recalled records and recent messages, as text or as messages."""
         reader = readers.as_messages if self.return_messages else self.reader
-        parts = self._parts(self._question(inputs), explain=reader not in readers.UNEXPLAINED)
+        question, explain = self._question(inputs), reader not in readers.UNEXPLAINED
+        vector = self._embedded(question)
+        with self._reading() as index:
+            parts = self._read(index, question, None, vector, explain)
         recent = self._rendered([said.message for said in parts.window])
         words = wording(parts.language)
         if self.return_messages:
@@ -213,20 +218,24 @@ class ConversationMemory(StoredMemory):
         Raises:
             InvalidInput: the question, with what follows it, is longer than ``context_tokens``.
         """
-        parts = self._evident(question, turn, found)._replace(after=after)
-        layout = self._lay_out(question, parts)
+        vector = self._embedded(question)
+        with self._reading(turn) as index:
+            parts = self._evident(index, question, turn, vector, found)._replace(after=after)
+            layout = self._lay_out(index, question, parts)
         if self.context_tokens is None or layout.tokens <= self.context_tokens:
             return layout
         self.summary.fold(most=self.summary.window_tokens // 2, by_model=False)
-        parts = self._evident(question, turn, found)._replace(after=after)
-        return self._shortened(parts, question)
+        with self._reading(turn) as index:
+            parts = self._evident(index, question, turn, vector, found)._replace(after=after)
+            return self._shortened(index, question, parts)
 
     def beginning(self) -> list[BaseMessage]:
         """What the next prompt begins with, whatever is asked: a model can read it before."""
         summary = self.summary.current()
         window = self.summary.window(summary)
         language = self._spoken(summary, window)
-        return self._lay_out(None, _Parts(summary.text, window, [], language)).messages
+        with self.vector.index() as index:
+            return self._lay_out(index, None, _Parts(summary.text, window, [], language)).messages
 
     def recall(self, query: str, max_tokens: int | None = None) -> list[Recalled]:
         """The customer's records that bear on ``query``, best first, within a token budget."""
@@ -286,10 +295,10 @@ class ConversationMemory(StoredMemory):
             msg = "the message is empty: say something"
             raise InvalidInput(msg)
         check_text(text)
-        # There is no window, so nothing that stood beside an earlier question is looked up.
-        told = max(map(self._told, (*LANGUAGES, None)), key=self.count_tokens)
-        alone = lay_out(told, "", [], [], text, lambda _: Beside(), self.count_tokens)
-        self._check_room(alone.tokens)
+        if self.context_tokens is not None:  # as much as ``lay_out`` takes for it alone
+            told = max(map(self.count_tokens, map(self._told, (*LANGUAGES, None))))
+            told += MESSAGE_OVERHEAD if told else 0
+            self._check_room(told + self.count_tokens(inert(text)) + MESSAGE_OVERHEAD)
 
     def start(self, text: str, idempotency_key: str | None = None) -> Turn:
         """Commit the customer's message before a model is asked (see ``Turns.start``)."""
@@ -327,17 +336,21 @@ class ConversationMemory(StoredMemory):
 
     # --- inside --------------------------------------------------------------------------
 
-    def _parts(self, question: str, turn: Turn | None = None, *, explain: bool = True) -> _Parts:
-        # First, and in no transaction: it takes longer than reading the rows.
-        vector = self.vector.embedding(question) if question.strip() else None
-        # One transaction, one state of the rows.
+    def _embedded(self, question: str) -> Floats | None:
+        """A question's vector; in no transaction, since it takes longer than reading the rows."""
+        return self.vector.embedding(question) if question.strip() else None
+
+    @contextmanager
+    def _reading(self, turn: Turn | None = None) -> Iterator[CustomerIndex]:
+        """The customer's records, none of whose time is over, and one state of all rows."""
         asked = None if turn is None else (turn.question.session, turn.question.id)
         with self.store.database.read(), self.vector.reading(asked) as index:
             if not index.expired(now()):
-                return self._read(index, question, turn, vector, explain)
+                yield index
+                return
         self.vector.expire()
         with self.store.database.read(), self.vector.reading(asked) as index:
-            return self._read(index, question, turn, vector, explain)
+            yield index
 
     def _read(
         self,
@@ -345,7 +358,7 @@ class ConversationMemory(StoredMemory):
         question: str,
         turn: Turn | None,
         vector: Floats | None,
-        explain: bool,
+        explain: bool = True,
     ) -> _Parts:
         summary = self.summary.current()
         window = [
@@ -382,14 +395,20 @@ class ConversationMemory(StoredMemory):
         return f"{self.system}\n\n{answer}" if self.system and answer else self.system
 
     def _evident(
-        self, question: str, turn: Turn | None, found: Sequence[Evidence] | None
+        self,
+        index: CustomerIndex,
+        question: str,
+        turn: Turn | None,
+        vector: Floats | None,
+        found: Sequence[Evidence] | None,
     ) -> _Parts:
         """The parts with passages: ours and another source's by turns, as many as fit."""
-        parts = self._parts(question, turn)
+        parts = self._read(index, question, turn, vector)
         ours: list[Evidence] | None = None
         if self.knowledge is not None and self._knows:
             about = "\n".join(said.message.text for said in parts.window[-_ABOUT:])
-            vector = self.vector.embedding(question)
+            if vector is None:
+                vector = self.vector.embedding(question)
             with self.store.watch.step("knowledge"):
                 ours = self.knowledge.search(
                     question, _PASSAGES, about=about, vector=vector, strict=True
@@ -402,13 +421,12 @@ class ConversationMemory(StoredMemory):
         # What was found and does not fit is not told of, nor that nothing was found.
         return parts._replace(evidence=None if joined and not fitting else fitting)
 
-    def _lay_out(self, question: str | None, parts: _Parts) -> Layout:
-        with self.vector.index() as index:
-            return lay_out(
-                self._told(parts.language), parts.summary, parts.window, parts.recalled, question,
-                beside_again(index, self.policy, self.knowledge), self.count_tokens, parts.evidence,
-                wording(parts.language), parts.after,
-            )  # fmt: skip
+    def _lay_out(self, index: CustomerIndex, question: str | None, parts: _Parts) -> Layout:
+        return lay_out(
+            self._told(parts.language), parts.summary, parts.window, parts.recalled, question,
+            beside_again(index, self.policy, self.knowledge), self.count_tokens, parts.evidence,
+            wording(parts.language), parts.after,
+        )  # fmt: skip
 
     def _check_room(self, tokens: int) -> None:
         if self.context_tokens is not None and tokens > self.context_tokens:
@@ -418,10 +436,10 @@ class ConversationMemory(StoredMemory):
             )
             raise InvalidInput(msg)
 
-    def _shortened(self, parts: _Parts, question: str) -> Layout:
+    def _shortened(self, index: CustomerIndex, question: str, parts: _Parts) -> Layout:
         """Leave out the oldest turns, what was recalled, passages, the summary, until it fits."""
         assert self.context_tokens is not None
-        layout = self._lay_out(question, parts)
+        layout = self._lay_out(index, question, parts)
         while layout.tokens > self.context_tokens:
             if parts.window:
                 rest = parts.window[max(len(parts.window) // 4, 1) :]
@@ -437,7 +455,7 @@ class ConversationMemory(StoredMemory):
                 parts = parts._replace(summary="")
             else:
                 self._check_room(layout.tokens)
-            layout = self._lay_out(question, parts)
+            layout = self._lay_out(index, question, parts)
         return layout
 
 

@@ -20,7 +20,7 @@ from memory.cues import without_filler
 from memory.dates import dates
 from memory.indexes.lexical import terms
 from memory.mentions import Mention, narrow
-from memory.rereading import once
+from memory.rereading import kept, once, room
 from memory.sentences import pieces
 from memory.sitting import Sitting, Values, values
 from memory.slots import ONE, SLOTS
@@ -28,6 +28,7 @@ from memory.types import Message, Record
 from memory.writers import record_id
 
 GIVEN_OUT = frozenset({"ticket_number", "tracking_number"})  # by the agent
+_FEW = 32  # messages whose reading is kept to be gone on with: not an import's
 _QUOTED = 120  # characters of a sentence that stand beside a date or an amount
 
 _QUESTION = re.compile(
@@ -51,17 +52,45 @@ def facts(
         products: the names of the catalogue; without one no product is found.
         region: of telephone numbers without a country code, and of the order of day and month.
     """
-    catalogue = _catalogue(tuple(products))
+    catalogue = _catalogue(told := tuple(products))
     sessions: dict[str, Sitting] = {}
     found: list[Record] = []
-    for message in messages:
+    reading = _Reading(messages, told, region)
+    for message in messages[reading.resume(sessions, found) :]:
         before = sessions.setdefault(message.session, Sitting())
         if message.role == "human":
             found += _said_by_customer(message, before, catalogue, region)
         elif message.role == "ai":
             found += _said_by_agent(message, region)
             before.answered(message.text)
+    reading.keep(sessions, found)
     return found
+
+
+class _Reading:
+    """What was read last of a customer's messages, where that is kept (``memory.rereading``).
+
+    A question is read before it is answered, and with its answer again after.
+    """
+
+    def __init__(self, messages: Sequence[Message], products: tuple[str, ...], region: str) -> None:
+        self._kept = kept()
+        self._as = facts, products, region
+        self._said = tuple((m.session, m.id, m.role, m.text, m.at) for m in messages)
+
+    def resume(self, sessions: dict[str, Sitting], found: list[Record]) -> int:
+        """Take up what was read in the first of them; how many they are."""
+        said, sittings, records = (self._kept or {}).get(self._as, ((), {}, ()))
+        if self._said[: len(said)] != said:
+            return 0
+        sessions |= {name: sitting.copy() for name, sitting in sittings.items()}
+        found += records
+        return len(said)
+
+    def keep(self, sessions: dict[str, Sitting], found: list[Record]) -> None:
+        """Keep what was read in all of them; nobody changes it any more."""
+        if self._kept is not None and len(self._said) <= _FEW:
+            room(self._kept)[self._as] = self._said, sessions, tuple(found)
 
 
 @lru_cache(maxsize=8)

@@ -141,12 +141,11 @@ class Knowledge:
     def embed(self) -> None:
         """Embed the passages that have no vectors, as after a change of the model."""
         records = self._store.records
-        while fresh := records.unembedded(
-            self._owner, state := records.state(self._owner), _EMBED_BATCH
-        ):
+        while (undone := records.undone(self._owner, 0, _EMBED_BATCH)).records:
+            fresh = undone.records
             vectors = self._encoder.encode([_embedded_as(r.speaker or "", r.text) for r in fresh])
             self._store.check_embeddings(self._encoder)
-            records.embed(self._owner, fresh, np.asarray(vectors), (), state)
+            records.embed(self._owner, fresh, np.asarray(vectors), (), undone.state)
 
     @property
     def _cache(self) -> IndexCache:

@@ -102,6 +102,15 @@ class News(NamedTuple):
     earlier: list[Message]  # the few before them
 
 
+class Undone(NamedTuple):
+    """What a digest has still to do: messages, or once there are none, records without vectors."""
+
+    state: State
+    earlier: list[Message]  # the few before the messages
+    messages: list[Message]
+    records: list[Record]
+
+
 class Records:
     """The records and vectors of a database.
 
@@ -146,30 +155,29 @@ class Records:
             earlier,
         )
 
-    def unembedded(self, owner: Owner, state: State, limit: int) -> list[Record]:
-        """The first records that have no vectors yet.
-
-        Of those there were then: what came later stands behind messages that are to be turned
-        into records first, so that the watermark of the vectors never hides one.
-        """
-        with self._database.read() as connection:
-            values = key(owner, after=state.embedded, limit=limit)
-            rows = run(connection, _AFTER, values).fetchall()
-        return [record for record in map(record_from, rows) if record.seq <= state.seq]
-
-    def unwritten(
-        self, owner: Owner, state: State, limit: int
-    ) -> tuple[list[Message], list[Message]]:
+    def undone(self, owner: Owner, messages: int, records: int = 0) -> Undone:
         """The first messages, of all sessions, that have not been turned into records yet.
 
-        Returns:
-            The few messages before them, and them.
+        If there are none, the first records that have no vectors, so that the watermark of the
+        vectors never hides one.
+
+        Args:
+            owner: whose.
+            messages: how many at most.
+            records: how many at most.
         """
-        with self._database.read() as connection:
-            values = key(owner, after=state.written, limit=limit)
-            rows = run(connection, _UNWRITTEN, values).fetchall()
-            earlier = _earlier(connection, owner, state.written) if rows else []
-        return earlier, [message_from(row) for row in rows]
+        with self._database.read() as connection:  # one state of the rows
+            state = customers.state(connection, owner)
+            values = key(owner, after=state.written, limit=messages)
+            said = run(connection, _UNWRITTEN, values).fetchall()
+            if said:
+                earlier = _earlier(connection, owner, state.written)
+                return Undone(state, earlier, [message_from(row) for row in said], [])
+            if not records:
+                return Undone(state, [], [], [])
+            values = key(owner, after=state.embedded, limit=records)
+            rows = run(connection, _AFTER, values).fetchall()
+        return Undone(state, [], [], [record_from(row) for row in rows])
 
     def newest(
         self,
@@ -227,11 +235,12 @@ class Records:
                 insert(connection, owner, records)
                 return True
             slots = sorted({r.slot for r in records if r.slot is not None})
+            of_slots = key(owner, slots=slots)
             sessions = sorted({r.session for r in records})
             since = to_stamp(min(r.at for r in records)) - AGAIN // timedelta(microseconds=1)
             lately = key(owner, sessions=sessions, since=since)
             known = [
-                *run(connection, _OF_SLOTS, key(owner, slots=slots)).fetchall(),
+                *(run(connection, _OF_SLOTS, of_slots).fetchall() if slots else ()),
                 *run(connection, _SAID_SINCE, lately).fetchall(),
             ]
             changes = settle(records, [record_from(row) for row in known], update)

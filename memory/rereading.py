@@ -32,6 +32,18 @@ def rereading(kept: Kept) -> Iterator[None]:
         _kept.reset(token)
 
 
+def kept() -> Kept | None:
+    """Where what is read is kept here; None where nothing is."""
+    return _kept.get()
+
+
+def room(kept: Kept) -> Kept:
+    """The same, with room for one more."""
+    if len(kept) >= MOST:
+        kept.clear()
+    return kept
+
+
 def once(function: Callable[P, T]) -> Callable[P, T]:
     """A function of a text that is not called twice for the same, where its results are kept.
 
@@ -49,9 +61,7 @@ def once(function: Callable[P, T]) -> Callable[P, T]:
         except TypeError:  # one of them cannot be looked up, as a message with data
             return function(*args, **kwargs)
         if found is _NOTHING:
-            if len(kept) >= MOST:
-                kept.clear()
-            found = kept[asked] = function(*args, **kwargs)
+            found = room(kept)[asked] = function(*args, **kwargs)
         return found
 
     return read

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from memory import assertions, codes, questions, self_repair
@@ -50,6 +50,10 @@ class Sitting:
     asks: bool = False  # the last message asks for what fills no slot
     doubted: bool = False  # the last message doubts a value
     wrong: bool = False  # the customer's last message says that a value was wrong, and no more
+
+    def copy(self) -> Sitting:
+        """The same, which goes on by itself."""
+        return replace(self, said=[*self.said])
 
     def answered(self, text: str) -> None:
         """The agent says something."""

@@ -93,10 +93,11 @@ class SummaryMemory(StoredMemory):
             Whether there is a new version of the summary.
         """
         most = self.window_tokens if most is None else most
-        generation = self.store.records.state(self.scope.owner).generation
-        summary = self.current()
-        window = self.window(summary)
-        costs = self.costs(window)
+        with self.store.database.read():  # one state of the rows
+            generation = self.store.records.state(self.scope.owner).generation
+            summary = self.current()
+            window = self.window(summary)
+            costs = self.costs(window)
         if sum(costs) <= most:
             return False
         folded = [said.message for said in window[: _cut(window, costs, most // 2)]]

@@ -199,7 +199,7 @@ class Transcript:
         people: set[tuple[str, str]] = set()
         with self._database.read() as connection:
             for some in _batched(ids):
-                rows = connection.execute(_ANSWERS, key(owner, ids=some)).all()
+                rows = run(connection, _ANSWERS, key(owner, ids=some)).fetchall()
                 said = map(message_from, rows)
                 people |= {(answer.session, answer.id) for answer in said if answer.by_person}
         return [

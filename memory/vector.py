@@ -19,7 +19,6 @@ from memory import readers, retrieval, updates, writers
 from memory.base import StoredMemory
 from memory.cache import IndexCache
 from memory.clock import now, to_stamp
-from memory.customers import State
 from memory.database import new_id
 from memory.echoes import without_echoes
 from memory.embeddings import Encoder, adapt, embedded, trust
@@ -27,6 +26,7 @@ from memory.errors import InvalidInput
 from memory.forgetting import Forgotten, Policy
 from memory.indexes.customer import CustomerIndex, Source, stems_from
 from memory.outdated import Outdated
+from memory.records import Undone
 from memory.scoring import contextual
 from memory.types import (
     Add,
@@ -308,20 +308,22 @@ class VectorMemory(StoredMemory):
             self._scrub()
         return found
 
-    def expire(self) -> None:
-        """Forget the records whose time is over."""
+    def expire(self) -> bool:
+        """Forget the records whose time is over; False if there are none."""
         if not self._cache.holds(self.scope.owner):  # no index is built only for that
-            if self.store.records.expired(self.scope.owner, now()):
-                self.forget(Policy())
-            return
-        with self.index() as index:
-            if index.expired(now()):
-                self.forget(Policy())
+            over = self.store.records.expired(self.scope.owner, now())
+        else:
+            with self.index() as index:
+                over = bool(index.expired(now()))
+        if over:
+            self.forget(Policy())
+        return over
 
     def write(self) -> None:
         """Turn the messages that no digest has seen into records, without embedding them."""
-        while self._write(self.store.records.state(self.scope.owner)):
-            pass
+        owner = self.scope.owner
+        while (undone := self.store.records.undone(owner, _WRITE_BATCH)).messages:
+            self._write(undone)
 
     def _scrub(self) -> None:
         self.store.in_background("scrub", self.store.database.scrub)
@@ -334,35 +336,33 @@ class VectorMemory(StoredMemory):
         """Turn new messages into records, embed them, and let the update mechanism decide."""
         records, owner = self.store.records, self.scope.owner
         # Written first: a look at the records before would derive the same from the messages.
-        while self._write(records.state(owner)):
+        while (undone := records.undone(owner, _WRITE_BATCH, _DIGEST_BATCH)).messages:
+            self._write(undone)
             yield
-        self.expire()
-        while True:
-            state = records.state(owner)
-            if not (self._write(state) or self._embed(state)):
-                break
+        if self.expire():
+            undone = records.undone(owner, _WRITE_BATCH, _DIGEST_BATCH)
+        while undone.messages or undone.records:
+            if undone.messages:
+                self._write(undone)
+            else:
+                self._embed(undone)
             yield
-        records.nothing_left(owner, state)
+            undone = records.undone(owner, _WRITE_BATCH, _DIGEST_BATCH)
+        records.nothing_left(owner, undone.state)
         if self.policy and self.store.forgetting.due(self.scope.owner):
             self.forget()
 
-    def _write(self, state: State) -> bool:
-        records, owner = self.store.records, self.scope.owner
-        earlier, messages = records.unwritten(owner, state, _WRITE_BATCH)
-        if not messages:
-            return False
+    def _write(self, undone: Undone) -> None:
+        owner, earlier, messages = self.scope.owner, undone.earlier, undone.messages
         with self._cache.reading_once(owner):
             fresh = writers.written(self.writer, earlier, messages)
             if self.digest_writer is not None:
                 fresh += writers.written(self.digest_writer, earlier, messages)
-            records.write(owner, fresh, messages[-1].seq, state, self.update)
-        return True
+            records = self.store.records
+            records.write(owner, fresh, messages[-1].seq, undone.state, self.update)
 
-    def _embed(self, state: State) -> bool:
-        records, owner = self.store.records, self.scope.owner
-        fresh = records.unembedded(owner, state, _DIGEST_BATCH)
-        if not fresh:
-            return False
+    def _embed(self, undone: Undone) -> None:
+        owner, fresh = self.scope.owner, undone.records
         known: dict[str, Floats] = {}
         if self._cache.holds(owner):  # what a read has embedded is not embedded again
             with self.index() as index:
@@ -374,8 +374,7 @@ class VectorMemory(StoredMemory):
         vectors = np.stack([known[r.id] for r in fresh])
         changes = self._changes(fresh, vectors) if self._by_likeness else []
         self.store.check_embeddings(self.encoder)
-        records.embed(owner, fresh, vectors, changes, state)
-        return True
+        self.store.records.embed(owner, fresh, vectors, changes, undone.state)
 
     @property
     def _by_likeness(self) -> bool:

@@ -41,6 +41,11 @@ def written(
     writer: Writer, earlier: Sequence[Message], messages: Sequence[Message]
 ) -> list[Record]:
     """The records of ``messages``, which the writer reads after the few that came ``earlier``."""
+    if writer is verbatim:  # it takes each by itself
+        return verbatim(messages)
+    if isinstance(writer, partial) and writer.func is _joined:
+        parts = (written(one, earlier, messages) for one in writer.keywords["writers"])
+        return [record for part in parts for record in part]
     fresh = {(m.session, m.id) for m in messages}
     return [
         record

@@ -306,8 +306,7 @@ def test_a_digest_under_way_brings_nothing_back(store: MemoryStore) -> None:
             memory.save_context({"input": f"The {word} is late {'x ' * 20}"}, {"output": "Sorry."})
     memory.save_context({"input": "The kettle is late"}, {"output": "Sorry."})
     owner = memory.scope.owner
-    state = store.records.state(owner)
-    earlier, messages = store.records.unwritten(owner, state, 100)
+    state, earlier, messages, _ = store.records.undone(owner, 100)
     made = WRITER(messages)
     summary = store.summaries.latest(memory.scope)
     swept(store, YEAR)

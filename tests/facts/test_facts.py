@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.fact_writer import facts
+from memory.rereading import rereading
 from memory.slots import SLOTS
 from memory.types import Message
 from tests.facts.measure import judged, known, messages_of, writer_of
@@ -54,6 +56,22 @@ def test_any_text_is_read(pieces: list[str], role: str) -> None:
         assert record.messages == (said.id,)
         assert record.role == role
         assert record.value != ""
+
+
+def test_reading_goes_on_where_it_was_left() -> None:
+    """With the readings of a customer kept, a dialogue that grows message by message has the facts
+    that it has when it is read at once, and so has another that begins as it does.
+    """
+    dialogues = [messages_of(case, AT) for case in CASES[:40]]
+    with rereading({}):
+        for said in dialogues:
+            for upto in range(1, len(said) + 1):
+                grown = facts(said[:upto])
+            other = [*said[:-1], replace(said[-1], text="No, sorry, it is 4418-XZ.")]
+            gone_on = facts(other)
+            with rereading({}):
+                assert grown == facts(said)
+                assert gone_on == facts(other)
 
 
 @pytest.mark.parametrize("name", ["Zoë Brontë", "Łukasz Żak", "Inês Duarte", "Ørjan O'Neil"])
