@@ -47,6 +47,10 @@ class Identity:
             if store.keys.add(_first(), _hashed(key)):  # else another process was quicker
                 self.fresh = key
 
+    def first(self, carried: str) -> bool:
+        """Whether this is the settings' key, as can be said without looking anything up."""
+        return self._given is not None and hmac.compare_digest(_hashed(carried), self._given)
+
     def of(self, carried: str) -> Principal | None:
         """Who carries this; None if it lets nobody in, for whatever reason.
 

@@ -84,9 +84,13 @@ class Speech:
         self._open[chunks] = turn
         try:
             while True:
-                # Not wait_for: it can swallow a cancellation (CPython 3.11).
-                async with asyncio.timeout(min(self._silence, until - time.monotonic())):
-                    chunk = await chunks.get()
+                left = until - time.monotonic()
+                if chunks.empty() or left <= 0:
+                    # Not wait_for: it can swallow a cancellation (CPython 3.11).
+                    async with asyncio.timeout(min(self._silence, left)):
+                        chunk = await chunks.get()
+                else:  # models say several pieces at a time, and a timeout is not for nothing
+                    chunk = chunks.get_nowait()
                 if chunk is None:
                     break
                 if isinstance(chunk, Exception):

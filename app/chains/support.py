@@ -130,8 +130,9 @@ class SupportChain:
         layout = await run_sync(partial(memory.layout, turn=turn, found=found, after=after), text)
         # That there is nothing is known only where all that there is was asked, and says something
         # only of a question: articles have nothing about thanks either.
-        says_nothing = failed or not asks_anything(text)
-        return replace(layout, evidence=layout.evidence or None) if says_nothing else layout
+        if layout.evidence == [] and (failed or not asks_anything(text)):
+            return replace(layout, evidence=None)
+        return layout
 
     async def answer(
         self,
