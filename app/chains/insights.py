@@ -17,7 +17,7 @@ from anyio.to_thread import run_sync
 
 from app.settings import Settings
 from app.webhooks import Webhooks
-from memory import MemoryServiceError, MemoryStore, Understanding
+from memory import MemoryStore, Understanding
 from memory.alerts import Alert, Delivery
 from memory.clock import now, to_stamp
 from memory.complaints import Example
@@ -98,18 +98,21 @@ class Monitoring:
         look(self._store, now(), self._threshold, self._webhooks.targets)
 
     def send(self) -> None:
-        """Send what is due now."""
-        for one in self._store.alerts.take(self._webhooks.targets):
-            alert = self._store.alerts.get(one.tenant, one.alert)
-            assert alert is not None, "no alert is deleted"
-            at = now()
-            body = json.dumps(self._told(one, alert), ensure_ascii=False).encode()
-            sent = self._webhooks.send(one.target, one.event, body, to_stamp(at) // 1_000_000)
-            if sent.fault is None:
-                self._store.alerts.told(one, at)
-            else:
-                _logger.warning("an alert was not received: %s", sent.fault)
-                self._store.alerts.failed(one, sent.fault, for_good=sent.for_good)
+        """Send what is due now, each as it is taken: what waited here would be due for others."""
+        while taken := self._store.alerts.take(self._webhooks.targets, 1):
+            self._send(taken[0])
+
+    def _send(self, one: Delivery) -> None:
+        alert = self._store.alerts.get(one.tenant, one.alert)
+        assert alert is not None, "no alert is deleted"
+        at = now()
+        body = json.dumps(self._told(one, alert), ensure_ascii=False).encode()
+        sent = self._webhooks.send(one.target, one.event, body, to_stamp(at) // 1_000_000)
+        if sent.fault is None:
+            self._store.alerts.told(one, at)
+        else:
+            _logger.warning("an alert was not received: %s", sent.fault)
+            self._store.alerts.failed(one, sent.fault, for_good=sent.for_good)
 
     def _told(self, one: Delivery, alert: Alert) -> dict[str, Any]:
         """What a receiver gets: ids and no text, which nobody could erase there."""
@@ -133,6 +136,6 @@ async def _again(work: Any, seconds: float, what: str) -> None:
     while True:
         try:
             await run_sync(partial(work))
-        except MemoryServiceError:  # the database is away, say: it is tried again
+        except Exception:  # the database is away, say: it is tried again
             _logger.warning("could not %s", what, exc_info=True)
         await asyncio.sleep(seconds)

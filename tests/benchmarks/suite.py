@@ -31,7 +31,7 @@ BENCHMARKS = (
     _benchmark("warm", "--customers 5 --tokens 150", minutes=30),
     _benchmark("reading", "--limit 2", minutes=30),
     _benchmark("templates"),
-    _benchmark("monitoring", "--seeds 1 --surges 1 --days 2", minutes=60),
+    _benchmark("monitoring", "--seeds 1 --surges 1 --days 1 --rows", minutes=60),
     _benchmark(
         "facts", "--limit 100", without_data=True,
         data=("multiwoz21/dev.jsonl.gz", "crosswoz/dev.jsonl.gz", "star/train.jsonl.gz"),
