@@ -32,6 +32,7 @@ from app.routes import (
     queue,
     sessions,
     summaries,
+    translations,
 )
 
 _DESCRIPTION = (
@@ -39,8 +40,8 @@ _DESCRIPTION = (
     "that customer. Errors are RFC 9457 problem documents."
 )
 _GUARDED = (
-    chat, openai, prompt, summaries, answers, customers, queue, sessions, memories, card, knowledge,
-    models, audit, operations, insights, key, metrics, mcp,
+    chat, openai, prompt, summaries, answers, translations, customers, queue, sessions, memories,
+    card, knowledge, models, audit, operations, insights, key, metrics, mcp,
 )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problems import Problem, respond
@@ -10,18 +12,21 @@ from app.problems import Problem, respond
 class BodyLimit:
     """Answer 413 to whoever sends, or says that they send, more than ``most`` bytes."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, most: int, of: Mapping[str, int] | None = None) -> None:
+        """Take ``most`` bytes, of some paths other numbers of them."""
         self._app = app
         self._most = most
+        self._of = of or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        most = self._of.get(scope["path"], self._most)
         announced = dict(scope["headers"]).get(b"content-length", b"")
-        if announced.isdigit() and int(announced) > self._most:
-            await respond(self._problem(), scope["path"])(scope, receive, send)
+        if announced.isdigit() and int(announced) > most:
+            await respond(_problem(most), scope["path"])(scope, receive, send)
             return
         read = 0
 
@@ -29,12 +34,13 @@ class BodyLimit:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self._most:
-                raise self._problem()
+            if read > most:
+                raise _problem(most)
             return message
 
         await self._app(scope, limited, send)
 
-    def _problem(self) -> Problem:
-        detail = f"A body of at most {self._most} bytes is taken: send a shorter message."
-        return Problem(413, "body-too-long", "Body too long", detail)
+
+def _problem(most: int) -> Problem:
+    detail = f"A body of at most {most} bytes is taken: send a shorter message."
+    return Problem(413, "body-too-long", "Body too long", detail)

@@ -19,6 +19,7 @@ from typing_extensions import override
 from app.auth import Identity
 from app.chains.insights import Monitoring
 from app.chains.support import SupportChain
+from app.chains.translate import TranslationChain
 from app.faults import unknown_parameters
 from app.limits import Limits, told_of
 from app.llm import Model
@@ -62,6 +63,7 @@ EncoderDep = Annotated[Encoder, _part("encoder")]
 ModelDep = Annotated[Model, _part("model")]
 ReadinessDep = Annotated[Readiness, _part("readiness")]
 ChainDep = Annotated[SupportChain, _part("chain")]
+TranslationsDep = Annotated[TranslationChain, _part("translations")]
 ServingDep = Annotated[Serving, _part("serving")]
 SettingsDep = Annotated[Settings, _part("settings")]
 MetricsDep = Annotated[Metrics, _part("metrics")]

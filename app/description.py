@@ -57,6 +57,16 @@ _FIGURES = {
     "first_token": {"p50": 420, "p95": 1310},
     "answer": {"p50": 2350, "p95": 4120}, "requests_failed": 1, "requests_refused": 0,
 }  # fmt: skip
+_TRANSLATED = {
+    "id": "0f5c8d0a91b24f7e8a6b1d0e9c7f2a34", "source": "Where is my order 4417-XZ?",
+    "target": "我的订单5518-AB在哪里？", "score": 1.0, "origin": "imported",
+    "changed": {"4417-xz": "5518-AB"}, "left": [], "own": False,
+}  # fmt: skip
+_TRANSLATION = {
+    "id": "0f5c8d0a91b24f7e8a6b1d0e9c7f2a34", "source_language": "en", "target_language": "zh",
+    "source": "Where is my order 4417-XZ?", "target": "我的订单4417-XZ在哪里？",
+    "origin": "imported", "term": False, "seq": 12, "created_at": _AT, "updated_at": _AT,
+}  # fmt: skip
 _MODELS: dict[str, Any] = {
     "in_service": "20260504-093000-1a2b3c", "promoted": "20260504-093000-1a2b3c",
     "trouble": None, "base": "b179c952",
@@ -131,6 +141,33 @@ EXAMPLES: dict[str, Any] = {
         ],
         "usage": {"input_tokens": None, "output_tokens": None},
     },
+    "TranslateRequest": {
+        "text": "Where is my order 5518-AB?", "source": "en", "target": "zh", "customer": "ada",
+    },
+    "TranslateResponse": {
+        "translation": "我的订单5518-AB在哪里？",
+        "segments": [
+            {"source": "Where is my order 5518-AB?", "target": "我的订单5518-AB在哪里？",
+             "origin": "memory", "score": 1.0, "matches": [_TRANSLATED], "terms": {},
+             "missing": []}
+        ],
+        "complete": True, "translator": None,
+    },
+    "ImportRequest": {
+        "source": "en", "target": "zh", "format": "csv",
+        "text": "source,target\nWhere is my order 4417-XZ?,我的订单4417-XZ在哪里？\n",
+    },
+    "ImportResponse": {"read": 1, "added": 1, "replaced": 0},
+    "TranslationSearch": {"text": "Where is my order 5518-AB?", "source": "en", "target": "zh"},
+    "TranslationSearchResponse": {"found": [_TRANSLATED], "terms": {"order": "订单"}},
+    "TranslationItem": _TRANSLATION,
+    "TranslationPage": {"translations": [_TRANSLATION], "next": None},
+    "TranslationFile": {
+        "format": "csv", "translations": 1,
+        "text": "source_language,target_language,source,target,origin,term\n"
+        "en,zh,Where is my order 4417-XZ?,我的订单4417-XZ在哪里？,imported,0\n",
+    },
+    "Correction": {"target": "我的订单4417-XZ到哪里了？"},
     "RecalledEvent": {
         "turn": "0b5e2f18", "recalled": [_RECALLED], "knowledge": [_CITED], "evidence": "found",
         "understanding": _UNDERSTOOD,

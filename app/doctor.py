@@ -17,6 +17,7 @@ from app.templates.answering import intents_of
 from app.templates.reading import files_of, read_templates
 from app.understanding.opening import open_understanding
 from memory import Knowledge, MemoryServiceError, MemoryStore, Scope
+from memory.translation_memory import TranslationMemory
 
 Finding = tuple[str, str | None, str]  # what was looked at, what is wrong with it, what to do
 
@@ -73,8 +74,10 @@ def reembed_all(store: MemoryStore, settings: Settings) -> int:
     for tenant, customer in owners:
         scope = Scope(tenant=tenant, customer=customer)
         conversation_memory(store, scope, settings, encoder).vector.digest()
+        TranslationMemory(store, encoder, tenant, customer).embed()
     for tenant in store.knowing():
         Knowledge(store, encoder, tenant).embed()
+        TranslationMemory(store, encoder, tenant).embed()
     return len(owners)
 
 

@@ -23,6 +23,7 @@ from app.auth import Identity, open_tokens
 from app.body import BodyLimit
 from app.chains.insights import Monitoring
 from app.chains.support import SupportChain
+from app.chains.translate import TranslationChain
 from app.dependencies import Guarded, let_in
 from app.description import describe
 from app.embeddings import ENGLISH, open_embeddings
@@ -36,6 +37,7 @@ from app.metrics import Metrics
 from app.readiness import DigestLag, Readiness
 from app.recording import Recording
 from app.retention import retain_daily, retention_of
+from app.routes.translations import IMPORT_BYTES
 from app.second_source import SecondSource, open_retriever
 from app.serving import Serving, open_served
 from app.settings import Settings
@@ -43,6 +45,7 @@ from app.templates.answering import open_all
 from app.tracing import open_tracing
 from app.training.registry import Registry
 from app.translation import Asked
+from app.translators import open_translators
 from app.understanding.opening import open_understanding
 from app.webhooks import Webhooks
 from memory import InvalidInput, MemoryStore, Understanding, open_store
@@ -147,6 +150,7 @@ def create_app(
         mending.cancel()
         following.cancel()
         await app.state.chain.ended()
+        app.state.translations.close()
         model.close()
         store.close(finish=False)
         if tracing is not None:
@@ -165,6 +169,9 @@ def create_app(
         understanding, templates, counted,
     )  # fmt: skip
     app.state.monitoring = Monitoring(store, settings, reader, webhooks)
+    app.state.translations = TranslationChain(
+        open_translators(settings, app.state.chain.completions)
+    )
     counted.before_reading(partial(_gauge, counted, app.state.chain, store))
     digest = DigestLag(store, settings.digest_lag)
     counted.before_reading(partial(digest.gauge, counted.behind, counted.lag))
@@ -179,7 +186,8 @@ def create_app(
     )  # fmt: skip
     app.add_middleware(RateLimitFields)
     # A byte of a message takes at most six in JSON ("\\u0000"); the rest is names.
-    app.add_middleware(BodyLimit, most=settings.max_message_bytes * 6 + 16_384)
+    most = settings.max_message_bytes * 6 + 16_384
+    app.add_middleware(BodyLimit, most=most, of={"/v1/translation-memory": max(most, IMPORT_BYTES)})
     app.add_middleware(Recording, audit=store.audit)
     if origins:
         app.add_middleware(

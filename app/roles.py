@@ -23,6 +23,13 @@ POST   /v1/embeddings                                  read.embeddings admin age
 POST   /v1/prompt                                      read.prompt     admin agent service
 POST   /v1/summaries                                   read.summary    admin agent service
 POST   /v1/answers                                     read.answer     admin agent service
+POST   /v1/translate                                   read.translation admin agent service
+POST   /v1/translation-memory                          change.translations admin
+GET    /v1/translation-memory                          read.translations admin agent
+GET    /v1/translation-memory/export                   export.translations admin
+POST   /v1/translation-memory/search                   read.translations admin agent service
+PUT    /v1/translation-memory/{unit}                   change.translations admin agent
+DELETE /v1/translation-memory/{unit}                   erase.translation admin agent
 GET    /v1/customers                                   read.customers  admin agent
 GET    /v1/queue                                       read.queue      admin agent
 GET    /v1/customers/{customer}/sessions               read.sessions   admin agent service customer

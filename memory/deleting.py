@@ -26,7 +26,7 @@ _OF_SESSION = {
 }
 _OF_CUSTOMER = {
     table: text(f"DELETE FROM {table} {WHERE}")
-    for table in (*_OF_SESSION, "items", "customers")
+    for table in (*_OF_SESSION, "items", "translations", "customers")
 }  # fmt: skip
 TABLES = tuple(_OF_CUSTOMER)  # those that have a customer's words
 

@@ -4,7 +4,7 @@ A line is a row: ``{"kind": "message", "seq": 3, "text": ...}`` with the row's c
 left out. The first line is the customer's own (``customer``, with the format's version), the last
 one is the ``end``, with how many lines stand between them, so that a file that was cut off is
 known. Sequence numbers are kept, since rows name each other by them. What can be made again is
-left out: vectors, the terms by which words are found, and the ids of items.
+left out: vectors, the terms by which words are found, and the ids of items and translations.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from memory.deeds import enter
 from memory.errors import InvalidInput
 from memory.indexes.lexical import terms
 from memory.items import item_id
+from memory.translations import translation_ids
 from memory.types import check_name
 
 VERSION = 1
@@ -69,6 +70,11 @@ _KINDS = {
         "namespace:text key:text value:object paths:ids? created:time updated:time ttl:number? "
         "expires:time?",
     ),
+    "translation": (
+        "translations", "seq",
+        "seq:number source_language:language target_language:language source:text target:text "
+        "origin:origin term:flag created:time updated:time",
+    ),
 }  # fmt: skip
 _OWN = "seq:number written:number understood:number swept:time"
 _ADD_CUSTOMER = text(
@@ -102,7 +108,11 @@ _BROKEN = [
             f"(SELECT seq FROM customers WHERE {_SAME} 1 = 1)",
             f"the {kind} {{!r}} has a number past the customer's own",
         )
-        for kind, table in (("message", "messages"), ("record", "records"))
+        for kind, table in (
+            ("message", "messages"),
+            ("record", "records"),
+            ("translation", "translations"),
+        )
     ),
 ]
 
@@ -254,6 +264,8 @@ def _add_rows(
                 row["terms"] = " ".join(terms(row["text"]))
             elif kind == "item":
                 row["id"] = item_id(tuple(row["namespace"].split(".")), row["key"])
+            elif kind == "translation":
+                row |= translation_ids(row)
         batches[kind].append(row)
         if len(batches[kind]) == _BATCH:
             _insert(connection, kind, batches[kind])

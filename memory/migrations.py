@@ -383,6 +383,25 @@ def m022_add_insights(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def m023_add_translations(connection: Connection) -> None:
+    """What was translated once, found by its form in either direction, and fixed terms."""
+    blob = "BLOB" if connection.dialect.name == "sqlite" else "BYTEA"
+    for statement in (
+        "CREATE TABLE translations ("
+        "tenant TEXT NOT NULL, customer TEXT NOT NULL, "
+        "id TEXT NOT NULL, back TEXT NOT NULL, "  # hashes of the source's form, and the target's
+        "seq BIGINT NOT NULL, "  # by which readers know what has changed
+        "source_language TEXT NOT NULL, target_language TEXT NOT NULL, "
+        "source TEXT NOT NULL, target TEXT NOT NULL, origin TEXT NOT NULL, term SMALLINT NOT NULL, "
+        f"vector {blob}, "  # of the source: float16, unit length; null until embedded
+        "created BIGINT NOT NULL, updated BIGINT NOT NULL, "
+        "PRIMARY KEY (tenant, customer, id))",
+        "CREATE INDEX translations_back ON translations (tenant, customer, back)",
+        "CREATE INDEX translations_changed ON translations (tenant, customer, seq)",
+    ):
+        connection.execute(text(statement))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -406,6 +425,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m020_add_items,
     m021_find_who_waits,
     m022_add_insights,
+    m023_add_translations,
 )
 
 

@@ -20,7 +20,8 @@ _FIRST = "first"  # a key that is never taken away: where none is, a new one wou
 _OLDEST = text(
     f"SELECT (SELECT MIN(at) FROM messages {WHERE}) AS messages, "
     f"(SELECT MIN(at) FROM (SELECT at FROM records {WHERE} UNION ALL "
-    f"SELECT updated FROM items {WHERE}) remembered) AS memories, "
+    f"SELECT updated FROM items {WHERE} UNION ALL "
+    f"SELECT updated FROM translations {WHERE}) remembered) AS memories, "
     f"(SELECT MIN(at) FROM segments {WHERE}) AS summaries, "
     f"(SELECT MIN(at) FROM turns {WHERE} AND recalled IS NOT NULL) AS recalled"
 )
@@ -46,8 +47,13 @@ _SHRINK = text(
 _OLD_RECORDS = text(f"SELECT seq FROM records {WHERE} AND at <= :cut ORDER BY seq LIMIT :most")
 _DELETE_RECORD = text(f"DELETE FROM records {WHERE} AND seq = :seq")
 _DELETE_VECTOR = text(f"DELETE FROM vectors {WHERE} AND seq = :seq")
-_OLD_ITEMS = text(f"SELECT id FROM items {WHERE} AND updated <= :cut ORDER BY updated LIMIT :most")
-_DELETE_ITEM = text(f"DELETE FROM items {WHERE} AND id = :id")
+_OLD_ITEMS, _DELETE_ITEM = (
+    {table: text(statement.format(table)) for table in ("items", "translations")}
+    for statement in (
+        f"SELECT id FROM {{}} {WHERE} AND updated <= :cut ORDER BY updated LIMIT :most",
+        f"DELETE FROM {{}} {WHERE} AND id = :id",
+    )
+)
 _OLD_SEGMENTS = text(
     f"SELECT session, last FROM segments {WHERE} AND at <= :cut ORDER BY 1, 2 LIMIT :most"
 )
@@ -72,7 +78,16 @@ _GONE = text(
     f"DELETE FROM customers {WHERE} "
     + " ".join(
         f"AND NOT EXISTS (SELECT 1 FROM {table} x WHERE {_SAME.format('customers')})"
-        for table in ("sessions", "messages", "turns", "records", "segments", "summaries", "items")
+        for table in (
+            "sessions",
+            "messages",
+            "turns",
+            "records",
+            "segments",
+            "summaries",
+            "items",
+            "translations",
+        )
     )
 )
 _OLD_ARTICLES = "FROM articles WHERE replaced <= :cut"
@@ -159,10 +174,12 @@ def _take_records(
 def _take_items(
     connection: Connection, owner: Owner, cut: int, most: int, taken: Counter[str]
 ) -> None:
-    found = connection.execute(_OLD_ITEMS, key(owner, cut=cut, most=most)).scalars().all()
-    if found:
-        connection.execute(_DELETE_ITEM, [key(owner, id=one) for one in found])
-        taken["memories"] += len(found)
+    """What agents keep, and what was translated of what the customer said."""
+    for table, old in _OLD_ITEMS.items():
+        found = connection.execute(old, key(owner, cut=cut, most=most)).scalars().all()
+        if found:
+            connection.execute(_DELETE_ITEM[table], [key(owner, id=one) for one in found])
+            taken["memories"] += len(found)
 
 
 def _take_segments(

@@ -57,7 +57,8 @@ class Retention:
 
     Attributes:
         messages: what was said, with its turns; a session that has none left goes.
-        memories: what was remembered of it, facts, notes by hand and agents' items too.
+        memories: what was remembered of it, facts, notes by hand, agents' items and
+            translations too.
         summaries: of sessions, by the oldest message in a part.
         recalled: what stood beside a question, kept with its turn.
         articles: versions of articles that were replaced.

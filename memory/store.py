@@ -31,6 +31,7 @@ from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch, StoreUnavailable
 from memory.exports import Exports
 from memory.forgetting import Forgetting
+from memory.indexes.translations import TranslationIndexes
 from memory.insights import Insights
 from memory.keys import Keys
 from memory.labels import Labelling
@@ -45,6 +46,7 @@ from memory.retrying import retried
 from memory.rewriting import SMALL, rewrite
 from memory.summaries import Summaries
 from memory.transcript import Transcript
+from memory.translations import Translations
 from memory.turns import Turns
 from memory.types import Scope, Update, Writer
 from memory.watch import Watch
@@ -60,7 +62,8 @@ _SET_META = text(
 )
 _UNSET_META = text("DELETE FROM meta WHERE name = :name")
 _ANY_VECTOR = text(
-    "SELECT 1 FROM vectors UNION ALL SELECT 1 FROM items WHERE vectors IS NOT NULL LIMIT 1"
+    "SELECT 1 FROM vectors UNION ALL SELECT 1 FROM items WHERE vectors IS NOT NULL "
+    "UNION ALL SELECT 1 FROM translations WHERE length(vector) > 0 LIMIT 1"
 )
 _EMBEDDED_BY = "embedding_model"
 _TO_REWRITE = "to_rewrite"  # there from an erasure until no file has a word of it
@@ -71,9 +74,9 @@ class MemoryStore:
 
     Made by ``open_store``; safe to share between threads. The rows are reached through
     ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries``, ``articles``,
-    ``documents`` and ``posts``; ``labelling`` has what is read in messages, ``insights``,
-    ``complaints`` and ``alerts`` what comes of that, ``operations`` tells how the service
-    goes, ``desk`` who waits for a person, ``forgetting`` holds memories against a policy,
+    ``documents``, ``posts`` and ``translations``; ``labelling`` has what is read in messages,
+    ``insights``, ``complaints`` and ``alerts`` what comes of that, ``operations`` tells how the
+    service goes, ``desk`` who waits for a person, ``forgetting`` holds memories against a policy,
     ``digesting`` says who digests whom, ``exports`` takes a customer's out and in, ``retaining``
     deletes what is too old, ``receipts`` are those of erasures, ``keys`` those of who may ask,
     ``rates`` counts how often somebody asks (None on SQLite, which one process serves), and
@@ -90,6 +93,7 @@ class MemoryStore:
         self.forgetting = Forgetting(database)
         self.articles = Articles(database)
         self.documents = Documents(database)
+        self.translations = Translations(database)
         self.labelling = Labelling(database)
         self.operations = Operations(database, self.labelling)
         self.desk = Desk(database)
@@ -105,6 +109,7 @@ class MemoryStore:
         self.rates = Rates(database) if database.path is None else None
         self.retaining = Retaining(database, self.audit)
         self._caches: dict[tuple[str, Writer, Update], IndexCache] = {}
+        self._translated: dict[str, TranslationIndexes] = {}
         self._lock = threading.Lock()
         self._background = Background()
         # A program may end, or let go of this, without closing it.
@@ -135,6 +140,20 @@ class MemoryStore:
                 )
             return cache
 
+    def translation_indexes(self, encoder: Encoder) -> TranslationIndexes:
+        """The indexes over translations for an embedding model.
+
+        Raises:
+            EmbeddingMismatch: the stored vectors were made by another model.
+        """
+        name = _label(encoder)
+        with self._lock:
+            if name not in self._translated:
+                with self.database.read() as connection:
+                    _embeds(connection, encoder)
+                self._translated[name] = TranslationIndexes(self.translations, encoder.dimension)
+            return self._translated[name]
+
     @retried
     def check_embeddings(self, encoder: Encoder) -> None:
         """Remember the model that embeds here.
@@ -159,9 +178,11 @@ class MemoryStore:
             )
             connection.execute(text("DELETE FROM vectors"))
             connection.execute(text("UPDATE items SET vectors = NULL"))
+            connection.execute(text("UPDATE translations SET vector = NULL"))
             connection.execute(_UNSET_META, {"name": _EMBEDDED_BY})
         with self._lock:
             self._caches.clear()
+            self._translated.clear()
 
     def owners(self) -> list[Owner]:
         """Every (tenant, customer) that has rows; a tenant's shared scopes are no customers."""
@@ -280,6 +301,8 @@ class MemoryStore:
         with self._lock:
             for cache in self._caches.values():
                 cache.drop(owner)
+            for index in self._translated.values():
+                index.drop(owner)
 
     def pseudonym(self, owner: Owner, kind: str) -> str | None:
         """A name of a customer's to keep outside of the database, of whatever kind.

@@ -34,6 +34,11 @@ class Completions:
         self._speech = speech
         self._metrics = metrics
 
+    def of(self, model: Model, waiting: int, patience: float) -> Completions:
+        """The same for another model, which has places of its own."""
+        places = Places(model.at_once, waiting, patience, model.breaker)
+        return Completions(model, places, self._speech, self._metrics)
+
     async def complete(
         self, prompt: ChatPromptTemplate, values: dict[str, str], max_tokens: int
     ) -> Completion:

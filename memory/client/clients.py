@@ -16,6 +16,7 @@ import httpx
 import memory.client.calls as calls
 import memory.client.knowledge as knowledge
 import memory.client.remembered as remembered
+import memory.client.translations as translating
 from memory.client.call import Call
 from memory.client.errors import ClientError, ServiceProblem, Silent, Unreachable
 from memory.client.events import Event, Telling
@@ -103,6 +104,13 @@ class Operations:
     put_article = answered(knowledge.put_article)
     delete_article = answered(knowledge.delete_article)
     search = answered(knowledge.search)
+    translate = answered(translating.translate)
+    import_translations = answered(translating.import_translations)
+    translations = answered(translating.translations)
+    export_translations = answered(translating.export_translations)
+    search_translations = answered(translating.search_translations)
+    correct_translation = answered(translating.correct_translation)
+    delete_translation = answered(translating.delete_translation)
     key = answered(calls.key)
     model = answered(calls.model)
     adapters = answered(calls.adapters)

@@ -56,6 +56,14 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/prompt"): {"customer": "ada", "session": "s1", "message": "Which order?"},
     ("POST", "/v1/answers"): {"customer": "ada", "question": "Which order?"},
     ("POST", "/v1/summaries"): {"customer": "ada", "session": "s1"},
+    ("POST", "/v1/translation-memory"): {
+        "source": "en",
+        "target": "zh",
+        "units": [{"source": "Thank you", "target": "谢谢"}],
+    },
+    ("POST", "/v1/translate"): {"text": "Thank you", "source": "en", "target": "zh"},
+    ("POST", "/v1/translation-memory/search"): {"text": "Thanks", "source": "en", "target": "zh"},
+    ("PUT", "/v1/translation-memory/{unit}"): {"target": "谢谢您"},
     ("POST", "/v1/customers/{customer}/recall"): {"query": "order"},
     ("PUT", f"{SESSION}/rating"): {"rating": "good"},
     ("PUT", "/v1/customers/{customer}/turns/{turn}/rating"): {"rating": "good"},
@@ -79,6 +87,7 @@ ORDER = [
     ("DELETE", MEMORY),
     ("DELETE", "/v1/knowledge/{source}"),
     ("DELETE", "/v1/insights/documents/{document}"),
+    ("DELETE", "/v1/translation-memory/{unit}"),
     ("DELETE", SESSION),
     ("DELETE", "/v1/customers/{customer}"),
 ]
@@ -109,6 +118,9 @@ def test_every_route_leaves_an_entry_of_what_it_does(run_service: Callable[..., 
         if "{turn}" in path:
             said = service.app.state.store.transcript.window(Scope("ada", "s1"))
             names["turn"] = str(said[-1].message.turn)
+        if "{unit}" in path:
+            there = service.client.get("/v1/translation-memory").json()
+            names["unit"] = there["translations"][0]["id"]
         asked = path.format(**names)
         answer = service.client.request(method, asked, json=BODIES.get((method, path)))
         service.settle()

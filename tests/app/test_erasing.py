@@ -59,6 +59,11 @@ def live(service: Running) -> None:
     agent.put(("drafts",), "letter", {"about": "their quincunx"})
     agent.put(("memories", "tastes"), "one", {"likes": "a quincunx", "sure": True})
     agent.search((), query="quincunx")
+    known = [{"source": "Where is my quincunx?", "target": "Onde está a minha xylophone?"}]
+    body = {"source": "en", "target": "pt", "customer": WHO}
+    client.post("/v1/translation-memory", json=body | {"units": known}).raise_for_status()
+    said = {"text": "Where is your quincunx?", **body}
+    client.post("/v1/translate", json=said).raise_for_status()
     service.chat("Where is my gooseberry?", customer=WHO, idempotency_key=f"key of {WHO}")
     service.settle()
 
@@ -92,7 +97,7 @@ def test_no_file_has_a_word_of_an_erased_customer(
     assert any(key in path.read_bytes() for path in folder.rglob("*") if path.is_file())
     receipt = service.client.delete(f"/v1/customers/{WHO}").json()
     assert receipt["deleted"]["messages"] == 16
-    for table in ("records", "vectors", "turns", "segments", "summaries", "items"):
+    for table in ("records", "vectors", "turns", "segments", "summaries", "items", "translations"):
         assert receipt["deleted"][table] > 0, table
     assert kept_in(folder) == set()
     kept = [r for r in caplog.records if r.name.split(".")[0] in {"app", "memory"}]

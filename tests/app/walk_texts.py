@@ -14,7 +14,8 @@ from memory import MemoryServiceError
 # programs alone is not looked at anyway.
 _NOT_ASKED = re.compile(
     r"app/(training/(?!gate|registry|card)|evaluation|demo|sources|neural"
-    r"|understanding|templates|llm/(?!model)|knowledge/(?!documents))|.*/cli\.py"
+    r"|understanding|templates|llm/(?!model)|knowledge/(?!documents)"
+    r"|translators/(open|fast|marian))|.*/cli\.py"
     r"|app/(audit|auth|backups|cli|console"
     r"|customer_tokens|doctor|embeddings|erasing|exports|exposure|forgetting|headers|importing"
     r"|jsonl|keys|main|metrics|opening|retention|second_source|server|settings|stdio|tools|tracing"

@@ -37,4 +37,8 @@ BENCHMARKS = (
         data=("multiwoz21/dev.jsonl.gz", "crosswoz/dev.jsonl.gz", "star/train.jsonl.gz"),
     ),
     _benchmark("summary", "--limit 5", data=("tweetsumm/dev.jsonl.gz",)),
+    _benchmark(
+        "translation", "--limit 20",
+        data=("service_chat_en_zh/dev.jsonl.gz", "service_chat_en_zh/train.jsonl.gz"),
+    ),
 )  # fmt: skip

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from memory import InvalidInput, Policy
-from memory.client import calls, knowledge, remembered
+from memory.client import calls, knowledge, remembered, translations
 from memory.client.call import Call
 from memory.client.clients import Operation, Operations
 from tests.app.test_description import resolved
@@ -58,6 +58,13 @@ ASKED: dict[str, Call[Any]] = {
     "put_article": knowledge.put_article("returns.md", "# Returns", title="Returns"),
     "delete_article": knowledge.delete_article("returns.md"),
     "search": knowledge.search("return", sources=["returns.md"]),
+    "translate": translations.translate("Where?", "en", "zh"),
+    "import_translations": translations.import_translations("source,target\na,b", "en", "zh"),
+    "translations": translations.translations(terms=True),
+    "export_translations": translations.export_translations(format="csv"),
+    "search_translations": translations.search_translations("Where?", "en", "zh"),
+    "correct_translation": translations.correct_translation("u", "x"),
+    "delete_translation": translations.delete_translation("u"),
     "key": calls.key(),
     "model": calls.model(),
     "adapters": calls.adapters(),

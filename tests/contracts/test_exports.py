@@ -30,6 +30,8 @@ from memory import (
 from memory.columns import Column
 from memory.exports import _KINDS, _OWN
 from memory.transcript import make_message
+from memory.translation_memory import TranslationMemory
+from memory.translations import Pair, Translation
 from tests.contracts.memories import rows
 from tests.doubles import WordEncoder, count_words
 
@@ -40,6 +42,7 @@ MADE_AGAIN = {
     "vectors": {"seq", "vector"},
     "records": {"terms"},
     "items": {"id", "vectors"},
+    "translations": {"id", "back", "vector"},
     "customers": {"embedded"},
 }
 # Of a database and who uses it, not of what is held.
@@ -94,6 +97,12 @@ def lived(store: MemoryStore) -> ConversationMemory:
     agent.put(("drafts", "v1"), "letter", {"to": ["ada", None], "lines": {"n": 0.5}}, ttl=9)
     agent.put(("drafts",), "plan", {"a": "b"}, index=False)
     agent.search((), query="tea")
+    translated = TranslationMemory(store, WordEncoder(), customer="ada")
+    translated.put([
+        Translation(Pair("en", "zh"), "My order is 4417-XZ ☃", "我的订单是4417-XZ ☃", "model"),
+        Translation(Pair("en", "zh"), "tea", "茶", "person", term=True),
+    ])  # fmt: skip
+    translated.embed()
     long = conversation(store, Scope("ada", "s3"))
     for n in range(12):
         said = f"Parcel {n} was to come on day {n}, and has not. Please find out where it may be."
@@ -123,7 +132,11 @@ def test_an_import_is_what_was_exported(store: MemoryStore) -> None:
             mine, its = (
                 sorted(
                     (
-                        {k: v for k, v in row._mapping.items() if k not in ("tenant", "vectors")}
+                        {
+                            k: v
+                            for k, v in row._mapping.items()
+                            if k not in ("tenant", "vectors", "vector")
+                        }
                         for row in connection.execute(
                             text(f"SELECT * FROM {table} WHERE tenant = :tenant"),
                             {"tenant": scope.tenant},

@@ -25,6 +25,17 @@ _MEANT = [
     ("positive_data_acceptance", "PUT /v1/customers/{customer}/memories/{memory}", "invalid-input"),
     # The text of an article is to be of its format.
     ("positive_data_acceptance", "POST /v1/knowledge", "invalid-input"),
+    # Two languages are two; a file is to be of its format, or there is a list in its place.
+    *(
+        ("positive_data_acceptance", where, "invalid-input")
+        for where in (
+            "POST /v1/translate",
+            "POST /v1/translation-memory",
+            "POST /v1/translation-memory/search",
+            "GET /v1/translation-memory",
+            "GET /v1/translation-memory/export",
+        )
+    ),
     # OpenAI's clients may send what there is not here: tools, images, tokens, a past of their own.
     ("positive_data_acceptance", "POST /v1/chat/completions", "invalid-request"),
     ("positive_data_acceptance", "POST /v1/chat/completions", "history-unknown"),

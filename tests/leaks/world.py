@@ -39,6 +39,9 @@ _CALLED = [
 ]  # fmt: skip
 
 
+_PAIR = {"source": "en", "target": "pt"}
+
+
 class Probe(NamedTuple):
     """Somebody asks for something."""
 
@@ -171,6 +174,16 @@ class World:
             (f"/v1/knowledge?before={before}", None),
             ("/v1/knowledge/returns.md", None),
             ("/v1/knowledge/search", {"query": exact, "limit": 20}),
+            # Not the very message: what is asked comes back with the answer.
+            ("/v1/translate", {**_PAIR, "text": f"{text} {text[:9]}", "customer": customer}),
+            ("/v1/translate", {**_PAIR, "text": text}),
+            ("/v1/translation-memory/search",
+             {**_PAIR, "text": text, "customer": customer, "floor": 0}),
+            ("/v1/translation-memory/search", {**_PAIR, "text": text, "floor": 0}),
+            (f"/v1/translation-memory?customer={quote(customer, safe='')}", None),
+            (f"/v1/translation-memory?before={before}", None),
+            (f"/v1/translation-memory/export?customer={quote(customer, safe='')}", None),
+            ("/v1/translation-memory/export?format=csv", None),
         ])  # fmt: skip
         return Probe(tenant, customer, "GET" if body is None else "POST", path, body)
 
@@ -200,6 +213,7 @@ class World:
         self.clients[tenant].post("/v1/knowledge", json=body).raise_for_status()
         word = self.words[tenant, None]
         self.store.posts.put(tenant, [Post("n1", f"News of {word}.", now(), "news", word)])
+        self._translate(tenant, None, text)
 
     def _say(self, tenant: str, customer: str) -> None:
         """Let a customer say something."""
@@ -210,6 +224,14 @@ class World:
             "message": f"{text} {self._word(tenant, customer)}",
         }  # fmt: skip
         self.clients[tenant].post("/v1/chat", json=body).raise_for_status()
+        self._translate(tenant, customer, text)
+
+    def _translate(self, tenant: str, customer: str | None, text: str) -> None:
+        """Let what is said, with its word, be known in another language."""
+        word = self.words[tenant, customer]
+        known = {"source": f"{text} {word}", "target": f"{word} é o número"}
+        body = {**_PAIR, "customer": customer, "units": [known]}
+        self.clients[tenant].post("/v1/translation-memory", json=body).raise_for_status()
 
     def _collect(self, tenant: str, customer: str) -> None:
         """Keep a customer's ids and places in lists, to ask with them elsewhere."""

@@ -1,0 +1,377 @@
+"""Rows: what was translated once, and the terms whose translation is fixed.
+
+What names no customer lies in the tenant's shared scope, beside its articles
+(``customers.KNOWLEDGE``); what a customer said, in that customer's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy import text
+from sqlalchemy.engine import Connection, Row
+
+from memory import customers
+from memory.clock import from_stamp, now, to_stamp
+from memory.customers import KNOWLEDGE, WHERE, Owner, State, key
+from memory.database import Database
+from memory.deeds import enter
+from memory.errors import InvalidInput
+from memory.normal_form import form, known_form
+from memory.retrying import retried
+from memory.types import Floats, check_name, check_text
+
+Origin = Literal["imported", "person", "model"]
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
+LONGEST = 4000  # characters of a side
+LONGEST_TERM = 200
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}")
+_AT_ONCE = 500  # rows in a statement
+
+_COLUMNS = (
+    "id, back, seq, source_language, target_language, source, target, origin, term, created, "
+    "updated"
+)
+_ADD = (
+    f"INSERT INTO translations (tenant, customer, {_COLUMNS}) VALUES (:tenant, :customer, :id, "
+    ":back, :seq, :source_language, :target_language, :source, :target, :origin, :term, :at, :at) "
+    "ON CONFLICT (tenant, customer, id) DO "
+)
+_ADD_NEW = text(f"{_ADD} NOTHING")
+_PUT = text(
+    f"{_ADD} UPDATE SET back = excluded.back, seq = excluded.seq, source = excluded.source, "
+    "target = excluded.target, origin = excluded.origin, vector = NULL, updated = excluded.updated"
+)
+_IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
+_THERE = text(f"SELECT id FROM translations {WHERE} AND id IN :ids").bindparams(_IDS)
+# Two looks, each along its index.
+_KNOWN = text(
+    f"SELECT {_COLUMNS} FROM translations {WHERE} AND id IN :ids UNION "
+    f"SELECT {_COLUMNS} FROM translations {WHERE} AND back IN :ids"
+).bindparams(_IDS)
+_DELETE = text(f"DELETE FROM translations {WHERE} AND id = :id")
+_SINCE = text(f"SELECT {_COLUMNS}, vector FROM translations {WHERE} AND seq > :seq ORDER BY seq")
+_NEWEST = (
+    f"SELECT {_COLUMNS} FROM translations {WHERE} AND seq < :before "
+    "AND (:pair = 0 OR (source_language = :one AND target_language = :other) "
+    "OR (source_language = :other AND target_language = :one)) "
+    "AND (:terms = 0 OR term = 1) ORDER BY seq DESC"
+)
+_PAGE = text(f"{_NEWEST} LIMIT :limit")
+_EVERY = text(_NEWEST)
+_UNEMBEDDED = text(
+    f"SELECT id, seq, source FROM translations {WHERE} AND vector IS NULL AND term = 0 "
+    "ORDER BY seq LIMIT :limit"
+)
+_EMBED = text(
+    f"UPDATE translations SET vector = :vector, seq = :next {WHERE} AND id = :id AND seq = :seq"
+)
+# Where nothing waited for a digest, nothing does now.
+_NOTHING_WAITS = text(
+    "UPDATE customers SET written = CASE WHEN written >= :before THEN seq ELSE written END, "
+    f"embedded = CASE WHEN embedded >= :before THEN seq ELSE embedded END {WHERE}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two languages, from one into the other: BCP 47 tags in small letters, as ``en``, ``pt-br``.
+
+    Raises:
+        InvalidInput: one is no such tag, or both are one.
+    """
+
+    source: str
+    target: str
+
+    def __post_init__(self) -> None:
+        for side in ("source", "target"):
+            given = getattr(self, side)
+            tag = given.strip().lower().replace("_", "-") if isinstance(given, str) else ""
+            if not _LANGUAGE.fullmatch(tag):
+                msg = f"{given!r} is no language: give a tag such as 'en', 'pt-br' or 'zh'"
+                raise InvalidInput(msg)
+            object.__setattr__(self, side, tag)
+        if self.source == self.target:
+            msg = f"{self.source!r} is both languages: give another to translate into"
+            raise InvalidInput(msg)
+
+    @property
+    def back(self) -> Pair:
+        """The other direction."""
+        return Pair(self.target, self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A text with its translation, or a ``term`` with the one that it always has.
+
+    The store gives the rest: ``id`` is of the languages and the form of the source
+    (``normal_form``), so that another translation of it takes its place; ``seq`` orders what was
+    changed in a scope.
+
+    Raises:
+        InvalidInput: a database could not hold it, or a side is empty or too long.
+    """
+
+    pair: Pair
+    source: str
+    target: str
+    origin: Origin = "imported"
+    term: bool = False
+    seq: int = 0
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for side in ("source", "target"):
+            said = check_text(getattr(self, side)).strip()
+            object.__setattr__(self, side, said)
+            if self.term and not 0 < len(said) <= LONGEST_TERM:
+                msg = (
+                    f"a term and its translation have 1 to {LONGEST_TERM} characters, "
+                    f"not {len(said)}"
+                )
+                raise InvalidInput(msg)
+            if not 0 < len(said) <= LONGEST:
+                msg = f"a text and its translation have 1 to {LONGEST} characters, not {len(said)}"
+                raise InvalidInput(msg)
+
+    @property
+    def id(self) -> str:
+        """It is known by this."""
+        return translation_id(self.pair, self._form(self.source, self.target), term=self.term)
+
+    @property
+    def back(self) -> str:
+        """What it would be known by if it were turned round."""
+        known_as = self._form(self.target, self.source)
+        return translation_id(self.pair.back, known_as, term=self.term)
+
+    @property
+    def turned(self) -> Translation:
+        """The same, read the other way."""
+        return Translation(
+            self.pair.back, self.target, self.source, self.origin, self.term, self.seq,
+            self.created_at, self.updated_at,
+        )  # fmt: skip
+
+    def _form(self, source: str, target: str) -> str:
+        return form(source) if self.term else known_form(source, target)
+
+
+def translation_id(pair: Pair, known_as: str, *, term: bool = False) -> str:
+    """The id of a translation, by the form that its source is known by."""
+    said = json.dumps([pair.source, pair.target, term, known_as])
+    return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+
+
+def translation_ids(row: Mapping[str, Any]) -> dict[str, str]:
+    """What an export leaves out of a row: it follows from the rest."""
+    pair = Pair(row["source_language"], row["target_language"])
+    one = Translation(pair, row["source"], row["target"], term=bool(row["term"]))
+    return {"id": one.id, "back": one.back}
+
+
+def scope_of(tenant: str, customer: str | None) -> Owner:
+    """Where translations lie: in a customer's scope, or, with none, in what all share."""
+    return tenant, KNOWLEDGE if customer is None else customer
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What changed in a scope since a look: id, translation, and its vector, if it has one."""
+
+    state: State
+    waiting: bool  # whether any of it is still to be embedded
+    changed: list[tuple[str, Translation, Floats | None]]
+
+
+class Translations:
+    """The translations of a database. Each method that writes does all of it, or nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self, owner: Owner, ids: Sequence[str]) -> dict[str, Translation]:
+        """Translations by the ids asked for; one that is known the other way is turned round."""
+        with self._database.read() as connection:
+            found = connection.execute(_KNOWN, key(owner, ids=list(ids))).all()
+        asked = set(ids)
+        turned = {row.back: _translation(row).turned for row in found if row.back in asked}
+        return turned | {row.id: _translation(row) for row in found if row.id in asked}
+
+    def since(self, owner: Owner, seen: State, dimension: int) -> News:
+        """What is there that was changed since ``seen``; all of it, if its generation is over."""
+        with self._database.read() as connection:
+            state = customers.state(connection, owner)
+            if state == seen or not state.generation:
+                return News(state, False, [])
+            after = seen.seq if state.generation == seen.generation else 0
+            rows = connection.execute(_SINCE, key(owner, seq=after)).all()
+        size = dimension * 2
+        return News(
+            state,
+            any(row.vector is None and not row.term for row in rows),
+            [
+                (
+                    row.id,
+                    _translation(row),
+                    np.frombuffer(row.vector, np.float16).astype(np.float32)
+                    if row.vector is not None and len(row.vector) == size
+                    else None,
+                )
+                for row in rows
+            ],
+        )
+
+    def newest(
+        self, owner: Owner, limit: int, before: int | None = None, pair: Pair | None = None,
+        *, terms: bool = False,
+    ) -> list[Translation]:  # fmt: skip
+        """The last ``limit`` changed before a sequence number, of a pair either way."""
+        values = _asked(owner, pair, before, terms=terms)
+        with self._database.read() as connection:
+            rows = connection.execute(_PAGE, {**values, "limit": limit}).all()
+        return [_translation(row) for row in rows]
+
+    def every(self, owner: Owner, pair: Pair | None = None) -> list[Translation]:
+        """All of a scope, the last changed first, of a pair either way."""
+        with self._database.read() as connection:
+            rows = connection.execute(_EVERY, _asked(owner, pair, None, terms=False)).all()
+        return [_translation(row) for row in rows]
+
+    @retried
+    def put(self, owner: Owner, given: Sequence[Translation]) -> tuple[int, int]:
+        """Keep translations, each in the place of the one with its id.
+
+        What a model made takes nobody's place.
+
+        Returns:
+            How many are new, and how many took another's place.
+        """
+        check_name("tenant", owner[0])
+        each = {one.id: one for one in given}
+        if not each:
+            return 0, 0
+        with self._database.write() as connection:
+            first, _ = customers.allocate(connection, owner, len(each))
+            there = {
+                name
+                for some in _batched(list(each))
+                for name in connection.execute(_THERE, key(owner, ids=some)).scalars()
+            }
+            at = to_stamp(now())
+            rows = [
+                key(owner, at=at, **_row(one), seq=first + place)
+                for place, one in enumerate(each.values())
+            ]
+            by_people = [row for row in rows if row["origin"] != "model"]
+            by_models = [row for row in rows if row["origin"] == "model"]
+            if by_people:
+                connection.execute(_PUT, by_people)
+            if by_models:
+                connection.execute(_ADD_NEW, by_models)
+            connection.execute(_NOTHING_WAITS, key(owner, before=first - 1))
+            enter(connection)
+        replaced = sum(row["id"] in there for row in by_people)
+        return len(each) - len(there), replaced
+
+    @retried
+    def change(self, owner: Owner, one: str, target: str) -> Translation | None:
+        """Put another translation in the place of one; None if it is not there.
+
+        It may have another id then: other numbers and names stand in it.
+        """
+        with self._database.write() as connection:
+            if customers.lock(connection, owner) is None:
+                return None
+            row = connection.execute(_KNOWN, key(owner, ids=[one])).first()
+            if row is None or row.id != one:
+                return None
+            was = _translation(row)
+            first, _ = customers.allocate(connection, owner, 1)
+            made = Translation(was.pair, was.source, target, "person", was.term)
+            if made.id != one:
+                connection.execute(_DELETE, key(owner, id=one))
+                customers.move_generation(connection, owner)
+            connection.execute(_PUT, key(owner, at=to_stamp(now()), **_row(made), seq=first))
+            connection.execute(_NOTHING_WAITS, key(owner, before=first - 1))
+            _enter(connection, owner, one)
+            stored = connection.execute(_KNOWN, key(owner, ids=[made.id])).all()
+        return next(_translation(row) for row in stored if row.id == made.id)
+
+    @retried
+    def remove(self, owner: Owner, one: str) -> bool:
+        """Delete a translation by its id; whether it was there."""
+        with self._database.write() as connection:
+            if customers.lock(connection, owner) is None:
+                return False
+            gone = bool(connection.execute(_DELETE, key(owner, id=one)).rowcount)
+            if gone:
+                customers.move_generation(connection, owner)
+                _enter(connection, owner, one)
+        return gone
+
+    def unembedded(self, owner: Owner, limit: int) -> list[tuple[str, int, str]]:
+        """The first that no model has embedded yet: id, seq and source."""
+        with self._database.read() as connection:
+            rows = connection.execute(_UNEMBEDDED, key(owner, limit=limit)).all()
+        return [(row.id, row.seq, row.source) for row in rows]
+
+    @retried
+    def embed(self, owner: Owner, made: Sequence[tuple[str, int, Floats | None]]) -> None:
+        """Keep vectors (d,) of what was not changed since; None where none means anything."""
+        with self._database.write() as connection:
+            if customers.lock(connection, owner) is None:
+                return
+            first, _ = customers.allocate(connection, owner, len(made))
+            rows = [
+                key(
+                    owner, id=one, seq=seq, next=first + place,
+                    vector=b"" if vector is None else vector.astype(np.float16).tobytes(),
+                )
+                for place, (one, seq, vector) in enumerate(made)
+            ]  # fmt: skip
+            connection.execute(_EMBED, rows)
+            connection.execute(_NOTHING_WAITS, key(owner, before=first - 1))
+
+
+def _enter(connection: Connection, owner: Owner, one: str) -> None:
+    """Enter a change; of a customer's the log has no id, which is made of what they said."""
+    enter(connection, one if owner[1] == KNOWLEDGE else None)
+
+
+def _asked(owner: Owner, pair: Pair | None, before: int | None, *, terms: bool) -> dict[str, Any]:
+    return key(
+        owner, before=before or 2**62, pair=int(pair is not None), terms=int(terms),
+        one=pair.source if pair else "", other=pair.target if pair else "",
+    )  # fmt: skip
+
+
+def _row(one: Translation) -> dict[str, Any]:
+    return {
+        "id": one.id, "back": one.back, "source_language": one.pair.source,
+        "target_language": one.pair.target, "source": one.source, "target": one.target,
+        "origin": one.origin, "term": int(one.term),
+    }  # fmt: skip
+
+
+def _translation(row: Row[Any]) -> Translation:
+    return Translation(
+        Pair(row.source_language, row.target_language), row.source, row.target, row.origin,
+        bool(row.term), row.seq, from_stamp(row.created), from_stamp(row.updated),
+    )  # fmt: skip
+
+
+def _batched(ids: Sequence[str]) -> Iterable[list[str]]:
+    for start in range(0, len(ids), _AT_ONCE):
+        yield list(ids[start : start + _AT_ONCE])

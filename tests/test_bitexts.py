@@ -1,0 +1,78 @@
+"""Translations as TMX and CSV files."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memory import InvalidInput
+from memory.bitexts import FORMATS, FileFormat, read_bitext, write_bitext
+from memory.translations import Pair, Translation
+
+PAIR = Pair("en", "zh")
+TMX = """<?xml version="1.0" encoding="UTF-16"?>
+<!DOCTYPE tmx SYSTEM "tmx14.dtd">
+<tmx version="1.4"><header srclang="EN-US" datatype="xml"/><body>
+<tu><tuv xml:lang="EN-US"><seg>Press <bpt i="1">&lt;b&gt;</bpt>Start<ept i="1"/> now</seg></tuv>
+    <tuv xml:lang="fr"><seg>Non</seg></tuv>
+    <tuv xml:lang="zh_CN"><seg>现在按<hi>开始</hi></seg></tuv></tu>
+<tu><tuv xml:lang="EN-US"><seg>Only here</seg></tuv></tu>
+</body></tmx>"""
+
+texts = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Cn"], exclude_characters="￾￿"),
+    min_size=1, max_size=40,
+).filter(str.strip)  # fmt: skip
+units = st.builds(
+    Translation, st.sampled_from([PAIR, PAIR.back]), texts, texts,
+    st.sampled_from(["imported", "person", "model"]), st.booleans(),
+)  # fmt: skip
+
+
+def test_a_tool_s_tmx_is_read() -> None:
+    """Regions are of their language, marks of other formats are no text, what is not in both
+    languages is left out, and it is text whatever its first line says of its encoding.
+    """
+    assert list(read_bitext(TMX, "tmx", PAIR)) == [
+        Translation(PAIR, "Press Start now", "现在按开始")
+    ]
+    assert [one.target for one in read_bitext(TMX, "tmx", Pair("zh", "en"))] == ["Press Start now"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@given(given=st.lists(units, min_size=1, max_size=5))
+def test_what_is_written_is_read_again(kind: FileFormat, given: list[Translation]) -> None:
+    """The same translations in the same order, both ways round, terms as terms."""
+    assert list(read_bitext(write_bitext(given, kind), kind, PAIR)) == given
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "why"),
+    [
+        ("", "tmx", "no TMX file"),
+        ("<tmx><body></body></tmx>", "tmx", "no translation units"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><tmx>&b;</tmx>', "tmx", "declares entities"),
+        (TMX.replace("Only here", "x</seg>"), "tmx", "no TMX file"),
+        (TMX.replace("Press", "x" * 4001), "tmx", "unit 1: a text and its translation have 1 to"),
+        ("<a>" * 30_000 + "</a>" * 30_000, "tmx", "TMX|units"),
+        ("a,b\n1,2\n", "csv", "names its columns"),
+        ("source,target\na\n", "csv", "line 2: it has not as many columns"),
+        ('source,target\n"a,b\n', "csv", "no CSV"),
+        ("source,target,source_language\na,b,english!\n", "csv", "line 2: 'english!' is no lang"),
+    ],
+)
+def test_what_is_no_such_file_is_refused_with_its_place(
+    text: str, kind: FileFormat, why: str
+) -> None:
+    """Nothing outside the text is read, and nothing in it is expanded."""
+    with pytest.raises(InvalidInput, match=why):
+        list(read_bitext(text, kind, PAIR))
+
+
+@pytest.mark.parametrize("given", [("en", "en"), ("english", "zh"), ("", "zh"), ("en", "zh;")])
+def test_languages_are_tags(given: tuple[str, str]) -> None:
+    """Two different ones."""
+    with pytest.raises(InvalidInput):
+        Pair(*given)
+    assert Pair("EN", "pt_BR") == Pair("en", "pt-br")
