@@ -20,7 +20,7 @@ from app.training.base import Base, open_base
 from app.training.card import BASE, GGUF, OWN_SESSIONS, Card, Figures, Refused, thin
 from app.training.dialogues import SERVICE, Dialogue, checksum
 from app.training.export import to_gguf
-from app.training.folder import check_out, claimed, first, note_end, redaction_seed
+from app.training.folder import became, check_out, claimed, first, note_end, redaction_seed
 from app.training.learnt import note_learnt
 from app.training.lora import Trained, check_options, train
 from app.training.measure import Asked, HeldOut, measure
@@ -150,7 +150,7 @@ def _finetune(
     files = [trained.folder / "adapter_model.safetensors", trained.folder / "adapter_config.json"]
     if json.loads((base.folder / "config.json").read_text())["model_type"] == "llama":
         files.append(to_gguf(trained.folder, base.folder, work.out / GGUF))
-    return registry.add(files, card)
+    return registry.add(files, card, became(work.out))
 
 
 def _asked(work: Work, settings: Settings, encoder: Encoder | None) -> list[Asked]:

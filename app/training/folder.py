@@ -98,6 +98,12 @@ def note_end(out: Path, card: Card) -> None:
         part.write_text(card.id)
 
 
+def became(out: Path) -> str | None:
+    """What the training in a folder became before, if it was finished."""
+    file = out / _BECAME
+    return file.read_text() if file.is_file() else None
+
+
 def finished(out: Path, registry: Registry) -> str | None:
     """What the finished training in a folder became, to tell; None if it is to go on.
 

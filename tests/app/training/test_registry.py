@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,21 @@ def test_what_is_added_is_listed_with_its_checksums(registry: Registry) -> None:
     assert (found.figures, found.compared["base"]) == (GOOD, Figures(20.0, 0.1))
     assert registry.whole("good") == registry.folder / "good"
     assert registry.in_service(BASE_SHA) is None
+
+
+def test_what_is_measured_again_is_no_second_adapter(registry: Registry, tmp_path: Path) -> None:
+    """Its one card has what it was compared with before and now; another training's files are
+    another adapter, whatever they became before.
+    """
+    before = registry.card("good")
+    other = {"better": BETTER, "base": Figures(20.0, 0.1)}
+    again = replace(card("again", GOOD), compared=other)
+    kept = registry.add(files(tmp_path / "again", "good"), again, "good")
+    assert kept == registry.card("good") == replace(before, compared={**before.compared, **other})
+    assert [one.id for one in registry.cards()] == ["better", "good", "worse"]
+    assert registry.whole("good")
+    for name, known in (("other", "good"), ("more", "gone")):
+        assert registry.add(files(tmp_path / name, name), card(name, GOOD), known).id == name
 
 
 def test_the_gate_lets_the_better_through_and_back(registry: Registry) -> None:
