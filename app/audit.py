@@ -51,6 +51,11 @@ def verify(
         )  # fmt: skip
     elif found.fault is not None:
         typer.secho(f"The audit log is not whole: {found.fault}.", fg="red")
+    elif found.end.number == 0:
+        typer.secho(
+            "The audit log is empty: nothing was done yet, or all of it was taken away. A hash "
+            "that was printed before tells which (--last).", fg="yellow",
+        )  # fmt: skip
     else:
         typer.echo(f"{found.entries} entries, whole up to {found.end.number}: {found.end.hash}")
         if found.unsealed:

@@ -355,7 +355,6 @@ def test_verify_says_where_and_ends_with_1(data: Path) -> None:
     assert "what came after entry 5 was cut off" in cut.stdout
     with engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM audit WHERE number = 3")
-    engine.dispose()
     broken = run(data, "audit", "verify", "--json")
     assert broken.exit_code == 1
     assert "the entry before number 4" in json.loads(broken.stdout)["fault"]
@@ -364,3 +363,8 @@ def test_verify_says_where_and_ends_with_1(data: Path) -> None:
         for line in run(data, "doctor", "--llm", "fake:echo").stdout.splitlines()
         if line.startswith("wrong")
     ]
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM audit")
+    engine.dispose()
+    assert "is empty: nothing was done yet, or all of it" in run(data, "audit", "verify").stdout
+    assert run(data, "audit", "verify", "--last", kept).exit_code == 1
