@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.app.conftest import Running
 
@@ -243,10 +243,14 @@ def test_without_a_policy_only_what_has_expired_goes(service: Running) -> None:
     path = "/v1/customers/ada/forget"
     service.chat("hello")
     for n, body in enumerate(({}, {"policy": None}, {"policy": {}})):
-        ends = (datetime.now(UTC) + timedelta(seconds=0.3)).isoformat()
-        service.client.post(MEMORIES, json={"text": f"note {n}", "expires_at": ends})
+        ends = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        note = {"text": f"note {n}", "expires_at": ends}
+        added = service.client.post(MEMORIES, json=note).json()["id"]
         assert service.client.post(path, json={**body, "dry_run": True}).json()["forgotten"] == []
-        time.sleep(0.31)
+        with service.app.state.store.database.write() as connection:  # the hour has passed
+            connection.execute(
+                sa.text("UPDATE records SET expires_at = 1 WHERE id = :i"), {"i": added}
+            )
         planned = service.client.post(path, json={**body, "dry_run": True}).json()["forgotten"]
         assert [(f["text"], f["reason"]) for f in planned] == [(f"note {n}", "expired")]
         assert service.client.post(path, json=body).json()["forgotten"] == planned
