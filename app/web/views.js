@@ -83,6 +83,7 @@ export function wireViews({ open }) {
       view.told ??= await (view.coming ??= fetched(name, view.section));
     } catch (error) {
       view.coming = null;
+      view.section.ariaBusy = "false"; // else what is wrong would not be read out
       return explain(byId(`${name}-trouble`), error, () => enter(name));
     }
     if (name === current) view.told?.shown?.();
@@ -103,12 +104,12 @@ export function wireViews({ open }) {
     const script = import(`/web/${name}/view.js`).catch(() => refuse());
     const [found, { wire }] = await Promise.all([parsed(`/web/${name}/view.html`), script]);
     const parts = [...found.head.children, ...found.body.children];
-    const sheets = parts.filter((one) => one.matches("link")).map((one) => new Promise((done) => {
-      one.onload = one.onerror = done;
-    }));
-    section.append(...parts);
-    await Promise.all(sheets);
+    const sheets = parts.filter((one) => one.matches("link"));
+    section.append(...sheets);
+    await Promise.all(sheets.map((one) => new Promise((done) => (one.onload = one.onerror = done))));
+    section.append(...parts.filter((one) => !sheets.includes(one)));
     fill(section);
+    section.ariaBusy = "false";
     byId(`${name}-trouble`).hidden = true;
     return wire({ section, open: away }) ?? {};
   }

@@ -17,12 +17,21 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Model, OpenVisit
 
 AXE = Axe()
+
+# What slides in has come, and has its colours; what blinks never ends.
+STILL = """async () => {
+  for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+  const ending = document.getAnimations().filter(
+    (one) => one.effect.getComputedTiming().endTime !== Infinity,
+  );
+  await Promise.allSettled(ending.map((one) => one.finished));
+}"""
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 def wrong(page: Page, where: str) -> list[str]:
     """What axe-core finds, each with the place."""
-    page.wait_for_timeout(250)  # what slides in has come, and has its colours
+    page.evaluate(STILL)
     found = AXE.run(page).response["violations"]
     return [f"{where}: {one['id']} {node['html'][:200]}" for one in found for node in one["nodes"]]
 
@@ -97,8 +106,7 @@ def test_axe_finds_nothing(
     found += wrong(page, "handed over")
     for name in VIEWS:
         page.evaluate("(name) => (location.hash = name)", name)
-        expect(page.locator(f"#{name} > header")).to_be_visible()
-        page.wait_for_load_state("networkidle")
+        expect(page.locator(f"#{name}[aria-busy=false]")).to_be_visible()
         expect(page.locator(f"#{name} h3:empty")).to_have_count(0)  # it has been told
         found += wrong(page, name)
     page.locator(f"#{name} [popovertarget=views]").click()
