@@ -45,7 +45,7 @@ const named = (topic) => (topic === null ? t("insightsOther") : labelled(topic))
 
 /* Wire the view up; open({ customer, session, message }) shows a message in its session. */
 export function wire({ section, open }) {
-  const chosen = { source: "messages", by: kept("sessionStorage", "insights by") ?? "day" };
+  const chosen = { source: "messages", by: kept("sessionStorage", "insights.by") ?? "day" };
   let only = null; // { kind: "topic" or "product", name }
   let asked = 0; // moves with every look: an answer to an earlier one is dropped
   let timer = null;
@@ -198,7 +198,7 @@ export function wire({ section, open }) {
       choice.checked = choice.value === chosen[name];
       choice.onchange = () => {
         chosen[name] = choice.value;
-        kept("sessionStorage", "insights by", chosen.by);
+        kept("sessionStorage", "insights.by", chosen.by);
         only = null;
         look();
       };
