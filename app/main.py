@@ -169,9 +169,13 @@ def create_app(
         understanding, templates, counted,
     )  # fmt: skip
     app.state.monitoring = Monitoring(store, settings, reader, webhooks)
-    app.state.translations = TranslationChain(
-        open_translators(settings, app.state.chain.completions)
-    )
+    try:
+        translators = open_translators(settings, app.state.chain.completions)
+    except BaseException:
+        model.close()
+        store.close()
+        raise
+    app.state.translations = TranslationChain(translators)
     counted.before_reading(partial(_gauge, counted, app.state.chain, store))
     digest = DigestLag(store, settings.digest_lag)
     counted.before_reading(partial(digest.gauge, counted.behind, counted.lag))
