@@ -37,7 +37,7 @@ class Threshold:
         InvalidInput: it would end before it begins, or begin with nobody.
     """
 
-    score: float = 5.0
+    score: float = 4.5
     least: int = 8
     calm: float = 2.0
 

@@ -24,12 +24,12 @@ from memory import open_store
 from memory.alerts import CALM
 from memory.surges import DAYS, Hour, Threshold
 from tests.benchmarks.report import Report
-from tests.traffic import HOUR, Said, Surge, surge, traffic, usual_negative, write
+from tests.traffic import HOUR, TOPICS, Said, Surge, surge, traffic, usual_negative, write
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 MONTH = 30  # days that are watched
 STEP = timedelta(minutes=5)  # between two looks; the service looks every minute
-TOPICS = ("delivery", "order", "refund", "payment", "account", "invoice", "contact", "feedback")
+BUSY = ("delivery", "order", "refund", "payment", "account", "invoice", "contact", "feedback")
 
 
 def plan(seed: int, many: int, times: float, days: int) -> list[Surge]:
@@ -38,7 +38,7 @@ def plan(seed: int, many: int, times: float, days: int) -> list[Surge]:
     found = []
     for day in sorted(chance.sample(range(0, days, 2), min(many, -(-days // 2)))):
         since = START + timedelta(days=DAYS + day, minutes=chance.randrange(7 * 60, 20 * 60))
-        topic = chance.choice(TOPICS)
+        topic = chance.choice(BUSY)
         found.append(Surge(topic, since, 2, max(25.0, times * usual_negative(topic, since))))
     return found
 
@@ -80,10 +80,12 @@ def by_counts(
 ) -> list[tuple[str | None, datetime]]:
     """The same, much sooner: customers counted in memory as ``memory.complaints`` counts them."""
     day, width = timedelta(days=1) // STEP, HOUR // STEP
-    hours: dict[str | None, list[set[str]]] = {}
+    hours: dict[str | None, list[set[str]]] = {
+        topic: [set() for _ in range((DAYS + days + 1) * day)] for topic in TOPICS
+    }
     for one in said:
         if one.mood == "negative":
-            steps = hours.setdefault(one.topic, [set() for _ in range((DAYS + days + 1) * day)])
+            steps = hours[one.topic]
             first = (one.at - START) // STEP + 1  # the look after it is the first that sees it
             for step in steps[first : first + width]:
                 step.add(one.customer)

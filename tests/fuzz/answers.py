@@ -36,6 +36,10 @@ _MEANT = [
             "GET /v1/translation-memory/export",
         )
     ),
+    # Documents are of an id each, and of the past; here is no classifier to read them.
+    ("positive_data_acceptance", "POST /v1/insights/documents", "is there twice"),
+    ("positive_data_acceptance", "POST /v1/insights/documents", "no time to come"),
+    ("positive_data_acceptance", "POST /v1/insights/documents", "no-classifier"),
     # OpenAI's clients may send what there is not here: tools, images, tokens, a past of their own.
     ("positive_data_acceptance", "POST /v1/chat/completions", "invalid-request"),
     ("positive_data_acceptance", "POST /v1/chat/completions", "history-unknown"),
