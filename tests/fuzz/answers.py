@@ -46,6 +46,9 @@ _MEANT = [
     ("positive_data_acceptance", "POST /v1/embeddings", "invalid-request"),
     # An article may be called "search": it can be read and deleted.
     ("allow_header_conformance", "POST /v1/knowledge/search", "takes GET, POST, DELETE"),
+    # So, as far as the routes go, may a translation.
+    ("allow_header_conformance", "POST /v1/translation-memory/search", "takes POST, PUT, DELETE"),
+    ("allow_header_conformance", "GET /v1/translation-memory/export", "takes GET, PUT, DELETE"),
 ]
 
 
