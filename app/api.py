@@ -30,6 +30,7 @@ from app.routes import (
     page,
     prompt,
     queue,
+    recommendations,
     sessions,
     summaries,
     translations,
@@ -41,7 +42,7 @@ _DESCRIPTION = (
 )
 _GUARDED = (
     chat, openai, prompt, summaries, answers, translations, customers, queue, sessions, memories,
-    card, knowledge, models, audit, operations, insights, key, metrics, mcp,
+    card, knowledge, recommendations, models, audit, operations, insights, key, metrics, mcp,
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from app.auth import Identity
 from app.chains.insights import Monitoring
+from app.chains.recommendations import RecommendationChain
 from app.chains.support import SupportChain
 from app.chains.translate import TranslationChain
 from app.faults import unknown_parameters
@@ -64,6 +65,7 @@ ModelDep = Annotated[Model, _part("model")]
 ReadinessDep = Annotated[Readiness, _part("readiness")]
 ChainDep = Annotated[SupportChain, _part("chain")]
 TranslationsDep = Annotated[TranslationChain, _part("translations")]
+RecommendationsDep = Annotated[RecommendationChain, _part("recommendations")]
 ServingDep = Annotated[Serving, _part("serving")]
 SettingsDep = Annotated[Settings, _part("settings")]
 MetricsDep = Annotated[Metrics, _part("metrics")]
@@ -163,7 +165,7 @@ def _told(request: Request, who: Principal, path: str) -> Deed:
     # A customer's own token is that customer's whoever is asked for.
     deed.customer = who.customer or names.get("customer")
     deed.session, deed.memory = names.get("session"), names.get("memory")
-    deed.what = names.get("source") or names.get("model")
+    deed.what = names.get("source") or names.get("model") or names.get("item")
     return deed
 
 

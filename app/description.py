@@ -67,6 +67,11 @@ _TRANSLATION = {
     "source": "Where is my order 4417-XZ?", "target": "我的订单4417-XZ在哪里？",
     "origin": "imported", "term": False, "seq": 12, "created_at": _AT, "updated_at": _AT,
 }  # fmt: skip
+_ITEM = {
+    "id": "oak-desk", "title": "Oak desk", "text": "Solid oak, with two drawers.",
+    "metadata": {"price": 390, "category": "desks"}, "available": True,
+}  # fmt: skip
+_EVENT = {"item": "oak-desk", "kind": "bought", "at": _AT, "id": "order 4417"}
 _MODELS: dict[str, Any] = {
     "in_service": "20260504-093000-1a2b3c", "promoted": "20260504-093000-1a2b3c",
     "trouble": None, "base": "b179c952",
@@ -258,6 +263,25 @@ EXAMPLES: dict[str, Any] = {
     "ArticleDetail": _ARTICLE | {"text": ["Returns\nWithin 30 days."], "versions": [_ARTICLE]},
     "KnowledgeSearch": {"query": "can I send a lamp back?", "limit": 3},
     "KnowledgeSearchResponse": {"found": [_EVIDENCE]},
+    "ItemsRequest": {"items": [_ITEM]},
+    "ItemsImport": {
+        "text": "id,title,text,price\noak-desk,Oak desk,Solid oak,390", "format": "csv",
+    },
+    "ItemsStored": {"stored": 1},
+    "ItemList": {"items": [_ITEM], "next": None},
+    "ItemDetail": _ITEM,
+    "EventsRequest": {"customer": "ada", "events": [_EVENT]},
+    "EventsStored": {"stored": 1, "unknown": []},
+    "EventList": {"events": [_EVENT | {"title": "Oak desk"}], "next": None},
+    "RecommendationRequest": {"customer": "ada", "limit": 3, "where": {"category": "chairs"}},
+    "RecommendationResponse": {
+        "recommendations": [
+            {"item": _ITEM | {"id": "desk-chair", "title": "Desk chair"}, "score": 0.6134,
+             "why": "because you bought Oak desk",
+             "because": {"kind": "bought", "item": "oak-desk", "title": "Oak desk",
+                         "message": None, "at": _AT}}
+        ]
+    },
     "Card": card.EXAMPLE,
     "AuditList": {
         "entries": [

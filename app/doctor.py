@@ -16,7 +16,7 @@ from app.settings import Settings, mistyped
 from app.templates.answering import intents_of
 from app.templates.reading import files_of, read_templates
 from app.understanding.opening import open_understanding
-from memory import Knowledge, MemoryServiceError, MemoryStore, Scope
+from memory import Catalogue, Knowledge, MemoryServiceError, MemoryStore, Scope
 from memory.translation_memory import TranslationMemory
 
 Finding = tuple[str, str | None, str]  # what was looked at, what is wrong with it, what to do
@@ -78,6 +78,8 @@ def reembed_all(store: MemoryStore, settings: Settings) -> int:
     for tenant in store.knowing():
         Knowledge(store, encoder, tenant).embed()
         TranslationMemory(store, encoder, tenant).embed()
+    for tenant in store.cataloguing():
+        Catalogue(store, encoder, tenant).embed()
     return len(owners)
 
 

@@ -22,6 +22,7 @@ from app.api import api
 from app.auth import Identity, open_tokens
 from app.body import BodyLimit
 from app.chains.insights import Monitoring
+from app.chains.recommendations import RecommendationChain
 from app.chains.support import SupportChain
 from app.chains.translate import TranslationChain
 from app.dependencies import Guarded, let_in
@@ -176,6 +177,7 @@ def create_app(
         store.close()
         raise
     app.state.translations = TranslationChain(translators)
+    app.state.recommendations = RecommendationChain(store, encoder)
     counted.before_reading(partial(_gauge, counted, app.state.chain, store))
     digest = DigestLag(store, settings.digest_lag)
     counted.before_reading(partial(digest.gauge, counted.behind, counted.lag))

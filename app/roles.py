@@ -57,6 +57,15 @@ GET    /v1/knowledge/{source}                          read.article    admin age
 POST   /v1/knowledge/search                            read.passages   admin agent service
 POST   /v1/knowledge                                   change.article  admin
 DELETE /v1/knowledge/{source}                          erase.article   admin
+POST   /v1/recommendations                             read.recommendations admin agent service
+GET    /v1/items                                       read.items      admin agent service
+POST   /v1/items                                       change.items    admin
+POST   /v1/items/import                                change.items    admin
+GET    /v1/items/{item}                                read.item       admin agent service
+DELETE /v1/items/{item}                                erase.item      admin
+POST   /v1/events                                      change.events   admin agent service
+GET    /v1/customers/{customer}/events                 read.events     admin agent
+DELETE /v1/customers/{customer}/events/{event}         erase.event     admin agent
 GET    /v1/admin/models                                read.models     default:admin
 POST   /v1/admin/models/{model}/promote                change.model    default:admin
 POST   /v1/admin/models/rollback                       change.model    default:admin

@@ -6,6 +6,7 @@ from memory.articles import Article
 from memory.breaker import Breaker
 from memory.buffer import BufferMemory
 from memory.card import Card
+from memory.catalogue import Catalogue, Item
 from memory.chat_history import ChatHistory
 from memory.conversation import ConversationMemory
 from memory.embeddings import Encoder, OnnxEmbeddings, embedded
@@ -24,6 +25,7 @@ from memory.errors import (
     TurnPassed,
     WeightsMissing,
 )
+from memory.events import Event
 from memory.evidence import evident
 from memory.exports import is_export
 from memory.fact_model import facts_by_model
@@ -94,6 +96,7 @@ __all__ = [
     "BufferMemory",
     "Candidates",
     "Card",
+    "Catalogue",
     "Change",
     "ChatHistory",
     "CircuitOpen",
@@ -101,11 +104,13 @@ __all__ = [
     "ConversationRetriever",
     "EmbeddingMismatch",
     "Encoder",
+    "Event",
     "Evidence",
     "FaissVectorStore",
     "Forget",
     "Forgotten",
     "InvalidInput",
+    "Item",
     "Knowledge",
     "Label",
     "Labels",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from memory.clock import from_stamp, to_stamp
 from memory.documents import check_document
 from memory.errors import InvalidInput
+from memory.events import ITEM_LIMIT, KINDS
 from memory.extractive import Sentence
 from memory.labels import checked
 from memory.transcript import ROLES, dump
@@ -105,6 +106,16 @@ def _origin(value: Any) -> str:
     return str(value)
 
 
+def _item(value: Any) -> str:
+    return check_name("item", value, ITEM_LIMIT)
+
+
+def _deed(value: Any) -> str:
+    if value not in KINDS:
+        raise ValueError
+    return str(value)
+
+
 def _object(value: Any) -> None:
     if not isinstance(value, dict):
         raise TypeError
@@ -139,6 +150,7 @@ _PLAIN = {
     "name": lambda value: check_name("row's", value),
     "text": check_text, "number": _number, "time": _time, "flag": _flag, "role": _role,
     "status": _status, "language": _language, "origin": _origin,
+    "deed": _deed, "item": _item,
 }  # fmt: skip
 _JSON = {
     "object": _object, "ids": _ids, "labels": checked, "saying": _saying, "sentences": _sentences,
@@ -146,11 +158,12 @@ _JSON = {
 }  # fmt: skip
 _OBJECT = {"type": "object"}
 _SCHEMAS: dict[str, dict[str, Any]] = {
-    "name": {"type": "string"}, "text": {"type": "string"},
+    "name": {"type": "string"}, "item": {"type": "string"}, "text": {"type": "string"},
     "number": {"type": "integer", "minimum": 0, "exclusiveMaximum": _MOST},
     "time": {"type": "string", "format": "date-time"}, "flag": {"type": "boolean"},
     "role": {"enum": sorted(ROLES)}, "status": {"enum": list(_STATUSES)},
     "language": {"type": "string"}, "origin": {"enum": list(ORIGINS)},
+    "deed": {"enum": list(KINDS)},
     "object": _OBJECT, "labels": _OBJECT, "saying": _OBJECT, "document": _OBJECT,
     "ids": {"type": "array", "items": {"type": "string"}},
     "sentences": {"type": "array", "items": _OBJECT},

@@ -16,6 +16,8 @@ Owner = tuple[str, str]  # (tenant, customer)
 _SHARED = "\x1f"
 KNOWLEDGE = f"{_SHARED}knowledge"  # articles
 POSTS = f"{_SHARED}posts"  # texts that are not conversations
+ITEMS = f"{_SHARED}items"  # what there is to recommend
+EVENTS = f"{_SHARED}events"  # no rows: its generation moves as customers' events are taken away
 OF_CUSTOMERS = f"customer NOT LIKE '{_SHARED}%'"  # the rows of the others
 LAGS = "seq > written AND seq > embedded"  # there may be something that no digest has seen
 WHERE = "WHERE tenant = :tenant AND customer = :customer"

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from memory import customers
 from memory.customers import WHERE, Owner, key
 from memory.deeds import enter, key_of, pseudonym
+from memory.events import forget_derived
 from memory.receipts import Receipt, add_receipt
 
 # Vectors go by their record's number, so before the records.
@@ -26,7 +27,7 @@ _OF_SESSION = {
 }
 _OF_CUSTOMER = {
     table: text(f"DELETE FROM {table} {WHERE}")
-    for table in (*_OF_SESSION, "items", "translations", "customers")
+    for table in (*_OF_SESSION, "items", "translations", "events", "customers")
 }  # fmt: skip
 TABLES = tuple(_OF_CUSTOMER)  # those that have a customer's words
 
@@ -44,6 +45,8 @@ def delete_customer(
     counts = _deleted(connection, _OF_CUSTOMER, owner)
     if not counts:
         return None
+    if counts["events"]:
+        forget_derived(connection, owner[0])
     receipt = add_receipt(
         connection, owner[0], counts, elsewhere, subject=subject_of(secret, owner)
     )

@@ -75,6 +75,7 @@ _KINDS = {
         "seq:number source_language:language target_language:language source:text target:text "
         "origin:origin term:flag created:time updated:time",
     ),
+    "event": ("events", "seq", "seq:number id:name item:item did:deed at:time"),
 }  # fmt: skip
 _OWN = "seq:number written:number understood:number swept:time"
 _ADD_CUSTOMER = text(

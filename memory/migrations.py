@@ -402,6 +402,22 @@ def m023_add_translations(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def m024_add_events(connection: Connection) -> None:
+    """What customers did with items."""
+    clustered = "WITHOUT ROWID" if connection.dialect.name == "sqlite" else ""
+    connection.execute(
+        text(
+            "CREATE TABLE events ("
+            "tenant TEXT NOT NULL, customer TEXT NOT NULL, "
+            "seq BIGINT NOT NULL, "  # orders a customer's as they were stored
+            "id TEXT NOT NULL, item TEXT NOT NULL, "
+            "did TEXT NOT NULL, at BIGINT NOT NULL, "  # bought, viewed, ...
+            f"PRIMARY KEY (tenant, customer, seq)) {clustered}"
+        )
+    )
+    connection.execute(text("CREATE UNIQUE INDEX events_by_id ON events (tenant, customer, id)"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -426,6 +442,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m021_find_who_waits,
     m022_add_insights,
     m023_add_translations,
+    m024_add_events,
 )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from memory import customers
 from memory.customers import WHERE, Owner, key
+from memory.events import forget_derived
 from memory.summaries import cut_segments, make_stale
 
 SERVICE_TENANT = "default"  # whose the audit log counts as
@@ -21,7 +22,8 @@ _OLDEST = text(
     f"SELECT (SELECT MIN(at) FROM messages {WHERE}) AS messages, "
     f"(SELECT MIN(at) FROM (SELECT at FROM records {WHERE} UNION ALL "
     f"SELECT updated FROM items {WHERE} UNION ALL "
-    f"SELECT updated FROM translations {WHERE}) remembered) AS memories, "
+    f"SELECT updated FROM translations {WHERE} UNION ALL "
+    f"SELECT at FROM events {WHERE}) remembered) AS memories, "
     f"(SELECT MIN(at) FROM segments {WHERE}) AS summaries, "
     f"(SELECT MIN(at) FROM turns {WHERE} AND recalled IS NOT NULL) AS recalled"
 )
@@ -54,6 +56,8 @@ _OLD_ITEMS, _DELETE_ITEM = (
         f"DELETE FROM {{}} {WHERE} AND id = :id",
     )
 )
+_OLD_EVENTS = text(f"SELECT seq FROM events {WHERE} AND at <= :cut ORDER BY at LIMIT :most")
+_DELETE_EVENT = text(f"DELETE FROM events {WHERE} AND seq = :seq")
 _OLD_SEGMENTS = text(
     f"SELECT session, last FROM segments {WHERE} AND at <= :cut ORDER BY 1, 2 LIMIT :most"
 )
@@ -87,6 +91,7 @@ _GONE = text(
             "summaries",
             "items",
             "translations",
+            "events",
         )
     )
 )
@@ -111,6 +116,7 @@ def delete_old(
     follows = cuts["memories"] == cuts["messages"]
     _take_records(connection, owner, max(cuts["memories"], until if follows else -1), most, taken)
     _take_items(connection, owner, cuts["memories"], most, taken)
+    _take_events(connection, owner, cuts["memories"], most, taken)
     _take_segments(connection, owner, cuts["summaries"], most, taken)
     values = key(owner, cut=cuts["recalled"], most=most)
     for turn in connection.execute(_OLD_RECALLED, values).scalars().all():
@@ -180,6 +186,16 @@ def _take_items(
         if found:
             connection.execute(_DELETE_ITEM[table], [key(owner, id=one) for one in found])
             taken["memories"] += len(found)
+
+
+def _take_events(
+    connection: Connection, owner: Owner, cut: int, most: int, taken: Counter[str]
+) -> None:
+    found = connection.execute(_OLD_EVENTS, key(owner, cut=cut, most=most)).scalars().all()
+    if found:
+        connection.execute(_DELETE_EVENT, [key(owner, seq=seq) for seq in found])
+        forget_derived(connection, owner[0])
+        taken["memories"] += len(found)
 
 
 def _take_segments(

@@ -26,7 +26,7 @@ from sqlalchemy.engine import Connection
 
 from memory.audit import AuditLog
 from memory.clock import from_stamp, now, to_stamp
-from memory.customers import KNOWLEDGE, Owner
+from memory.customers import OF_CUSTOMERS, Owner
 from memory.database import Database, clock
 from memory.deeds import SERVICE, Deed, add, current, entry
 from memory.errors import InvalidInput
@@ -39,7 +39,7 @@ AT_ONCE = 200  # rows of a kind deleted in one transaction: who chats waits for 
 
 _UNDER_WAY, _DONE, _CLAIM = "retention under way", "retention done", "retention claimed"  # in meta
 
-_OWNERS = text("SELECT tenant, customer FROM customers WHERE customer <> :articles ORDER BY 1, 2")
+_OWNERS = text(f"SELECT tenant, customer FROM customers WHERE {OF_CUSTOMERS} ORDER BY 1, 2")
 _META = text("SELECT value FROM meta WHERE name = :name")
 _SET_META = text(
     "INSERT INTO meta (name, value) VALUES (:name, :value) "
@@ -229,7 +229,7 @@ class Retaining:
 
     def _owners(self) -> list[Owner]:
         with self._database.read() as connection:
-            rows = connection.execute(_OWNERS, {"articles": KNOWLEDGE}).all()
+            rows = connection.execute(_OWNERS).all()
         return [(row.tenant, row.customer) for row in rows]
 
     def _look(self, owner: Owner) -> dict[str, int]:

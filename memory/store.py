@@ -20,7 +20,7 @@ from memory.background import Background
 from memory.backups import back_up
 from memory.cache import IndexCache
 from memory.complaints import Complaints
-from memory.customers import KNOWLEDGE, Owner, is_shared
+from memory.customers import ITEMS, KNOWLEDGE, Owner, is_shared
 from memory.database import Database, run
 from memory.deeds import enter, key_of, pseudonym
 from memory.deleting import delete_customer, delete_session
@@ -29,6 +29,7 @@ from memory.digesting import Digesting
 from memory.documents import Documents
 from memory.embeddings import Encoder
 from memory.errors import EmbeddingMismatch, StoreUnavailable
+from memory.events import Events
 from memory.exports import Exports
 from memory.forgetting import Forgetting
 from memory.indexes.translations import TranslationIndexes
@@ -74,13 +75,13 @@ class MemoryStore:
 
     Made by ``open_store``; safe to share between threads. The rows are reached through
     ``transcript`` (sessions, messages), ``turns``, ``records``, ``summaries``, ``articles``,
-    ``documents``, ``posts`` and ``translations``; ``labelling`` has what is read in messages,
-    ``insights``, ``complaints`` and ``alerts`` what comes of that, ``operations`` tells how the
-    service goes, ``desk`` who waits for a person, ``forgetting`` holds memories against a policy,
-    ``digesting`` says who digests whom, ``exports`` takes a customer's out and in, ``retaining``
-    deletes what is too old, ``receipts`` are those of erasures, ``keys`` those of who may ask,
-    ``rates`` counts how often somebody asks (None on SQLite, which one process serves), and
-    ``audit`` is the log of who did what. ``watch`` is told of the work.
+    ``documents``, ``posts``, ``translations`` and ``events``; ``labelling`` has what is read in
+    messages, ``insights``, ``complaints`` and ``alerts`` what comes of that, ``operations`` tells
+    how the service goes, ``desk`` who waits for a person, ``forgetting`` holds memories against a
+    policy, ``digesting`` says who digests whom, ``exports`` takes a customer's out and in,
+    ``retaining`` deletes what is too old, ``receipts`` are those of erasures, ``keys`` those of who
+    may ask, ``rates`` counts how often somebody asks (None on SQLite, which one process serves),
+    and ``audit`` is the log of who did what. ``watch`` is told of the work.
     """
 
     def __init__(self, database: Database, watch: Watch | None = None) -> None:
@@ -94,6 +95,7 @@ class MemoryStore:
         self.articles = Articles(database)
         self.documents = Documents(database)
         self.translations = Translations(database)
+        self.events = Events(database)
         self.labelling = Labelling(database)
         self.operations = Operations(database, self.labelling)
         self.desk = Desk(database)
@@ -191,6 +193,10 @@ class MemoryStore:
     def knowing(self) -> list[str]:
         """The tenants that have articles, or had some."""
         return [tenant for tenant, name in self._scopes() if name == KNOWLEDGE]
+
+    def cataloguing(self) -> list[str]:
+        """The tenants that have items to recommend, or had some."""
+        return [tenant for tenant, name in self._scopes() if name == ITEMS]
 
     def _scopes(self) -> list[Owner]:
         with self.database.read() as connection:

@@ -61,6 +61,9 @@ class Customer:
         client.post("/v1/summaries", json=summed).raise_for_status()
         asked = {"customer": self.name, "question": f"Who has {self.words[1]}?", "how": "model"}
         client.post("/v1/answers", json=asked).raise_for_status()
+        did = {"customer": self.name, "events": [{"item": self.words[3], "kind": "viewed"}]}
+        client.post("/v1/events", json=did).raise_for_status()
+        client.post("/v1/recommendations", json={"customer": self.name}).raise_for_status()
         client.get(f"{mine}/export").raise_for_status()
 
 

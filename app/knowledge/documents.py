@@ -117,7 +117,7 @@ def _html(place: str, text: str) -> Read:
 
 
 def _csv(place: str, text: str) -> Read:
-    return Read(None, _few(_rows(_table(place, text))))
+    return Read(None, _few(_rows(table(place, text))))
 
 
 def _jsonl(place: str, text: str) -> Read:
@@ -130,7 +130,7 @@ def _few(passages: Iterator[str]) -> list[str]:
     return list(islice(passages, MOST_PASSAGES + 1))
 
 
-def _table(place: str, text: str) -> Iterator[tuple[str, dict[str, str]]]:
+def table(place: str, text: str) -> Iterator[tuple[str, dict[str, str]]]:
     """The rows of a CSV file with a header, as (where it is, its cells by their columns)."""
     rows = csv.reader(io.StringIO(text, newline=None), delimiter=_separator(text), strict=True)
     try:

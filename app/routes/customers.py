@@ -51,8 +51,8 @@ _EXPORT = """{"kind": "customer", "version": 1, "customer": "ada", "seq": 1, "wr
 _EXPORTED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Lines of JSON, one a row: the customer's own, sessions, messages, turns, "
-        "records, segments, summaries and items, then the end with how many stand between. What "
-        "has no such last line was cut off. Vectors are not in it; they are made again.",
+        "records, segments, summaries, items and events, then the end with how many stand between. "
+        "What has no such last line was cut off. Vectors are not in it; they are made again.",
         "content": {MEDIA_TYPE: {"itemSchema": line_schema(), "example": _EXPORT}},
     },
     **NO_CUSTOMER,

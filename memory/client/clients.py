@@ -15,6 +15,7 @@ import httpx
 
 import memory.client.calls as calls
 import memory.client.knowledge as knowledge
+import memory.client.recommending as recommending
 import memory.client.remembered as remembered
 import memory.client.translations as translating
 from memory.client.call import Call
@@ -111,6 +112,15 @@ class Operations:
     search_translations = answered(translating.search_translations)
     correct_translation = answered(translating.correct_translation)
     delete_translation = answered(translating.delete_translation)
+    put_items = answered(recommending.put_items)
+    import_items = answered(recommending.import_items)
+    items = answered(recommending.items)
+    item = answered(recommending.item)
+    delete_item = answered(recommending.delete_item)
+    add_events = answered(recommending.add_events)
+    customer_events = answered(recommending.customer_events)
+    delete_event = answered(recommending.delete_event)
+    recommend = answered(recommending.recommend)
     key = answered(calls.key)
     model = answered(calls.model)
     adapters = answered(calls.adapters)

@@ -406,6 +406,77 @@ class KnowledgeAnswer(Result):
     found: list[Passage]
 
 
+class Stored(Result):
+    """How many were stored."""
+
+    stored: int
+
+
+class StoredEvents(Stored):
+    """How many events were stored, and which of their items the catalogue does not have."""
+
+    unknown: list[str]
+
+
+class Item(Result):
+    """An item of the catalogue."""
+
+    id: str
+    title: str
+    text: str
+    metadata: dict[str, Any]
+    available: bool
+
+
+class ItemPage(Result):
+    """Items, the last put first; ``next`` is the ``before`` that asks for older ones."""
+
+    items: list[Item]
+    next: int | None
+
+
+class Did(Result):
+    """Something that a customer did with an item; ``title`` is None if that is not there."""
+
+    id: str
+    item: str
+    title: str | None
+    kind: str
+    at: datetime
+
+
+class EventPage(Result):
+    """What a customer did, the last stored first; ``next`` is the ``before`` of older ones."""
+
+    events: list[Did]
+    next: int | None
+
+
+class Because(Result):
+    """What a recommendation rests on: an item that something was done with, or a message."""
+
+    kind: str
+    item: str | None
+    title: str | None
+    message: str | None
+    at: datetime | None
+
+
+class Recommendation(Result):
+    """An item that fits a customer, and why, in words for them."""
+
+    item: Item
+    score: float
+    why: str
+    because: Because
+
+
+class Recommendations(Result):
+    """What is recommended, the best first."""
+
+    recommendations: list[Recommendation]
+
+
 class Key(Result):
     """Whom a key lets in; ``customer`` is whom a customer's own token is of."""
 

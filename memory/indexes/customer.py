@@ -198,6 +198,11 @@ class View:
         """The record at a position."""
         return self._index.records[position]
 
+    @property
+    def dimension(self) -> int:
+        """How many numbers a vector has."""
+        return self._index.dense.dimension
+
     def allowed(self) -> Mask:
         """Which records may be returned."""
         return self._allowed

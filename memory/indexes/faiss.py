@@ -48,14 +48,23 @@ class FaissIndex:
         found = positions[0] >= 0
         return positions[0][found], scores[0][found]
 
-    def products(self, query: Floats) -> Floats:
-        """The inner product of every vector with ``query``, by position."""
+    @property
+    def dimension(self) -> int:
+        """How many floats a vector has."""
+        return int(self._index.d)
+
+    def vectors(self) -> Floats:
+        """All n vectors (n, d), a view of what the index holds: good until one is added."""
         n = len(self)
         if not n:
-            return np.empty(0, np.float32)
-        # A view of what the index holds: a search for all n would sort them, too.
-        vectors = faiss.rev_swig_ptr(self._index.get_xb(), n * self._index.d)
-        products: Floats = vectors.reshape(n, self._index.d) @ query
+            return np.empty((0, self._index.d), np.float32)
+        held: Floats = faiss.rev_swig_ptr(self._index.get_xb(), n * self._index.d)
+        return held.reshape(n, self._index.d)
+
+    def products(self, query: Floats) -> Floats:
+        """The inner product of every vector with ``query``, by position."""
+        # Not by a search for all n, which would sort them, too.
+        products: Floats = self.vectors() @ query
         return products
 
     def vector(self, position: int) -> Floats:

@@ -75,6 +75,13 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/knowledge"): {"source": "a.md", "text": "# A\n\nSend it back in 30 days."},
     ("POST", "/v1/knowledge/search"): {"query": "send it back"},
     ("POST", "/v1/insights/documents"): {"documents": [{"id": "n1", "text": "Orders are late."}]},
+    ("POST", "/v1/items"): {"items": [{"id": "lamp", "title": "Lamp"}]},
+    ("POST", "/v1/items/import"): {"text": "id,title\ndesk,Desk"},
+    ("POST", "/v1/events"): {
+        "customer": "ada",
+        "events": [{"item": "lamp", "kind": "viewed", "id": "k1"}],
+    },
+    ("POST", "/v1/recommendations"): {"customer": "ada"},
     ("POST", "/mcp"): {"jsonrpc": "2.0", "id": 1, "method": "ping"},
 }
 ORDER = [
@@ -88,6 +95,8 @@ ORDER = [
     ("DELETE", "/v1/knowledge/{source}"),
     ("DELETE", "/v1/insights/documents/{document}"),
     ("DELETE", "/v1/translation-memory/{unit}"),
+    ("DELETE", "/v1/items/{item}"),
+    ("DELETE", "/v1/customers/{customer}/events/{event}"),
     ("DELETE", SESSION),
     ("DELETE", "/v1/customers/{customer}"),
 ]
@@ -110,7 +119,7 @@ def test_every_route_leaves_an_entry_of_what_it_does(run_service: Callable[..., 
     assert set(ORDER) == set(ACTIONS) == set(MAY), "say here what a new route is asked with"
     assert set(MAY) <= there
     names = {"customer": "ada", "session": "s1", "source": "a.md", "model": "none", "memory": ""}
-    names |= {"alert": alert.id, "document": "n1"}
+    names |= {"alert": alert.id, "document": "n1", "item": "lamp", "event": "k1"}
     for method, path in ORDER:
         if "{memory}" in path:
             store = service.app.state.store

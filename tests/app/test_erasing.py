@@ -38,7 +38,7 @@ from tests.app.training.cards import card, files
 from tests.erasure import erase_half
 
 WHO = "Zebulon-Quarkwright"
-SECRETS = [WHO, "xylophone", "marmalade", "gooseberry", "4417-XZ", "5518-XZ", "quincunx"]
+SECRETS = [WHO, "xylophone", "marmalade", "gooseberry", "4417-XZ", "5518-XZ", "quincunx", "zither"]
 
 
 def live(service: Running) -> None:
@@ -64,6 +64,8 @@ def live(service: Running) -> None:
     client.post("/v1/translation-memory", json=body | {"units": known}).raise_for_status()
     said = {"text": "Where is your quincunx?", **body}
     client.post("/v1/translate", json=said).raise_for_status()
+    did = {"customer": WHO, "events": [{"item": "zither", "kind": "bought", "id": "zither 1"}]}
+    client.post("/v1/events", json=did).raise_for_status()
     service.chat("Where is my gooseberry?", customer=WHO, idempotency_key=f"key of {WHO}")
     service.settle()
 
@@ -97,7 +99,16 @@ def test_no_file_has_a_word_of_an_erased_customer(
     assert any(key in path.read_bytes() for path in folder.rglob("*") if path.is_file())
     receipt = service.client.delete(f"/v1/customers/{WHO}").json()
     assert receipt["deleted"]["messages"] == 16
-    for table in ("records", "vectors", "turns", "segments", "summaries", "items", "translations"):
+    for table in (
+        "records",
+        "vectors",
+        "turns",
+        "segments",
+        "summaries",
+        "items",
+        "translations",
+        "events",
+    ):
         assert receipt["deleted"][table] > 0, table
     assert kept_in(folder) == set()
     kept = [r for r in caplog.records if r.name.split(".")[0] in {"app", "memory"}]

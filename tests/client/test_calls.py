@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from memory import InvalidInput, Policy
-from memory.client import calls, knowledge, remembered, translations
+from memory.client import calls, knowledge, recommending, remembered, translations
 from memory.client.call import Call
 from memory.client.clients import Operation, Operations
 from tests.app.test_description import resolved
@@ -65,6 +65,17 @@ ASKED: dict[str, Call[Any]] = {
     "search_translations": translations.search_translations("Where?", "en", "zh"),
     "correct_translation": translations.correct_translation("u", "x"),
     "delete_translation": translations.delete_translation("u"),
+    "put_items": recommending.put_items([{"id": "oak-desk", "title": "Oak desk"}]),
+    "import_items": recommending.import_items("id,title\na,A"),
+    "items": recommending.items(before=3),
+    "item": recommending.item("oak-desk"),
+    "delete_item": recommending.delete_item("oak-desk"),
+    "add_events": recommending.add_events(
+        "ada", [{"item": "oak-desk", "kind": "bought", "at": AT}]
+    ),
+    "customer_events": recommending.customer_events("ada", limit=5),
+    "delete_event": recommending.delete_event("ada", "order 4417"),
+    "recommend": recommending.recommend("ada", where={"category": "chairs"}),
     "key": calls.key(),
     "model": calls.model(),
     "adapters": calls.adapters(),

@@ -398,3 +398,19 @@ def test_the_example_of_the_readme_runs(
         "Which order was it?tuesday 2",
         "monday 2",
     ]
+
+
+def test_items_events_and_recommendations(service: Running, connect: Connect) -> None:
+    """Put, done, recommended with the reason, and deleted."""
+    client = connect(service.address)
+    assert client.import_items("id,title,text\nlamp/1,Lamp,Brass\nlamp/2,Lamp,Steel").stored == 2
+    assert client.item("lamp/1").text == "Brass"
+    done = [{"item": "lamp/1", "kind": "bought"}, {"item": "x", "kind": "viewed"}]
+    stored = client.add_events("ada", done)
+    assert (stored.stored, stored.unknown) == (2, ["x"])
+    (found,) = client.recommend("ada").recommendations
+    assert (found.item.id, found.why) == ("lamp/2", "because you bought Lamp")
+    for event in client.customer_events("ada").events:
+        assert client.delete_event("ada", event.id).deleted == {"events": 1}
+    assert client.delete_item("lamp/1").deleted == {"items": 1}
+    assert [item.id for item in client.items().items] == ["lamp/2"]

@@ -19,7 +19,7 @@ from memory import (
 from memory.base import StoredMemory
 
 TABLES = "sessions messages turns records vectors segments summaries".split()  # a session's
-OTHERS = ("items", "translations", "customers")
+OTHERS = ("items", "translations", "events", "customers")
 SAID = {"input": "My order A-1001 is late."}
 ANSWERED = {"output": "I am sorry, I will look it up."}
 Make = Callable[..., StoredMemory]

@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from memory import (
     ConversationMemory,
+    Event,
     InvalidInput,
     Label,
     LangGraphStore,
@@ -103,6 +104,7 @@ def lived(store: MemoryStore) -> ConversationMemory:
         Translation(Pair("en", "zh"), "tea", "茶", "person", term=True),
     ])  # fmt: skip
     translated.embed()
+    store.events.add(ADA.owner, [Event("lamp ☃", kind) for kind in ("viewed", "bought")])
     long = conversation(store, Scope("ada", "s3"))
     for n in range(12):
         said = f"Parcel {n} was to come on day {n}, and has not. Please find out where it may be."

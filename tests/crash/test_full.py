@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from memory import ApiKey, Article, Knowledge, MemoryStore, Scope, StoreUnavailable, open_store
+from memory import (
+    ApiKey,
+    Article,
+    Catalogue,
+    Event,
+    Item,
+    Knowledge,
+    MemoryStore,
+    Scope,
+    StoreUnavailable,
+    open_store,
+)
 from memory.clock import now
 from memory.deeds import Deed
 from memory.transcript import make_message
@@ -64,6 +75,18 @@ def article(store: MemoryStore) -> Do:
     return lambda: knowledge.put([Article("zones", "Zones", passages)])
 
 
+def items(store: MemoryStore) -> Do:
+    """What there is to recommend."""
+    catalogue = Catalogue(store, WordEncoder())
+    return lambda: catalogue.put([Item(f"lamp {n}", f"Lamp {n}") for n in range(20)])
+
+
+def events(store: MemoryStore) -> Do:
+    """What a customer did."""
+    done = [Event(f"lamp {n}", "viewed") for n in range(100)]
+    return lambda: store.events.add(ADA.owner, done)
+
+
 def note(store: MemoryStore) -> Do:
     """A person's correction."""
     record = store.records.newest(ADA.owner, 1)[0]
@@ -112,7 +135,21 @@ def contents(store: MemoryStore) -> dict[str, list[tuple[object, ...]]]:
 
 @pytest.mark.parametrize(
     "prepare",
-    [turn, saying, answer, messages, export, article, note, key, rating, session, erasure],
+    [
+        turn,
+        saying,
+        answer,
+        messages,
+        export,
+        article,
+        items,
+        events,
+        note,
+        key,
+        rating,
+        session,
+        erasure,
+    ],
     ids=lambda prepare: prepare.__name__,
 )
 def test_what_finds_no_room_stores_nothing(

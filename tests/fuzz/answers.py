@@ -40,6 +40,11 @@ _MEANT = [
     ("positive_data_acceptance", "POST /v1/insights/documents", "is there twice"),
     ("positive_data_acceptance", "POST /v1/insights/documents", "no time to come"),
     ("positive_data_acceptance", "POST /v1/insights/documents", "no-classifier"),
+    # An item is there once; a table is to be one, of items.
+    ("positive_data_acceptance", "POST /v1/items", "two items have the id"),
+    ("positive_data_acceptance", "POST /v1/items/import", "invalid-input"),
+    # An item may be called "import".
+    ("allow_header_conformance", "POST /v1/items/import", "takes GET, POST, DELETE"),
     # OpenAI's clients may send what there is not here: tools, images, tokens, a past of their own.
     ("positive_data_acceptance", "POST /v1/chat/completions", "invalid-request"),
     ("positive_data_acceptance", "POST /v1/chat/completions", "history-unknown"),

@@ -170,6 +170,10 @@ class World:
             (f"{whose}/forget", {"policy": {"max_records": 1}, "dry_run": True}),
             (f"/v1/insights?source=documents&product={quote(exact[-11:], safe='')}", None),
             (pick(("/v1/insights", "/v1/insights/alerts", "/v1/insights/documents")), None),
+            ("/v1/items", None),
+            ("/v1/items/form", None),
+            ("/v1/recommendations", {"customer": customer, "limit": 20}),
+            (f"{whose}/events?before={before}", None),
             ("/v1/knowledge", None),
             (f"/v1/knowledge?before={before}", None),
             ("/v1/knowledge/returns.md", None),
@@ -214,6 +218,8 @@ class World:
         word = self.words[tenant, None]
         self.store.posts.put(tenant, [Post("n1", f"News of {word}.", now(), "news", word)])
         self._translate(tenant, None, text)
+        item = {"id": "form", "title": "Form", "text": body["text"]}
+        self.clients[tenant].post("/v1/items", json={"items": [item]}).raise_for_status()
 
     def _say(self, tenant: str, customer: str) -> None:
         """Let a customer say something."""
@@ -225,6 +231,9 @@ class World:
         }  # fmt: skip
         self.clients[tenant].post("/v1/chat", json=body).raise_for_status()
         self._translate(tenant, customer, text)
+        events = [{"item": self.words[tenant, customer], "kind": "bought", "id": "k1"}]
+        did = {"customer": customer, "events": events}
+        self.clients[tenant].post("/v1/events", json=did).raise_for_status()
 
     def _translate(self, tenant: str, customer: str | None, text: str) -> None:
         """Let what is said, with its word, be known in another language."""

@@ -1,0 +1,325 @@
+"""What to recommend to a customer, each with its reason."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from app.translation import Language
+from memory import Catalogue, Encoder, Event, Item, MemoryStore, Recalled, Record, Scope, mmr
+from memory.clock import now
+from memory.collaborative import Liked, liked
+from memory.events import KINDS
+from memory.indexes.base import Mask
+from memory.indexes.customer import CustomerIndex, View
+from memory.interest import attention_over, parts_of, scored
+from memory.types import Floats, Positions, Query
+from memory.vector import VectorMemory
+
+Kind = Literal["viewed", "asked", "liked", "bought", "said", "popular", "untried"]
+
+LATEST = 200  # things that a customer did that are looked at
+_SAID = 10  # messages of theirs that are looked at
+_BEARS = 0.4  # cosine to an item from which a message is taken to be about items at all
+_ALIKE = 0.3  # cosine to an item, by text or by who likes it, from which that one is a reason
+_LOW = -1 / 3  # the mood in which what was said is held against the items like it
+_POOL = 100  # the best that are put in an order of their own
+_AGAIN = 10.0  # seconds before what all customers did is read again, if that was quick
+_SHARE = 0.05  # of the time, at most, that it may take
+_QUOTED = 80  # characters of a message in a reason
+
+_REASONS: dict[Language, dict[Kind, str]] = {
+    "en": {
+        "bought": "because you bought {}", "liked": "because you liked {}",
+        "asked": "because you asked about {}", "viewed": "because you looked at {}",
+        "said": "because you said “{}”", "popular": "because many customers like it",
+        "untried": "because few have tried it yet",
+    },
+    "zh": {
+        "bought": "因为您买过{}", "liked": "因为您喜欢{}", "asked": "因为您问过{}",
+        "viewed": "因为您看过{}", "said": "因为您说过“{}”", "popular": "因为很多顾客喜欢",
+        "untried": "因为还很少有人试过",
+    },
+}  # fmt: skip
+
+
+class Because(NamedTuple):
+    """What a recommendation rests on: something done with an item, something said, or neither."""
+
+    kind: Kind
+    title: str | None = None  # the item's, or the words that were said
+    item: str | None = None
+    message: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """An item, how well it fits, and why, in words for the customer."""
+
+    item: Item
+    score: float
+    why: str
+    because: Because
+
+
+class _Did(NamedTuple):
+    """Something that a customer did or said: when, how much they like it, and its vectors."""
+
+    at: datetime
+    liking: float
+    text: Floats
+    others: Floats
+    because: Because
+    position: int = -1  # of the item, if it was done with one
+
+
+class _Learnt(NamedTuple):
+    """What all customers of a tenant like, as of a state of their events."""
+
+    mark: tuple[int, int]  # see ``Events.mark``
+    next: float  # on the monotonic clock, when it may be made again
+    liked: Liked
+    rows: dict[str, int]  # of the items' ids
+
+    def of(self, records: Sequence[Record]) -> tuple[Floats, Floats]:
+        """Vectors (n, f), zero where there is none, and how many customers like each (n,)."""
+        known = [
+            (position, row)
+            for position, record in enumerate(records)
+            if (row := self.rows.get((record.document or {})["id"])) is not None
+        ]
+        vectors = np.zeros((len(records), self.liked.vectors.shape[1]), np.float32)
+        customers = np.zeros(len(records), np.float32)
+        if known:
+            positions, rows = (np.array(each) for each in zip(*known, strict=True))
+            vectors[positions], customers[positions] = (
+                self.liked.vectors[rows], self.liked.customers[rows],
+            )  # fmt: skip
+        return vectors, customers
+
+
+_NOTHING = _Learnt((0, 0), 0.0, Liked([], np.zeros((0, 0), np.float32), np.zeros(0, int)), {})
+
+
+class RecommendationChain:
+    """Matches what a customer did, and said, against a tenant's items. Safe between threads.
+
+    What all customers did is learnt beside the requests and held in memory; it is let go as soon
+    as events of anybody's are taken away, and learnt again.
+    """
+
+    def __init__(self, store: MemoryStore, encoder: Encoder) -> None:
+        self._store = store
+        self._encoder = encoder
+        self._learnt: dict[str, _Learnt] = {}
+        self._lock = threading.Lock()
+
+    def catalogue(self, tenant: str) -> Catalogue:
+        """The items of a tenant."""
+        return Catalogue(self._store, self._encoder, tenant)
+
+    def recommend(
+        self,
+        scope: Scope,
+        memory: VectorMemory,
+        limit: int,
+        *,
+        where: Mapping[str, Any] | None = None,
+        diversity: float = 0.3,
+        language: Language = "en",
+    ) -> list[Recommendation]:
+        """The items that fit a customer best, the first of them best.
+
+        Args:
+            scope: whose.
+            memory: of the customer: what they said.
+            limit: how many at most.
+            where: only items whose metadata has these values.
+            diversity: how far each is to be unlike those before it, 0 to 1.
+            language: of the reasons.
+        """
+        catalogue = self.catalogue(scope.tenant)
+        if not catalogue:
+            return []
+        learnt = self._others(scope.tenant)
+        events = self._store.events.latest(scope.owner, LATEST)
+        done_with = self._store.events.done_with(scope.owner)
+        said = self._said(memory)
+        with catalogue.reading() as index:
+            view = index.view(now())
+            vectors, popular = learnt.of(index.records)
+            did = sorted(
+                [*_done(events, index, vectors), *_meant(said, index, vectors.shape[1])],
+                key=lambda one: one.at,
+            )
+            match = _Match(did, index, vectors, popular)
+            wanted = _wanted(view, done_with, where or {})
+            return _chosen(view, match, wanted, limit, diversity, language)
+
+    # --- what others did -----------------------------------------------------------------
+
+    def _others(self, tenant: str) -> _Learnt:
+        """What is known of all customers; learnt anew beside the request if it has changed."""
+        mark = self._store.events.mark(tenant)
+        with self._lock:
+            held = self._learnt.get(tenant, _NOTHING)
+            if held.mark[0] != mark[0]:  # somebody's events were taken away
+                self._learnt.pop(tenant, None)
+                held = _NOTHING
+        if held.mark[1] != mark[1] and time.monotonic() >= held.next:
+            self._store.in_background(("recommend", tenant), partial(self._learn, tenant, mark))
+        return held
+
+    def _learn(self, tenant: str, mark: tuple[int, int]) -> None:
+        begun = time.monotonic()
+        known = liked(self._store.events.done(tenant))
+        ended = time.monotonic()
+        again = ended + max(_AGAIN, (ended - begun) / _SHARE)
+        rows = {one: row for row, one in enumerate(known.ids)}
+        with self._lock:
+            self._learnt[tenant] = _Learnt(mark, again, known, rows)
+
+    # --- what the customer said ----------------------------------------------------------
+
+    def _said(self, memory: VectorMemory) -> list[tuple[Record, Floats, bool]]:
+        """The customer's last messages with their vectors, and whether the mood was low."""
+        mood = self._store.labelling.mood(memory.scope.owner)
+        low = {p.message for p in mood.points if p.score <= _LOW} if mood else set()
+        at = now()
+        found: list[tuple[Record, Floats, bool]] = []
+        with memory.index() as index:
+            for position in range(len(index.dense) - 1, -1, -1):
+                record = index.records[position]
+                if record.role == "human" and record.slot is None and record.current(at):
+                    sad = not low.isdisjoint(record.messages)
+                    found.append((record, index.dense.vector(position), sad))
+                    if len(found) == _SAID:
+                        break
+        return found
+
+
+def _done(events: Sequence[Event], index: CustomerIndex, vectors: Floats) -> list[_Did]:
+    """What a customer did with items that are there."""
+    did = []
+    for event in events:
+        position = Catalogue.position(index, event.item)
+        if position is None or position >= len(index.dense):
+            continue
+        title = index.records[position].speaker or event.item
+        kind: Any = event.kind
+        because = Because(kind, title, event.item, None, event.at)
+        did.append(
+            _Did(event.at, KINDS[event.kind], index.dense.vector(position), vectors[position],
+                 because, position)
+        )  # fmt: skip
+    return did
+
+
+def _meant(
+    said: Sequence[tuple[Record, Floats, bool]], index: CustomerIndex, width: int
+) -> list[_Did]:
+    """What a customer said that bears on items."""
+    did = []
+    for record, vector, sad in said:
+        if index.dense.products(vector).max(initial=0) < _BEARS:
+            continue
+        words = record.text if len(record.text) <= _QUOTED else record.text[: _QUOTED - 1] + "…"
+        because = Because("said", words, None, record.messages[0], record.at)
+        liking = KINDS["complained" if sad else "asked"]
+        did.append(_Did(record.at, liking, vector, np.zeros(width, np.float32), because))
+    return did
+
+
+class _Match:
+    """What a customer did, matched against the items of an index."""
+
+    def __init__(
+        self, did: Sequence[_Did], index: CustomerIndex, vectors: Floats, popular: Floats
+    ) -> None:
+        self.did = did
+        self.popular = popular
+        self._texts = index.dense.vectors()
+        n, width = len(self._texts), vectors.shape[1]
+        self._vectors = vectors[:n]
+        m = len(did)
+        self._keys = np.array([one.text for one in did], np.float32).reshape(
+            m, index.dense.dimension
+        )
+        self._others = np.array([one.others for one in did], np.float32).reshape(m, width)
+        self._weights = attention_over([one.liking for one in did])
+        self._of = np.array([one.position for one in did], np.int64)
+        self.scores = scored(
+            self._weights, (self._keys, self._texts), (self._others, self._vectors), popular[:n]
+        )
+        done = np.unique(self._of[self._of >= 0])
+        self.scores[done] -= (self._parts(done, itself=True)).sum(axis=1)
+
+    def because(self, position: int) -> Because | None:
+        """What adds most to an item's score, of what is liked and like it."""
+        (parts,) = self._parts(np.array([position]))
+        for j in np.argsort(-parts).tolist():
+            one: _Did = self.did[j]
+            if parts[j] <= 0:
+                break
+            alike = max(
+                float(self._texts[position] @ one.text), float(self._vectors[position] @ one.others)
+            )
+            if one.liking > 0 and alike >= _ALIKE:
+                return one.because
+        return None
+
+    def _parts(self, positions: Positions, *, itself: bool = False) -> Floats:
+        """What was done adds to items (n, m), less what was done with each itself, or only that.
+
+        That an item is like itself is no reason to recommend it again.
+        """
+        parts = parts_of(
+            self._weights, (self._keys, self._texts[positions]),
+            (self._others, self._vectors[positions]),
+        )  # fmt: skip
+        same: Mask = self._of[None, :] == positions[:, None]
+        return np.where(same == itself, parts, np.float32(0))
+
+
+def _wanted(view: View, done_with: set[str], where: Mapping[str, Any]) -> list[int]:
+    """The positions of items that may be recommended."""
+    wanted = []
+    for position in np.flatnonzero(view.allowed()).tolist():
+        about = view[position].document or {}
+        metadata = about["metadata"]
+        if (
+            about["available"]
+            and about["id"] not in done_with
+            and all(metadata.get(name) == value for name, value in where.items())
+        ):
+            wanted.append(position)
+    return wanted
+
+
+def _chosen(
+    view: View, match: _Match, wanted: Sequence[int], limit: int, diversity: float,
+    language: Language,
+) -> list[Recommendation]:  # fmt: skip
+    """The best, in an order in which each brings something new."""
+    n = len(match.scores)
+    scores = {p: float(match.scores[p]) if p < n else 0.0 for p in wanted}
+    # Of equal ones the newer first: all there is to go by where nothing is known.
+    best = sorted(wanted, key=lambda p: (-scores[p], -p))[: max(_POOL, limit)]
+    pool = [Recalled.of(view[p], scores[p], "") for p in best if scores[p] >= 0]
+    query = Query("", np.zeros(view.dimension, np.float32), now())
+    made = []
+    for one in mmr(query, view, k=limit, retriever=lambda *_: pool, relevance=1 - diversity):
+        position = view.position(one.id)
+        because = match.because(position) if position < n else None
+        because = because or Because("popular" if match.popular[position] > 0 else "untried")
+        said = _REASONS[language][because.kind].format(because.title)
+        made.append(Recommendation(Item.of(view[position]), one.score, said, because))
+    return made

@@ -1,0 +1,186 @@
+"""The catalogue: what there is to recommend, for all customers of a tenant.
+
+A scope of the tenant's own beside its customers', like the articles: an item is a record with its
+vector, and the same indexes find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from memory.cache import IndexCache
+from memory.clock import now
+from memory.customers import ITEMS, Owner, State
+from memory.documents import check_document
+from memory.embeddings import Encoder, trust
+from memory.errors import InvalidInput
+from memory.events import ITEM_LIMIT
+from memory.indexes.customer import CustomerIndex
+from memory.indexes.lexical import terms
+from memory.scoring import contextual
+from memory.store import MemoryStore
+from memory.types import Query, Record, check_name, check_text
+from memory.updates import append
+from memory.writers import record_id, verbatim
+
+TITLE_LIMIT = 300  # characters
+_ROLE = "item"
+_EMBED_BATCH = 256  # items embedded between two looks at the rows
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something to recommend: its id, what it is called, and what is said of it.
+
+    ``metadata`` is JSON: a price, a category, an address. What is not ``available`` is kept, and
+    is not recommended. ``seq`` orders a tenant's items as they were stored.
+
+    Raises:
+        InvalidInput: no database could hold it, or its metadata is not JSON.
+    """
+
+    id: str
+    title: str
+    text: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    available: bool = True
+    seq: int = 0
+
+    def __post_init__(self) -> None:
+        check_name("item", self.id, ITEM_LIMIT)
+        check_name("title", self.title, TITLE_LIMIT)
+        check_text(self.text)
+        check_document(self.id, self.metadata)
+
+    def record(self) -> Record:
+        """The record of it; put again under its id, it takes the place of the one before."""
+        said = f"{self.title}\n{self.text}" if self.text else self.title
+        about = check_document(self.id, self.metadata) | {"available": self.available}
+        return Record(
+            id=_record_of(self.id), text=said, messages=(), session="", role=_ROLE, at=now(),
+            terms=tuple(terms(said)), source="person", speaker=self.title, document=about,
+        )  # fmt: skip
+
+    @classmethod
+    def of(cls, record: Record) -> Item:
+        """The item that a record of the catalogue is of."""
+        about = record.document or {}
+        title = record.speaker or ""
+        said = record.text[len(title) + 1 :]
+        return cls(about["id"], title, said, about["metadata"], about["available"], record.seq)
+
+
+class Catalogue:
+    """The items of a tenant. Safe to share between threads."""
+
+    def __init__(self, store: MemoryStore, encoder: Encoder, tenant: str = "default") -> None:
+        self.tenant = tenant
+        self._store = store
+        self._encoder = encoder
+        self._owner = owner_of(tenant)
+
+    def put(self, items: Sequence[Item]) -> None:
+        """Store items, all of them or none, each in the place of the one with its id.
+
+        Raises:
+            InvalidInput: two have one id.
+            EmbeddingMismatch: the stored vectors were made by another model.
+        """
+        records = {item.id: item.record() for item in items}
+        if len(records) < len(items):
+            twice = next(i.id for n, i in enumerate(items) if i.id in {j.id for j in items[:n]})
+            msg = f"two items have the id {twice!r}: each needs an id of its own"
+            raise InvalidInput(msg)
+        self._store.check_embeddings(self._encoder)
+        # Before the transaction: it takes longer than all the rest.
+        known = {}
+        with self.reading() as index:
+            for name, record in records.items():
+                there = index.get(record.id)
+                if there is not None and there.text == record.text:
+                    known[name] = index.vector_of(record.id)
+        missing = [name for name in records if known.get(name) is None]
+        if missing:
+            made = self._encoder.encode([records[name].text for name in missing])
+            known |= zip(missing, made, strict=True)
+        vectors = [vector for name in records if (vector := known[name]) is not None]
+        self._store.documents.put(self._owner, [*records.values()], np.array(vectors))
+
+    def get(self, item_id: str) -> Item | None:
+        """The item with an id."""
+        name = _record_of(item_id)
+        found = self._store.documents.get(self._owner, [name]).get(name)
+        return None if found is None else Item.of(found)
+
+    def titles(self, ids: Collection[str]) -> dict[str, str]:
+        """What items are called, by their ids, those that are there."""
+        names = {_record_of(one): one for one in ids}
+        found = self._store.documents.get(self._owner, [*names])
+        return {names[name]: record.speaker or "" for name, record in found.items()}
+
+    def newest(self, limit: int, before: int | None = None) -> list[Item]:
+        """The last ``limit`` items stored before a sequence number, newest first."""
+        return [*map(Item.of, self._store.records.newest(self._owner, limit, before))]
+
+    def remove(self, item_id: str) -> bool:
+        """Delete an item; whether it was there. What customers did with it stays theirs."""
+        gone = self._store.documents.remove(self._owner, [_record_of(item_id)])
+        if gone:
+            self._store.in_background("scrub", self._store.database.scrub)
+        return bool(gone)
+
+    def search(self, text: str, limit: int = 20) -> list[Item]:
+        """The items that a text bears on, best first."""
+        if not text.strip() or not self:
+            return []
+        vector = self._cache.question(self._owner, text)
+        with self.reading() as index:
+            view = index.view(now())
+            query = Query(text, vector, now(), trust(self._encoder, text), limit, explain=False)
+            found = contextual(query, view, k=limit)
+            return [Item.of(view[view.position(one.id)]) for one in found]
+
+    @property
+    def state(self) -> State:
+        """It moves with the items; all zero where there never was one."""
+        return self._store.records.state(self._owner)
+
+    def __bool__(self) -> bool:
+        """Whether there are any items, or were."""
+        return bool(self.state.generation)
+
+    @staticmethod
+    def position(index: CustomerIndex, item_id: str) -> int | None:
+        """Where an item is in ``reading``'s index."""
+        record = index.get(name := _record_of(item_id))
+        return None if record is None else index.position(name)
+
+    def reading(self) -> AbstractContextManager[CustomerIndex]:
+        """The items, caught up with the rows."""
+        return self._cache.reading(self._owner, embed=0)
+
+    def embed(self) -> None:
+        """Embed the items that have no vectors, as after a change of the model."""
+        records = self._store.records
+        while (undone := records.undone(self._owner, 0, _EMBED_BATCH)).records:
+            vectors = self._encoder.encode([record.text for record in undone.records])
+            self._store.check_embeddings(self._encoder)
+            records.embed(self._owner, undone.records, np.asarray(vectors), (), undone.state)
+
+    @property
+    def _cache(self) -> IndexCache:
+        return self._store.index_cache(self._encoder, verbatim, append)
+
+
+def owner_of(tenant: str) -> Owner:
+    """The scope of a tenant's items."""
+    return tenant, ITEMS
+
+
+def _record_of(item_id: str) -> str:
+    return record_id(_ROLE, (), item_id)

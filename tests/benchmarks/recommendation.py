@@ -1,0 +1,316 @@
+"""How often what a customer did last is recommended, from what they did before.
+
+The last thing that each did is left out, by time, and every item there is is ranked for them, less
+what they did before. HR@10 is how often it is among the first ten, NDCG@10 also how high.
+
+    python -m tests.benchmarks.recommendation --data movielens_small [--json FILE]
+
+Beside ours stand popularity, and the item-kNN and ALS of the library `implicit`. What is tuned of
+all of them, and of ours, is chosen by the last thing but one, which the data that is learnt from
+then lacks, and looked at by nobody when the figures are taken. Cold: of a fifth of the items nobody
+is known to have done anything; how often one of these is found where it is what was left out, among
+all items, and, harder, among these alone beside a popularity that knows all.
+
+The data is MovieLens' ``ratings.csv.gz`` (userId, movieId, rating, timestamp) and
+``movies.csv.gz`` (movieId, title, genres); a rating, whatever it says, is something done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from implicit.nearest_neighbours import CosineRecommender
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
+
+from app.embeddings import open_embeddings
+from memory import Encoder
+from memory.collaborative import Liked, liked
+from memory.events import Done
+from memory.interest import attention_over, likened, scored
+from memory.types import Floats, Positions
+from tests.benchmarks.report import Report
+
+K = 10
+COLD = 0.2
+NEIGHBOURS = (20, 50, 100, 200)
+FACTORS, CONFIDENCES, REGULARIZATIONS = (32, 64, 128), (1, 5, 20), (0.1, 1, 10)
+
+Rank = Callable[[int, Positions], Floats]  # a customer's number and history: scores of all items
+
+
+@dataclass
+class Data:
+    """What customers did, by time, as positions of items; and the items' texts as vectors."""
+
+    histories: list[Positions]
+    texts: Floats
+
+    def until(self, left_out: int) -> tuple[list[Positions], list[int]]:
+        """The histories less the last so many, and the first of those."""
+        before = [history[:-left_out] for history in self.histories]
+        return before, [int(history[-left_out]) for history in self.histories]
+
+
+class Score(NamedTuple):
+    """Of each customer whether what they did is among the first ten, and how high."""
+
+    hits: list[float]
+    gains: list[float]
+
+    @property
+    def hr(self) -> float:
+        """HR@10."""
+        return statistics.mean(self.hits)
+
+    @property
+    def ndcg(self) -> float:
+        """NDCG@10."""
+        return statistics.mean(self.gains)
+
+
+def read(folder: Path, encoder: Encoder) -> Data:
+    """Read what is in a folder; a damaged line is left out, and said."""
+    with gzip.open(folder / "movies.csv.gz", "rt", encoding="utf-8") as file:
+        movies = {row["movieId"]: row for row in csv.DictReader(file)}
+    position = {movie: n for n, movie in enumerate(movies)}
+    done: dict[str, list[tuple[int, int]]] = {}
+    damaged = 0
+    with gzip.open(folder / "ratings.csv.gz", "rt", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            try:
+                found = int(row["timestamp"]), position[row["movieId"]]
+            except (KeyError, ValueError):
+                damaged += 1
+                continue
+            done.setdefault(row["userId"], []).append(found)
+    texts = [f"{m['title']}\n{m['genres'].replace('|', ', ')}" for m in movies.values()]
+    histories = [np.array([item for _, item in sorted(each)]) for each in done.values()]
+    print(f"{len(histories)} customers, {sum(map(len, histories))} things done, "
+          f"{len(texts)} items, {damaged} damaged lines left out")  # fmt: skip
+    return Data([each for each in histories if len(each) > 2], encoder.encode(texts))
+
+
+def evaluate(
+    rank: Rank, histories: Sequence[Positions], wanted: Sequence[int],
+    among: Positions | None = None, only: frozenset[int] | None = None,
+) -> Score:  # fmt: skip
+    """Rank for every customer; of equal ones the wanted one comes last.
+
+    Args:
+        rank: a system.
+        histories: what each did before.
+        wanted: what each did then.
+        among: the items that are ranked; all, if not given.
+        only: the customers who did one of these; all, if not given.
+    """
+    hits, gains = [], []
+    for customer, (history, item) in enumerate(zip(histories, wanted, strict=True)):
+        if only is not None and item not in only:
+            continue
+        scores = np.array(rank(customer, history), np.float64)
+        scores[history[history != item]] = -np.inf
+        looked_at = scores if among is None else scores[among]
+        place = int((looked_at >= scores[item]).sum()) - 1
+        hits.append(float(place < K))
+        gains.append(1 / math.log2(place + 2) if place < K else 0.0)
+    return Score(hits, gains)
+
+
+# --- the others --------------------------------------------------------------------------
+
+
+def matrix_of(histories: Sequence[Positions], items: int) -> csr_matrix:
+    """Who did something with what, (customers, items)."""
+    rows = np.repeat(np.arange(len(histories)), [len(each) for each in histories])
+    ones = np.ones(len(rows), np.float32)
+    return csr_matrix((ones, (rows, np.concatenate(histories))), (len(histories), items))
+
+
+def popularity(matrix: csr_matrix) -> Rank:
+    """What most did, whoever asks."""
+    counts = np.asarray(matrix.sum(axis=0)).ravel()
+    return lambda *_: counts
+
+
+def item_knn(matrix: csr_matrix, neighbours: int) -> Rank:
+    """`implicit`'s item-kNN by the cosine."""
+    model = CosineRecommender(K=neighbours, num_threads=1)
+    model.fit(matrix, show_progress=False)
+    scores = matrix @ model.similarity
+    return lambda customer, _: np.asarray(scores[customer].todense()).ravel()
+
+
+def als(
+    matrix: csr_matrix, factors: int, confidence: float, regularization: float, seed: int = 0
+) -> Rank:
+    """`implicit`'s alternating least squares."""
+    model = AlternatingLeastSquares(
+        factors=factors, alpha=confidence, regularization=regularization, iterations=15,
+        random_state=seed, num_threads=1,
+    )  # fmt: skip
+    with threadpool_limits(1, "blas"):
+        model.fit(matrix, show_progress=False)
+    customers, items = np.asarray(model.user_factors), np.asarray(model.item_factors)
+    return lambda customer, _: items @ customers[customer]
+
+
+# --- ours --------------------------------------------------------------------------------
+
+
+def known(histories: Sequence[Positions], without: Positions | None = None) -> Liked:
+    """What the service learns of all customers' histories, less some items."""
+    by = np.repeat(np.arange(len(histories)), [len(each) for each in histories])
+    items = np.concatenate(histories)
+    if without is not None:
+        kept = ~np.isin(items, without)
+        by, items = by[kept], items[kept]
+    names, numbers = np.unique(items, return_inverse=True)
+    ones = np.ones(len(items), np.float32)
+    return liked(Done(by, numbers, ones, np.zeros(len(items), np.int64), [*map(str, names)]))
+
+
+def ours(
+    texts: Floats, of: Liked | None, forgetting: float | None = None, with_likened: bool = True
+) -> Rank:
+    """The service's own functions, by the items' texts and, if given, by what others did."""
+    popular = np.zeros(len(texts), np.float32)
+    vectors = np.zeros((len(texts), 0), np.float32)
+    if of is not None:
+        there = np.array([int(one) for one in of.ids])
+        popular[there] = of.customers
+        vectors = np.zeros((len(texts), of.vectors.shape[1]), np.float32)
+        vectors[there] = of.vectors
+        if with_likened:
+            vectors = likened(texts, there, of.vectors)
+    more = {} if forgetting is None else {"forgetting": forgetting}
+
+    def rank(_: int, history: Positions) -> Floats:
+        weights = attention_over(np.ones(len(history)), **more)
+        return scored(weights, (texts[history], texts), (vectors[history], vectors), popular)
+
+    return rank
+
+
+def best_of(
+    named: Iterable[tuple[str, Callable[[], Rank]]],
+    histories: Sequence[Positions],
+    wanted: Sequence[int],
+) -> str:
+    """The name of what does best by HR@10, then NDCG@10, where it may be tuned."""
+    found = {}
+    for name, make in named:
+        score = evaluate(make(), histories, wanted)
+        found[name] = (score.hr, score.ndcg)
+        print(f"  tuning: {name:34} {score.hr:.4f} {score.ndcg:.4f}", flush=True)
+    return max(found, key=lambda name: found[name])
+
+
+def main() -> None:
+    """Parse the arguments, measure, report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="MovieLens' folder")
+    parser.add_argument("--encoder", default="embedded:", help="of the texts (%(default)s)")
+    parser.add_argument("--json", type=Path, help="write what was found to this file")
+    options = parser.parse_args()
+    data = read(options.data, open_embeddings(options.encoder))
+    report = Report("recommendation", options)
+    rows = warm(data, report)
+    rows |= cold(data, report)
+    print(f"\n{'':44}{'HR@10':>8}{'NDCG@10':>9}{'of':>6}")
+    for name, score in rows.items():
+        print(f"{name:44}{score.hr:8.4f}{score.ndcg:9.4f}{len(score.hits):6}")
+        report.figure(f"HR@10: {name}", score.hr, "", better="more", noise=0)
+        report.figure(f"NDCG@10: {name}", score.ndcg, "", better="more", noise=0)
+    report.write(options.json)
+
+
+def warm(data: Data, report: Report) -> dict[str, Score]:
+    """All items, as they are."""
+    before, wanted = data.until(2)
+    matrix = matrix_of(before, len(data.texts))
+    knns = {f"item-kNN, {n} neighbours": partial(item_knn, neighbours=n) for n in NEIGHBOURS}
+    alss = {
+        f"ALS, {f} factors, alpha {c}, {r}": partial(als, factors=f, confidence=c, regularization=r)
+        for f, c, r in product(FACTORS, CONFIDENCES, REGULARIZATIONS)
+    }
+    best = [
+        best_of(((name, partial(make, matrix)) for name, make in group.items()), before, wanted)
+        for group in (knns, alss)
+    ]
+    before, wanted = data.until(1)
+    matrix = matrix_of(before, len(data.texts))
+    of = known(before)
+    systems: dict[str, Rank] = {
+        "popularity": popularity(matrix),
+        **{name: (knns | alss)[name](matrix) for name in best},
+        "ours": ours(data.texts, of),
+        "ours, all of the past alike": ours(data.texts, of, forgetting=0),
+        "ours, texts alone": ours(data.texts, None),
+    }
+    rows = {}
+    for name, rank in systems.items():
+        begun = time.perf_counter()
+        rows[name] = evaluate(rank, before, wanted)
+        if name == "ours":
+            took = 1000 * (time.perf_counter() - begun) / len(before)
+            report.figure("ranking all items", took, "ms")
+            print(f"ours: {took:.1f} ms to rank {len(data.texts)} items for a customer")
+    for kind in ("hr", "ndcg"):
+        ours_, most = getattr(rows["ours"], kind), getattr(rows["popularity"], kind)
+        of_both = max(getattr(rows[name], kind) for name in best)
+        alone = getattr(rows["ours, texts alone"], kind)
+        report.ratio(f"{kind}, ours / best of implicit", ours_ / of_both, better="more", noise=0,
+                     at_least=0.95)  # fmt: skip
+        report.ratio(f"{kind}, ours / popularity", ours_ / most, better="more", noise=0,
+                     at_least=2)  # fmt: skip
+        report.ratio(f"{kind}, texts alone / popularity", alone / most, better="more", noise=0,
+                     at_least=1)  # fmt: skip
+    return rows
+
+
+def cold(data: Data, report: Report) -> dict[str, Score]:
+    """A fifth of the items is new: nobody is known to have done anything with them."""
+    before, wanted = data.until(1)
+    chance = np.random.default_rng(0)
+    touched = np.unique(np.concatenate([*before, np.array(wanted)]))
+    new = chance.choice(touched, int(len(touched) * COLD), replace=False)
+    only = frozenset(new.tolist())
+    of = known(before, without=new)
+    # What is known of a customer are the things they did with what is not new.
+    histories = [history[~np.isin(history, new)] for history in before]
+    kept = [n for n, history in enumerate(histories) if len(history)]
+    histories, wanted = [histories[n] for n in kept], [wanted[n] for n in kept]
+    everything = popularity(matrix_of(before, len(data.texts)))
+    systems = {
+        "texts alone": ours(data.texts, None),
+        "ours, new items as those like them": ours(data.texts, of),
+        "ours, new items by text only": ours(data.texts, of, with_likened=False),
+    }
+    rows = {}
+    for name, rank in systems.items():
+        rows[f"new items, among all: {name}"] = evaluate(rank, histories, wanted, only=only)
+    known_only = popularity(matrix_of(histories, len(data.texts)))
+    rows["new items, among all: popularity"] = evaluate(known_only, histories, wanted, only=only)
+    for name, rank in {**systems, "popularity that knows": everything}.items():
+        rows[f"new items, among these: {name}"] = evaluate(
+            rank, histories, wanted, among=new, only=only
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    main()
