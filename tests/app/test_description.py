@@ -21,6 +21,7 @@ from jsonschema import Draft202012Validator
 import app.api
 import memory.sqlite
 from app.chains.insights import Monitoring
+from app.routes.translations import IMPORT_BYTES
 from app.webhooks import Webhooks
 from tests.app.conftest import Running
 from tests.app.test_insights import plant
@@ -146,7 +147,22 @@ def test_real_answers_are_as_described(service: Running) -> None:
     service.app.state.monitoring = monitoring
     monitoring.look()
     (alert,) = store.alerts.newest("default", 1)
+    pair = {"source": "en", "target": "zh"}
+    units = {**pair, "units": [{"source": "Thank you", "target": "谢谢"}]}
+    service.client.post("/v1/translation-memory", json=units).raise_for_status()
+    (unit,) = service.client.get("/v1/translation-memory").json()["translations"]
+    translation = f"/v1/translation-memory/{unit['id']}"
     asked: dict[tuple[str, str], tuple[str, Any]] = {
+        ("post", "/v1/translation-memory"): ("/v1/translation-memory", units),
+        ("get", "/v1/translation-memory"): ("/v1/translation-memory", None),
+        ("get", "/v1/translation-memory/export"): ("/v1/translation-memory/export", None),
+        ("post", "/v1/translation-memory/search"): (
+            "/v1/translation-memory/search",
+            {**pair, "text": "Thanks"},
+        ),
+        ("post", "/v1/translate"): ("/v1/translate", {**pair, "text": "Thank you"}),
+        ("put", "/v1/translation-memory/{unit}"): (translation, {"target": "谢谢您"}),
+        ("delete", "/v1/translation-memory/{unit}"): (translation, None),
         ("post", f"{insights}/documents"): (f"{insights}/documents", news),
         ("get", f"{insights}/documents"): (f"{insights}/documents", None),
         ("get", insights): (f"{insights}?source=documents", None),
@@ -233,7 +249,7 @@ def test_real_answers_are_as_described(service: Running) -> None:
             check(document, method, path, anybody.request(method, url, json=body))
         # Of a turn only a customer's own token is told so: see below.
         if "404" in document["paths"][path][method]["responses"] and not path.startswith(
-            ("/v1/chat", "/v1/models", "/v1/insights/alerts")
+            ("/v1/chat", "/v1/models", "/v1/insights/alerts", "/v1/translat")
         ):
             gone = service.client.request(method, url, json=body)
             assert gone.status_code == 404, url
@@ -249,6 +265,8 @@ def test_real_answers_are_as_described(service: Running) -> None:
                 (b"\xff", 400),
                 (b" " * 250_000, 413),
             ):
+                if status == 413 and (method, path) == ("post", "/v1/translation-memory"):
+                    content = b" " * (IMPORT_BYTES + 1)
                 refused = service.client.request(method, url, content=content, headers=headers)
                 assert refused.status_code == status
                 check(document, method, path, refused)
