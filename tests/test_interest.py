@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.interest import attention_over, likened, parts_of, scored, shares_of
+from memory.interest import attention_over, parts_of, scored, shares_of
 
 _likings = st.lists(st.floats(0.01, 1) | st.floats(-1, -0.01), min_size=1, max_size=50)
 
@@ -53,17 +53,3 @@ def test_popularity_decides_where_nothing_is_known() -> None:
     assert found[1] > found[0] > 0
     nobody = scored(weights, (none, items), (none, items), np.zeros(2, np.float32))
     assert nobody == pytest.approx([0, 0])
-
-
-def test_an_unknown_item_is_taken_for_those_like_it() -> None:
-    """Its vector is of unit length and nearest to that of the item whose text is nearest; known
-    ones stay.
-    """
-    texts = np.array([[1, 0], [0, 1], [0.96, 0.28]], np.float32)
-    vectors = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
-    made = likened(texts, np.array([0, 1]), vectors)
-    assert np.array_equal(made[:2], vectors)
-    assert np.linalg.norm(made[2]) == pytest.approx(1)
-    assert made[2] @ vectors[0] > 0.9
-    alone = likened(texts, np.zeros(0, np.int64), np.zeros((0, 3), np.float32))
-    assert not alone.any()

@@ -40,7 +40,7 @@ from app.embeddings import open_embeddings
 from memory import Encoder
 from memory.collaborative import Liked, liked
 from memory.events import Done
-from memory.interest import attention_over, likened, scored
+from memory.interest import attention_over, scored
 from memory.types import Floats, Positions
 from tests.benchmarks.report import Report
 
@@ -183,8 +183,33 @@ def known(histories: Sequence[Positions], without: Positions | None = None) -> L
     return liked(Done(by, numbers, ones, np.zeros(len(items), np.int64), [*map(str, names)]))
 
 
+def likened(texts: Floats, known: Positions, vectors: Floats, sharpness: float = 20.0) -> Floats:
+    """Vectors for items that nobody has done anything with: those of the items like them.
+
+    What was tried for new items: an attention read by text, softmax(sharpness t·T') V.
+
+    Args:
+        texts: (n, d) unit vectors of all items' texts.
+        known: (k,) positions of those that have vectors.
+        vectors: (k, f) unit vectors of these.
+        sharpness: of the attention.
+
+    Returns:
+        (n, f) unit vectors, the known ones as they are.
+    """
+    made = np.zeros((len(texts), vectors.shape[1]), np.float32)
+    made[known] = vectors
+    unknown = np.setdiff1d(np.arange(len(texts)), known)
+    if len(known) and len(unknown):
+        logits = sharpness * (texts[unknown] @ texts[known].T)
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        read = (weights / weights.sum(axis=1, keepdims=True)) @ vectors
+        made[unknown] = read / np.maximum(np.linalg.norm(read, axis=1, keepdims=True), 1e-9)
+    return made
+
+
 def ours(
-    texts: Floats, of: Liked | None, forgetting: float | None = None, with_likened: bool = True
+    texts: Floats, of: Liked | None, forgetting: float | None = None, with_likened: bool = False
 ) -> Rank:
     """The service's own functions, by the items' texts and, if given, by what others did."""
     popular = np.zeros(len(texts), np.float32)
@@ -222,11 +247,14 @@ def best_of(
 def main() -> None:
     """Parse the arguments, measure, report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="MovieLens' folder")
-    parser.add_argument("--encoder", default="embedded:", help="of the texts (%(default)s)")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="MovieLens' folder, or its two files"
+    )
+    parser.add_argument("--encoder", default="embedded", help="of the texts (%(default)s)")
     parser.add_argument("--json", type=Path, help="write what was found to this file")
     options = parser.parse_args()
-    data = read(options.data, open_embeddings(options.encoder))
+    given = options.data[0]
+    data = read(given if given.is_dir() else given.parent, open_embeddings(options.encoder))
     report = Report("recommendation", options)
     rows = warm(data, report)
     rows |= cold(data, report)
@@ -259,6 +287,7 @@ def warm(data: Data, report: Report) -> dict[str, Score]:
         **{name: (knns | alss)[name](matrix) for name in best},
         "ours": ours(data.texts, of),
         "ours, all of the past alike": ours(data.texts, of, forgetting=0),
+        "ours, new items as those like them": ours(data.texts, of, with_likened=True),
         "ours, texts alone": ours(data.texts, None),
     }
     rows = {}
@@ -297,8 +326,8 @@ def cold(data: Data, report: Report) -> dict[str, Score]:
     everything = popularity(matrix_of(before, len(data.texts)))
     systems = {
         "texts alone": ours(data.texts, None),
-        "ours, new items as those like them": ours(data.texts, of),
-        "ours, new items by text only": ours(data.texts, of, with_likened=False),
+        "ours": ours(data.texts, of),
+        "ours, new items as those like them": ours(data.texts, of, with_likened=True),
     }
     rows = {}
     for name, rank in systems.items():

@@ -38,6 +38,10 @@ BENCHMARKS = (
     ),
     _benchmark("summary", "--limit 5", data=("tweetsumm/dev.jsonl.gz",)),
     _benchmark(
+        "recommendation", minutes=60,
+        data=("movielens_small/ratings.csv.gz", "movielens_small/movies.csv.gz"),
+    ),
+    _benchmark(
         "translation", "--limit 20",
         data=("service_chat_en_zh/dev.jsonl.gz", "service_chat_en_zh/train.jsonl.gz"),
     ),
