@@ -14,6 +14,7 @@ export default {
   shortcuts: "Keys",
   summaries: "Summaries",
   answers: "Answers",
+  translation: "Translation",
   insights: "Monitoring",
   operations: "Operations",
   queue: "Queue",

@@ -15,6 +15,7 @@ const VIEWS = {
   queue: { icon: "hand", roles: ["admin", "agent"], count: waiting },
   summaries: { icon: "lines", roles: ["admin", "agent", "service"] },
   answers: { icon: "question", roles: ["admin", "agent", "service"] },
+  translation: { icon: "tongues", roles: ["admin", "agent"] },
   insights: { icon: "waves", roles: ["admin", "agent"] },
   operations: { icon: "pulse", roles: ["admin"] },
 };

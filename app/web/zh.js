@@ -14,6 +14,7 @@ export default {
   shortcuts: "快捷键",
   summaries: "摘要",
   answers: "问答",
+  translation: "翻译",
   insights: "监测",
   operations: "运行情况",
   queue: "等待人工",

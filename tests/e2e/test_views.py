@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import OpenVisit
 
 VIEWS = {
-    "queue": "Queue", "summaries": "Summaries", "answers": "Answers", "insights": "Monitoring",
-    "operations": "Operations",
+    "queue": "Queue", "summaries": "Summaries", "answers": "Answers",
+    "translation": "Translation", "insights": "Monitoring", "operations": "Operations",
 }  # fmt: skip
 
 # What of a view's header stands over its title.

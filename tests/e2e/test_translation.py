@@ -1,0 +1,91 @@
+"""Translation in a real browser: by a memory that is filled, corrected, searched and exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from app.auth import create_key
+from tests.e2e.test_axe import wrong
+
+if TYPE_CHECKING:
+    import httpx
+    from fastapi import FastAPI
+
+    from tests.e2e.conftest import OpenVisit
+
+ATTACK = "<img src=x onerror=window.struck=1>"
+KNOWN = (
+    "source,target,term\n"
+    "Where is my order 4417-XZ?,Onde está o meu pedido 4417-XZ?,\n"
+    "I want to return the blue lamp.,Quero devolver a lâmpada azul.,\n"
+    f"blue lamp,luminária {ATTACK},true\n"
+)
+
+
+def test_a_text_is_translated_by_the_memory_and_corrected_in_its_place(
+    visit: OpenVisit, api: httpx.Client, app: FastAPI
+) -> None:
+    """An admin imports a file; each sentence says where it is from. What nobody translates is
+    written in its place and is known from then on, as a customer's own where one is named. It is
+    found and exported. An agent corrects what is known, and has no files.
+    """
+    page = visit(width=1440).open("speaks Portuguese")
+    page.evaluate("location.hash = '#translation'")
+    page.get_by_label("From", exact=True).select_option("en")
+    page.get_by_label("Into", exact=True).select_option("pt")
+    file = {"name": "known.csv", "mimeType": "text/csv", "buffer": KNOWN.encode()}
+    page.get_by_label("Import a TMX or CSV file").set_input_files([file])  # type: ignore[list-item]
+    expect(page.locator("#translation-imported")).to_have_text(
+        "3 translations read: 3 new, 0 replaced."
+    )
+    expect(page.locator("#translation-found > li")).to_have_count(3)
+    text = page.get_by_label("Text", exact=True)
+    text.fill(f"Where is my order 5518-AB? I want to return that blue lamp. {ATTACK} is odd.")
+    page.get_by_label("Customer (optional)").fill("speaks Portuguese")
+    page.get_by_role("button", name="Translate").click()
+    parts = page.locator("#translation-segments > li")
+    expect(parts.nth(0)).to_contain_text("Memory")
+    expect(parts.nth(0)).to_contain_text("Onde está o meu pedido 5518-AB?")
+    expect(parts.nth(1)).to_contain_text("Like it in memory")
+    expect(parts.nth(1)).to_contain_text("%")
+    expect(parts.last).to_contain_text("Not translated")
+    expect(page.locator("#translation-by")).to_contain_text("no translator is set")
+    parts.last.get_by_role("button", name="Correct").click()
+    parts.last.get_by_role("textbox").fill("Isso é estranho.")
+    page.keyboard.press("Enter")
+    expect(parts.last).to_contain_text("Memory")
+    expect(page.locator("#translation-whole")).to_contain_text("Isso é estranho.")
+    assert wrong(page, "translation") == []
+    their = {"customer": "speaks Portuguese"}
+    own = api.get("/v1/translation-memory", params=their).json()["translations"]
+    assert [(one["target"], one["origin"]) for one in own] == [("Isso é estranho.", "person")]
+    page.get_by_label("A text like what you look for").fill("return the blue lamp")
+    page.keyboard.press("Enter")
+    expect(page.locator("#translation-found > li").first).to_contain_text("Quero devolver")
+    page.get_by_label("Customer (optional)").fill("")
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="Export TMX").click()
+    assert coming.value.suggested_filename == "translations.tmx"
+    exported = Path(coming.value.path()).read_text()
+    assert exported.count("<tu") >= 3
+    assert "estranho" not in exported
+
+    agent, _ = create_key(app.state.store, "agent")
+    page = visit(width=390, height=844).open("speaks Portuguese", agent)
+    page.evaluate("location.hash = '#translation'")
+    page.get_by_label("From", exact=True).select_option("en")
+    page.get_by_label("Into", exact=True).select_option("pt")
+    expect(page.get_by_label("Import a TMX or CSV file")).to_be_hidden()
+    page.get_by_label("Text", exact=True).fill("I want to return the blue lamp.")
+    page.get_by_role("button", name="Translate").click()
+    said = page.locator("#translation-segments > li")
+    said.get_by_role("button", name="Correct").click()
+    said.get_by_role("textbox").fill("Quero devolver a luminária azul.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#translation-whole")).to_have_text("Quero devolver a luminária azul.")
+    expect(page.locator("#translation-status")).to_have_text("Corrected and remembered.")
+    assert page.locator("img").count() == 0
+    assert page.evaluate("window.struck") is None
