@@ -38,7 +38,7 @@ class Customer:
     """Somebody, with the words that were said about and by them."""
 
     name: str = field(default_factory=word)
-    words: list[str] = field(default_factory=lambda: [word() for _ in range(6)])
+    words: list[str] = field(default_factory=lambda: [word() for _ in range(7)])
 
     def live(self, client: httpx.Client) -> None:
         """Leave something everywhere: turns, folds, facts, a note, a correction, a rating; and ask
@@ -64,6 +64,11 @@ class Customer:
         did = {"customer": self.name, "events": [{"item": self.words[3], "kind": "viewed"}]}
         client.post("/v1/events", json=did).raise_for_status()
         client.post("/v1/recommendations", json={"customer": self.name}).raise_for_status()
+        known = [{"source": f"Where is {self.words[6]}?", "target": f"Onde está {self.words[6]}?"}]
+        both = {"customer": self.name, "source": "en", "target": "pt"}
+        client.post("/v1/translation-memory", json=both | {"units": known}).raise_for_status()
+        said = {"text": f"Here is {self.words[6]}.", **both}
+        client.post("/v1/translate", json=said).raise_for_status()
         client.get(f"{mine}/export").raise_for_status()
 
 
@@ -133,11 +138,11 @@ def erase_half(folder: Path, url: str | None, customers: int) -> tuple[str, bool
         app.state.store.wait()
         found = look(folder, url, app.state.store)
     # The fifth was in a note that a person has corrected: the others' is gone, too.
-    kept = {each for one in stay for each in (one.name, *one.words[:4], one.words[5])}
+    kept = {each for one in stay for each in (one.name, *one.words[:4], *one.words[5:])}
     lost = kept - found.words
     left = {each for one in gone for each in (one.name, *one.words)} & found.words
     said = (
-        f"{len(gone)} customers erased of {customers}, {len(gone) * 7} words looked for in "
+        f"{len(gone)} customers erased of {customers}, {len(gone) * 8} words looked for in "
         f"{found.bytes} bytes of {found.files} files: {len(left)} found, "
         f"{len(lost)} of the others' missing"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 
@@ -21,6 +22,7 @@ class Receiver:
     def __init__(self) -> None:
         self.got: list[Got] = []
         self.answers: list[int] = []  # the next ones; then 204
+        self.before: Callable[[], object] = lambda: None  # it answers
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -28,6 +30,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 outer.got.append(Got(self.path, headers, body))
+                outer.before()
                 self.send_response(outer.answers.pop(0) if outer.answers else 204)
                 self.send_header("location", f"{outer.url}/elsewhere")
                 self.send_header("content-length", "0")

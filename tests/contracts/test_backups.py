@@ -24,6 +24,9 @@ from memory import (
     ApiKey,
     Article,
     BadBackup,
+    Catalogue,
+    Event,
+    Item,
     MemoryStore,
     NotADatabase,
     SchemaTooNew,
@@ -38,6 +41,10 @@ from memory.clock import now
 from memory.deeds import Deed
 from memory.deleting import delete_customer
 from memory.migrations import MIGRATIONS
+from memory.posts import Post
+from memory.surges import Hour, Threshold
+from memory.translation_memory import TranslationMemory
+from memory.translations import Pair, Translation
 from tests.contracts.memories import rows
 from tests.doubles import WordEncoder
 from tests.test_crash import conversation
@@ -96,12 +103,26 @@ def live(store: MemoryStore) -> None:
     article = Article("faq.md", "Returns", ("Within 30 days.",))
     vectors = {r.id: encoder.encode([r.text])[0] for r in article.records()}
     store.articles.put("default", [article], vectors)
+    others(store, encoder)
     store.keys.add(ApiKey("first", "default", "admin", "", now()), "hash of the first")
     store.keys.add(ApiKey("k2", "default", "agent", "", now()), "hash of the second")
     with store.audit.doing(Deed("k2", "agent", "default", "read.messages", "ada", "s1")):
         pass
     conversation(store, Scope("gone")).save_context({"input": "x"}, {"output": "y"})
     assert store.erase(("default", "gone")) is not None
+
+
+def others(store: MemoryStore, encoder: WordEncoder) -> None:
+    """What translation, monitoring and recommendation keep, a customer's and everybody's."""
+    Catalogue(store, encoder).put([Item("lamp", "Lamp", "It is blue.")])
+    store.events.add(CUSTOMERS[0].owner, [Event("lamp", "bought")])
+    for customer in (None, "ada"):
+        translated = TranslationMemory(store, encoder, customer=customer)
+        translated.put([Translation(Pair("en", "zh"), f"the lamp of {customer}", "灯 ☃")])
+        store.wait()
+    store.posts.put("default", [Post("n1", "Parcels are late.", now(), "news", "lamp")])
+    hours = {"order": Hour(now(), 99, [1] * 9)}
+    store.alerts.note("default", "messages", hours, Threshold(), ["one"])
 
 
 def exported(store: MemoryStore, owner: tuple[str, str]) -> list[bytes]:
@@ -112,7 +133,10 @@ def exported(store: MemoryStore, owner: tuple[str, str]) -> list[bytes]:
 
 
 def state(store: MemoryStore) -> dict[str, Any]:
-    """All that a restored database has of what it had: exports, keys, receipts, articles."""
+    """All that a restored database has of what it had: exports, keys, receipts, articles, and what
+    the other systems keep for everybody.
+    """
+    alerts = store.alerts.newest("default", 9)
     return {
         "exports": [exported(store, owner) for owner in store.owners()],
         "keys": store.keys.all(),
@@ -120,6 +144,10 @@ def state(store: MemoryStore) -> dict[str, Any]:
         "audit": store.audit.entries(100),
         "articles": store.articles.versions("default", "faq.md"),
         "vectors": rows(store)["vectors"],
+        "items": Catalogue(store, WordEncoder()).newest(9),
+        "posts": store.posts.newest("default", 9),
+        "translations": rows(store)["translations"],
+        "alerts": (alerts, store.alerts.deliveries([alert.id for alert in alerts])),
     }
 
 
@@ -138,7 +166,9 @@ def test_what_is_restored_is_what_was_backed_up(url: str, fresh: Fresh, tmp_path
     """
     file = tmp_path / "backup"
     before = backed_up(url, file)
-    assert any('"kind": "summary"' in line.decode() for line in before["exports"][0])
+    for kind in ("summary", "translation", "event"):
+        assert any(f'"kind": "{kind}"' in line.decode() for line in before["exports"][0]), kind
+    assert all(before[what] for what in ("items", "posts", "translations", "alerts"))
     for made in (file, tmp_path / "backup.sha256"):
         assert stat.S_IMODE(made.stat().st_mode) == 0o600
     checked = ["sha256sum", "--check", "--strict", "backup.sha256"]

@@ -170,6 +170,17 @@ def test_an_imported_customer_is_answered_as_before(store: MemoryStore) -> None:
         assert mine == its
         assert [m.text for m in memory.prompt(asked)] == [m.text for m in copy.prompt(asked)]
     assert exported(store, copy.scope) == exported(store)
+    pair, asked = Pair("en", "zh"), "my order is 5518-XZ ☃"
+    known, its_known = (
+        TranslationMemory(store, WordEncoder(), scope.tenant, "ada")
+        for scope in (memory.scope, copy.scope)
+    )
+    assert (found := known.exact(asked, pair)) is not None
+    assert its_known.exact(asked, pair) == found
+    assert its_known.near(asked, pair), "by its words, and then there are vectors again"
+    store.wait()
+    assert its_known.near(asked, pair) == known.near(asked, pair)
+    assert store.events.done_with(copy.scope.owner) == {"lamp ☃"}
     again = copy.start("Where is it now?", "a key of its own")
     assert again.status == "complete", "a retry is known there too"
 

@@ -131,7 +131,12 @@ def derived(url: str) -> tuple[Faults, list[str]]:
         count(
             "records without a vector",
             "SELECT r.customer, r.seq FROM records r LEFT JOIN vectors v ON "
-            f"{same.format('v', 'r')} AND r.seq = v.seq WHERE v.seq IS NULL",
+            f"{same.format('v', 'r')} AND r.seq = v.seq WHERE v.seq IS NULL "
+            "AND r.role <> 'post'",  # which has none
+        )
+        count(
+            "translations without a vector",
+            "SELECT customer, id FROM translations WHERE vector IS NULL AND term = 0",
         )
         count(
             "answers without a turn",

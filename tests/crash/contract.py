@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.crash.checks import compare, derived, not_recalled, reader
 from tests.crash.clients import Client
 from tests.crash.postgres import Postgres
 from tests.crash.served import HEADERS, Served
+from tests.crash.writes import Writer, compare_writes, stored, without_entry
 
 _SLACK = 10.0  # a busy machine's
 _RECALLED = 40  # turns whose number is asked for at the end
@@ -69,7 +71,8 @@ def hold(
         )
         for n in range(clients)
     ]  # fmt: skip
-    threads = [threading.Thread(target=one.run, args=(over.is_set,)) for one in talking]
+    writer = Writer(served.address, seed, up, excused=server_dies or workers > 1)
+    threads = [threading.Thread(target=one.run, args=(over.is_set,)) for one in (*talking, writer)]
     faults, details, starts = Counter[str](), [], []
     checked, died = 0.0, Counter[str]()
 
@@ -85,8 +88,10 @@ def hold(
             [turn for turn in sent if (turn.customer, turn.session) in lately],
             settled=settled,
         )
-        faults.update(found)
-        details.extend(where)
+        written = [replace(one) for one in list(writer.batches)]
+        lost, there = compare_writes(stored(url), written)
+        faults.update(found + lost)
+        details.extend([*where, *there])
 
     with httpx.Client(base_url=served.address, headers=HEADERS, timeout=120) as http:
         try:
@@ -126,6 +131,7 @@ def hold(
             until = time.monotonic() + 2 * held + 60
             for client in talking:
                 client.finish(until)
+            writer.finish(url, until)
             while _lagging(url) and time.monotonic() < until:
                 time.sleep(0.2)
             check(http, -1.0, settled=True)
@@ -138,17 +144,18 @@ def hold(
             for thread in threads:
                 if thread.is_alive():
                     thread.join()
-            for client in talking:
+            for client in (*talking, writer):
                 client.close()
             served.stop()
     found, where = derived(url)
-    faults.update(found)
+    faults.update(found + without_entry(url, writer.batches))
     faults["not recalled"] += len(missing)
-    faults["unexpected"] += sum(len(client.unexpected) for client in talking)
+    faults["unexpected"] += sum(len(one.unexpected) for one in (*talking, writer))
     faults["not answered in the end"] += sum(turn.open for turn in sent)
+    faults["not written in the end"] += sum(not one.acknowledged for one in writer.batches)
     busy = max((turn.busy for turn in sent), default=0.0)
     faults["held longer than its lease"] += busy > held + _SLACK
-    details += [*where, *missing, *(what for client in talking for what in client.unexpected)]
+    details += [*where, *missing, *(what for one in (*talking, writer) for what in one.unexpected)]
     return {
         "kills": kills,
         "died": dict(died),
@@ -162,6 +169,8 @@ def hold(
         "retried": sum(turn.tries > 1 for turn in sent),
         "replayed": sum(client.replays for client in talking),
         "hung_up": sum(turn.hang_up and turn.reply is None for turn in sent),
+        "writes": len(writer.batches),
+        "written_again": sum(one.tries > 1 for one in writer.batches),
         "passed": sum(turn.passed for turn in sent),
         "losses": faults["losses"],
         "doubles": faults["doubles"],
@@ -182,6 +191,7 @@ def summary(found: dict[str, Any]) -> str:
         what = f"{{kills}} kills ({died}), {{cut}} connections cut, {{retried}} retried"
     faults = ", ".join(f"{count} {kind}" for kind, count in found["faults"].items())
     told = "{turns} turns, {acknowledged} acknowledged"
+    told += ", {writes} other writes" if "writes" in found else ""
     return f"{what}, {told}: ".format(**found) + (faults or "no fault")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import memory.sqlite
 import memory.turns
+from memory.events import Events
 from memory.turns import Turns
 
 Put = Callable[[Any, str, Any], None]  # setattr's, or pytest's
@@ -90,6 +91,21 @@ def unsynced(put: Put) -> None:
     put(memory.sqlite, "configure", loosen)
 
 
+def piecemeal(put: Put) -> None:
+    """Of what a customer did each is stored by itself."""
+    add = Events.add
+
+    def one_by_one(self: Events, owner: Any, events: Any) -> Any:
+        added = []
+        for event in events:
+            added += add(self, owner, [event])
+            time.sleep(0.1)
+        return added
+
+    put(Events, "add", one_by_one)
+
+
 MUTANTS: dict[str, Callable[[Put], None]] = {
-    mutant.__name__: mutant for mutant in (early, lost, twice, unordered, partial, unsynced)
+    mutant.__name__: mutant
+    for mutant in (early, lost, twice, unordered, partial, piecemeal, unsynced)
 }

@@ -25,7 +25,11 @@ from memory import (
 )
 from memory.clock import now
 from memory.deeds import Deed
+from memory.posts import Post
+from memory.surges import Hour, Threshold
 from memory.transcript import make_message
+from memory.translation_memory import TranslationMemory
+from memory.translations import Pair, Translation
 from tests.doubles import WordEncoder
 from tests.test_crash import conversation
 
@@ -87,6 +91,27 @@ def events(store: MemoryStore) -> Do:
     return lambda: store.events.add(ADA.owner, done)
 
 
+def translations(store: MemoryStore) -> Do:
+    """What others have translated."""
+    known = TranslationMemory(store, WordEncoder())
+    pair = Pair("en", "pt")
+    given = [Translation(pair, f"the {w} lamp", f"{w} lâmpada") for w in ("red", "blue", "old")]
+    return lambda: known.put(given)
+
+
+def posts(store: MemoryStore) -> Do:
+    """News, one of which is there with another text."""
+    store.posts.put("default", [Post("n1", "Parcels are on time.", now(), "news")])
+    given = [Post(f"n{n}", f"Parcels are late by {n} days.", now(), "news") for n in range(20)]
+    return lambda: store.posts.put("default", given)
+
+
+def alert(store: MemoryStore) -> Do:
+    """A surge, with who is to be told of it."""
+    hours = {"order": Hour(now(), 99, [1] * 9)}
+    return lambda: store.alerts.note("default", "messages", hours, Threshold(), ["one", "two"])
+
+
 def note(store: MemoryStore) -> Do:
     """A person's correction."""
     record = store.records.newest(ADA.owner, 1)[0]
@@ -144,6 +169,9 @@ def contents(store: MemoryStore) -> dict[str, list[tuple[object, ...]]]:
         article,
         items,
         events,
+        translations,
+        posts,
+        alert,
         note,
         key,
         rating,

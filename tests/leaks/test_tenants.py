@@ -19,6 +19,9 @@ from app.auth import create_key
 from app.main import create_app
 from app.settings import Settings
 from memory import Scope, open_store
+from memory.clock import now
+from memory.posts import Post
+from memory.surges import Hour, Threshold
 from tests.app.conftest import KEY, Running, serving
 from tests.crash.served import Served
 from tests.leaks.conftest import PROBES, SEED
@@ -212,6 +215,23 @@ def test_what_is_another_tenant_s_is_as_if_it_were_not_there(service: Running) -
     assert south.get("/v1/knowledge").json()["articles"] == []
     assert south.get("/v1/items").json()["items"] == []
     assert south.delete("/v1/items/lamp").status_code == 404
+    pair = {"source": "en", "target": "pt"}
+    known = {**pair, "units": [{"source": "blue lamp", "target": "lâmpada azul"}]}
+    north.post("/v1/translation-memory", json=known).raise_for_status()
+    north.post("/v1/translation-memory", json={**known, "customer": "ada"}).raise_for_status()
+    (unit,) = north.get("/v1/translation-memory").json()["translations"]
+    place = f"/v1/translation-memory/{unit['id']}"
+    assert south.get("/v1/translation-memory").json()["translations"] == []
+    assert south.delete(place).status_code == 404
+    assert south.put(place, json={"target": "x"}).status_code == 404
+    assert south.delete(f"{place}?customer=ada").status_code == 404
+    assert north.get("/v1/translation-memory").json()["translations"] == [unit]
+    store.posts.put("north", [Post("n1", "Parcels are late.", now(), "news")])
+    store.alerts.note("north", "documents", {None: Hour(now(), 99, [1] * 9)}, Threshold())
+    (alert,) = north.get("/v1/insights/alerts").json()["alerts"]
+    assert north.get(f"/v1/insights/alerts/{alert['alert']}").status_code == 200
+    assert south.get(f"/v1/insights/alerts/{alert['alert']}").status_code == 404
+    assert south.delete("/v1/insights/documents/n1").status_code == 404
     asked = {"customer": "ada"}
     assert south.post("/v1/recommendations", json=asked).json() == {"recommendations": []}
     assert south.get("/v1/customers").json() == {"customers": [], "next": None}

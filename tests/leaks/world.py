@@ -13,9 +13,10 @@ import httpx
 import jwt
 
 from app.auth import create_key
-from memory import MemoryStore
+from memory import Label, MemoryStore
 from memory.clock import now
 from memory.posts import Post
+from memory.surges import Hour, Threshold
 
 SECRET = "a secret that signs customers' tokens"
 # The first of each are in the suite, all of them in the long form. Twins by case, width, accent and
@@ -114,6 +115,7 @@ class World:
         self.words: dict[Scoped, str] = {}
         self.texts: list[str] = []  # what was said, less the word
         self.ids: list[str] = ["1", "nobody"]
+        self.alerts: list[str] = []
         self.places: list[int] = [1, 5, 2**40]  # where pages of messages and memories began
         self.after: list[str] = ["", "2026-01-01T00:00:00+00:00 ada", "ada", "x y"]
         for tenant in self.tenants:
@@ -170,6 +172,7 @@ class World:
             (f"{whose}/forget", {"policy": {"max_records": 1}, "dry_run": True}),
             (f"/v1/insights?source=documents&product={quote(exact[-11:], safe='')}", None),
             (pick(("/v1/insights", "/v1/insights/alerts", "/v1/insights/documents")), None),
+            (f"/v1/insights/alerts/{pick(self.alerts)}", None),
             ("/v1/items", None),
             ("/v1/items/form", None),
             ("/v1/recommendations", {"customer": customer, "limit": 20}),
@@ -216,7 +219,11 @@ class World:
         body = {"source": "returns.md", "text": f"{text} {self._word(tenant, None)}."}
         self.clients[tenant].post("/v1/knowledge", json=body).raise_for_status()
         word = self.words[tenant, None]
-        self.store.posts.put(tenant, [Post("n1", f"News of {word}.", now(), "news", word)])
+        read = {"topic": Label("order", 0.9), "sentiment": Label("negative", 0.9)}
+        self.store.posts.put(tenant, [Post("n1", f"News of {word}.", now(), "news", word, read)])
+        surge = {"order": Hour(now(), 99, [1] * 9)}
+        self.store.alerts.note(tenant, "documents", surge, Threshold())
+        self.alerts += [alert.id for alert in self.store.alerts.newest(tenant, 9)]
         self._translate(tenant, None, text)
         item = {"id": "form", "title": "Form", "text": body["text"]}
         self.clients[tenant].post("/v1/items", json={"items": [item]}).raise_for_status()
