@@ -32,7 +32,7 @@ KINDS = {
     "bought": 1.0, "liked": 1.0, "asked": 0.5, "viewed": 0.3,
     "complained": -0.5, "returned": -0.7, "refused": -1.0,
 }  # fmt: skip
-DONE_WITH = frozenset({"bought", "complained", "returned", "refused"})  # not recommended again
+DONE_WITH = frozenset({"bought", "liked", "complained", "returned", "refused"})  # not again
 
 _COLUMNS = "seq, id, item, did, at"
 _LAST = text(f"SELECT COALESCE(MAX(seq), 0) FROM events {WHERE}")
@@ -139,7 +139,7 @@ class Events:
         return [_event(row) for row in reversed(rows)]
 
     def done_with(self, owner: Owner) -> set[str]:
-        """The items that a customer has bought or does not want."""
+        """The items that a customer has, or likes, or does not want: they know them."""
         with self._database.read() as connection:
             return {*connection.execute(_DONE, key(owner)).scalars()}
 

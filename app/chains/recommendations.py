@@ -256,37 +256,66 @@ class _Match:
         self._others = np.array([one.others for one in did], np.float32).reshape(m, width)
         self._weights = attention_over([one.liking for one in did])
         self._of = np.array([one.position for one in did], np.int64)
+        liked = self._weights > 0
         self.scores = scored(
-            self._weights, (self._keys, self._texts), (self._others, self._vectors), popular[:n]
+            self._weights[liked],
+            (self._keys[liked], self._texts),
+            (self._others[liked], self._vectors),
+            popular[:n],
         )
-        done = np.unique(self._of[self._of >= 0])
-        self.scores[done] -= (self._parts(done, itself=True)).sum(axis=1)
+        done = np.unique(self._of[liked & (self._of >= 0)])
+        self.scores[done] -= self._itself(done, liked)
+        self.unwanted: Mask = np.zeros(n, bool)
+        self._refuse(~liked)
 
     def because(self, position: int) -> Because | None:
-        """What adds most to an item's score, of what is liked and like it."""
-        (parts,) = self._parts(np.array([position]))
-        for j in np.argsort(-parts).tolist():
-            one: _Did = self.did[j]
-            if parts[j] <= 0:
-                break
-            alike = max(
-                float(self._texts[position] @ one.text), float(self._vectors[position] @ one.others)
-            )
-            if one.liking > 0 and alike >= _ALIKE:
-                return one.because
-        return None
+        """What is most like an item, of what is liked: the best liked, then the last, of equals."""
+        alike = self._alike(np.array([position]), np.ones(len(self.did), bool))[0]
+        found = [
+            (float(alike[j]), one.liking, j)
+            for j, one in enumerate(self.did)
+            if one.liking > 0 and alike[j] >= _ALIKE and one.position != position
+        ]
+        return self.did[max(found)[2]].because if found else None
 
-    def _parts(self, positions: Positions, *, itself: bool = False) -> Floats:
-        """What was done adds to items (n, m), less what was done with each itself, or only that.
+    def _refuse(self, refused: Mask) -> None:
+        """Hold what was refused against what is like it, and against nothing else.
+
+        Unwanted is what is like it more than like anything else that was done, unless what was
+        liked outweighs it.
+        """
+        everything = np.arange(len(self.scores))
+        like = np.flatnonzero((self._alike(everything, refused) >= _ALIKE).any(axis=1))
+        if not len(like):
+            return
+        alike = self._alike(like, np.ones(len(refused), bool))
+        parts = parts_of(
+            self._weights, (self._keys, self._texts[like]), (self._others, self._vectors[like])
+        )
+        parts[alike < _ALIKE] = 0
+        last = alike.shape[1] - 1 - np.argmax(alike[:, ::-1], axis=1)  # the last of equals
+        self.unwanted[like] = refused[last] & (parts.sum(axis=1) < 0)
+        self.scores[like] += parts[:, refused].sum(axis=1)
+
+    def _alike(self, positions: Positions, of: Mask) -> Floats:
+        """How like items are to some of what was done, (n, m): by text or by who likes them."""
+        found: Floats = np.maximum(
+            self._texts[positions] @ self._keys[of].T, self._vectors[positions] @ self._others[of].T
+        )
+        return found
+
+    def _itself(self, positions: Positions, liked: Mask) -> Floats:
+        """What was done with items adds to their own scores, (n,).
 
         That an item is like itself is no reason to recommend it again.
         """
         parts = parts_of(
-            self._weights, (self._keys, self._texts[positions]),
-            (self._others, self._vectors[positions]),
+            self._weights[liked], (self._keys[liked], self._texts[positions]),
+            (self._others[liked], self._vectors[positions]),
         )  # fmt: skip
-        same: Mask = self._of[None, :] == positions[:, None]
-        return np.where(same == itself, parts, np.float32(0))
+        parts[self._of[liked][None, :] != positions[:, None]] = 0
+        added: Floats = parts.sum(axis=1)
+        return added
 
 
 def _wanted(view: View, done_with: set[str], where: Mapping[str, Any]) -> list[int]:
@@ -308,15 +337,24 @@ def _chosen(
     view: View, match: _Match, wanted: Sequence[int], limit: int, diversity: float,
     language: Language,
 ) -> list[Recommendation]:  # fmt: skip
-    """The best, in an order in which each brings something new."""
+    """The best, in an order in which each brings something new; what is unwanted comes last."""
     n = len(match.scores)
     scores = {p: float(match.scores[p]) if p < n else 0.0 for p in wanted}
     # Of equal ones the newer first: all there is to go by where nothing is known.
-    best = sorted(wanted, key=lambda p: (-scores[p], -p))[: max(_POOL, limit)]
-    pool = [Recalled.of(view[p], scores[p], "") for p in best if scores[p] >= 0]
+    best = sorted(wanted, key=lambda p: (-scores[p], -p))
+    fitting, unwanted = (
+        [
+            Recalled.of(view[p], scores[p], "")
+            for p in best
+            if (p < n and bool(match.unwanted[p])) is is_it
+        ]
+        for is_it in (False, True)
+    )
+    pool = fitting[: max(_POOL, limit)]
     query = Query("", np.zeros(view.dimension, np.float32), now())
+    chosen = mmr(query, view, k=limit, retriever=lambda *_: pool, relevance=1 - diversity)
     made = []
-    for one in mmr(query, view, k=limit, retriever=lambda *_: pool, relevance=1 - diversity):
+    for one in [*chosen, *unwanted][:limit]:
         position = view.position(one.id)
         because = match.because(position) if position < n else None
         because = because or Because("popular" if match.popular[position] > 0 else "untried")

@@ -154,9 +154,9 @@ def recommend(
 ) -> RecommendationResponse:  # fmt: skip
     """Recommend items to a customer by what they did and said, with the reason of each.
 
-    What they have bought, complained about, returned or refused is left out. A customer of whom
-    nothing is known gets what most others like, and where that is not known either, what was put
-    last.
+    What they have bought, liked, complained about, returned or refused is left out, and what is
+    like what they refused comes last. A customer of whom nothing is known gets what most others
+    like, and where that is not known either, what was put last.
     """
     scope = who.scope(body.customer)
     found = recommendations.recommend(

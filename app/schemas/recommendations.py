@@ -98,7 +98,7 @@ class EventBody(Body):
     """Something that a customer did with an item."""
 
     item: ItemId
-    kind: Did = Field(description="bought, complained, returned, refused: not recommended again")
+    kind: Did = Field(description="what was only viewed or asked about may be recommended again")
     at: Time | None = Field(None, description="null: now", examples=["2026-05-04T09:30:00Z"])
     id: Name | None = Field(None, description="yours: sent again with it, it is stored once")
 
