@@ -2,7 +2,8 @@
 
 Numbers, codes, addresses and names are *slots*: a sentence of a form that is known, with other
 ones, is translated by putting these in their places. That is done only where each stands in the
-translation exactly as it stands in the source, and as often: "3 stars" is no "三星".
+translation exactly as it stands in the source, and as often: "3 stars" is no "三星". A sign before
+a number is part of it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from memory.sentences import UNSPACED
@@ -24,8 +25,9 @@ _MARK: dict[Kind, str] = {
 
 # Repetitions are bounded, or a long run of letters would take quadratic time.
 _SLOT = re.compile(
-    r"(?P<number>https?://[!-~]{1,400}[\w/]|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"
-    r"|(?<![A-Za-z0-9])(?=[A-Za-z-]{0,20}\d)[A-Za-z0-9]{1,40}(?:[-./:,_][A-Za-z0-9]{1,40}){0,8})"
+    r"(?P<number>(?:https?://|www\.)[!-~]{1,400}[\w/]|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"
+    r"|(?<![A-Za-z0-9])(?:[-+~±≈−–－～](?=[$€£¥]?\d)[$€£¥]?)?(?=[A-Za-z-]{0,20}\d)"
+    r"[A-Za-z0-9]{1,40}(?:[-./:,_][A-Za-z0-9]{1,40}){0,8})"
     r"|(?P<name>(?<![\w'’])[A-Z][A-Za-z'’]{1,40}(?:[ -][A-Z][A-Za-z'’]{1,40}){0,3}(?![A-Za-z]))",
     re.ASCII,
 )
@@ -37,6 +39,10 @@ _PUNCTUATION = re.compile(
     r"[.,!?;:\"“”„«»()\[\]{}。，、！？；：（）【】《》「」…—–\-_/|~\u200b-\u200f\ufeff]+"
 )
 _SPACES = re.compile(r"\s+")
+# With what stands for "about", and a short unit or ending: 5pm, 3rd, 10kg.
+_NUMBER = re.compile(
+    r"(?P<sign>[-+~±≈−–－～])?[$€£¥]?(?P<digits>\d+(?:[.,]\d+)*)[a-z]{0,2}", re.ASCII
+)
 _BESIDE_UNSPACED = re.compile(rf"(?<=[{UNSPACED}])\s+|\s+(?=[{UNSPACED}])")
 _ASKS = re.compile(r"[?？][\s.!。！\"'”’)）]*$")
 
@@ -103,13 +109,11 @@ def known_form(source: str, translation: str) -> str:
 
 def carried(source: str, translation: str) -> list[Kind]:
     """The kinds of slots that all stand in the translation as they do in the source."""
-    here, there = slots(source), slots(translation)
     found: list[Kind] = []
     for kind in KINDS:
-        asked = Counter(slot.value for slot in here if slot.kind == kind)
-        # Of whatever kind there: where a sentence begins a name is not seen to be one.
-        given = Counter(slot.value for slot in there)
-        if asked and all(_times(translation, given, value) == n for value, n in asked.items()):
+        asked = Counter(slot.value for slot in slots(source) if slot.kind == kind)
+        given = Counter(one[0].casefold() for one in _mentions(translation, asked))
+        if asked and all(given[value] == n for value, n in asked.items()):
             found.append(kind)
     return found
 
@@ -127,38 +131,79 @@ class Filled(NamedTuple):
 
 def fill(source: str, translation: str, asked: str) -> Filled:
     """The translation of ``source``, for ``asked``, which differs from it in numbers and names."""
+    if form(source) == form(asked):
+        return Filled(translation, {}, [])
     changed: dict[str, str] = {}
     left: list[str] = []
     can = carried(source, translation)
+    alike = form(source, KINDS) == form(asked, KINDS)
     for kind in KINDS:
         old = [slot for slot in slots(source) if slot.kind == kind]
         new = [slot for slot in slots(asked) if slot.kind == kind]
-        if Counter(s.value for s in old) == Counter(s.value for s in new):
+        was_said, is_said = [s.value for s in old], [s.value for s in new]
+        # In a sentence that is put otherwise, the same in another order says nothing.
+        if was_said == is_said or (not alike and Counter(was_said) == Counter(is_said)):
             continue
         pairs = {(was.value, is_.text) for was, is_ in zip(old, new, strict=False)}
         if kind in can and len(old) == len(new) and len(pairs) == len({was for was, _ in pairs}):
             changed |= {was: is_ for was, is_ in pairs if was != is_.casefold()}
         else:
-            here, there = {slot.value for slot in old}, {slot.value for slot in new}
-            left += [slot.text for slot in new if slot.value not in here]
-            left += [slot.text for slot in old if slot.value not in there]
+            here, there = set(was_said), set(is_said)
+            apart = [slot.text for slot in new if slot.value not in here]
+            apart += [slot.text for slot in old if slot.value not in there]
+            # Of the same ones in other places or numbers it cannot be told which is meant.
+            left += apart or list(dict.fromkeys(slot.text for slot in new))
     return Filled(_replaced(translation, changed), changed, left)
 
 
+def lost(source: str, translation: str) -> list[str]:
+    """The numbers, codes and addresses of a text that its translation lacks, each as often.
+
+    A number may be written as another country does: 1,299.50 and 1.299,50 are the same.
+    """
+    given = Counter(_written(slot.value) for slot in slots(_digits(translation)))
+    found: list[str] = []
+    for slot in slots(_digits(source)):
+        if slot.kind == "number":
+            written = _written(slot.value)
+            given[written] -= 1
+            if given[written] < 0:
+                found.append(slot.value)
+    return found
+
+
+def _digits(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
+
+
+def _written(value: str) -> str:
+    """A number without what countries write differently; anything else as it is."""
+    number = _NUMBER.fullmatch(value)
+    if number is None:
+        return value
+    *whole, last = re.split("[.,]", number["digits"])
+    sign = "-" if number["sign"] and number["sign"] in "-−–" else ""
+    # Three digits after a mark are taken for thousands.
+    ends = last if not whole or len(last) == 3 else f".{last}"
+    return sign + "".join(whole) + ends
+
+
 def _replaced(text: str, changed: dict[str, str]) -> str:
-    if not changed:
-        return text
-    each = "|".join(re.escape(old) for old in sorted(changed, key=len, reverse=True))
-    pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{each})(?![A-Za-z0-9])", re.IGNORECASE)
-    return pattern.sub(lambda found: changed[found[0].casefold()], text)
+    """The text with all of them changed at once, so that two may change places."""
+    made, end = "", 0
+    for found in _mentions(text, changed):
+        made += text[end : found.start()] + changed.get(found[0].casefold(), found[0])
+        end = found.end()
+    return made + text[end:]
 
 
-def _times(text: str, given: Counter[str], value: str) -> int:
-    """How often a value stands in a text, as a slot or where it begins."""
-    if value in given:
-        return given[value]
-    pattern = rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])"
-    return len(re.findall(pattern, text, re.IGNORECASE))
+def _mentions(text: str, values: Iterable[str]) -> Iterator[re.Match[str]]:
+    """Where values stand in a text, and all its numbers: a value inside another is none."""
+    each = {*values, *(slot.value for slot in slots(text) if slot.kind == "number")}
+    if not each:
+        return iter(())
+    either = "|".join(re.escape(value) for value in sorted(each, key=len, reverse=True))
+    return re.finditer(rf"(?<![A-Za-z0-9])(?:{either})(?![A-Za-z0-9])", text, re.IGNORECASE)
 
 
 def _plain(text: str) -> str:

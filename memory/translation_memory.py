@@ -14,7 +14,7 @@ from memory.embeddings import Encoder, trust
 from memory.normal_form import fill, form, forms
 from memory.sentences import UNSPACED, split
 from memory.store import MemoryStore
-from memory.translations import Pair, Translation, scope_of, translation_id
+from memory.translations import Pair, Translation, form_id, scope_of, text_id
 from memory.types import Floats
 
 _EMBED_BATCH = 64  # sources embedded and stored at a time
@@ -68,23 +68,34 @@ class TranslationMemory:
     # --- finding -------------------------------------------------------------------------
 
     def exact(self, text: str, pair: Pair) -> Match | None:
-        """The translation of a text that is known; no model of any kind is asked."""
-        asked = [translation_id(pair, one) for one in forms(text)]
+        """The translation of a text that is known; no model of any kind is asked.
+
+        Of this very text before others; then of one that differs in case and punctuation, the
+        last changed; then of those with other numbers and names, if they all say the same.
+        """
+        asked = [form_id(pair, one) for one in forms(text)]
+        closed, rows = form(text), self._store.translations
+        very = [name + text_id(text.strip()) for name in asked]
         for owner in self._scopes:
-            known = self._store.translations.known(owner, asked)
-            for name in asked:
-                if (found := known.get(name)) is not None:
-                    match = self._match(name, found, text, 1.0, own=self._is_own(owner))
-                    if not match.left:
-                        return match
+            if found := rows.very(owner, very):
+                return self._match(found[0].id, found[0], text, 1.0, own=self._is_own(owner))
+        for owner in self._scopes:
+            known = [one for name in asked for one in rows.known(owner, name)]
+            known.sort(key=lambda one: -one.seq)
+            same = [one for one in known if form(one.source) == closed][:1]
+            own = self._is_own(owner)
+            made = [self._match(one.id, one, text, 1.0, own=own) for one in same or known]
+            made = [match for match in made if not match.left]
+            if len({form(match.target) for match in made}) == 1:
+                return made[0]
         return None
 
     def term(self, text: str, pair: Pair) -> Translation | None:
         """The fixed translation of a text that is a term and no more."""
-        name = translation_id(pair, form(text), term=True)
+        name = form_id(pair, form(text), term=True)
         for owner in self._scopes:
-            if (found := self._store.translations.known(owner, [name]).get(name)) is not None:
-                return found
+            if found := self._store.translations.known(owner, name):
+                return found[0]
         return None
 
     def near(self, text: str, pair: Pair, limit: int = 5, floor: float = CLOSE) -> list[Match]:

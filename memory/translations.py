@@ -35,6 +35,8 @@ LONGEST = 4000  # characters of a side
 LONGEST_TERM = 200
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}")
 _AT_ONCE = 500  # rows in a statement
+_HALF = 16  # characters of an id that are of the form, and of the text
+_MOST_KNOWN = 50  # of one form that are looked at, the last changed
 
 _COLUMNS = (
     "id, back, seq, source_language, target_language, source, target, origin, term, created, "
@@ -52,11 +54,17 @@ _PUT = text(
 )
 _IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
 _THERE = text(f"SELECT id FROM translations {WHERE} AND id IN :ids").bindparams(_IDS)
-# Two looks, each along its index.
+# Two looks, each along its index: an id begins with the form.
 _KNOWN = text(
+    f"SELECT {_COLUMNS} FROM translations {WHERE} AND id >= :first AND id < :last UNION "
+    f"SELECT {_COLUMNS} FROM translations {WHERE} AND back >= :first AND back < :last "
+    "ORDER BY seq DESC LIMIT :limit"
+)
+_VERY = text(
     f"SELECT {_COLUMNS} FROM translations {WHERE} AND id IN :ids UNION "
     f"SELECT {_COLUMNS} FROM translations {WHERE} AND back IN :ids"
 ).bindparams(_IDS)
+_ONE = text(f"SELECT {_COLUMNS} FROM translations {WHERE} AND id = :id")
 _DELETE = text(f"DELETE FROM translations {WHERE} AND id = :id")
 _SINCE = text(f"SELECT {_COLUMNS}, vector FROM translations {WHERE} AND seq > :seq ORDER BY seq")
 _NEWEST = (
@@ -114,9 +122,9 @@ class Pair:
 class Translation:
     """A text with its translation, or a ``term`` with the one that it always has.
 
-    The store gives the rest: ``id`` is of the languages and the form of the source
-    (``normal_form``), so that another translation of it takes its place; ``seq`` orders what was
-    changed in a scope.
+    The store gives the rest: ``id`` is of the languages, the form of the source (``normal_form``),
+    by which it is looked for, and its very text, so that another translation of that takes its
+    place; ``seq`` orders what was changed in a scope.
 
     Raises:
         InvalidInput: a database could not hold it, or a side is empty or too long.
@@ -148,13 +156,12 @@ class Translation:
     @property
     def id(self) -> str:
         """It is known by this."""
-        return translation_id(self.pair, self._form(self.source, self.target), term=self.term)
+        return self._id(self.pair, self.source, self.target)
 
     @property
     def back(self) -> str:
         """What it would be known by if it were turned round."""
-        known_as = self._form(self.target, self.source)
-        return translation_id(self.pair.back, known_as, term=self.term)
+        return self._id(self.pair.back, self.target, self.source)
 
     @property
     def turned(self) -> Translation:
@@ -164,14 +171,21 @@ class Translation:
             self.created_at, self.updated_at,
         )  # fmt: skip
 
-    def _form(self, source: str, target: str) -> str:
-        return form(source) if self.term else known_form(source, target)
+    def _id(self, pair: Pair, source: str, target: str) -> str:
+        known_as = form(source) if self.term else known_form(source, target)
+        said = known_as if self.term else source
+        return form_id(pair, known_as, term=self.term) + text_id(said)
 
 
-def translation_id(pair: Pair, known_as: str, *, term: bool = False) -> str:
-    """The id of a translation, by the form that its source is known by."""
+def form_id(pair: Pair, known_as: str, *, term: bool = False) -> str:
+    """What the ids of translations begin with, by the form that their source is known by."""
     said = json.dumps([pair.source, pair.target, term, known_as])
-    return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()[:_HALF]
+
+
+def text_id(said: str) -> str:
+    """What the ids of translations of this very text end with."""
+    return hashlib.blake2b(said.encode(), digest_size=_HALF // 2).hexdigest()
 
 
 def translation_ids(row: Mapping[str, Any]) -> dict[str, str]:
@@ -201,13 +215,19 @@ class Translations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def known(self, owner: Owner, ids: Sequence[str]) -> dict[str, Translation]:
-        """Translations by the ids asked for; one that is known the other way is turned round."""
+    def very(self, owner: Owner, ids: Sequence[str]) -> list[Translation]:
+        """Those of just these ids, the last changed first; those known the other way turned."""
         with self._database.read() as connection:
-            found = connection.execute(_KNOWN, key(owner, ids=list(ids))).all()
-        asked = set(ids)
-        turned = {row.back: _translation(row).turned for row in found if row.back in asked}
-        return turned | {row.id: _translation(row) for row in found if row.id in asked}
+            found = connection.execute(_VERY, key(owner, ids=list(ids))).all()
+        found = sorted(found, key=lambda row: -row.seq)
+        return [_read(row, turned=row.id not in ids) for row in found]
+
+    def known(self, owner: Owner, form: str) -> list[Translation]:
+        """The same of a form by its ``form_id``: of many the last changed."""
+        ranges = key(owner, first=form, last=f"{form}g", limit=_MOST_KNOWN)  # g: past all digits
+        with self._database.read() as connection:
+            found = connection.execute(_KNOWN, ranges).all()
+        return [_read(row, turned=not row.id.startswith(form)) for row in found]
 
     def since(self, owner: Owner, seen: State, dimension: int) -> News:
         """What is there that was changed since ``seen``; all of it, if its generation is over."""
@@ -294,8 +314,8 @@ class Translations:
         with self._database.write() as connection:
             if customers.lock(connection, owner) is None:
                 return None
-            row = connection.execute(_KNOWN, key(owner, ids=[one])).first()
-            if row is None or row.id != one:
+            row = connection.execute(_ONE, key(owner, id=one)).first()
+            if row is None:
                 return None
             was = _translation(row)
             first, _ = customers.allocate(connection, owner, 1)
@@ -306,8 +326,8 @@ class Translations:
             connection.execute(_PUT, key(owner, at=to_stamp(now()), **_row(made), seq=first))
             connection.execute(_NOTHING_WAITS, key(owner, before=first - 1))
             _enter(connection, owner, one)
-            stored = connection.execute(_KNOWN, key(owner, ids=[made.id])).all()
-        return next(_translation(row) for row in stored if row.id == made.id)
+            stored = connection.execute(_ONE, key(owner, id=made.id)).one()
+        return _translation(stored)
 
     @retried
     def remove(self, owner: Owner, one: str) -> bool:
@@ -370,6 +390,11 @@ def _translation(row: Row[Any]) -> Translation:
         Pair(row.source_language, row.target_language), row.source, row.target, row.origin,
         bool(row.term), row.seq, from_stamp(row.created), from_stamp(row.updated),
     )  # fmt: skip
+
+
+def _read(row: Row[Any], *, turned: bool) -> Translation:
+    one = _translation(row)
+    return one.turned if turned else one
 
 
 def _batched(ids: Sequence[str]) -> Iterable[list[str]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.normal_form import carried, fill, form, forms, known_form, slots
+from memory.normal_form import carried, fill, form, forms, known_form, lost, slots
 
 words = st.text("abc XYZ 019-.,!?'’中文。 ", max_size=60)
 
@@ -53,11 +53,73 @@ def test_a_sentence_is_known_with_other_numbers_where_these_carry_over() -> None
 def test_numbers_and_names_are_put_right_all_at_once() -> None:
     """Two that change places do, and nothing inside a longer number is touched."""
     made = fill("From 3 to 5, Ada", "Ada，从3到5", "From 5 to 3, Bob")
-    assert made.text == "Bob，从3到5"  # the same numbers in another order say nothing
+    assert made.text == "Bob，从5到3"
+    made = fill("We need 3 or 5", "我们要3或5", "It is 5 or 3 that we need")
+    assert made.text == "我们要3或5"  # where the sentence is another their order says nothing
     made = fill("Room 1 or 12 ?", "1号房还是12号房？", "Room 12 or 7 ?")
     assert (made.text, made.left) == ("12号房还是7号房？", [])
     made = fill("Mail a@b.de by 17:17", "Escreva a a@b.de até 17:17", "Mail c@d.de by 09:05")
     assert made.text == "Escreva a c@d.de até 09:05"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "asked", "made"),
+    [
+        (
+            "Ship it to Berlin, not to Paris.", "Schicken Sie es nach Berlin, nicht nach Paris.",
+            "Ship it to Paris, not to Berlin.", "Schicken Sie es nach Paris, nicht nach Berlin.",
+        ),
+        (
+            "We need 2 chairs and 3 tables.", "3 Tische und 2 Stühle brauchen wir.",
+            "We need 3 chairs and 2 tables.", "2 Tische und 3 Stühle brauchen wir.",
+        ),
+        (
+            "You paid 20 and owe 30.", "Bezahlt: 20, offen: 30.",
+            "You paid 30 and owe 20.", "Bezahlt: 30, offen: 20.",
+        ),
+        ("3 of 3-5", "von 3-5 sind es 3", "4 of 3-5", "von 3-5 sind es 4"),
+    ],
+)  # fmt: skip
+def test_values_change_places(source: str, target: str, asked: str, made: str) -> None:
+    """A sentence's own in another order are no less other values than new ones."""
+    filled = fill(source, target, asked)
+    assert (filled.text, filled.left) == (made, [])
+
+
+def test_equal_values_that_become_different_have_no_place() -> None:
+    """It cannot be told which of the two is which in the translation."""
+    assert fill("2 boys and 2 girls", "2 Mädchen, 2 Jungen", "2 boys and 3 girls").left == ["3"]
+    assert fill("2 boys and 3 girls", "zwei Jungen, 3", "3 boys and 2 girls").left == ["3", "2"]
+
+
+@pytest.mark.parametrize("sign", ["-", "~", "−", "+", "±", "－"])
+def test_a_sign_is_part_of_its_number(sign: str) -> None:
+    """It is neither dropped nor invented."""
+    cold, warm = f"It is {sign}5 degrees.", "It is 5 degrees."
+    assert form(cold) != form(warm)
+    assert fill(warm, "Es sind 5 Grad.", cold).text == f"Es sind {sign}5 Grad."
+    assert fill(cold, f"Es sind {sign}5 Grad.", warm).text == "Es sind 5 Grad."
+    assert fill(cold, "Es sind minus 5 Grad.", warm).left == ["5", f"{sign}5"]
+    assert [slot.text for slot in slots("pages 3-5, 3 - 5")] == ["3-5", "3", "5"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "missing"),
+    [
+        ("We leave at 7 with 12 people.", "我们8点和21人出发。", ["7", "12"]),
+        ("20 paid, 20 owed", "20 pagos, 30 devidos", ["20"]),
+        ("It is -5 degrees", "São 5 graus", ["-5"]),
+        ("It costs 1,299.50 for 1,234.", "Custa 1.299,50 por 1.234.", []),
+        ("It costs 1,299.50.", "Custa 1.299,05.", ["1,299.50"]),
+        ("2.5 kg at 5pm, the 3rd", "2,5 kg 17 h", ["5pm", "3rd"]),
+        ("10kg by 5pm", "10 kg, 5 da tarde", []),
+        ("The code is 990-ABC at a@b.de", "O código é 990-ABD", ["990-abc", "a@b.de"]),
+        ("See www.abc.de", "Veja www.abd.de", ["www.abc.de"]),
+    ],
+)
+def test_numbers_that_a_translation_lacks(source: str, target: str, missing: list[str]) -> None:
+    """Small ones too; as another country writes them they are the same."""
+    assert lost(source, target) == missing
 
 
 def test_what_has_no_place_is_said_to_be_left() -> None:

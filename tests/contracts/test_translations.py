@@ -95,8 +95,8 @@ def test_a_customer_s_own_comes_first_and_is_nobody_else_s(store: MemoryStore) -
 def test_people_correct_and_models_do_not(store: MemoryStore, shared: TranslationMemory) -> None:
     """A person's word takes the place of what was there; a model's takes nobody's."""
     assert shared.put([unit("Thank you", "谢谢")]) == (1, 0)
-    assert shared.put([unit("thank you!", "感谢", "model")]) == (0, 0)
-    assert shared.put([unit("thank you !", "谢谢您")]) == (0, 1)
+    assert shared.put([unit("Thank you", "感谢", "model")]) == (0, 0)
+    assert shared.put([unit("Thank you", "谢谢您")]) == (0, 1)
     (one,) = store.translations.newest(SHARED, 10)
     assert (one.target, one.origin) == ("谢谢您", "imported")
     made = shared.change(one.id, "多谢")
@@ -125,6 +125,30 @@ def test_a_correction_may_open_or_close_a_number(shared: TranslationMemory) -> N
     assert found is not None
     assert found.target == "4星级酒店"
     assert len(shared._store.translations.newest(SHARED, 10)) == 1
+
+
+def test_each_text_has_its_own_translation(shared: TranslationMemory) -> None:
+    """Also of texts that differ in a number only; where these disagree no other is known."""
+    old, new = "Windows 7不再受支持。", "支持Windows 11。"
+    assert shared.put([unit("Windows 11 is supported.", new)]) == (1, 0)
+    found = shared.exact("Windows 8 is supported.", EN_ZH)
+    assert found is not None
+    assert found.target == "支持Windows 8。"
+    assert shared.put([unit("Windows 7 is supported.", old)]) == (1, 0)
+    for said, known in (("Windows 11 is supported.", new), ("windows 7 is SUPPORTED", old)):
+        found = shared.exact(said, EN_ZH)
+        assert found is not None
+        assert (found.target, found.score, found.changed) == (known, 1.0, {})
+    assert shared.exact("Windows 8 is supported.", EN_ZH) is None
+    assert 0.9 < shared.near("Windows 8 is supported.", EN_ZH)[0].score < 1
+    back = shared.exact(old, EN_ZH.back)
+    assert back is not None
+    assert back.target == "Windows 7 is supported."
+    for n in (9, 10):  # as many of one form as there may be: each is still known
+        shared.put([unit(f"Row {n * 100 + k} .", f"第{n * 100 + k}行") for k in range(30)])
+    found = shared.exact("Row 900 .", EN_ZH)
+    assert found is not None
+    assert found.changed == {}
 
 
 def test_terms_are_found_in_texts(shared: TranslationMemory) -> None:
