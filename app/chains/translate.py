@@ -9,7 +9,7 @@ from typing import Literal
 from anyio.to_thread import run_sync
 
 from app.translators import Hints, Translator
-from memory.abstractive import named
+from memory.normal_form import lost
 from memory.sentences import split
 from memory.translation_memory import Match, TranslationMemory, joined
 from memory.translations import LONGEST, Pair, Translation
@@ -53,8 +53,8 @@ class Translated:
 
     @property
     def complete(self) -> bool:
-        """Whether all of it is translated."""
-        return all(segment.origin != "none" for segment in self.segments)
+        """Whether all of it is translated, none of it by something that is only close."""
+        return all(segment.origin not in ("none", "fuzzy") for segment in self.segments)
 
 
 class TranslationChain:
@@ -149,8 +149,8 @@ def _checked(segment: Segment, target: str) -> Segment:
 
 
 def _replaced(segment: Segment, target: str, origin: Made, score: float | None) -> Segment:
-    lost = [term for term in segment.terms.values() if term.casefold() not in target.casefold()]
-    missing = [*sorted(named(segment.source) - named(target)), *lost]
+    terms = [term for term in segment.terms.values() if term.casefold() not in target.casefold()]
+    missing = [*lost(segment.source, target), *terms]
     if not target:
         return segment
     return Segment(

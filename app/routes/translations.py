@@ -115,7 +115,7 @@ def import_translations(
     """Remember translations: of a TMX or CSV file, or listed; all of them or none.
 
     Of a text of several sentences each is remembered, where both sides have as many. A translation
-    of a text that is there takes its place.
+    of the very text that is there takes its place.
     """
     given = _given(body)
     memory = _memory(who, store, encoder, body.customer, new=True)

@@ -102,7 +102,7 @@ class TranslateResponse(BaseModel):
 
     translation: str = Field(examples=["我的订单4417-XZ在哪里？"])
     segments: list[SegmentItem]
-    complete: bool = Field(description="false: some of it is as it was, not translated")
+    complete: bool = Field(description="false: some of it is not translated, or by something close")
     translator: str | None = Field(description="who was asked; null: nobody was needed, or is set")
 
     @classmethod
