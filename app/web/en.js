@@ -15,6 +15,7 @@ export default {
   summaries: "Summaries",
   answers: "Answers",
   translation: "Translation",
+  recommendations: "Recommendations",
   insights: "Monitoring",
   operations: "Operations",
   queue: "Queue",

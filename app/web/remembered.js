@@ -1,5 +1,5 @@
 /* What a person changes of a memory, wherever it is shown: it is corrected in its place, and
- * forgotten after a while in which that can be undone.
+ * forgotten after a while in which that can be undone; so is whatever else has a path.
  */
 
 import { byId, explain, part, stamp, tell } from "/web/parts.js";
@@ -61,10 +61,12 @@ export function changes(panel, changed) {
     tell(line, text);
   }
 
-  async function change(id, body, said) {
+  const change = (id, body, said) => send(memoryPath(id), body, said);
+
+  async function send(path, body, said) {
     byId(`${panel}-trouble`).hidden = true;
     try {
-      await call(body ? "PUT" : "DELETE", memoryPath(id), body);
+      await call(body ? "PUT" : "DELETE", path, body);
     } catch (error) {
       if (error.status !== 401) explain(byId(`${panel}-trouble`), error);
       return false;
@@ -73,9 +75,8 @@ export function changes(panel, changed) {
     return true;
   }
 
-  function forget(item, { id, what }) {
+  function forget(item, { id, what, path = memoryPath(id) }) {
     const box = stamp("forgetting-template");
-    const path = memoryPath(id);
     part(box, "text").textContent = t("forgetting", { what });
     const undone = () => {
       clearTimeout(timer);
@@ -86,7 +87,7 @@ export function changes(panel, changed) {
     const go = async () => {
       clearTimeout(timer);
       if (!going.delete(path)) return;
-      if (await change(id, undefined, t("forgotten"))) await changed(box.contains(document.activeElement));
+      if (await send(path, undefined, t("forgotten"))) await changed(box.contains(document.activeElement));
       else undone();
     };
     const timer = setTimeout(go, WHILE);

@@ -16,6 +16,7 @@ const VIEWS = {
   summaries: { icon: "lines", roles: ["admin", "agent", "service"] },
   answers: { icon: "question", roles: ["admin", "agent", "service"] },
   translation: { icon: "tongues", roles: ["admin", "agent"] },
+  recommendations: { icon: "bag", roles: ["admin", "agent"] },
   insights: { icon: "waves", roles: ["admin", "agent"] },
   operations: { icon: "pulse", roles: ["admin"] },
 };

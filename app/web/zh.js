@@ -15,6 +15,7 @@ export default {
   summaries: "摘要",
   answers: "问答",
   translation: "翻译",
+  recommendations: "推荐",
   insights: "监测",
   operations: "运行情况",
   queue: "等待人工",

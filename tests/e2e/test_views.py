@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 VIEWS = {
     "queue": "Queue", "summaries": "Summaries", "answers": "Answers",
-    "translation": "Translation", "insights": "Monitoring", "operations": "Operations",
+    "translation": "Translation", "recommendations": "Recommendations", "insights": "Monitoring",
+    "operations": "Operations",
 }  # fmt: skip
 
 # What of a view's header stands over its title.
