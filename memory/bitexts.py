@@ -1,8 +1,10 @@
 """Translations as files: TMX 1.4b and CSV, read and written.
 
-TMX is what translation tools exchange (https://www.gala-global.org/tmx-14b). CSV has a line with
-names first: ``source``, ``target`` and, where they differ from line to line, ``source_language``,
-``target_language``, ``origin`` and ``term``.
+TMX is what translation tools exchange (https://www.gala-global.org/tmx-14b). CSV, parted by commas,
+semicolons or tabs, has a line with names first: ``source``, ``target`` and, where they differ from
+line to line, ``source_language``, ``target_language``, ``origin`` and ``term``. A cell that a
+spreadsheet would run as a formula is written after an apostrophe, which is taken off in reading
+(https://owasp.org/www-community/attacks/CSV_Injection).
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _CODE = {"bpt", "ept", "ph", "it", "ut"}  # of TMX: marks of another format, and no text
 _NAMES = ("source_language", "target_language", "source", "target", "origin", "term")
+_SEPARATORS = ",;\t"
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 _TRUE = frozenset({"1", "true", "yes"})
 _DECLARED = re.compile(r"^\ufeff?\s*(<\?xml[^>]*\?>)?\s*")
 # What XML 1.0 cannot hold.
@@ -112,7 +117,8 @@ def _pieces(element: Any) -> Iterator[str]:
 
 
 def _read_csv(text: str, pair: Pair) -> Iterator[Translation]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    text = text.removeprefix("\ufeff")
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     try:
         names = reader.fieldnames or []
         if not {"source", "target"} <= set(names):
@@ -130,7 +136,8 @@ def _read_csv(text: str, pair: Pair) -> Iterator[Translation]:
                     row.get("source_language") or pair.source,
                     row.get("target_language") or pair.target,
                 )
-                one = _made(given, row["source"], row["target"], row.get("origin"), row.get("term"))
+                source, target = _said(row["source"]), _said(row["target"])
+                one = _made(given, source, target, row.get("origin"), row.get("term"))
             except InvalidInput as error:
                 msg = f"line {line}: {error}"
                 raise InvalidInput(msg) from error
@@ -139,6 +146,21 @@ def _read_csv(text: str, pair: Pair) -> Iterator[Translation]:
     except csv.Error as error:
         msg = f"line {reader.line_num}: this is no CSV ({error})"
         raise InvalidInput(msg) from error
+
+
+def _separator(text: str) -> str:
+    """What parts the first line into the names that it must have; a comma where nothing does."""
+    first = text.partition("\n")[0].replace('"', "").strip("\r")
+    fits = (one for one in _SEPARATORS if {"source", "target"} <= set(first.split(one)))
+    return next(fits, ",")
+
+
+def _cell(said: str) -> str:
+    return f"'{said}" if _FORMULA.match(said) else said
+
+
+def _said(cell: str) -> str:
+    return cell[1:] if _QUOTED_FORMULA.match(cell) else cell
 
 
 def _made(
@@ -153,7 +175,14 @@ def _written_csv(given: Iterable[Translation]) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(_NAMES)
     writer.writerows(
-        (one.pair.source, one.pair.target, one.source, one.target, one.origin, int(one.term))
+        (
+            one.pair.source,
+            one.pair.target,
+            _cell(one.source),
+            _cell(one.target),
+            one.origin,
+            int(one.term),
+        )
         for one in given
     )
     return file.getvalue()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +47,26 @@ def test_a_tool_s_tmx_is_read() -> None:
 def test_what_is_written_is_read_again(kind: FileFormat, given: list[Translation]) -> None:
     """The same translations in the same order, both ways round, terms as terms."""
     assert list(read_bitext(write_bitext(given, kind), kind, PAIR)) == given
+
+
+@pytest.mark.parametrize("parted", [",", ";", "\t"])
+def test_a_spreadsheet_s_csv_is_read(parted: str) -> None:
+    """Whatever parts its cells; only what the first line is parted by does."""
+    lines = [("source", "target"), ("Yes, now; please", "是的"), ("No", "不")]
+    text = "\r\n".join(parted.join(f'"{cell}"' for cell in line) for line in lines)
+    assert list(read_bitext(f"\ufeff{text}\r\n", "csv", PAIR)) == [
+        Translation(PAIR, "Yes, now; please", "是的"), Translation(PAIR, "No", "不"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", ['=HYPERLINK("http://a.de")', "+1", "-5 °C", "@SUM(A1)", "'=1"])
+def test_a_spreadsheet_runs_nothing_that_was_exported(said: str) -> None:
+    """An apostrophe stands before it, in either column, and is no part of it when it comes back."""
+    given = [Translation(PAIR, said, "x"), Translation(PAIR, "x", said)]
+    text = write_bitext(given, "csv")
+    for row in list(csv.reader(text.splitlines()))[1:]:
+        assert f"'{said}" in row
+    assert list(read_bitext(text, "csv", PAIR)) == given
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,9 @@ class ImportRequest(Between):
 
     format: FileFormat | None = Field(None, description="of `text`")
     text: Text | None = Field(
-        None, min_length=1, description="a TMX file, or CSV with the columns source and target"
+        None,
+        min_length=1,
+        description="a TMX file, or CSV (, ; or tab) with the columns source and target",
     )
     units: list[NewUnit] | None = Field(None, min_length=1, max_length=1000)
     customer: Name | None = Field(None, description="whose they are; null: everybody's")
