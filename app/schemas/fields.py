@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
@@ -17,6 +17,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from memory import NAME_LIMIT, SLOTS, check_name, check_text
+from memory.clock import now
+
+_AHEAD = timedelta(minutes=5)  # that the clock of who sends may be
+_BEGUN = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What check_name and check_text ask for, as JSON Schema says it; they say better what is wrong.
 NAMED: dict[str, Any] = {"pattern": r"^[^\x00-\x1f\x7f]+$", "not": {"enum": [".", ".."]}}
@@ -56,6 +60,17 @@ Said = Annotated[str, AfterValidator(check_text), Field(json_schema_extra=_SAID)
 NotBlank = Annotated[Said, AfterValidator(_not_blank)]
 
 Time = Annotated[datetime, BeforeValidator(_time)]
+
+
+def _past(at: datetime) -> datetime:
+    if at.tzinfo is None or not _BEGUN <= at <= now() + _AHEAD:
+        msg = "give the zone, as in 2026-01-31T00:00:00Z, no time to come and none before 1970"
+        raise ValueError(msg)
+    return at
+
+
+# When something was done or written.
+Past = Annotated[Time, AfterValidator(_past)]
 
 
 def _whole(given: object) -> object:

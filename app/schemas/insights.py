@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator
 
-from app.schemas.fields import Body, Name, NotBlank, Time
+from app.schemas.fields import Body, Name, NotBlank, Past
 from app.schemas.understanding import Understood, understood
 from memory import check_name
 from memory.alerts import Alert, Delivery, What
@@ -22,7 +22,6 @@ from memory.posts import Post
 By = Literal["hour", "day"]
 MOST_DOCUMENTS = 100  # in a request
 LONGEST = 20_000  # characters of a document
-_AHEAD = timedelta(minutes=5)  # that the clock of who sends may be
 
 DocumentId = Annotated[
     str,
@@ -162,15 +161,7 @@ class NewDocument(Body):
     text: NotBlank = Field(max_length=LONGEST, examples=["Parcels are late all over the country."])
     collection: Name = Field("documents", description="where it is from")
     product: Name | None = Field(None, description="what it is about, if that is known")
-    at: Time | None = Field(None, description="when it was written; null: now")
-
-    @field_validator("at")
-    @classmethod
-    def _past(cls, at: datetime | None) -> datetime | None:
-        if at is not None and (at.tzinfo is None or at > now() + _AHEAD):
-            msg = "give the zone, as in 2027-01-31T00:00:00Z, and no time to come"
-            raise ValueError(msg)
-        return at
+    at: Past | None = Field(None, description="when it was written; null: now")
 
     def post(self) -> Post:
         """What is kept of it."""

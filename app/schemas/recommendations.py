@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from app.chains.recommendations import Kind, Recommendation
 from app.items import Format
-from app.schemas.fields import NAMED, Body, Name, Number, Text, Time, Truth, Whole
+from app.schemas.fields import NAMED, Body, Name, Number, Past, Text, Truth, Whole
 from app.translation import Language
 from memory import Event, Item, check_name
 from memory.catalogue import TITLE_LIMIT
@@ -99,7 +99,7 @@ class EventBody(Body):
 
     item: ItemId
     kind: Did = Field(description="what was only viewed or asked about may be recommended again")
-    at: Time | None = Field(None, description="null: now", examples=["2026-05-04T09:30:00Z"])
+    at: Past | None = Field(None, description="null: now", examples=["2026-05-04T09:30:00Z"])
     id: Name | None = Field(None, description="yours: sent again with it, it is stored once")
 
     def event(self) -> Event:

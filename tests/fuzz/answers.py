@@ -39,6 +39,7 @@ _MEANT = [
     # Documents are of an id each, and of the past; here is no classifier to read them.
     ("positive_data_acceptance", "POST /v1/insights/documents", "is there twice"),
     ("positive_data_acceptance", "POST /v1/insights/documents", "no time to come"),
+    ("positive_data_acceptance", "POST /v1/events", "no time to come"),
     ("positive_data_acceptance", "POST /v1/insights/documents", "no-classifier"),
     # An item is there once; a table is to be one, of items.
     ("positive_data_acceptance", "POST /v1/items", "two items have the id"),
