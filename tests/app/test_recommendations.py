@@ -67,7 +67,7 @@ def test_what_is_like_what_was_bought_comes_first_and_says_so(shop: Running) -> 
     assert ids(found)[0] == "pine-desk"
     assert found[0]["why"] == "because you bought Oak desk"
     assert found[0]["because"]["item"] == "oak-desk"
-    assert found[0]["item"]["metadata"] == {"category": "desks", "price": "190"}
+    assert found[0]["item"]["metadata"] == {"category": "desks", "price": 190}
     assert not {"oak-desk", "hose", "glass-desk"} & {*ids(found)}
     assert found[0]["score"] >= found[-1]["score"]
     assert recommended(shop, "ada", language="zh")[0]["why"] == "因为您买过Oak desk"
@@ -263,6 +263,10 @@ def test_items_and_events_over_http(shop: Running) -> None:
     assert "lamp" not in ids(recommended(shop, "new"))
 
 
+def _event_at(at: str) -> dict[str, Any]:
+    return {"customer": "ada", "events": [{"item": "a", "kind": "viewed", "at": at}]}
+
+
 @pytest.mark.parametrize(
     ("path", "body", "said"),
     [
@@ -275,6 +279,10 @@ def test_items_and_events_over_http(shop: Running) -> None:
         ("items/import", {"text": "{}", "format": "jsonl"}, "line 1"),
         ("events", {"customer": "ada", "events": [{"item": "a", "kind": "eaten"}]}, "kind"),
         ("events", {"customer": "ada", "events": [{"item": "a" * 401, "kind": "viewed"}]}, "item"),
+        ("events", _event_at("0001-01-01T00:00:00Z"), "before 1970"),
+        ("events", _event_at("2126-01-01T00:00:00Z"), "no time to come"),
+        ("events", _event_at("2026-01-01T00:00:00"), "give the zone"),
+        ("items/import", {"text": "id,title,available\na,A,maybe"}, "not 'maybe'"),
         ("recommendations", {"customer": "ada", "diversity": 2}, "diversity"),
         ("recommendations", {"customer": "ada", "where": {"price": {}}}, "where"),
     ],
@@ -296,3 +304,27 @@ def test_a_table_of_items() -> None:
     assert item.metadata == {"price": 60}
     with pytest.raises(InvalidInput, match=r"text, line 1: .*true or false"):
         items_of('{"id": "a", "title": "A", "available": 3}', "jsonl")
+
+
+def test_numbers_of_a_csv_table() -> None:
+    """A cell that is a number is one; ids, titles and numbers with zeros before them are text."""
+    table = """id,title,price,code,size,much
+7,1984,200.5,007,-3,1e3
+8,Lamp,12,A1,,99999999999999999999"""
+    first, second = items_of(table, "csv")
+    assert (first.id, first.title) == ("7", "1984")
+    assert first.metadata == {"price": 200.5, "code": "007", "size": -3, "much": "1e3"}
+    assert second.metadata == {
+        "price": 12, "code": "A1", "size": "", "much": "99999999999999999999",
+    }  # fmt: skip
+    assert [type(item.metadata["price"]) for item in (first, second)] == [float, int]
+
+
+@pytest.mark.parametrize(
+    ("said", "available"),
+    [("yes", True), ("TRUE", True), ("是", True), ("", False), ("no", False), ("0", False)],
+)
+def test_what_is_available(said: str, available: bool) -> None:
+    """As a cell says it."""
+    (item,) = items_of(f"id,title,available\na,A,{said}", "csv")
+    assert item.available is available
