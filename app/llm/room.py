@@ -11,7 +11,7 @@ import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import NamedTuple, Protocol
@@ -118,7 +118,7 @@ class Room:
         try:
             seat = await asyncio.wrap_future(place.given)
             if self.keeper is not None and (seat.leaving or seat.emptied or seat.load):
-                await run_sync(self._move, seat)
+                await _to_its_end(self._move, seat)
             yield seat.slot
         finally:
             self._leave(place)
@@ -241,3 +241,18 @@ class Room:
         for slot in seat.emptied:
             slot.conversation, slot.tokens, slot.busy = None, 0, False
         seat.emptied.clear()
+
+
+async def _to_its_end(work: Callable[[_Seat], None], seat: _Seat) -> None:
+    """Work in a thread, which is over when this is, whoever is cancelled meanwhile.
+
+    Else the slots that the thread still moves would be others' already. A task's own cancel goes
+    through the shield that ``run_sync`` has.
+    """
+    working = asyncio.ensure_future(run_sync(work, seat))
+    try:
+        await asyncio.shield(working)
+    finally:
+        while not working.done():
+            with suppress(asyncio.CancelledError):  # the first one is raised when this is over
+                await asyncio.wait({working})

@@ -288,7 +288,7 @@ def test_erased_is_erased(store: MemoryStore) -> None:
     assert agents.search(()) == []
     agents.delete(("a",), "k")
     assert {table: rows(store)[table] for table in ("records", *OTHERS)} == {
-        "records": [], "items": [], "customers": [],
+        "records": [], "items": [], "translations": [], "events": [], "customers": [],
     }  # fmt: skip
 
 

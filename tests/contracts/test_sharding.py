@@ -15,7 +15,8 @@ from tests.doubles import WordEncoder, WordReader
 
 # Not a customer's: docker/README.md says what becomes of them where a database is cut.
 SHARED = {
-    "api_keys", "articles", "audit", "audit_cuts", "audit_unsealed", "meta", "rates", "receipts",
+    "alerts", "api_keys", "articles", "audit", "audit_cuts", "audit_unsealed", "deliveries", "meta",
+    "rates", "receipts",
 }  # fmt: skip
 OF_A_TURN = {"articles", "audit_unsealed", "meta"}  # of these, what a turn may touch
 

@@ -18,12 +18,13 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from app.main import create_app
 from app.settings import Settings
 from tests.doubles import WordReader
 
+expect.set_options(timeout=30_000)  # milliseconds: a loaded machine takes its time
 CHROMIUM = Path("/usr/bin/chromium")
 KEY = "a-key+with%signs"  # what must survive the address's fragment
 SECRET = "a secret that signs customers' tokens"

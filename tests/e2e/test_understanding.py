@@ -56,7 +56,8 @@ def test_what_is_out_of_scope_is_said_so(visit: OpenVisit) -> None:
     shown = page.get_by_role("list", name="Understood as").get_by_role("listitem")
     expect(shown).to_have_text(["out of scope: intent 80%, topic 80%", "sentiment: neutral 90%"])
     seen = "(all) => all.map((one) => one.getBoundingClientRect().width > 20)"
-    assert shown.locator("[data-part=head]").evaluate_all(seen) == [True, False]
+    page.wait_for_function(f"""() => JSON.stringify(({seen})([...document.querySelectorAll(
+        "[data-part=labels] [data-part=head]")])) === "[true,false]" """)
 
 
 def test_the_mood_is_seen_to_fall(visit: OpenVisit) -> None:

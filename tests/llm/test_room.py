@@ -163,6 +163,45 @@ class _Shelf:
         self.inside[slot.number] = conversation
 
 
+def test_a_slot_is_nobody_elses_until_it_has_been_moved() -> None:
+    """Whoever is cancelled, by a time limit of asyncio's own, while their slot is being moved keeps
+    it until that is over.
+    """
+    begun, goes_on = threading.Event(), threading.Event()
+    moved = []
+
+    class Slow(_Shelf):
+        def load(self, slot: int, conversation: Conversation) -> None:
+            moved.append(conversation)
+            begun.set()
+            goes_on.wait(10)
+            super().load(slot, conversation)
+
+    room = Room(100, 1, Slow(1))
+    ada, bob = (Conversation(("default", name), "s", 1) for name in ("ada", "bob"))
+
+    async def take(who: Conversation) -> Slot:
+        async with room.taken_async(10, who) as slot:
+            return slot
+
+    async def both() -> None:
+        first = asyncio.create_task(take(ada))
+        await asyncio.to_thread(begun.wait, 10)
+        first.cancel()
+        second = asyncio.create_task(take(bob))
+        await asyncio.sleep(0.02)
+        first.cancel()  # which nothing changes
+        await asyncio.sleep(0.02)
+        assert moved == [ada]
+        goes_on.set()
+        assert (await second).number == 0
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+    asyncio.run(both())
+    assert room._free == 100
+
+
 def test_every_conversation_finds_what_was_read_of_it() -> None:
     """Twelve sessions on three slots, from threads and tasks, some of which give up: no slot is in
     two hands, nothing is saved under another's name, and none is read twice from its beginning.

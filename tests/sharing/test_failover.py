@@ -153,6 +153,8 @@ NOT_RETRIED = {
     "memory.forgetting.forget": "several transactions; the next digest goes on",
     "memory.migrations.migrate": "at the start, under a lock: start again",
     "memory.restoring._to_postgres": "a command: give it again",
+    "memory.retention._renew": "the next step renews it",
+    "memory.retention.claim": "the next look claims it",
     "memory.retention.sweep": "several transactions; the next sweep goes on",
     "memory.retention.preview": "undone on purpose",
     "memory.store.scrub": "after all else; it is done again at the next start",

@@ -22,6 +22,7 @@ export function wire({ section, open }) {
   const session = byId("summaries-session");
   let stopped = new AbortController(); // of what is being asked
   let listed = null; // whose sessions are to be chosen from
+  let listing = null; // until they are
   let made = null; // what was asked, and what came of it
 
   const kind = () => section.querySelector("[name=summaries-of]:checked").value;
@@ -34,10 +35,13 @@ export function wire({ section, open }) {
   }
 
   /* List the sessions of whoever is named. */
-  async function listSessions(wanted) {
+  function listSessions(wanted) {
     const name = customer.value.trim();
-    if (name === listed) return;
-    listed = name;
+    if (name !== listed) listing = list((listed = name), wanted);
+    return listing;
+  }
+
+  async function list(name, wanted) {
     const path = `/v1/customers/${encodeURIComponent(name)}/sessions`;
     const { sessions } = name ? await read(path).catch(() => ({ sessions: [] })) : { sessions: [] };
     if (listed !== name) return;
