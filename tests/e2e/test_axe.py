@@ -69,10 +69,10 @@ def test_axe_finds_nothing(
     page.locator("#customer").fill(customer)
     page.keyboard.press("Enter")
     expect(page.locator("#subtitle")).to_have_text(customer)
-    for text in ("My order 4417-XZ is late.", "Which order is late?"):
+    for n, text in enumerate(("My order 4417-XZ is late.", "Which order is late?"), 1):
         field.fill(text)
         field.press("Enter")
-        expect(page.locator("[data-status=answering]")).to_have_count(0)
+        expect(page.locator("[data-status=complete]")).to_have_count(n)
     model.broken = True
     field.fill("Are you there?")
     field.press("Enter")
