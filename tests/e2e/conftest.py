@@ -216,7 +216,8 @@ class Visit:
         field.fill(customer)
         self.page.keyboard.press("Enter")
         self.page.locator("#subtitle", has_text=customer).wait_for(state="attached")
-        self.page.keyboard.press("Escape")
+        if self.page.locator("#side:popover-open").count():  # else it would stop an answer
+            self.page.keyboard.press("Escape")
 
     def say(self, text: str, status: str = "complete") -> None:
         """Send a message and wait until its turn has ended with a status."""
