@@ -31,6 +31,7 @@ from tests.llm.openai_double import OpenAIDouble
 SECRET = "a secret that signs customers' tokens"
 CONFIG = Path(__file__).parents[1] / "docker/haproxy.cfg"
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
+# A program, not a package: .ci/run installs it, and a contributor's machine may lack it.
 pytestmark = pytest.mark.skipif(
     HAPROXY is None, reason="HAProxy is not installed (Debian: apt-get install haproxy)"
 )

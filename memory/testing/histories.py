@@ -41,7 +41,7 @@ class HistoryContract:
     def opened(self) -> Opened:
         """Opens a history: called again for a session it opens the same, if it is durable."""
         msg = "give the fixture `opened`: a function that opens the history that is to be tested"
-        raise NotImplementedError(msg)
+        raise NotImplementedError(msg)  # abstract: whoever is tested has one of their own
 
     @pytest.fixture
     def history(self, opened: Opened) -> BaseChatMessageHistory:

@@ -53,7 +53,7 @@ class MemoryContract:
         It is given a ``session``, and what else the class takes (``return_messages``).
         """
         msg = "give the fixture `opened`: a function that opens the memory that is to be tested"
-        raise NotImplementedError(msg)
+        raise NotImplementedError(msg)  # abstract: whoever is tested has one of their own
 
     @pytest.fixture
     def memory(self, opened: Opened) -> Any:

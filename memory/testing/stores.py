@@ -43,7 +43,7 @@ class StoreContract:
         ``fields`` (paths that are searched).
         """
         msg = "give the fixture `opened`: a function that opens the store that is to be tested"
-        raise NotImplementedError(msg)
+        raise NotImplementedError(msg)  # abstract: whoever is tested has one of their own
 
     @pytest.fixture
     def store(self, opened: Opened) -> BaseStore:

@@ -36,7 +36,7 @@ class Results:
         """Count what a test came to; one that is known to fail has failed."""
         if report.when != "call" and not (report.when == "setup" and report.outcome != "passed"):
             return
-        known = hasattr(report, "wasxfail")
+        known = hasattr(report, "wasxfail")  # LangChain's FAISS: the table counts it as failed
         outcome = "failed" if known and report.outcome == "skipped" else report.outcome
         self.found[report.nodeid.split("::")[1]][outcome] += 1
 
