@@ -88,7 +88,9 @@ export function wireSessions({ open, jump, remove }) {
     const dialog = byId("delete");
     byId("delete-name").textContent = nameOf(name);
     dialog.onclose = () => {
-      // The list may have been written anew meanwhile, and the button be gone that had the focus.
+      // The list may have been written anew meanwhile, or still be empty, and the button be gone that
+      // had the focus: then it is the list's, as soon as that has one.
+      held = true;
       if (document.activeElement === document.body) byId("sessions").querySelector("button")?.focus();
       if (dialog.returnValue === "delete") remove(name);
     };

@@ -34,7 +34,7 @@ def test_a_session_is_deleted_after_a_question(visit: OpenVisit, api: httpx.Clie
 
 def test_a_list_that_comes_late_finds_the_customer_being_opened_again(visit: OpenVisit) -> None:
     """After an answer the list is read anew. It comes when a session has just been deleted and no
-    other one is open yet: the console complains of nothing, and the new session is listed.
+    other one is open yet: the console complains of nothing, and the focus stays in the list.
     """
     one = visit()
     page = one.open("hasty")
@@ -53,6 +53,7 @@ def test_a_list_that_comes_late_finds_the_customer_being_opened_again(visit: Ope
     held[2].continue_()
     page.unroute("**/hasty/sessions")
     expect(page.locator("#sessions [data-part=count]")).to_have_text(["0 messages"])
+    expect(page.locator("#sessions .session")).to_be_focused()
 
 
 def test_a_session_has_a_link_and_back_leads_to_the_one_before(
