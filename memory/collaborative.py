@@ -69,10 +69,16 @@ def factors(customers: Positions, items: Positions, weights: Floats) -> Floats:
 
 
 def _once(done: Done) -> tuple[Positions, Floats]:
-    """Each customer with each item that they like, once, by what says it most: (n, 2) and (n,)."""
-    likes = done.weights > 0
-    both = np.stack([done.customers[likes], done.items[likes]], axis=1)
+    """Each customer with each item that they like, once, by what says it most: (n, 2) and (n,).
+
+    They do not like what they complained about, sent back or refused last.
+    """
+    both = np.stack([done.customers, done.items], axis=1).reshape(-1, 2)
     pairs, which = np.unique(both, axis=0, return_inverse=True)
+    which = which.ravel()
+    last = np.zeros(len(pairs), np.int64)
+    np.maximum.at(last, which, np.arange(len(which)))  # by time within each customer
     weights = np.zeros(len(pairs), np.float32)
-    np.maximum.at(weights, which.ravel(), done.weights[likes])
-    return pairs, weights
+    np.maximum.at(weights, which, done.weights)
+    likes = done.weights[last] > 0
+    return pairs[likes], weights[likes]

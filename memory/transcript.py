@@ -87,9 +87,14 @@ _GIVE_BACK = text(f"UPDATE sessions SET handed_over = NULL {WHERE} AND session =
 _LAST_USED = text(
     "SELECT tenant, customer, session FROM sessions ORDER BY updated DESC, customer LIMIT :limit"
 )
+_CALLED = "WHERE tenant = :tenant AND lower(customer) LIKE :like ESCAPE '!'"
+# Of what a customer did the last that was stored: of all the key has no order by their times.
 _HEARD = text(
-    "SELECT customer, at FROM (SELECT customer, MAX(updated) AS at FROM sessions "
-    "WHERE tenant = :tenant AND lower(customer) LIKE :like ESCAPE '!' GROUP BY customer) AS heard "
+    "SELECT customer, at FROM (SELECT customer, MAX(at) AS at FROM ("
+    f"SELECT customer, updated AS at FROM sessions {_CALLED} "
+    "UNION ALL SELECT customer, (SELECT at FROM events WHERE events.tenant = customers.tenant "
+    "AND events.customer = customers.customer ORDER BY seq DESC LIMIT 1) AS at "
+    f"FROM customers {_CALLED}) AS every WHERE at IS NOT NULL GROUP BY customer) AS heard "
     "WHERE at < :at OR (at = :at AND customer > :customer) "
     "ORDER BY at DESC, customer LIMIT :limit"
 )
@@ -127,7 +132,7 @@ class Session(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """A customer, and when something was last said in a session of theirs."""
+    """A customer, and when they were last heard: something was said in a session, or done."""
 
     customer: str
     at: datetime
@@ -263,7 +268,7 @@ class Transcript:
     def heard(
         self, tenant: str, limit: int, after: Heard | None = None, name: str = ""
     ) -> list[Heard]:
-        """The customers of a tenant who have sessions, the last heard first, from ``after`` on.
+        """The customers of a tenant who said or did something, the last first, from ``after`` on.
 
         Only those whose names have ``name`` in them, in capitals or not.
         """

@@ -207,11 +207,19 @@ class RecommendationChain:
 
 
 def _done(events: Sequence[Event], index: CustomerIndex, vectors: Floats) -> list[_Did]:
-    """What a customer did with items that are there."""
+    """What a customer did with items that are there, the first first.
+
+    What they liked before they sent it back, or complained about it, they like no more.
+    """
     did = []
-    for event in events:
+    against: set[str] = set()
+    for event in reversed(events):
         position = Catalogue.position(index, event.item)
         if position is None or position >= len(index.dense):
+            continue
+        if KINDS[event.kind] < 0:
+            against.add(event.item)
+        elif event.item in against:
             continue
         title = index.records[position].speaker or event.item
         kind: Any = event.kind
@@ -220,7 +228,7 @@ def _done(events: Sequence[Event], index: CustomerIndex, vectors: Floats) -> lis
             _Did(event.at, KINDS[event.kind], index.dense.vector(position), vectors[position],
                  because, position)
         )  # fmt: skip
-    return did
+    return did[::-1]
 
 
 def _meant(

@@ -63,7 +63,7 @@ _EXPORTED: dict[int | str, dict[str, Any]] = {
 def customers(
     who: PrincipalDep, store: StoreDep, limit: Limit = 100, after: After = None, name: Part = ""
 ) -> CustomerList:
-    """The customers who have sessions, or of these those with a `name`, the last heard first."""
+    """The customers who said or did something, or those with a `name`, the last heard first."""
     last_one = None if after is None else _place(after)
     found = store.transcript.heard(who.tenant, limit + 1, last_one, name)
     page = found[:limit]

@@ -10,10 +10,10 @@ from memory import Receipt
 
 
 class CustomerItem(BaseModel):
-    """A customer who has a session."""
+    """A customer who said or did something."""
 
     customer: str
-    at: datetime = Field(description="when something was last said")
+    at: datetime = Field(description="when something was last said, or done with an item")
 
 
 class CustomerList(BaseModel):

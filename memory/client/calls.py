@@ -107,7 +107,7 @@ def answer(
 def customers(
     *, name: str | None = None, limit: int = 100, after: str | None = None
 ) -> Call[results.CustomerPage]:
-    """The customers who have sessions, the last heard first.
+    """The customers who said or did something, the last heard first.
 
     Args:
         name: only those with a name like it.

@@ -177,7 +177,7 @@ class RecallAnswer(Result):
 
 
 class Customer(Result):
-    """A customer who has a session, and when something was last said."""
+    """A customer, and when something was last said or done."""
 
     customer: str
     at: datetime

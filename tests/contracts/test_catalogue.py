@@ -107,3 +107,8 @@ def test_what_is_taken_away_is_learnt_from_no_more(store: MemoryStore) -> None:
     assert sorted(done.names) == ["desk", "lamp"]
     assert liked(done).ids == [], "what one customer alone did tells nobody anything"
     assert liked(done, fewest=1).ids == done.names
+    store.events.add(BEN, [Event("desk", "returned")])
+    done = store.events.done("default")
+    assert liked(done, fewest=1).ids == ["lamp"], "nobody likes what they sent back"
+    store.events.add(BEN, [Event("desk", "bought")])
+    assert liked(store.events.done("default"), fewest=1).ids == done.names

@@ -21,7 +21,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from memory import BufferMemory, ConversationMemory, InvalidInput, MemoryStore, Scope
+from memory import BufferMemory, ConversationMemory, Event, InvalidInput, MemoryStore, Scope
 from memory.history import to_langchain
 from memory.transcript import Said
 from tests.doubles import WordEncoder
@@ -283,6 +283,26 @@ def test_customers_come_in_pages_also_those_heard_at_once(
     }
     assert len(seen) == 6
     assert [one.at for one in seen] == sorted((one.at for one in seen), reverse=True)
+
+
+def test_customers_who_only_did_something_are_listed(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the last thing stored, or said if that was later; none of another tenant, none erased."""
+    monkeypatch.setattr("memory.transcript.now", lambda: DAY)
+    BufferMemory(store=store, scope=Scope("ada", "s1")).add_messages([HumanMessage("hi")])
+    days = {"ada": 1, "ben": 2, "eve": 4, "cyd": 3}
+    for customer, day in days.items():
+        for n in range(2):
+            event = Event("lamp", "viewed", DAY + timedelta(days=day - 1 + n))
+            store.events.add((("other" if customer == "cyd" else "default"), customer), [event])
+    BufferMemory(store=store, scope=Scope("zoe", "s1")).add_messages([HumanMessage("hi")])
+    store.erase(("default", "eve"))
+    seen = store.transcript.heard("default", 9)
+    assert [(one.customer, (one.at - DAY).days) for one in seen] == [
+        ("ben", 2), ("ada", 1), ("zoe", 0),
+    ]  # fmt: skip
+    assert [one.customer for one in store.transcript.heard("default", 9, None, "B")] == ["ben"]
 
 
 def test_the_newest_messages_come_in_pages(memory: BufferMemory, store: MemoryStore) -> None:

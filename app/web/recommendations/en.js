@@ -8,7 +8,7 @@ export default {
   recommendationsDid: "What they did lately",
   recommendationsNothing: "Nothing yet.",
   recommendationsCatalogue: "Catalogue",
-  recommendationsEmpty: "No items yet.",
+  recommendationsEmpty: 'No items yet: an admin sends a table of them to POST /v1/items/import, such as {"text": "id,title,price\\noak-desk,Oak desk,390"}.',
   recommendationsUnavailable: "not available",
   recommendationsFound: { one: "{n} item recommended", other: "{n} items recommended" },
   recommendationsNoted: "Noted for {customer}: {kind}, {title}",

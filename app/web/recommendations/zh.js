@@ -8,7 +8,7 @@ export default {
   recommendationsDid: "最近的行为",
   recommendationsNothing: "还没有。",
   recommendationsCatalogue: "商品目录",
-  recommendationsEmpty: "还没有商品。",
+  recommendationsEmpty: '还没有商品：请管理员把商品表发送到 POST /v1/items/import，例如 {"text": "id,title,price\\noak-desk,橡木书桌,390"}。',
   recommendationsUnavailable: "暂不可用",
   recommendationsFound: "推荐了 {n} 件商品",
   recommendationsNoted: "已为 {customer} 记录：{kind}，{title}",
