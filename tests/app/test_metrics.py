@@ -21,7 +21,8 @@ from app.auth import create_key
 from app.main import create_app
 from app.metrics import answered_at, ended, registry_of
 from app.settings import Settings
-from memory import InvalidInput
+from memory import InvalidInput, StoreUnavailable
+from memory.clock import now
 from tests.app.conftest import KEY, Running, events
 from tests.llm.openai_double import OpenAIDouble
 
@@ -198,6 +199,34 @@ def test_a_key_for_metrics_reads_them_and_nothing_else(service: Running) -> None
         assert refused.status_code == 403
     entered = [(e.action, e.outcome) for e in store.audit.entries(10)]
     assert entered == [("read.metrics", "refused"), ("read.customers", "refused")]
+
+
+def test_a_key_for_metrics_reads_them_while_the_database_is_away(
+    run_service: Callable[..., Running], postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it was let in; one that was not seen before cannot be known, nor a key for more. Back
+    again, the database says whom it lets in.
+    """
+    service = run_service(database=postgres_url)
+    store = service.app.state.store
+    keys = [create_key(store, role) for role in ("metrics", "metrics", "admin")]
+
+    def away(*_: object) -> None:
+        msg = "the database is not available"
+        raise StoreUnavailable(msg)
+
+    def scraped(key: str) -> int:
+        headers = {"Authorization": f"Bearer {key}"}
+        return service.client.get("/metrics", headers=headers).status_code
+
+    (seen, made), (unseen, _), (admin, _) = keys
+    assert [scraped(seen), scraped(admin)] == [200, 200]
+    with monkeypatch.context() as patched:
+        patched.setattr(store.database, "_connected", away)
+        assert [scraped(seen), scraped(unseen), scraped(admin)] == [200, 503, 503]
+    assert scraped(unseen) == 200
+    store.keys.revoke(made.id, now())
+    assert scraped(seen) == 401
 
 
 def test_apps_of_one_process_count_apart(tmp_path: Path) -> None:
