@@ -158,7 +158,7 @@ class Settings(BaseSettings):
         description="reads documents of /v1/insights; by default what reads messages",
     )
     alert_score: float = Field(
-        4.5, gt=2, le=100, description="standard deviations above the usual that are a surge"
+        5.0, gt=2, le=100, description="standard deviations above the usual that are a surge"
     )
     alert_customers: int = Field(
         8, ge=1, description="customers with something negative in an hour that it takes at least"

@@ -7,16 +7,18 @@ is negative has an index of its own.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
 from sqlalchemy import text
 
 from memory.clock import from_stamp, to_stamp
 from memory.database import Database
-from memory.insights import TOPIC, Source
+from memory.insights import SOURCES, TOPIC, Source, label
 from memory.labels import NEGATIVE, labels_from
 from memory.mood import HEAD
 from memory.posts import ROLE
@@ -26,30 +28,42 @@ from memory.types import Labels
 _DAY = timedelta(days=1)
 _LOOKED_AT = 200  # texts from which examples are taken, the last ones
 
-_WITHIN = "tenant = :tenant AND at >= :since AND at < :until"
-_MESSAGES = f"{_WITHIN} AND {NEGATIVE}"
-_POSTS = f"{_WITHIN} AND role = '{ROLE}' AND {NEGATIVE.replace('labels', 'document', 1)}"
-# The same hour of every day: up to a whole number of days before ``until``.
-_SAME_HOUR = "(:until - 1 - at) % :day < :hour"
-_WHO = {
-    "messages": text(
-        f"SELECT at, customer AS who, labels FROM messages WHERE {_MESSAGES} AND {_SAME_HOUR}"
-    ),
-    "documents": text(
-        f"SELECT at, id AS who, document FROM records WHERE {_POSTS} AND {_SAME_HOUR}"
-    ),
+_NEGATIVE = {
+    "messages": NEGATIVE,
+    "documents": f"role = '{ROLE}' AND {NEGATIVE.replace('labels', 'document', 1)}",
 }
+_READ = {"messages": "labels IS NOT NULL", "documents": f"role = '{ROLE}'"}
+_ROWS = {"messages": "messages m", "documents": "records m"}
+# The last hour, and the same hour of each day before: by a part of the index each.
+_DAYS = "WITH RECURSIVE d(ago) AS (SELECT 0 UNION ALL SELECT ago + 1 FROM d WHERE ago < :days)"
+_THEN = "m.tenant = :tenant AND m.at >= :until - ago * :day - :hour AND m.at < :until - ago * :day"
+_OTHERS = {
+    source: text(
+        f"{_DAYS} SELECT ago, COUNT(*) AS n FROM d CROSS JOIN {_ROWS[source]} "
+        f"WHERE {_READ[source]} AND NOT ({_NEGATIVE[source]}) AND {_THEN} GROUP BY ago"
+    )
+    for source in SOURCES
+}
+# Days on which anything was written, in half a day before and after that hour's end.
+_KNOWN = {
+    source: text(
+        f"{_DAYS} SELECT ago FROM d WHERE ago > 0 AND EXISTS (SELECT 1 FROM {_ROWS[source]} "
+        f"WHERE {_READ[source]} AND m.tenant = :tenant AND m.at >= :until - ago * :day - :day / 2 "
+        "AND m.at < :until - ago * :day + :day / 2)"
+    )
+    for source in SOURCES
+}
+_WITHIN = "tenant = :tenant AND at >= :since AND at < :until"
 _LAST = f"ORDER BY at DESC LIMIT {_LOOKED_AT}"
 _SAID = {
     "messages": text(
         "SELECT customer, session, id, at, text, labels FROM messages "
-        f"WHERE {_MESSAGES} AND forgotten = 0 {_LAST}"
+        f"WHERE {_WITHIN} AND {_NEGATIVE['messages']} AND forgotten = 0 {_LAST}"
     ),
-    "documents": text(f"SELECT session, at, text, document FROM records WHERE {_POSTS} {_LAST}"),
-}
-_ANY = {
-    "messages": text(f"SELECT 1 FROM messages WHERE {_WITHIN} AND labels IS NOT NULL LIMIT 1"),
-    "documents": text(f"SELECT 1 FROM records WHERE {_WITHIN} AND role = '{ROLE}' LIMIT 1"),
+    "documents": text(
+        "SELECT session, at, text, document FROM records "
+        f"WHERE {_WITHIN} AND {_NEGATIVE['documents']} {_LAST}"
+    ),
 }
 
 
@@ -74,8 +88,7 @@ class Complaints:
 
         One who writes much counts once; of posts each counts.
         """
-        days = self._days(tenant, source, at - HOUR, at)
-        return {topic: len(who[0]) for topic, who in days.items()}
+        return {row.topic: row.n for row in self._asked(self._who(source), tenant, at, 0)}
 
     def hours(
         self, tenant: str, source: Source, at: datetime, topics: Collection[str | None]
@@ -84,10 +97,19 @@ class Complaints:
 
         A day on which nobody wrote anything at all says nothing of what is usual.
         """
-        days = self._days(tenant, source, at - DAYS * _DAY - HOUR, at)
-        known = [day for day in range(1, DAYS + 1) if self._any(tenant, source, at - day * _DAY)]
+        many = Counter(
+            {(row.topic, row.ago): row.n for row in self._asked(self._who(source), tenant, at)}
+        )
+        others = Counter({row.ago: row.n for row in self._asked(_OTHERS[source], tenant, at)})
+        known = [row.ago for row in self._asked(_KNOWN[source], tenant, at)]
         return {
-            topic: Hour(at, len(days[topic][0]), [len(days[topic][day]) for day in known])
+            topic: Hour(
+                at,
+                many[topic, 0],
+                [many[topic, day] for day in known],
+                others[0],
+                [others[day] for day in known],
+            )
             for topic in topics
         }
 
@@ -114,28 +136,29 @@ class Complaints:
         found = sorted(sure.values(), key=lambda each: -each[0])
         return [one for _, one in found[:limit]]
 
-    def _days(
-        self, tenant: str, source: Source, since: datetime, until: datetime
-    ) -> dict[str | None, dict[int, set[str]]]:
-        """Who wrote something negative in this hour, by topic and by how many days ago."""
-        end, day = to_stamp(until), _width(_DAY)
+    def _who(self, source: Source) -> sa.TextClause:
+        return complaining(source, self._database.dialect)
+
+    def _asked(
+        self, statement: sa.TextClause, tenant: str, until: datetime, days: int = DAYS
+    ) -> Sequence[Any]:
         values = {
-            "tenant": tenant, "since": to_stamp(since), "until": end, "day": day,
+            "tenant": tenant, "until": to_stamp(until), "days": days, "day": _width(_DAY),
             "hour": _width(HOUR),
         }  # fmt: skip
-        found: dict[str | None, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
         with self._database.read() as connection:
-            for row in connection.execute(_WHO[source], values):
-                found[_topic(_labels(source, row))][(end - 1 - row.at) // day].add(row.who)
-        return found
+            asked = {name: values[name] for name in statement._bindparams}
+            return connection.execute(statement, asked).all()
 
-    def _any(self, tenant: str, source: Source, at: datetime) -> bool:
-        """Whether anything was written around a time: half a day before and after."""
-        values = {
-            "tenant": tenant, "since": to_stamp(at - _DAY / 2), "until": to_stamp(at + _DAY / 2),
-        }  # fmt: skip
-        with self._database.read() as connection:
-            return connection.execute(_ANY[source], values).first() is not None
+
+@cache
+def complaining(source: Source, dialect: str) -> sa.TextClause:
+    """How many customers wrote something negative, by topic and by how many days ago."""
+    topic, who = label(source, TOPIC, dialect, "m"), "customer" if source == "messages" else "id"
+    return text(
+        f"{_DAYS} SELECT ago, {topic} AS topic, COUNT(DISTINCT m.{who}) AS n "
+        f"FROM d CROSS JOIN {_ROWS[source]} WHERE {_NEGATIVE[source]} AND {_THEN} GROUP BY 1, 2"
+    )
 
 
 def _labels(source: Source, row: Any) -> Labels:

@@ -141,7 +141,7 @@ class Insights:
 def counting(source: Source, dialect: str, *, products: bool = False) -> sa.TextClause:
     """Texts by stretch, topic and mood, and if it is asked for by product."""
     if source == "messages":
-        column, path, at = "m.labels", [], "m.at"
+        row, at = "m", "m.at"
         product = "n.value"
         rows = f"messages m WHERE {_MESSAGES}"
         if products:
@@ -152,17 +152,27 @@ def counting(source: Source, dialect: str, *, products: bool = False) -> sa.Text
                 f"AND {_MESSAGES.replace('m.at', '+m.at')}"
             )
     else:
-        column, path, at = "r.document", ["metadata", "labels"], "r.at"
+        row, at = "r", "r.at"
         product = _json("r.document", ["metadata", "product"], dialect)
         rows = f"records r WHERE {_POSTS}"
         if products:
             rows += f" AND {product} IS NOT NULL"
-    topic, mood = (_json(column, [*path, head, "0"], dialect) for head in (TOPIC, HEAD))
+    topic, mood = (label(source, head, dialect, row) for head in (TOPIC, HEAD))
     named = f", {product} AS product" if products else ""
     return text(
         f"SELECT {at} / :span AS stretch, {topic} AS topic, {mood} AS mood{named}, COUNT(*) AS n "
         f"FROM {rows} GROUP BY 1, 2, 3{', 4' if products else ''}"
     )
+
+
+def label(source: Source, head: str, dialect: str, row: str) -> str:
+    """What a head of the classifier says of a text, as SQL; ``row`` is what the text's is called.
+
+    NULL where it is none that the head knows.
+    """
+    if source == "messages":
+        return _json(f"{row}.labels", [head, "0"], dialect)
+    return _json(f"{row}.document", ["metadata", "labels", head, "0"], dialect)
 
 
 def _json(column: str, path: list[str], dialect: str) -> str:

@@ -16,6 +16,7 @@ from memory import MemoryStore, Record
 from memory.alerts import FIRST, TRIES, Alert
 from memory.changes import insert
 from memory.clock import now, to_stamp
+from memory.complaints import complaining
 from memory.insights import Cell, Insights, counting
 from memory.posts import Post
 from memory.surges import Threshold
@@ -144,6 +145,26 @@ def test_a_day_on_which_nobody_wrote_is_not_taken_for_a_quiet_one(store: MemoryS
     assert not hour.begins(THRESHOLD)
 
 
+def test_how_busy_an_hour_is_is_told_by_what_is_not_negative(store: MemoryStore) -> None:
+    """Whatever it is about, in that hour of each day that is known, of messages and of posts."""
+    for day in range(9):
+        at = NOON - day * DAY
+        inside, outside = at - timedelta(minutes=59), at - timedelta(minutes=61)
+        write(store, [
+            *(Said(f"n{n}", inside, None, "neutral") for n in range(20 if day % 2 else 10)),
+            *(Said(f"c{n}", inside, "delivery", "negative") for n in range(4 if day % 2 else 2)),
+            Said("early", outside, "order", "positive"), Said("late", at, "order", "positive"),
+        ])  # fmt: skip
+    store.posts.put("default", [Post("n1", "Fine.", NOON - HOUR, "news", None, {
+        **READ, "sentiment": Label("neutral", 0.9)})])  # fmt: skip
+    hour = store.complaints.hours("default", "messages", NOON, ["delivery"])["delivery"]
+    assert (hour.many, hour.others) == (2, 10)
+    assert [*zip(hour.earlier, hour.others_earlier, strict=True)] == [(4, 20), (2, 10)] * 4
+    assert hour.usual == pytest.approx(2.2, abs=0.1), "not 3"
+    posts = store.complaints.hours("default", "documents", NOON, ["delivery"])["delivery"]
+    assert (posts.many, posts.others, posts.earlier) == (0, 1, [])
+
+
 def test_examples_are_those_that_are_there(store: MemoryStore) -> None:
     """A customer each, not what was forgotten, and nothing of who was erased."""
     write(store, [*usual(NOON), *burst(NOON)])
@@ -227,21 +248,24 @@ def test_a_delivery_is_one_worker_s_until_its_next_try(
         (counting("messages", "sqlite", products=True), "records_of_products"),
         (counting("messages", "sqlite", products=True), "SEARCH m USING INDEX messages_by_session"),
         (counting("documents", "sqlite"), "records_posted"),
-        (memory.complaints._WHO["messages"], "messages_negative"),
-        (memory.complaints._WHO["documents"], "records_posted"),
+        (complaining("messages", "sqlite"), "messages_negative"),
+        (complaining("documents", "sqlite"), "records_posted"),
+        (memory.complaints._OTHERS["messages"], "COVERING INDEX messages_read"),
+        (memory.complaints._OTHERS["documents"], "records_posted"),
         (memory.complaints._SAID["messages"], "messages_negative"),
-        (memory.complaints._ANY["messages"], "messages_read"),
+        (memory.complaints._KNOWN["messages"], "messages_read"),
+        (memory.complaints._KNOWN["documents"], "records_posted"),
         (memory.alerts._DUE, "deliveries_due"),
         (memory.alerts._NEWEST, "alerts_of_tenant"),
     ],
 )
 def test_each_question_goes_by_an_index(statement: sa.TextClause, index: str) -> None:
     """On SQLite, without statistics: as the plan says, however many rows there are."""
-    values = {"tenant": "default", "since": 0, "until": 1, "span": 1, "day": 1, "hour": 1,
-              "now": 1, "limit": 1, "before": 1, "open": 0, "targets": ["t"]}  # fmt: skip
+    ones = ("until", "span", "day", "days", "hour", "now", "limit", "before")
+    values = {"tenant": "default", "since": 0, "open": 0, "targets": ["t"],
+              "sources": ["messages"], **dict.fromkeys(ones, 1)}  # fmt: skip
     with memory.open_store() as store, store.database.read() as connection:
-        asked = {name: one for name, one in values.items() if f":{name}" in str(statement)
-                 or (name == "targets" and "targets" in str(statement))}  # fmt: skip
+        asked = {name: one for name, one in values.items() if name in statement._bindparams}
         explained = statement._clone()
         explained.text = f"EXPLAIN QUERY PLAN {statement.text}"
         plan = connection.execute(explained, asked).all()

@@ -28,7 +28,8 @@ def planted(app: FastAPI) -> Iterator[MemoryStore]:
     at = now()
     quiet = [Said("c", at - timedelta(days=n, minutes=9), ATTACK, "negative") for n in range(1, 9)]
     angry = [Said(f"a{n}", at - timedelta(minutes=1 + n), ATTACK, "negative") for n in range(20)]
-    write(store, [*quiet, *angry, Said("kind", at, "order", "positive")])
+    kind = Said("kind", at - timedelta(hours=2), "order", "positive")
+    write(store, [*quiet, *angry, kind])
     store.transcript.add(Scope("a0", "s1"), [make_message("human", "It is late!", 3)])
     app.state.monitoring.look()
     yield store
