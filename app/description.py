@@ -298,6 +298,7 @@ EXAMPLES: dict[str, Any] = {
         "points": [{"at": _AT} | _COUNTS], "total": _COUNTS,
         "topics": [_COUNTS | {"name": "delivery", "texts_at": [40], "negative_at": [12]}],
         "products": [_COUNTS | {"name": "lamp", "texts_at": [40], "negative_at": [12]}],
+        "open_alerts": 1,
     },
     "AlertList": {"alerts": [_ALERT], "next": None},
     "AlertDetail": _ALERT | {

@@ -65,6 +65,7 @@ def insights_now(
         total=Counts.of(reduce(add, cells, Cells())),
         topics=_most([_theme(name, each) for name, each in topics.items()]),
         products=_most([_theme(name, each) for name, each in products.items()])[:_MOST_PRODUCTS],
+        open_alerts=sum(of == source for of, _ in store.alerts.open(tenant)),
     )  # fmt: skip
 
 

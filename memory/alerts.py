@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 
 from memory.clock import from_stamp, to_stamp
 from memory.database import Database, clock, new_id
-from memory.insights import Source
+from memory.insights import SOURCES, Source
 from memory.retrying import retried
 from memory.surges import HOUR, Hour, Threshold
 
@@ -46,8 +46,8 @@ _CLOSE = text(f"UPDATE alerts SET closed = :at {_MINE} AND calm <= :since")
 _ARE_OPEN = text(f"SELECT {_COLUMNS} FROM alerts WHERE tenant = :tenant AND closed IS NULL")
 _NEWEST = text(
     f"SELECT {_COLUMNS} FROM alerts WHERE tenant = :tenant AND number < :before "
-    "AND (:open = 0 OR closed IS NULL) ORDER BY number DESC LIMIT :limit"
-)
+    "AND source IN :sources AND (:open = 0 OR closed IS NULL) ORDER BY number DESC LIMIT :limit"
+).bindparams(sa.bindparam("sources", expanding=True))
 _ONE = text(f"SELECT {_COLUMNS} FROM alerts WHERE tenant = :tenant AND id = :id")
 _TELL = text(
     "INSERT INTO deliveries (alert, what, target, at, due, tries) "
@@ -135,11 +135,18 @@ class Alerts:
             return {(one.source, one.topic): one for one in map(_alert, rows)}
 
     def newest(
-        self, tenant: str, limit: int, before: int | None = None, *, only_open: bool = False
+        self,
+        tenant: str,
+        limit: int,
+        before: int | None = None,
+        *,
+        sources: Collection[Source] = SOURCES,
+        only_open: bool = False,
     ) -> list[Alert]:
         """The last ``limit`` alerts before a number, the newest first."""
         values = {
-            "tenant": tenant, "limit": limit, "before": before or 2**62, "open": int(only_open),
+            "tenant": tenant, "limit": limit, "before": before or 2**62, "sources": [*sources],
+            "open": int(only_open),
         }  # fmt: skip
         with self._database.read() as connection:
             return [*map(_alert, connection.execute(_NEWEST, values))]

@@ -123,7 +123,7 @@ class Monitoring:
                 "alert": alert.id, "tenant": alert.tenant, "source": alert.source,
                 "topic": alert.topic, "opened_at": alert.opened.isoformat(),
                 "closed_at": None if alert.closed is None else alert.closed.isoformat(),
-                "count": alert.many, "usual": alert.usual, "score": round(alert.score, 2),
+                "count": alert.many, "usual": round(alert.usual, 1), "score": round(alert.score, 2),
                 "examples": [
                     {"customer": each.customer, "session": each.session, "id": each.id}
                     for each in examples_of(self._store, alert)

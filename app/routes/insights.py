@@ -26,7 +26,7 @@ from app.schemas.insights import (
 )
 from memory import NAME_LIMIT
 from memory.documents import ID_LIMIT
-from memory.insights import Source
+from memory.insights import SOURCES, Source
 
 router = APIRouter(prefix="/v1/insights", tags=["insights"], route_class=Guarded)
 
@@ -38,6 +38,7 @@ Topic = Annotated[
     Query(max_length=NAME_LIMIT, description="of it alone; empty: of none that is known"),
 ]
 Product = Annotated[Name | None, Query(description="of it alone")]
+OnlyOf = Annotated[Source | None, Query(description="of these texts alone")]
 OnlyOpen = Annotated[bool, Query(alias="open", description="only those that go on")]
 
 
@@ -79,12 +80,14 @@ def tenants(store: StoreDep) -> TenantMoods:
 def alerts(
     who: PrincipalDep,
     store: StoreDep,
+    source: OnlyOf = None,
     only_open: OnlyOpen = False,
     limit: Limit = 100,
     before: Before = None,
 ) -> AlertList:
     """Surges of negative texts about a topic, the newest first, and who was told of them."""
-    found = store.alerts.newest(who.tenant, limit + 1, before, only_open=only_open)
+    sources = SOURCES if source is None else [source]
+    found = store.alerts.newest(who.tenant, limit + 1, before, sources=sources, only_open=only_open)
     page = found[:limit]
     deliveries = store.alerts.deliveries([alert.id for alert in page])
     return AlertList(

@@ -81,6 +81,7 @@ class Insights(BaseModel):
     products: list[Theme] = Field(
         description="of sessions in which they were named, or of documents; the first 20"
     )
+    open_alerts: int = Field(description="surges in these texts that go on, of any topic")
 
 
 class DeliveryItem(BaseModel):
@@ -112,7 +113,9 @@ class AlertItem(BaseModel):
     opened_at: datetime
     closed_at: datetime | None = Field(description="null: it goes on")
     count: int = Field(description="customers, or documents, in the hour at its height")
-    usual: float = Field(description="the median of the same hour on the days before")
+    usual: float = Field(
+        description="to be expected: the same hour on the days before, by how busy it was"
+    )
     score: float = Field(description="standard deviations above that")
     deliveries: list[DeliveryItem]
 
@@ -121,7 +124,7 @@ class AlertItem(BaseModel):
         """As it is sent."""
         return cls(
             alert=alert.id, source=alert.source, topic=alert.topic, opened_at=alert.opened,
-            closed_at=alert.closed, count=alert.many, usual=alert.usual,
+            closed_at=alert.closed, count=alert.many, usual=round(alert.usual, 1),
             score=round(alert.score, 2), deliveries=[DeliveryItem.of(one) for one in deliveries],
         )  # fmt: skip
 

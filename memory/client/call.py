@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -65,6 +66,16 @@ def of_session(customer: str, session: str) -> str:
 def named(kind: str, name: str, limit: int = NAME_LIMIT) -> str:
     """A name in a path. "." and ".." are refused: they would make it the path of something else."""
     return quote(check_name(kind, name, limit), safe="")
+
+
+def stamp(at: datetime | None) -> str | None:
+    """A time with its zone; one without a zone is local."""
+    return None if at is None else at.astimezone(UTC).isoformat()
+
+
+def word(truth: bool) -> str:
+    """A truth in a URL."""
+    return "true" if truth else "false"
 
 
 def without_none(given: Mapping[str, Any]) -> dict[str, Any]:

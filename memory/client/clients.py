@@ -15,6 +15,7 @@ import httpx
 
 import memory.client.calls as calls
 import memory.client.knowledge as knowledge
+import memory.client.monitoring as monitoring
 import memory.client.recommending as recommending
 import memory.client.remembered as remembered
 import memory.client.translations as translating
@@ -121,6 +122,13 @@ class Operations:
     customer_events = answered(recommending.customer_events)
     delete_event = answered(recommending.delete_event)
     recommend = answered(recommending.recommend)
+    insights = answered(monitoring.insights)
+    tenants = answered(monitoring.tenants)
+    alerts = answered(monitoring.alerts)
+    alert = answered(monitoring.alert)
+    put_documents = answered(monitoring.put_documents)
+    documents = answered(monitoring.documents)
+    delete_document = answered(monitoring.delete_document)
     key = answered(calls.key)
     model = answered(calls.model)
     adapters = answered(calls.adapters)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import uuid4
 
 import memory.client.results as results
-from memory.client.call import Call, named, of_customer
+from memory.client.call import Call, named, of_customer, stamp
 from memory.events import ITEM_LIMIT
 
 
@@ -55,7 +54,7 @@ def add_events(customer: str, events: Sequence[Mapping[str, Any]]) -> Call[resul
         customer: who.
         events: each ``{"item", "kind"}``, perhaps with "at" (now) and "id" (one is made).
     """
-    made = [{**one, "id": one.get("id") or uuid4().hex, "at": _stamp(one.get("at"))}
+    made = [{**one, "id": one.get("id") or uuid4().hex, "at": stamp(one.get("at"))}
             for one in events]  # fmt: skip
     body = {"customer": customer, "events": made}
     return Call("POST", "/v1/events", results.StoredEvents.model_validate_json, body=body)
@@ -104,7 +103,3 @@ def recommend(
 
 def _item(item: str) -> str:
     return f"/v1/items/{named('item', item, ITEM_LIMIT)}"
-
-
-def _stamp(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).isoformat()

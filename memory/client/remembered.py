@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 import memory.client.results as results
 from memory.card import Card
-from memory.client.call import Call, named, of_customer, without_none
+from memory.client.call import Call, named, of_customer, stamp, without_none, word
 from memory.forgetting import Policy
 
 _CARD = TypeAdapter(Card)
@@ -34,7 +34,7 @@ def memories(
         limit: of the page, to 1000.
         before: the ``next`` of the page before.
     """
-    query = {"limit": limit, "before": before, "slot": slot, "history": _word(history)}
+    query = {"limit": limit, "before": before, "slot": slot, "history": word(history)}
     return Call(
         "GET", of_customer(customer, "memories"), results.MemoryPage.model_validate_json, query
     )
@@ -59,7 +59,7 @@ def add_memory(
     A time without a zone is local.
     """
     given = {"text": text, "slot": slot, "value": value, "pinned": pinned}
-    body = without_none({**given, "expires_at": _stamp(expires_at)})
+    body = without_none({**given, "expires_at": stamp(expires_at)})
     path = of_customer(customer, "memories")
     return Call("POST", path, results.Memory.model_validate_json, body=body, again=False)
 
@@ -79,7 +79,7 @@ def change_memory(
     """
     body: dict[str, Any] = without_none({"text": text, "value": value, "pinned": pinned})
     if expires_at is not None:
-        body["expires_at"] = None if expires_at == "never" else _stamp(expires_at)
+        body["expires_at"] = None if expires_at == "never" else stamp(expires_at)
     path = _memory(customer, memory)
     return Call("PUT", path, results.Memory.model_validate_json, body=body)
 
@@ -130,14 +130,6 @@ def erase(customer: str) -> Call[results.Erased]:
 
 def _memory(customer: str, memory: str) -> str:
     return of_customer(customer, f"memories/{named('memory', memory)}")
-
-
-def _stamp(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).isoformat()
-
-
-def _word(truth: bool) -> str:
-    return "true" if truth else "false"
 
 
 def _days(span: timedelta | None) -> float | None:

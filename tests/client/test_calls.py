@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from memory import InvalidInput, Policy
-from memory.client import calls, knowledge, recommending, remembered, translations
+from memory.client import calls, knowledge, monitoring, recommending, remembered, translations
 from memory.client.call import Call
 from memory.client.clients import Operation, Operations
 from tests.app.test_description import resolved
@@ -76,6 +76,15 @@ ASKED: dict[str, Call[Any]] = {
     "customer_events": recommending.customer_events("ada", limit=5),
     "delete_event": recommending.delete_event("ada", "order 4417"),
     "recommend": recommending.recommend("ada", where={"category": "chairs"}),
+    "insights": monitoring.insights(by="hour", topic="delivery"),
+    "tenants": monitoring.tenants(),
+    "alerts": monitoring.alerts(source="messages", open=True, before=3),
+    "alert": monitoring.alert("4f2a9c10"),
+    "put_documents": monitoring.put_documents(
+        [{"id": "news-4417", "text": "Parcels are late.", "at": AT}]
+    ),
+    "documents": monitoring.documents(limit=5),
+    "delete_document": monitoring.delete_document("news-4417"),
     "key": calls.key(),
     "model": calls.model(),
     "adapters": calls.adapters(),
@@ -91,13 +100,6 @@ LEFT_OUT = {
     ("get", "/v1/admin/operations"): "for who runs the service: its page shows it",
     ("delete", "/v1/customers/{customer}/sessions/{session}/answer"): "a stream that is closed "
     "stops its answer",
-    ("get", "/v1/insights"): "for who runs the service: its page shows it",
-    ("get", "/v1/insights/tenants"): "for who runs the service",
-    ("get", "/v1/insights/alerts"): "for who runs the service: webhooks tell of them",
-    ("get", "/v1/insights/alerts/{alert}"): "for who runs the service: its page shows it",
-    ("get", "/v1/insights/documents"): "for who runs the service",
-    ("post", "/v1/insights/documents"): "for who gathers news, which is no conversation's program",
-    ("delete", "/v1/insights/documents/{document}"): "for who runs the service",
     ("get", "/healthz"): "asked without a key, by who watches the service",
     ("get", "/readyz"): "asked without a key, by who watches the service",
 }

@@ -30,12 +30,19 @@ const PLOTS = {
   },
   share: {
     title: "insightsShare", form: "lines", shown: percent, series: [
-      { name: "negative", mark: "half", of: ({ texts, negative }) => (texts ? negative / texts : null) },
+      { name: "negative", mark: "bad", of: share },
     ],
   },
 };
 
 addTexts({ en, zh });
+
+/* How many were read in whose mood is known: a share is one of these, as the mean mood is theirs. */
+const felt = ({ negative, neutral, positive }) => negative + neutral + positive;
+
+function share(counts) {
+  return felt(counts) ? counts.negative / felt(counts) : null;
+}
 
 function percent(share) {
   return share === null ? "–" : share.toLocaleString(locale(), { style: "percent", maximumFractionDigits: 0 });
@@ -61,7 +68,7 @@ export function wire({ section, open }) {
     if (only) query.set(only.kind, only.name ?? "");
     try {
       const [found, { alerts }] = await Promise.all([
-        read(`/v1/insights?${query}`), read(`/v1/insights/alerts?limit=${ALERTS}`),
+        read(`/v1/insights?${query}`), read(`/v1/insights/alerts?limit=${ALERTS}&source=${chosen.source}`),
       ]);
       if (mine !== asked) return;
       fill(found);
@@ -76,13 +83,15 @@ export function wire({ section, open }) {
   }
 
   function fill(found) {
-    const { total, by } = found;
+    const { total, by, source } = found;
     const { last, form: clock, by: step } = SPANS[by];
     byId("insights-about").textContent = `${briefly(found.at)} · ${t(last)}`;
-    tile("texts", number(total.texts), "");
-    tile("negative", percent(total.texts ? total.negative / total.texts : null), t("insightsOf", { n: total.negative }));
+    const n = number(felt(total));
+    tile("texts", number(total.texts), t("insightsFelt", { n }));
+    tile("negative", percent(share(total)), t("insightsOf", { negative: number(total.negative), n }));
     const mood = total.mood?.toLocaleString(locale(), { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-    tile("mood", mood?.replace("-", "\u2212") ?? "–", total.mood === null ? t("insightsNone") : "");
+    tile("mood", mood?.replace("-", "\u2212") ?? "–", total.mood === null ? t("insightsNone") : t("insightsMean"));
+    tile("open", number(found.open_alerts), t(source === "messages" ? "insightsOfMessages" : "insightsOfDocuments"));
     for (const [name, one] of Object.entries(PLOTS)) {
       plot(byId(`insights-plot-${name}`), { ...one, points: found.points, clock, within: t(last), by: t(step) });
     }
@@ -106,8 +115,7 @@ export function wire({ section, open }) {
       const button = item.firstElementChild;
       const pressed = only?.kind === kind && only.name === one.name;
       part(item, "name").textContent = call(one.name);
-      const share = percent(one.texts ? one.negative / one.texts : null);
-      part(item, "about").textContent = t("insightsAbout", { n: one.texts, share });
+      part(item, "about").textContent = t("insightsAbout", { n: one.texts, share: percent(share(one)) });
       small(item.querySelector("svg"), one);
       button.dataset.name = one.name ?? "";
       button.setAttribute("aria-pressed", pressed);
@@ -142,7 +150,6 @@ export function wire({ section, open }) {
 
   function showAlerts(alerts) {
     const box = byId("insights-alerts");
-    tile("open", number(alerts.filter((one) => !one.closed_at).length), "");
     const opened = new Set([...box.querySelectorAll("details[open]")].map((one) => one.dataset.alert));
     const said = JSON.stringify(alerts) + locale();
     if (box.dataset.said === said) return; // an open list of examples stays as it is
