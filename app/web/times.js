@@ -18,6 +18,12 @@ export function briefly(at) {
   return then.toLocaleString(locale(), { day: "numeric", month: "short", ...CLOCK });
 }
 
+/* From one time to another, with the day once where it is the same. */
+export function between(from, to) {
+  const form = new Intl.DateTimeFormat(locale(), { day: "numeric", month: "short", ...CLOCK });
+  return form.formatRange(new Date(from), new Date(to));
+}
+
 /* Write a time into its element; the whole of it, with seconds and zone, is shown on hover. */
 export function write(element, at, form = moment) {
   Object.assign(element, { dateTime: at, textContent: form(at), title: moment(at, WHOLE) });

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from memory import MemoryStore, Scope
 from memory.clock import now
+from memory.surges import Hour, Threshold
 from memory.transcript import make_message
 from tests.traffic import Said, write
 
@@ -30,6 +31,9 @@ def planted(app: FastAPI) -> Iterator[MemoryStore]:
     angry = [Said(f"a{n}", at - timedelta(minutes=1 + n), ATTACK, "negative") for n in range(20)]
     kind = Said("kind", at - timedelta(hours=2), "order", "positive")
     write(store, [*quiet, *angry, kind])
+    for hours, many in ((9, 99), (6, 0), (4, 0)):  # five that were over long ago
+        hour = Hour(at - timedelta(hours=hours), many, [1] * 9)
+        store.alerts.note("default", "messages", {f"old {n}": hour for n in range(5)}, Threshold())
     store.transcript.add(Scope("a0", "s1"), [make_message("human", "It is late!", 3)])
     app.state.monitoring.look()
     yield store
@@ -47,7 +51,13 @@ def test_a_surge_is_seen_with_what_was_written(visit: OpenVisit, planted: Memory
     alert = page.locator("#insights-alerts > li").first
     expect(alert).to_contain_text(ATTACK)
     expect(alert).to_contain_text("20 customers in an hour, usually 1")
+    expect(alert).to_contain_text("open since")
     expect(page.locator("#insights-open [data-part=figure]")).to_have_text("1")
+    expect(page.locator("#insights-alerts > li:visible")).to_have_count(4)
+    page.get_by_role("button", name="Show earlier alerts").click()
+    expect(page.locator("#insights-alerts > li:visible")).to_have_count(6)
+    expect(page.locator("#insights-alerts > li").nth(4).locator("summary")).to_be_focused()
+    expect(page.locator("#insights-alerts")).to_contain_text("over:")
     alert.locator("summary").click()
     expect(alert.locator("[data-part=examples] li")).to_have_count(5)
     topic = page.locator("#insights-topics").get_by_role("button", name=ATTACK)
@@ -57,8 +67,14 @@ def test_a_surge_is_seen_with_what_was_written(visit: OpenVisit, planted: Memory
     expect(page.locator("#insights-plot-moods rect.bad")).not_to_have_count(0)
     page.get_by_role("button", name="Show all").click()
     expect(page.get_by_role("heading", name="Monitoring")).to_be_focused()
+    page.get_by_role("radio", name="Documents").check(force=True)
+    expect(page.locator("#insights-open")).to_contain_text("of documents")
+    expect(page.locator("#insights-open [data-part=figure]")).to_have_text("0")
+    expect(page.locator("#insights-alerts > li")).to_have_count(0)
+    page.get_by_role("radio", name="Messages").check(force=True)
     page.get_by_role("radio", name="48 hours").check(force=True)
     expect(page.locator("#insights-about")).to_contain_text("48 hours")
+    alert.locator("summary").click()
     alert.locator("[data-part=examples] button").first.click()
     expect(page.locator("#insights")).to_be_hidden()
     assert page.evaluate("window.struck") is None

@@ -8,13 +8,14 @@ import { byId, explain, part, stamp } from "/web/parts.js";
 import { newPlot, plot } from "/web/plots.js";
 import { read } from "/web/service.js";
 import { addTexts, labelled, locale, number, onSpeak, t } from "/web/texts.js";
-import { CLOCK, briefly } from "/web/times.js";
+import { CLOCK, between, briefly } from "/web/times.js";
 
 import en from "/web/insights/en.js";
 import zh from "/web/insights/zh.js";
 
 const EVERY = 60_000; // milliseconds between two looks
-const ALERTS = 20; // that are shown
+const ALERTS = 20; // that are asked for
+const FEW = 4; // of them that are shown at first, beside those that go on
 const SPANS = {
   hour: { last: "insightsIn48", by: "byHour", form: { weekday: "short", ...CLOCK } },
   // Days are the world's, not the reader's, and so are their names.
@@ -23,9 +24,9 @@ const SPANS = {
 const PLOTS = {
   moods: {
     title: "insightsMoods", form: "bars", shown: number, series: [
-      { name: "positive", mark: "good", of: ({ positive }) => positive },
-      { name: "neutral", mark: "fair", of: ({ neutral }) => neutral },
       { name: "negative", mark: "bad", of: ({ negative }) => negative },
+      { name: "neutral", mark: "fair", of: ({ neutral }) => neutral },
+      { name: "positive", mark: "good", of: ({ positive }) => positive },
     ],
   },
   share: {
@@ -56,6 +57,7 @@ export function wire({ section, open }) {
   let only = null; // { kind: "topic" or "product", name }
   let asked = 0; // moves with every look: an answer to an earlier one is dropped
   let timer = null;
+  let all = false; // whether every alert is shown that was asked for
 
   const seen = () => !section.hidden && document.visibilityState === "visible";
 
@@ -154,13 +156,15 @@ export function wire({ section, open }) {
     const said = JSON.stringify(alerts) + locale();
     if (box.dataset.said === said) return; // an open list of examples stays as it is
     box.dataset.said = said;
-    box.replaceChildren(...alerts.map((one) => {
+    box.replaceChildren(...alerts.map((one, place) => {
       const item = stamp("alert-template");
+      item.hidden = !all && place >= FEW && Boolean(one.closed_at);
       const [name, details] = [named(one.topic), item.querySelector("details")];
       item.classList.toggle("open", !one.closed_at);
       part(item, "name").textContent = name;
-      const [from, to] = [one.opened_at, one.closed_at].map((at) => at && briefly(at));
-      part(item, "state").textContent = to ? t("insightsOver", { from, to }) : t("insightsSince", { from });
+      part(item, "state").textContent = one.closed_at
+        ? t("insightsOver", { when: between(one.opened_at, one.closed_at) })
+        : t("insightsSince", { from: briefly(one.opened_at) });
       const high = one.source === "messages" ? "insightsHigh" : "insightsHighDocuments";
       part(item, "about").textContent = t(high, { n: one.count, usual: one.usual });
       part(item, "told").textContent = told(one.deliveries);
@@ -170,6 +174,15 @@ export function wire({ section, open }) {
       details.open = opened.has(one.alert);
       return item;
     }));
+    byId("insights-more").hidden = !box.querySelector(":scope > [hidden]");
+  }
+
+  function showAll() {
+    all = true;
+    const [first, ...rest] = byId("insights-alerts").querySelectorAll(":scope > [hidden]");
+    for (const item of [first, ...rest]) item.hidden = false;
+    byId("insights-more").hidden = true;
+    first.querySelector("summary").focus();
   }
 
   function told(deliveries) {
@@ -206,11 +219,12 @@ export function wire({ section, open }) {
       choice.onchange = () => {
         chosen[name] = choice.value;
         kept("sessionStorage", "insights.by", chosen.by);
-        only = null;
+        [only, all] = [null, false];
         look();
       };
     }
   }
+  byId("insights-more").onclick = showAll;
   byId("insights-only").querySelector("button").onclick = () => {
     narrow(null);
     byId("insights-title").focus();
