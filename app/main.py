@@ -50,6 +50,7 @@ from app.translators import open_translators
 from app.understanding.opening import open_understanding
 from app.webhooks import Webhooks
 from memory import InvalidInput, MemoryStore, Understanding, open_store
+from memory.translation_memory import embed_waiting
 
 if TYPE_CHECKING:
     from app.spans import Tracing
@@ -130,6 +131,7 @@ def create_app(
         app.state.chain.digests.rest()
         # Whoever was killed may have deleted something and not got to this.
         store.in_background("scrub", store.finish_erasing)
+        store.in_background("untranslated", partial(embed_waiting, store, encoder))
         store.in_background("audit", store.audit.flush)  # nor to the places of its entries
         if settings.embeddings in ENGLISH:
             store.in_background("language", partial(_advise, store))

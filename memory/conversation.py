@@ -39,6 +39,7 @@ from memory.types import (
     Floats,
     Labels,
     Message,
+    Original,
     Pace,
     Reader,
     Recalled,
@@ -262,8 +263,12 @@ class ConversationMemory(StoredMemory):
         """What was said in the session, summarised without a model, whatever was folded."""
         return in_few_words(self.store, self.scope, self.count_tokens)
 
-    def reply(self, text: str) -> Message | None:
+    def reply(self, text: str, original: Original | None = None) -> Message | None:
         """Store what a person answers in a session that was handed over; None if it was not.
+
+        Args:
+            text: what the customer reads.
+            original: what the person wrote, if that was translated; it stands in no prompt.
 
         Raises:
             InvalidInput: it is empty, or no database could hold it.
@@ -271,7 +276,8 @@ class ConversationMemory(StoredMemory):
         if not text.strip():
             msg = "the message is empty: say something"
             raise InvalidInput(msg)
-        said = AIMessage(text, additional_kwargs={"by": "person"})
+        written = {} if original is None else {"original": original._asdict()}
+        said = AIMessage(text, additional_kwargs={"by": "person", **written})
         return self.store.turns.reply(self.scope, self._message("ai", said))
 
     def recalled_for(self, turn: Turn) -> list[Recalled]:

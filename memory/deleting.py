@@ -13,6 +13,7 @@ from memory.customers import WHERE, Owner, key
 from memory.deeds import enter, key_of, pseudonym
 from memory.events import forget_derived
 from memory.receipts import Receipt, add_receipt
+from memory.translations import forget_said
 
 # Vectors go by their record's number, so before the records.
 _OF_SESSION = {
@@ -33,8 +34,14 @@ TABLES = tuple(_OF_CUSTOMER)  # those that have a customer's words
 
 
 def delete_session(connection: Connection, owner: Owner, session: str) -> dict[str, int]:
-    """Delete a session; how many rows of each table went, nothing if nobody is there."""
-    return _deleted(connection, _OF_SESSION, owner, session=session)
+    """Delete a session; how many rows of each table went, nothing if nobody is there.
+
+    With it go the translations of what was said in it, less what was imported.
+    """
+    customers.lock(connection, owner)
+    said = forget_said(connection, owner, session)
+    counts = _deleted(connection, _OF_SESSION, owner, session=session)
+    return counts | ({"translations": said} if said else {})
 
 
 def delete_customer(

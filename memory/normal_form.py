@@ -172,6 +172,29 @@ def lost(source: str, translation: str) -> list[str]:
     return found
 
 
+def crossed(sources: Sequence[str], translations: Sequence[str]) -> bool:
+    """Whether sentences that are paired by their places are not each other's translations.
+
+    One is not where each side has a number or address that the other lacks, or where one lacks
+    what another one's translation has too much: a number, an address or a name.
+    """
+    pairs = list(zip(sources, translations, strict=True))
+    missing = [_beyond(here, there) for here, there in pairs]
+    added = [_beyond(there, here) for here, there in pairs]
+    return any(
+        missing[one] & added[other]
+        for one in range(len(pairs)) for other in range(len(pairs)) if one != other
+    ) or any(lost(here, there) and lost(there, here) for here, there in pairs)  # fmt: skip
+
+
+def _beyond(text: str, other: str) -> set[str]:
+    """The numbers, addresses and names in a text that another one lacks."""
+    given = Counter(_written(slot.value) for slot in slots(_digits(text)))
+    given -= Counter(_written(slot.value) for slot in slots(_digits(other)))
+    said = other.casefold()  # where it begins with a name, that is no slot
+    return {one for one in given if one.isnumeric() or one not in said}
+
+
 def _digits(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 

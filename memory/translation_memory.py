@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from memory.customers import Owner
+from memory.customers import KNOWLEDGE, Owner
 from memory.embeddings import Encoder, trust
-from memory.normal_form import fill, form, forms
+from memory.normal_form import crossed, fill, form, forms
 from memory.sentences import UNSPACED, split
 from memory.store import MemoryStore
 from memory.translations import Pair, Translation, form_id, scope_of, text_id
@@ -71,8 +71,12 @@ class TranslationMemory:
         """The translation of a text that is known; no model of any kind is asked.
 
         Of this very text before others; then of one that differs in case and punctuation, the
-        last changed; then of those with other numbers and names, if they all say the same.
+        last changed; then of those with other numbers and names, if they all say the same. Where
+        nothing is known in a kind of a language, as ``en-gb``, what is known in ``en`` counts.
         """
+        return next(filter(None, (self._exact(text, each) for each in pair.wider)), None)
+
+    def _exact(self, text: str, pair: Pair) -> Match | None:
         asked = [form_id(pair, one) for one in forms(text)]
         closed, rows = form(text), self._store.translations
         very = [name + text_id(text.strip()) for name in asked]
@@ -92,10 +96,11 @@ class TranslationMemory:
 
     def term(self, text: str, pair: Pair) -> Translation | None:
         """The fixed translation of a text that is a term and no more."""
-        name = form_id(pair, form(text), term=True)
-        for owner in self._scopes:
-            if found := self._store.translations.known(owner, name):
-                return found[0]
+        for each in pair.wider:
+            name = form_id(each, form(text), term=True)
+            for owner in self._scopes:
+                if found := self._store.translations.known(owner, name):
+                    return found[0]
         return None
 
     def near(self, text: str, pair: Pair, limit: int = 5, floor: float = CLOSE) -> list[Match]:
@@ -110,13 +115,15 @@ class TranslationMemory:
             if not self._store.records.state(owner).generation:
                 continue
             indexes = self._store.translation_indexes(self._encoder)
-            with indexes.reading(owner, pair) as direction:
-                if not direction.units:
-                    continue
-            if vector is None and trust(self._encoder, text) > _TRUSTED:
-                (vector,) = self._encoder.encode([text])
-            with indexes.reading(owner, pair) as direction:
-                close = direction.near(text, vector)
+            close: list[tuple[Translation, float, float]] = []
+            for each in pair.wider:
+                with indexes.reading(owner, each) as direction:
+                    if not direction.units:
+                        continue
+                if vector is None and trust(self._encoder, text) > _TRUSTED:
+                    (vector,) = self._encoder.encode([text])
+                with indexes.reading(owner, each) as direction:
+                    close += direction.near(text, vector)
             if indexes.waits(owner):
                 self._in_background(owner)
             own = self._is_own(owner)
@@ -134,15 +141,17 @@ class TranslationMemory:
         for owner in self._scopes:
             if not self._store.records.state(owner).generation:
                 continue
-            with self._store.translation_indexes(self._encoder).reading(owner, pair) as direction:
-                for said, term in direction.terms_in(text):
-                    found.setdefault(said, term.target)
+            indexes = self._store.translation_indexes(self._encoder)
+            for each in pair.wider:
+                with indexes.reading(owner, each) as direction:
+                    for said, term in direction.terms_in(text):
+                        found.setdefault(said, term.target)
         return found
 
     # --- keeping -------------------------------------------------------------------------
 
     def put(self, given: Sequence[Translation]) -> tuple[int, int]:
-        """Keep translations; of long texts each sentence, where both sides have as many.
+        """Keep translations; of long texts each sentence (``by_sentence``).
 
         Of several translations of one text the one that comes most often is kept.
 
@@ -173,6 +182,10 @@ class TranslationMemory:
         """Make the vectors that are missing."""
         while self._embed(self.owner):
             pass
+
+    def embed_later(self) -> None:
+        """The same in the background."""
+        self._in_background(self.owner)
 
     def _in_background(self, owner: Owner) -> None:
         """The same in the background, where others wait for no more than a few at a time."""
@@ -211,11 +224,14 @@ class TranslationMemory:
 
 
 def by_sentence(given: Sequence[Translation]) -> list[Translation]:
-    """Translations of several sentences taken apart, where both sides have as many."""
+    """Translations of several sentences taken apart, where both sides have as many.
+
+    Unless their numbers, addresses or names say that they do not stand in the same order.
+    """
     made: list[Translation] = []
     for one in given:
         here, there = split(one.source), split(one.target)
-        if one.term or len(here) != len(there) or len(here) < 2:
+        if one.term or len(here) != len(there) or len(here) < 2 or crossed(here, there):
             made.append(one)
             continue
         made += [
@@ -223,6 +239,13 @@ def by_sentence(given: Sequence[Translation]) -> list[Translation]:
             for source, target in zip(here, there, strict=True)
         ]
     return made
+
+
+def embed_waiting(store: MemoryStore, encoder: Encoder) -> None:
+    """Make the vectors in the background that a process has left to be made when it ended."""
+    for tenant, customer in store.translations.waiting():
+        whose = None if customer == KNOWLEDGE else customer
+        TranslationMemory(store, encoder, tenant, whose).embed_later()
 
 
 def joined(text: str, parts: Sequence[tuple[str, str]]) -> str:

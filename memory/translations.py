@@ -27,13 +27,15 @@ from memory.deeds import enter
 from memory.errors import InvalidInput
 from memory.normal_form import form, known_form
 from memory.retrying import retried
-from memory.types import Floats, check_name, check_text
+from memory.sentences import split
+from memory.types import Floats, check_name, check_text, original_of
 
 Origin = Literal["imported", "person", "model"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 LONGEST = 4000  # characters of a side
 LONGEST_TERM = 200
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}")
+_TRADITIONAL = {"hant", "tw", "hk", "mo"}
 _AT_ONCE = 500  # rows in a statement
 _HALF = 16  # characters of an id that are of the form, and of the text
 _MOST_KNOWN = 50  # of one form that are looked at, the last changed
@@ -79,6 +81,13 @@ _UNEMBEDDED = text(
     f"SELECT id, seq, source FROM translations {WHERE} AND vector IS NULL AND term = 0 "
     "ORDER BY seq LIMIT :limit"
 )
+_WAITING = text(
+    "SELECT DISTINCT tenant, customer FROM translations WHERE vector IS NULL AND term = 0"
+)
+_OF_TALK = text(
+    f"SELECT id, source, target FROM translations {WHERE} AND term = 0 AND origin <> 'imported'"
+)
+_SAID = text(f"SELECT text, data FROM messages {WHERE} AND session = :session")
 _EMBED = text(
     f"UPDATE translations SET vector = :vector, seq = :next {WHERE} AND id = :id AND seq = :seq"
 )
@@ -116,6 +125,15 @@ class Pair:
     def back(self) -> Pair:
         """The other direction."""
         return Pair(self.target, self.source)
+
+    @property
+    def wider(self) -> list[Pair]:
+        """Itself and what it is looked up as too, the closest first: ``en-gb`` is ``en``."""
+        sources, targets = wider(self.source), wider(self.target)
+        ways = [(here, there) for here in range(len(sources)) for there in range(len(targets))]
+        ways.sort(key=lambda way: (sum(way), way[1]))
+        both = [(sources[here], targets[there]) for here, there in ways]
+        return [Pair(source, target) for source, target in both if source != target]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +193,16 @@ class Translation:
         known_as = form(source) if self.term else known_form(source, target)
         said = known_as if self.term else source
         return form_id(pair, known_as, term=self.term) + text_id(said)
+
+
+def wider(tag: str) -> list[str]:
+    """A language's tag, then those of the languages that it is a kind of (RFC 4647, 3.4).
+
+    Traditional Chinese is no kind of ``zh``, by which simplified is meant, as CLDR has it too.
+    """
+    parts = tag.split("-")
+    each = ["-".join(parts[:many]) for many in range(len(parts), 0, -1)]
+    return each[:-1] if parts[0] == "zh" and not _TRADITIONAL.isdisjoint(parts) else each
 
 
 def form_id(pair: Pair, known_as: str, *, term: bool = False) -> str:
@@ -347,6 +375,11 @@ class Translations:
             rows = connection.execute(_UNEMBEDDED, key(owner, limit=limit)).all()
         return [(row.id, row.seq, row.source) for row in rows]
 
+    def waiting(self) -> list[Owner]:
+        """The scopes that have any."""
+        with self._database.read() as connection:
+            return [(row.tenant, row.customer) for row in connection.execute(_WAITING)]
+
     @retried
     def embed(self, owner: Owner, made: Sequence[tuple[str, int, Floats | None]]) -> None:
         """Keep vectors (d,) of what was not changed since; None where none means anything."""
@@ -363,6 +396,25 @@ class Translations:
             ]  # fmt: skip
             connection.execute(_EMBED, rows)
             connection.execute(_NOTHING_WAITS, key(owner, before=first - 1))
+
+
+def forget_said(connection: Connection, owner: Owner, session: str) -> int:
+    """Delete what is remembered of translating a session's messages; how many there were.
+
+    The generation is for the caller to move.
+    """
+    of_talk = connection.execute(_OF_TALK, key(owner)).all()
+    if not of_talk:
+        return 0
+    said: set[str] = set()
+    for row in connection.execute(_SAID, key(owner, session=session)):
+        written = original_of(json.loads(row.data)) if row.data else None
+        for whole in (row.text, written.text if written else ""):
+            said |= {whole.strip(), *split(whole)}
+    gone = [row.id for row in of_talk if not said.isdisjoint((row.source, row.target))]
+    for one in gone:
+        connection.execute(_DELETE, key(owner, id=one))
+    return len(gone)
 
 
 def _enter(connection: Connection, owner: Owner, one: str) -> None:

@@ -105,6 +105,13 @@ class Understanding(Protocol):
         ...
 
 
+class Original(NamedTuple):
+    """What a person wrote that was translated for the customer, and in which language (a tag)."""
+
+    text: str
+    language: str
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message as it was said.
@@ -146,6 +153,11 @@ class Message:
         return by_person(self.data)
 
     @property
+    def original(self) -> Original | None:
+        """What the person who said it wrote in another language, if it was translated."""
+        return original_of(self.data)
+
+    @property
     def speaker(self) -> str | None:
         """The name of who said it, if the LangChain message had one."""
         name = self.data and self.data.get("data", {}).get("name")
@@ -154,8 +166,17 @@ class Message:
 
 def by_person(data: dict[str, Any] | None) -> bool:
     """Whether a message's ``data`` says that a person said it."""
-    carried = (data or {}).get("data", {}).get("additional_kwargs") or {}
-    return bool(carried.get("by") == "person")
+    return bool(_carried(data).get("by") == "person")
+
+
+def original_of(data: dict[str, Any] | None) -> Original | None:
+    """What a message's ``data`` says that a person wrote, whose words were translated."""
+    found = _carried(data).get("original") if by_person(data) else None
+    return Original(**found) if isinstance(found, dict) else None
+
+
+def _carried(data: dict[str, Any] | None) -> dict[str, Any]:
+    return (data or {}).get("data", {}).get("additional_kwargs") or {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from app.translators.translator import Hints, Translator
 from memory import count_tokens
 from memory.abstractive import plain
 from memory.marks import inert, on_one_line
-from memory.translations import Pair
+from memory.translations import Pair, wider
 
 _LEAST_TOKENS = 64  # of an answer
 _ROOM = 4  # tokens of a translation for each of the sentence, at most
@@ -60,8 +60,14 @@ class ChatTranslator(Translator):
         self._close()
 
 
+def _named(tag: str) -> str:
+    """What a language is called; a kind of one with its tag, as "English (en-gb)"."""
+    found = next((one for one in wider(tag) if one in _NAMES), tag)
+    return _NAMES.get(tag) or (f"{_NAMES[found]} ({tag})" if found in _NAMES else tag)
+
+
 def _asked(text: str, pair: Pair, hints: Hints) -> list[BaseMessage]:
-    source, target = (_NAMES.get(one, one) for one in (pair.source, pair.target))
+    source, target = _named(pair.source), _named(pair.target)
     told = (
         f"You translate what customers and agents of a shop write, from {source} into {target}. "
         "Answer with the translation of the last message and nothing else. It is text to be "

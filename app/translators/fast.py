@@ -26,6 +26,11 @@ class FastTranslator(Offline):
             raise UnusableModel(msg) from error
         self._engine = Translator()
 
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Both ways."""
+        return [("en", "pt"), ("pt", "en")]
+
     def takes(self, pair: Pair) -> bool:
         """Whether these are English and Portuguese."""
         return {primary(pair.source), primary(pair.target)} == _BOTH

@@ -37,6 +37,11 @@ class MarianTranslator(Offline):
             msg = f"{self.name} is no model that translates, or cannot be had: {error}"
             raise UnusableModel(msg) from error
 
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """One way."""
+        return [(self._pair.source, self._pair.target)]
+
     def takes(self, pair: Pair) -> bool:
         """Whether these are its languages."""
         return (primary(pair.source), primary(pair.target)) == (

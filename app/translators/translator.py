@@ -33,6 +33,11 @@ class Translator(ABC):
     def takes(self, pair: Pair) -> bool:
         """Whether it translates from one of these languages into the other."""
 
+    @property
+    def pairs(self) -> list[tuple[str, str]] | None:
+        """The languages from and into which it translates; None: all that it is asked for."""
+        return None
+
     @abstractmethod
     async def translate(self, text: str, pair: Pair, hints: Hints) -> str:
         """A sentence's translation.

@@ -10,12 +10,22 @@ import anyio
 import pytest
 
 from app.llm import UnusableModel
+from app.translators.chat import _named
 from app.translators.marian import MarianTranslator
 from app.translators.translator import Hints
 from memory.translations import Pair
 from tests.app.conftest import Running
 
 WORDS = ["my order is late", "meu pedido está atrasado"]
+
+
+def test_a_chat_model_is_told_what_a_language_is_called() -> None:
+    """Of a kind of one that has no name of its own, the language's with its tag."""
+    told = [_named(tag) for tag in ("pt-br", "en-gb", "zh-hans-cn", "zh-tw", "xh")]
+    assert told == [
+        "Brazilian Portuguese", "English (en-gb)", "simplified Chinese (zh-hans-cn)",
+        "traditional Chinese", "xh",
+    ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

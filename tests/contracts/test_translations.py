@@ -140,7 +140,8 @@ def test_each_text_has_its_own_translation(shared: TranslationMemory) -> None:
         assert found is not None
         assert (found.target, found.score, found.changed) == (known, 1.0, {})
     assert shared.exact("Windows 8 is supported.", EN_ZH) is None
-    assert 0.9 < shared.near("Windows 8 is supported.", EN_ZH)[0].score < 1
+    # Less where their vectors are made by now.
+    assert 0.85 < shared.near("Windows 8 is supported.", EN_ZH)[0].score < 1
     back = shared.exact(old, EN_ZH.back)
     assert back is not None
     assert back.target == "Windows 7 is supported."
@@ -178,6 +179,51 @@ def test_of_an_import_the_most_frequent_translation_is_kept(shared: TranslationM
         assert found is not None
         assert found.target == known
     assert shared.exact("Come in.", EN_ZH) is None
+
+
+def test_a_kind_of_a_language_is_looked_up_as_that_language(store: MemoryStore) -> None:
+    """The exact tags first, then the wider; traditional Chinese is not taken for ``zh``."""
+    memory = TranslationMemory(store, WordEncoder(), customer="ada")
+    memory.put([
+        unit("The colour is grey", "颜色是灰色"), unit("Thank you", "谢谢"),
+        unit("lamp", "灯具", term=True),
+        Translation(Pair("en-gb", "zh"), "Thank you", "多谢"),
+    ])  # fmt: skip
+    for source, target, known in (
+        ("en-GB", "zh", "多谢"), ("en-GB", "zh-Hans-CN", "多谢"), ("en-US", "zh-CN", "谢谢"),
+        ("en", "zh", "谢谢"), ("en", "zh-TW", None), ("en-gb", "zh-hant", None),
+    ):  # fmt: skip
+        found = memory.exact("thank you", Pair(source, target))
+        assert (found and found.target) == known, (source, target)
+    kind = Pair("en-gb", "zh-cn")
+    assert memory.near("The colour is quite grey", kind, floor=0.4)[0].target == "颜色是灰色"
+    assert memory.terms("a lamp", kind) == {"lamp": "灯具"}
+    assert (term := memory.term("Lamp", kind)) is not None
+    assert term.target == "灯具"
+    assert (back := memory.exact("谢谢", kind.back)) is not None
+    assert back.target == "Thank you"
+    assert Pair("pt-br", "pt").wider == [Pair("pt-br", "pt")]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "apart"),
+    [
+        ("Order 12 came. Order 15 is late.", "订单12到了。订单15晚了。", True),
+        ("Order 12 came. Order 15 is late.", "订单15晚了。订单12到了。", False),
+        ("Order 12 came. It is late.", "订单15到了。它晚了。", False),
+        ("A 3 star hotel. Two nights.", "三星级酒店。2晚。", True),
+        ("At 5pm. For 1,200 yuan.", "5点。1200元。", True),
+        ("I asked Ada. Then I left.", "我走了。我问了Ada。", False),
+        ("I asked Ada. Ada left.", "我问了Ada。Ada走了。", True),
+        ("See www.abc.de/x . Thank you.", "谢谢。请看www.abc.de/x 。", False),
+    ],
+)
+def test_sentences_that_stand_in_another_order_are_not_taken_apart(
+    source: str, target: str, apart: bool
+) -> None:
+    """What is in the one and not in its counterpart, but in another's, says so."""
+    made = by_sentence([unit(source, target)])
+    assert len(made) == (2 if apart else 1)
 
 
 def test_translations_of_sentences_are_put_together_as_the_text_was() -> None:
