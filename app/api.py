@@ -14,6 +14,7 @@ from app.description import describe
 from app.routes import (
     answers,
     audit,
+    bilingual,
     card,
     chat,
     customers,
@@ -41,8 +42,9 @@ _DESCRIPTION = (
     "that customer. Errors are RFC 9457 problem documents."
 )
 _GUARDED = (
-    chat, openai, prompt, summaries, answers, translations, customers, queue, sessions, memories,
-    card, knowledge, recommendations, models, audit, operations, insights, key, metrics, mcp,
+    chat, openai, prompt, summaries, answers, translations, bilingual, customers, queue, sessions,
+    memories, card, knowledge, recommendations, models, audit, operations, insights, key, metrics,
+    mcp,
 )  # fmt: skip
 
 

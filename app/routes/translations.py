@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from app.chains.translate import Segment, Translated
 from app.dependencies import (
     EncoderDep,
     Guarded,
@@ -21,6 +23,7 @@ from app.dependencies import (
 from app.feed import unless_gone
 from app.problems import Problem, check_size
 from app.roles import Principal
+from app.routes.bilingual import RESPONSES
 from app.routes.turns import nobody_reads
 from app.schemas.customers import Deleted
 from app.schemas.fields import Name
@@ -37,7 +40,11 @@ from app.schemas.translations import (
     TranslationPage,
     TranslationSearch,
     TranslationSearchResponse,
+    TranslatorItem,
+    TranslatorList,
 )
+from app.translators import primary
+from app.translators.detection import detect
 from memory import Encoder, InvalidInput, MemoryStore
 from memory.bitexts import FileFormat, read_bitext, write_bitext
 from memory.translation_memory import TranslationMemory
@@ -47,12 +54,7 @@ router = APIRouter(tags=["translations"], route_class=Guarded)
 
 IMPORT_BYTES = 8 << 20  # of a request that imports
 _ID = 32  # characters
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    502: {"description": "The translator failed. What it had translated before is remembered."},
-    503: {"description": "The translator is not asked: too many wait for it, its server is down, "
-          "or the service is being stopped. Also when the database is away."},
-    504: {"description": "The translator did not answer in time."},
-}  # fmt: skip
+_RESPONSES = {status: said for status, said in RESPONSES.items() if status != 409}
 _NO_CUSTOMER: dict[int | str, dict[str, Any]] = {404: {"description": "No such customer."}}
 _NO_UNIT: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is no such translation, or no such customer."}
@@ -99,13 +101,28 @@ async def translate(
     sentence stays as it is: `complete` says so.
     """
     check_size(body.text, settings.max_message_bytes)
-    pair = body.pair
+    source = body.source or await run_sync(detect, [body.text])
+    if source is None:
+        msg = "It cannot be told in which language the text is: give it as `source`."
+        raise InvalidInput(msg)
     memory = _memory(who, store, encoder, body.customer, new=True)
-    work = chain.translate(memory, body.text, pair, remember=body.remember)
-    made = await unless_gone(request, work)
+    if body.source is None and primary(source) == primary(body.target):
+        made: Translated | None = Translated(body.text, [Segment(body.text, body.text, "same")])
+    else:
+        pair = Pair(source, body.target)
+        work = chain.translate(memory, body.text, pair, remember=body.remember)
+        made = await unless_gone(request, work)
     if made is None:
         return nobody_reads()
-    return JSONResponse(TranslateResponse.of(made).model_dump(mode="json"))
+    return JSONResponse(TranslateResponse.of(made, source).model_dump(mode="json"))
+
+
+@router.get("/v1/translate")
+async def translators(who: PrincipalDep, chain: TranslationsDep) -> TranslatorList:  # noqa: ARG001
+    """Who translates what no memory knows, and between which languages."""
+    return TranslatorList(
+        translators=[TranslatorItem(name=one.name, pairs=one.pairs) for one in chain.translators]
+    )
 
 
 @router.post("/v1/translation-memory")
@@ -115,8 +132,14 @@ def import_translations(
     """Remember translations: of a TMX or CSV file, or listed; all of them or none.
 
     Of a text of several sentences each is remembered, where both sides have as many. A translation
-    of the very text that is there takes its place.
+    of the very text that is there takes its place. Agents may add to a customer's own alone.
     """
+    if who.role == "agent" and body.customer is None:
+        detail = (
+            "A key of the role agent adds to a customer's own translations: name the `customer`. "
+            "What all customers share is for an admin to add."
+        )
+        raise Problem(403, "forbidden", "Forbidden", detail)
     given = _given(body)
     memory = _memory(who, store, encoder, body.customer, new=True)
     added, replaced = memory.put(given)

@@ -96,6 +96,9 @@ Whole = Annotated[int, Strict(), BeforeValidator(_whole)]
 # Beside a null the limit has to stand here, or the description does not know it.
 Count = Annotated[int, Strict(), Field(ge=1), BeforeValidator(_whole)]
 
+# Where a page of a list begins.
+Cursor = Annotated[int, Strict(), Field(ge=1, le=2**62), BeforeValidator(_whole)]
+
 Number = Annotated[float, Strict()]
 
 ROLE = "who said it: human or ai; note: nobody, a person added it by hand"

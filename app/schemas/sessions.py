@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 
 from app.schemas.fields import Body, Said
 from app.schemas.recall import Found
+from app.schemas.translations import LanguageTag
 from app.schemas.understanding import Understood
-from memory import Card, Mood, transcript
+from memory import Card, Message, Mood, transcript
 from memory.mood import MOST
 from memory.transcript import Rating, Session
 
@@ -62,9 +63,36 @@ class Handover(BaseModel):
 
 
 class ReplyRequest(Body):
-    """What a person answers the customer."""
+    """What a person answers the customer, in the customer's language or with its own."""
 
     text: Said = Field(min_length=1, examples=["I have sent you a new lamp today."])
+    source: LanguageTag | None = Field(
+        None,
+        description="in which the person wrote it, where it is to be translated; null: it is sent "
+        "as it is",
+    )
+    target: LanguageTag | None = Field(
+        None, description="the customer's language; null: told from what the customer says"
+    )
+    translation: Said | None = Field(
+        None,
+        min_length=1,
+        description="what the customer is to read, where a person has seen it: it is remembered; "
+        "null: what `POST /v1/translate` makes, unless some of it is missing",
+    )
+
+
+class OriginalItem(BaseModel):
+    """What a person wrote in another language than the customer's."""
+
+    text: str
+    language: str
+
+    @classmethod
+    def of(cls, said: Message) -> OriginalItem | None:
+        """Make one from a message; None if it was not translated."""
+        found = said.original
+        return None if found is None else cls(text=found.text, language=found.language)
 
 
 class Saying(BaseModel):
@@ -119,6 +147,10 @@ class MessageItem(BaseModel):
     )
     template: str | None = Field(description="the template that gave this answer, if one did")
     by_person: bool = Field(description="a person said it, in a session that was handed over")
+    original: OriginalItem | None = Field(
+        description="what that person wrote, where `text` is its translation; null: it is none, or "
+        "for a customer's own token"
+    )
     rating: Rating | None = Field(
         description="how good this answer was; null: not rated, or for a customer's own token"
     )

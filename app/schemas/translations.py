@@ -40,9 +40,13 @@ class Between(Body):
         return Pair(self.source, self.target)
 
 
-class TranslateRequest(Between):
+class TranslateRequest(Body):
     """A text to translate."""
 
+    source: LanguageTag | None = Field(
+        None, description="a language tag: en, pt-br, zh; null: told from the text"
+    )
+    target: LanguageTag = Field(description="another one")
     text: Text = Field(min_length=1, examples=["Where is my order 4417-XZ?"])
     customer: Name | None = Field(
         None,
@@ -77,7 +81,8 @@ class SegmentItem(BaseModel):
     target: str = Field(description="of one that nobody could translate: the source")
     origin: Made = Field(
         description="memory: known; glossary: a term; fuzzy: something close, as no translator is "
-        "set; model: the translator; same: numbers and signs alone; none: not translated"
+        "set; model: the translator; same: numbers and signs alone, or in that language already; "
+        "none: not translated"
     )
     score: float | None
     matches: list[MatchItem] = Field(description="what is known that is close, the closest first")
@@ -101,17 +106,36 @@ class TranslateResponse(BaseModel):
     """A text's translation, and where each part of it is from."""
 
     translation: str = Field(examples=["我的订单4417-XZ在哪里？"])
+    source: str = Field(description="the language of the text, as given or told")
     segments: list[SegmentItem]
     complete: bool = Field(description="false: some of it is not translated, or by something close")
     translator: str | None = Field(description="who was asked; null: nobody was needed, or is set")
 
     @classmethod
-    def of(cls, made: Translated) -> TranslateResponse:
+    def of(cls, made: Translated, source: str) -> TranslateResponse:
         """Make one from what was translated."""
         return cls(
-            translation=made.text, segments=[SegmentItem.of(one) for one in made.segments],
+            translation=made.text, source=source,
+            segments=[SegmentItem.of(one) for one in made.segments],
             complete=made.complete, translator=made.by,
         )  # fmt: skip
+
+
+class TranslatorItem(BaseModel):
+    """Who translates what no memory knows."""
+
+    name: str
+    pairs: list[tuple[str, str]] | None = Field(
+        description="from and into which languages; null: all that it is asked for"
+    )
+
+
+class TranslatorList(BaseModel):
+    """Those that are set, in the order in which they are asked."""
+
+    translators: list[TranslatorItem] = Field(
+        description="empty: none is set, by MEMORY_SERVICE_TRANSLATOR"
+    )
 
 
 class NewUnit(Body):

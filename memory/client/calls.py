@@ -174,10 +174,27 @@ def give_back(customer: str, session: str) -> Call[results.Session]:
     return Call("DELETE", path, results.Session.model_validate_json)
 
 
-def reply(customer: str, session: str, text: str) -> Call[results.Message]:
-    """Answer a customer as a person, in a session that was handed over."""
+def reply(
+    customer: str,
+    session: str,
+    text: str,
+    *,
+    source: str | None = None,
+    target: str | None = None,
+    translation: str | None = None,
+) -> Call[results.Message]:
+    """Answer a customer as a person, in a session that was handed over.
+
+    Args:
+        customer: who.
+        session: which.
+        text: what the person wrote.
+        source: in which language, where the customer is to read a translation; None: ``text``.
+        target: the customer's language; None: told from what they say.
+        translation: what the customer is to read, where a person has seen it.
+    """
     path = f"{of_session(customer, session)}/replies"
-    body = {"text": text}
+    body = {"text": text, "source": source, "target": target, "translation": translation}
     return Call("POST", path, results.Message.model_validate_json, body=body, again=False)
 
 

@@ -107,6 +107,8 @@ class Operations:
     delete_article = answered(knowledge.delete_article)
     search = answered(knowledge.search)
     translate = answered(translating.translate)
+    translate_session = answered(translating.translate_session)
+    translators = answered(translating.translators)
     import_translations = answered(translating.import_translations)
     translations = answered(translating.translations)
     export_translations = answered(translating.export_translations)

@@ -272,6 +272,13 @@ class GivenCount(Result):
     knowledge: int
 
 
+class Original(Result):
+    """What a person wrote in another language than the customer's."""
+
+    text: str
+    language: str
+
+
 class Message(Result):
     """A message as it was said; ``status`` is its turn's, ``rating`` says how good it is."""
 
@@ -283,6 +290,7 @@ class Message(Result):
     status: str | None
     template: str | None
     by_person: bool
+    original: Original | None  # of a person's message that was translated
     rating: str | None
     given: GivenCount | None
     evidence: str | None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
-from memory.client.call import Call, named
+from memory.client.call import Call, named, of_session
 from memory.client.results import Deleted, Result
 
 FileFormat = Literal["tmx", "csv"]
@@ -42,9 +42,46 @@ class Translated(Result):
     """A text's translation; not ``complete``: some of it is as it was."""
 
     translation: str
+    source: str  # the language of the text, as given or told
     segments: list[Segment]
     complete: bool
     translator: str | None
+
+
+class TranslatorOf(Result):
+    """Who translates, from and into which languages; ``pairs`` of None: all that are asked for."""
+
+    name: str
+    pairs: list[tuple[str, str]] | None
+
+
+class Translators(Result):
+    """Those that are set, in the order in which they are asked."""
+
+    translators: list[TranslatorOf]
+
+
+class TranslatedMessage(Result):
+    """A message with its translation; None: it needs none, or its language cannot be told."""
+
+    id: str
+    role: str
+    text: str
+    at: datetime
+    by_person: bool
+    source: str | None
+    translation: str | None
+    complete: bool
+    missing: list[str]
+
+
+class Transcript(Result):
+    """Messages with their translations, oldest first; ``source`` is the customer's language."""
+
+    source: str | None
+    target: str
+    messages: list[TranslatedMessage]
+    next: int | None
 
 
 class Imported(Result):
@@ -93,13 +130,18 @@ class FoundTranslations(Result):
 
 
 def translate(
-    text: str, source: str, target: str, *, customer: str | None = None, remember: bool = True
+    text: str,
+    source: str | None,
+    target: str,
+    *,
+    customer: str | None = None,
+    remember: bool = True,
 ) -> Call[Translated]:
     """Translate a text from one language into another.
 
     Args:
         text: what.
-        source: from which language, as ``en`` or ``pt-br``.
+        source: from which language, as ``en`` or ``pt-br``; None: told from the text.
         target: into which.
         customer: whose text it is, if it is one's.
         remember: whether what a translator makes of it is kept.
@@ -109,6 +151,35 @@ def translate(
         "remember": remember,
     }  # fmt: skip
     return Call("POST", "/v1/translate", Translated.model_validate_json, body=body)
+
+
+def translators() -> Call[Translators]:
+    """Who translates what no memory knows."""
+    return Call("GET", "/v1/translate", Translators.model_validate_json)
+
+
+def translate_session(
+    customer: str,
+    session: str,
+    target: str,
+    *,
+    source: str | None = None,
+    limit: int = 20,
+    before: int | None = None,
+) -> Call[Transcript]:
+    """A session's last messages for who reads another language than its customer.
+
+    Args:
+        customer: who.
+        session: which.
+        target: the reader's language.
+        source: the customer's; None: told from what they say.
+        limit: messages, to 100.
+        before: a page's ``next``.
+    """
+    path = f"{of_session(customer, session)}/translations"
+    body = {"target": target, "source": source, "limit": limit, "before": before}
+    return Call("POST", path, Transcript.model_validate_json, body=body)
 
 
 def import_translations(

@@ -69,6 +69,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/v1/customers/{customer}/turns/{turn}/rating"): {"rating": "good"},
     ("PUT", f"{SESSION}/handover"): None,
     ("POST", f"{SESSION}/replies"): {"text": "I am here."},
+    ("POST", f"{SESSION}/translations"): {"target": "en"},
     ("POST", "/v1/customers/{customer}/memories"): {"text": "They like tea"},
     ("PUT", MEMORY): {"pinned": True},
     ("POST", "/v1/customers/{customer}/forget"): {"policy": {"max_records": 1}},

@@ -160,6 +160,11 @@ def test_real_answers_are_as_described(service: Running) -> None:
             "/v1/translation-memory/search",
             {**pair, "text": "Thanks"},
         ),
+        ("get", "/v1/translate"): ("/v1/translate", None),
+        ("post", f"{SESSION}/translations"): (
+            "/v1/customers/ada/sessions/s1/translations",
+            {"target": "en"},
+        ),
         ("post", "/v1/translate"): ("/v1/translate", {**pair, "text": "Thank you"}),
         ("put", "/v1/translation-memory/{unit}"): (translation, {"target": "谢谢您"}),
         ("delete", "/v1/translation-memory/{unit}"): (translation, None),

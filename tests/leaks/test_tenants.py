@@ -30,7 +30,7 @@ from tests.leaks.world import CUSTOMERS, SECRET, TENANTS, World
 LONG = PROBES >= 2_000
 SETTINGS: dict[str, Any] = {
     "llm": "fake:echo", "understanding": "off", "token_secret": SECRET, "rate_key": "off",
-    "rate_customer": "off", "rate_failures": "off",
+    "rate_customer": "off", "rate_failures": "off", "translator": "llm",
 }  # fmt: skip
 
 

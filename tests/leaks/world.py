@@ -187,6 +187,7 @@ class World:
             ("/v1/translation-memory/search",
              {**_PAIR, "text": text, "customer": customer, "floor": 0}),
             ("/v1/translation-memory/search", {**_PAIR, "text": text, "floor": 0}),
+            (f"{whose}/sessions/monday/translations", {"source": "pt", "target": "en"}),
             (f"/v1/translation-memory?customer={quote(customer, safe='')}", None),
             (f"/v1/translation-memory?before={before}", None),
             (f"/v1/translation-memory/export?customer={quote(customer, safe='')}", None),
