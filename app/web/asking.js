@@ -4,6 +4,7 @@
  * nothing twice.
  */
 
+import { inTheirs } from "/web/bilingual.js";
 import { look } from "/web/given.js";
 import { inPerson } from "/web/handover.js";
 import { tends } from "/web/key.js";
@@ -99,8 +100,11 @@ export function wireAsking({ say: showState, look: lookWho, readOn, stored, done
   /* What the person at the desk answers, in a session that was handed over. */
   async function answerAsPerson(text) {
     const where = here();
+    const body = await inTheirs(text).catch((error) => error);
+    if (body === null || where !== here() || field.value !== text) return;
     field.value = "";
-    const failed = await call("POST", `${sessionPath()}/replies`, { text }).catch((error) => error);
+    const path = `${sessionPath()}/replies`;
+    const failed = body instanceof Error ? body : await call("POST", path, body).catch((error) => error);
     if (!(failed instanceof Error)) draft(where, null);
     if (where !== here()) return;
     if (failed instanceof Error) {

@@ -4,6 +4,7 @@
  */
 
 import { live, stopAnswer, wireAsking } from "/web/asking.js";
+import { wireBilingual } from "/web/bilingual.js";
 import { wireCard } from "/web/card.js";
 import { wireChoices } from "/web/choices.js";
 import { wireCustomers } from "/web/customers.js";
@@ -361,6 +362,7 @@ followSize();
 wireCard({ jump, changed: reread });
 wireGiven({ jump, changed: reread });
 wireHandover({ look: readOn, say: showState });
+wireBilingual();
 const admit = wireViews({ open: openAt });
 wireShortcuts({
   "/": () => enter("side", "search"),

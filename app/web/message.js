@@ -1,9 +1,11 @@
 /* A message as it is shown, in the conversation and in the panel. */
 
+import { beneath } from "/web/beneath.js";
 import { ownCustomer } from "/web/key.js";
 import { part } from "/web/parts.js";
 import { inAll, known, t } from "/web/texts.js";
 import { write } from "/web/times.js";
+import { tongue } from "/web/tongues.js";
 
 export const asks = (role) => role === "human" || role === "user";
 
@@ -33,6 +35,8 @@ export function say(element, said) {
   part(element, "text").textContent = said.text;
   if (said.at) write(element.querySelector("time"), said.at);
   if (said.by_person) element.dataset.by = "person";
+  const { text, language } = said.original ?? {};
+  beneath(element, "written", text, text && t("writtenIn", { language: tongue(language) }), language);
   element.hidden = false;
   return element;
 }

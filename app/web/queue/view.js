@@ -1,5 +1,6 @@
 /* The queue: who waits for a person, since when, in which session, and what about. */
 
+import { inMine, onTranslated, wireTongue } from "/web/bilingual.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
 import { nameOf } from "/web/place.js";
 import { lookAtQueue, onQueue, queued } from "/web/queue.js";
@@ -48,12 +49,16 @@ export function wire({ open }) {
     part(element, "why").textContent = t(WHYS[why], { n });
     part(element, "session").textContent = nameOf(session);
     part(element, "text").textContent = text ?? "";
+    const translated = inMine({ customer, text });
+    part(element, "translation").textContent = translated && t("translatedText", { text: translated });
     write(element.querySelector("time"), since, briefly);
     const button = element.querySelector("button");
     Object.assign(button, { title: `${customer} · ${session}`, onclick: () => open({ customer, session }) });
     return element;
   }
 
+  wireTongue(byId("queue-tongue"));
+  onTranslated(fill);
   onQueue(fill);
   onSpeak(fill);
   return { shown: () => (fill(), lookAtQueue()) };

@@ -6,7 +6,8 @@ import { offerCustomers } from "/web/customers.js";
 import { byId, explain, on, part, stamp } from "/web/parts.js";
 import { correct } from "/web/remembered.js";
 import { call, problem, read } from "/web/service.js";
-import { addTexts, language, listed, locale, onSpeak, t } from "/web/texts.js";
+import { addTexts, language, listed, onSpeak, t } from "/web/texts.js";
+import { tongues } from "/web/tongues.js";
 
 import en from "/web/translation/en.js";
 import zh from "/web/translation/zh.js";
@@ -14,7 +15,6 @@ import zh from "/web/translation/zh.js";
 const MOST = 4000; // letters of a translation
 const SHOWN = 20; // translations at a time
 const PATH = "/v1/translation-memory";
-const TAGS = ["ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "vi", "zh"];
 const ORIGINS = {
   memory: "translationMemory", glossary: "translationGlossary", fuzzy: "translationFuzzy",
   model: "translationModel", same: "translationSame", none: "translationNone",
@@ -47,13 +47,10 @@ export function wire() {
 
   /* Offer the languages, called as the reader calls them, and those that are in the memory. */
   function offer() {
-    const names = new Intl.DisplayNames([locale()], { type: "language" });
     const seen = found?.items.flatMap((one) => [one.source_language, one.target_language]) ?? [];
-    const tags = [...new Set([...TAGS, ...seen.filter(Boolean)])];
-    const options = tags.map((tag) => [names.of(tag), tag]).sort(([one], [other]) => one.localeCompare(other, locale()));
     for (const [field, first] of [[from, language === "en" ? "zh" : "en"], [into, language]]) {
       const chosen = field.value || first;
-      field.replaceChildren(...options.map(([name, tag]) => new Option(name, tag)));
+      field.replaceChildren(...tongues(seen.filter(Boolean)));
       field.value = chosen;
     }
   }
@@ -106,7 +103,7 @@ export function wire() {
         origins: [t(ORIGINS[one.origin])],
         score: one.origin === "fuzzy" ? one.score : null,
         about: said.join(" · "),
-        may: one.origin !== "same" && (isAdmin() || kept),
+        may: one.origin !== "same" && (isAdmin() || body.customer || kept),
       });
     }));
     byId("translation-made").hidden = false;
@@ -139,7 +136,7 @@ export function wire() {
     try {
       const unit = one.id ? one : await same(one, { source, target, customer });
       if (unit) await send("PUT", `${PATH}/${unit.id}`, { target: said, customer: unit.own ? customer : null });
-      else if (!isAdmin()) throw problem(t("translationAdmin"));
+      else if (!isAdmin() && !customer) throw problem(t("translationAdmin"));
       else {
         const units = [{ source: one.source, target: said, term: one.origin === "glossary" }];
         await send("POST", PATH, { source, target, customer, units });
