@@ -97,7 +97,7 @@ Whole = Annotated[int, Strict(), BeforeValidator(_whole)]
 Count = Annotated[int, Strict(), Field(ge=1), BeforeValidator(_whole)]
 
 # Where a page of a list begins.
-Cursor = Annotated[int, Strict(), Field(ge=1, le=2**62), BeforeValidator(_whole)]
+Cursor = Annotated[int, Strict(), Field(ge=1, le=2**53), BeforeValidator(_whole)]
 
 Number = Annotated[float, Strict()]
 
