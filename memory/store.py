@@ -339,13 +339,14 @@ class MemoryStore:
 
     # --- background ----------------------------------------------------------------------
 
-    def in_background(self, name: Any, work: Callable[[], object]) -> None:
+    def in_background(self, name: Any, work: Callable[[], object], after: float = 0.0) -> None:
         """Run ``work`` after the turn, unless work of the same name is waiting already.
 
-        While the store is being closed nothing is begun: the rows are stored, and the next
-        process derives the rest from them.
+        It may wait for so many seconds ``after``, until somebody waits for it. While the store is
+        being closed nothing is begun: the rows are stored, and the next process derives the rest
+        from them.
         """
-        if not self._background.add(name, partial(self._run, name, work)):
+        if not self._background.add(name, partial(self._run, name, work), after):
             self.database.check_open()
 
     def _run(self, name: Any, work: Callable[[], object]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from threading import Event, current_thread
 from time import sleep
 
@@ -41,6 +42,26 @@ def test_work_of_one_name_waits_once(store: MemoryStore) -> None:
     store.wait()
     assert len(runs) == 3
     assert all(name.startswith("memory-digest") for name in runs)
+
+
+def test_what_has_time_lets_others_go_first(store: MemoryStore) -> None:
+    """It is done once, after its time, in the order in which that comes; at once where somebody
+    waits for it, or the store is closed.
+    """
+    done: list[str] = []
+    last = Event()
+    for name, after in (("slow", 3600.0), ("later", 0.1), ("sooner", 0.05), ("later", 0.0)):
+        store.in_background(name, partial(done.append, name), after=after)
+    store.in_background("now", partial(done.append, "now"))
+    store.in_background("last", last.set, after=0.15)
+    assert last.wait(10)
+    assert done == ["now", "sooner", "later"]
+    assert store.waiting == 1
+    store.wait()
+    assert done[3:] == ["slow"]
+    store.in_background("never", partial(done.append, "never"), after=3600.0)
+    store.close()
+    assert done[4:] == ["never"]
 
 
 def test_work_that_fails_is_logged_and_tried_again_next_time(

@@ -24,6 +24,7 @@ from memory.deeds import SERVICE, Deed
 _logger = logging.getLogger(__name__)
 
 _ROOM_SECONDS = 3.0  # how long a digest makes room for turns
+_PAUSE_SECONDS = 0.25  # ... and waits for more of them: one digest of several costs little more
 _MENDS = 2  # looks after a failure: at the first one a lease may still be alive
 
 
@@ -49,7 +50,7 @@ class Digests:
     def later(self, memory: ConversationMemory, *, at_once: bool) -> None:
         """Digest what a turn has left: soon, or ``at_once`` where nobody is being answered.
 
-        Several may wait by then, and all are digested together.
+        Several may wait by then, and all are digested together, after a pause.
         """
         self._waiting[memory.scope] = memory
         if at_once:
@@ -114,7 +115,8 @@ class Digests:
             self._timer.cancel()
             self._timer = None
         for memory in self._waiting.values():
-            self._store.in_background(("digest", memory.scope), partial(self._digest, memory))
+            digest = partial(self._digest, memory)
+            self._store.in_background(("digest", memory.scope), digest, after=_PAUSE_SECONDS)
         self._waiting.clear()
 
     def _next(self, owners: Iterator[Owner]) -> None:
