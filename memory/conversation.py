@@ -27,7 +27,7 @@ from memory.indexes.customer import CustomerIndex
 from memory.knowledge import Knowledge
 from memory.labels import read_rest
 from memory.language import LANGUAGES, Language
-from memory.layout import Layout, block, lay_out
+from memory.layout import Layout, block, lay_out, tokens_of
 from memory.marks import inert
 from memory.scoring import contextual
 from memory.steps import answer_after
@@ -493,7 +493,7 @@ class _Folding(SummaryMemory):
         with self.vector.index() as index:
             again = beside_again(index, self.vector.policy, self.knowledge)
             return [
-                tokens + self.count_tokens(block(again(said.recalled), words))
+                tokens + tokens_of(block(again(said.recalled), words), self.count_tokens)
                 if said.recalled
                 else tokens
                 for said, tokens in zip(window, super().costs(window), strict=True)

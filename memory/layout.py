@@ -127,14 +127,15 @@ def lay_out(
         message = in_prompt(said.message, count_tokens)
         tokens += message.tokens
         if before and message.data is None:
-            messages.append(asked(said.message.text, before, words))
-            tokens += count_tokens(block(before, words))
+            shown = block(before, words)
+            messages.append(asked(said.message.text, shown))
+            tokens += tokens_of(shown, count_tokens)
         else:
             messages.append(to_langchain(message))
     if question is not None:
-        beside = Beside(recalled, list(enumerate(evidence or (), 1)))
-        messages.append(asked(question, beside, words))
-        tokens += count_tokens(str(messages[-1].content)) + MESSAGE_OVERHEAD
+        shown = block(Beside(recalled, list(enumerate(evidence or (), 1))), words)
+        messages.append(asked(question, shown))
+        tokens += tokens_of(shown, count_tokens) + count_tokens(inert(question)) + MESSAGE_OVERHEAD
     if any(a.type == b.type for a, b in pairwise(messages)):
         # A turn without an answer leaves two questions in a row; strict templates refuse that.
         *_, last = messages
@@ -153,17 +154,28 @@ def written(message: BaseMessage) -> str:
     return f"{message.text}{json.dumps(calls, ensure_ascii=False)}"
 
 
-def asked(question: str, beside: Beside, words: Wording = ENGLISH) -> HumanMessage:
-    """A question with what stands beside it; ``said`` keeps the customer's own words."""
+def asked(question: str, beside: str) -> HumanMessage:
+    """A question with the ``block`` beside it; ``said`` keeps the customer's own words."""
     shown = inert(question)
     if not beside and shown == question:
         return HumanMessage(question)
-    text = f"{block(beside, words)}\n\n{shown}" if beside else shown
+    text = f"{beside}\n\n{shown}" if beside else shown
     return HumanMessage(text, additional_kwargs={"said": question})
 
 
+def tokens_of(shown: str, count_tokens: CountTokens) -> int:
+    """The tokens that a ``block`` takes beside a question, with the breaks after its lines.
+
+    Line by line: most of them were counted for an earlier prompt, or when they were chosen.
+    """
+    return sum(count_tokens(line) + 1 for line in shown.split("\n")) + 1 if shown else 0
+
+
 def block(beside: Beside, words: Wording = ENGLISH) -> str:
-    """What was recalled and found, fenced: somebody wrote it once, nobody asks it now."""
+    """What was recalled and found, fenced: somebody wrote it once, nobody asks it now.
+
+    Empty, where there is nothing.
+    """
     parts: list[str] = []
     if beside.recalled:
         parts += ("<memory>", *(line(r, words) for r in beside.recalled), "</memory>")

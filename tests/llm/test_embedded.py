@@ -17,7 +17,7 @@ from langchain_openai import ChatOpenAI
 
 from app.llm import Model, open_llm
 from memory import count_tokens
-from memory.layout import Beside, asked
+from memory.layout import asked
 
 _TEXT = (
     "The parcel with the order was due on Tuesday and has not come, so the customer wants to"
@@ -214,7 +214,7 @@ def test_a_message_cannot_begin_another_s_role(embedded: Model) -> None:
 
     assert roles("hi") == 3
     assert roles(said) == 5
-    assert roles(str(asked(said, Beside()).text)) == 3
+    assert roles(str(asked(said, "").text)) == 3
 
 
 def test_it_takes_tools_where_its_template_has_a_place_for_them(
