@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import takewhile
+from operator import attrgetter
 
 import numpy as np
 
 from memory.customers import Owner
 from memory.embeddings import Encoder
 from memory.indexes.customer import CustomerIndex, Source, stems_from
-from memory.records import News, Records, Seen
+from memory.records import CONTEXT, News, Records, Seen
 from memory.rereading import Kept, rereading
-from memory.types import Floats, Record, Update, Writer
+from memory.types import Floats, Message, Record, Update, Writer
 from memory.watch import Watch
 from memory.writers import written
 
@@ -33,6 +34,8 @@ class _Entry:
     # Vectors whose record's turn to get one has not come yet, and the ids of numbered records.
     vectors: dict[str, Floats] = field(default_factory=dict)
     ids: dict[int, str] = field(default_factory=dict)
+    # The messages that no digest has turned into records, and the few before them.
+    said: list[Message] = field(default_factory=list)
 
 
 class IndexCache:
@@ -104,11 +107,11 @@ class IndexCache:
 
     @contextmanager
     def reading(
-        self, owner: Owner, embed: int = EMBED_AT_READ, asked: Source | None = None
+        self, owner: Owner, embed: int = EMBED_AT_READ, shown: Collection[Source] = ()
     ) -> Iterator[CustomerIndex]:
         """The customer's index, caught up; at most ``embed`` records are embedded for it.
 
-        The facts in the message ``asked`` (session, id) are not: they are not recalled for it.
+        Those of messages that are ``shown`` are not, so far as none follows that may be recalled.
 
         It is the reader's own until the block ends: another, whose transaction began earlier,
         may have to turn it back to what the rows were then.
@@ -123,7 +126,8 @@ class IndexCache:
             before = len(entry.index)
             self._catch_up(owner, entry)
             missing = entry.index.without_vector()[:embed]
-            missing = list(takewhile(lambda r: r.slot is None or not stems_from(r, asked), missing))
+            while missing and stems_from(missing[-1], shown):
+                missing.pop()
             if missing:
                 entry.index.add_vectors(self.encode(owner, missing))
             yield entry.index
@@ -154,10 +158,17 @@ class IndexCache:
             entry.index.reset(self._encoder.dimension)
             entry.vectors.clear()
             entry.ids.clear()
+            entry.said.clear()
         entry.index.add(news.records)
         if news.messages:
-            fresh = written(self._writer, news.earlier, news.messages)
+            # As a digest will read them, so that it finds the same, and most of it kept.
+            earlier = news.earlier
+            if earlier is None:
+                before = bisect_right(entry.said, news.state.written, key=attrgetter("seq"))
+                earlier = entry.said[max(before - CONTEXT, 0) :]
+            fresh = written(self._writer, earlier, news.messages)
             entry.index.settle(fresh, self._update)
+            entry.said = [*earlier, *news.messages]
         _add_vectors(entry, news)
         entry.seen = Seen(
             news.state,

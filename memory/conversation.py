@@ -23,7 +23,7 @@ from memory.embeddings import Encoder
 from memory.errors import InvalidInput
 from memory.forgetting import Forgotten, Policy
 from memory.history import MESSAGE_OVERHEAD
-from memory.indexes.customer import CustomerIndex
+from memory.indexes.customer import CustomerIndex, Source
 from memory.knowledge import Knowledge
 from memory.labels import read_rest
 from memory.language import LANGUAGES, Language
@@ -147,8 +147,8 @@ class ConversationMemory(StoredMemory):
         reader = readers.as_messages if self.return_messages else self.reader
         question, explain = self._question(inputs), reader not in readers.UNEXPLAINED
         vector = self._embedded(question)
-        with self._reading() as index:
-            parts = self._read(index, question, None, vector, explain)
+        with self._reading() as (index, talk):
+            parts = self._read(index, talk, question, vector, explain)
         recent = self._rendered([said.message for said in parts.window])
         words = wording(parts.language)
         if self.return_messages:
@@ -220,14 +220,14 @@ class ConversationMemory(StoredMemory):
             InvalidInput: the question, with what follows it, is longer than ``context_tokens``.
         """
         vector = self._embedded(question)
-        with self._reading(turn) as index:
-            parts = self._evident(index, question, turn, vector, found)._replace(after=after)
+        with self._reading(turn) as (index, talk):
+            parts = self._evident(index, talk, question, vector, found)._replace(after=after)
             layout = self._lay_out(index, question, parts)
         if self.context_tokens is None or layout.tokens <= self.context_tokens:
             return layout
         self.summary.fold(most=self.summary.window_tokens // 2, by_model=False)
-        with self._reading(turn) as index:
-            parts = self._evident(index, question, turn, vector, found)._replace(after=after)
+        with self._reading(turn) as (index, talk):
+            parts = self._evident(index, talk, question, vector, found)._replace(after=after)
             return self._shortened(index, question, parts)
 
     def beginning(self) -> list[BaseMessage]:
@@ -347,25 +347,22 @@ class ConversationMemory(StoredMemory):
         return self.vector.embedding(question) if question.strip() else None
 
     @contextmanager
-    def _reading(self, turn: Turn | None = None) -> Iterator[CustomerIndex]:
+    def _reading(self, turn: Turn | None = None) -> Iterator[tuple[CustomerIndex, _Talk]]:
         """The customer's records, none of whose time is over, and one state of all rows."""
-        asked = None if turn is None else (turn.question.session, turn.question.id)
-        with self.store.database.read(), self.vector.reading(asked) as index:
-            if not index.expired(now()):
-                yield index
-                return
+        with self.store.database.read():
+            talk = self._talk(turn)
+            with self.vector.reading(talk.shown) as index:
+                if not index.expired(now()):
+                    yield index, talk
+                    return
         self.vector.expire()
-        with self.store.database.read(), self.vector.reading(asked) as index:
-            yield index
+        with self.store.database.read():
+            talk = self._talk(turn)
+            with self.vector.reading(talk.shown) as index:
+                yield index, talk
 
-    def _read(
-        self,
-        index: CustomerIndex,
-        question: str,
-        turn: Turn | None,
-        vector: Floats | None,
-        explain: bool = True,
-    ) -> _Parts:
+    def _talk(self, turn: Turn | None) -> _Talk:
+        """What was said in the session before a turn."""
         summary = self.summary.current()
         window = [
             said
@@ -375,6 +372,17 @@ class ConversationMemory(StoredMemory):
         shown = {said.message.source for said in window}
         if turn is not None:
             shown.add(turn.question.source)
+        return _Talk(summary, window, shown)
+
+    def _read(
+        self,
+        index: CustomerIndex,
+        talk: _Talk,
+        question: str,
+        vector: Floats | None,
+        explain: bool = True,
+    ) -> _Parts:
+        summary, window, shown = talk
         language = self._spoken(summary, window, question)
         with self.store.watch.step("search"):
             recalled = self.vector.recall(
@@ -403,13 +411,13 @@ class ConversationMemory(StoredMemory):
     def _evident(
         self,
         index: CustomerIndex,
+        talk: _Talk,
         question: str,
-        turn: Turn | None,
         vector: Floats | None,
         found: Sequence[Evidence] | None,
     ) -> _Parts:
         """The parts with passages: ours and another source's by turns, as many as fit."""
-        parts = self._read(index, question, turn, vector)
+        parts = self._read(index, talk, question, vector)
         ours: list[Evidence] | None = None
         if self.knowledge is not None and self._knows:
             about = "\n".join(said.message.text for said in parts.window[-_ABOUT:])
@@ -463,6 +471,14 @@ class ConversationMemory(StoredMemory):
                 self._check_room(layout.tokens)
             layout = self._lay_out(index, question, parts)
         return layout
+
+
+class _Talk(NamedTuple):
+    """What was said in the session; ``shown`` are the messages that no record is recalled for."""
+
+    summary: Summary
+    window: list[Said]
+    shown: set[Source]
 
 
 class _Parts(NamedTuple):

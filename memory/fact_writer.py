@@ -28,7 +28,7 @@ from memory.types import Message, Record
 from memory.writers import record_id
 
 GIVEN_OUT = frozenset({"ticket_number", "tracking_number"})  # by the agent
-_FEW = 32  # messages whose reading is kept to be gone on with: not an import's
+_FEW = 64  # messages whose reading is kept to be gone on with: not an import's
 _QUOTED = 120  # characters of a sentence that stand beside a date or an amount
 
 _QUESTION = re.compile(

@@ -31,7 +31,7 @@ from memory.types import Add, Change, Floats, Message, Record, Update
 from memory.updates import AGAIN, LATELY, settle
 from memory.withdrawals import Withdrawal
 
-_CONTEXT = 6  # messages before a batch, by which a writer understands it
+CONTEXT = 6  # messages before a batch, by which a writer understands it
 
 _AFTER = text(
     f"SELECT {RECORD_COLUMNS} FROM records {WHERE} AND seq > :after ORDER BY seq LIMIT :limit"
@@ -63,7 +63,7 @@ _UNWRITTEN = text(
 )
 _EARLIER = text(
     f"SELECT {COLUMNS} FROM messages {WHERE} AND seq <= :upto AND forgotten = 0 "
-    f"AND origin IS NULL ORDER BY seq DESC LIMIT {_CONTEXT}"
+    f"AND origin IS NULL ORDER BY seq DESC LIMIT {CONTEXT}"
 )
 # Only from the state that it was derived from: of two digests at once the later one does nothing.
 _WRITTEN = text(
@@ -99,7 +99,7 @@ class News(NamedTuple):
     vector_seqs: list[int]
     vectors: Floats  # (n, d), of the records numbered vector_seqs
     messages: list[Message]  # not turned into records yet
-    earlier: list[Message]  # the few before them
+    earlier: list[Message] | None  # the few before them; None where the cache has those already
 
 
 class Undone(NamedTuple):
@@ -137,14 +137,15 @@ class Records:
         with self._database.read() as connection:
             state = customers.state(connection, owner)
             if state == seen.state:
-                return News(state, [], [], _no_vectors(dimension), [], [])
+                return News(state, [], [], _no_vectors(dimension), [], None)
             if state.generation != seen.state.generation:
                 seen = Seen()
             rows = run(connection, _AFTER, key(owner, after=seen.record, limit=_ALL)).fetchall()
             found = run(connection, _VECTORS, key(owner, after=seen.vector)).fetchall()
             after = max(seen.message, state.written)
             said = run(connection, _UNWRITTEN, key(owner, after=after, limit=_ALL)).fetchall()
-            earlier = _earlier(connection, owner, after) if said else []
+            known = seen.message > state.written
+            earlier = _earlier(connection, owner, after) if said and not known else None
         joined = np.frombuffer(b"".join(vector for _, vector in found), dtype=np.float16)
         return News(
             state,

@@ -151,10 +151,7 @@ class VectorMemory(StoredMemory):
         at = at or now()
         with nullcontext(index) if index is not None else self.reading() as index:
             view = index.view(at, without, self.policy.since(at))
-            missing = sum(
-                not any(stems_from(record, source) for source in without)
-                for record in index.without_vector()
-            )
+            missing = sum(not stems_from(record, without) for record in index.without_vector())
             asked = Query(query, vector, at, trust(self.encoder, query), limit, explain)
             found = (retriever or self._strategy)(asked, view)
             no_longer = Outdated(index.superseded_facts(), index.get)
@@ -169,12 +166,12 @@ class VectorMemory(StoredMemory):
         """The vector (d,) of a query, as ``recall`` makes it where it is not given one."""
         return self._cache.question(self.scope.owner, query)
 
-    def reading(self, asked: Source | None = None) -> AbstractContextManager[CustomerIndex]:
+    def reading(self, shown: Collection[Source] = ()) -> AbstractContextManager[CustomerIndex]:
         """The customer's records, caught up with the rows, the newest of them embedded.
 
-        The facts in the message ``asked`` (session, id) are not.
+        Those of messages (session, id) that are ``shown`` in any case need no vectors.
         """
-        return self._cache.reading(self.scope.owner, asked=asked)
+        return self._cache.reading(self.scope.owner, shown=shown)
 
     def index(self) -> AbstractContextManager[CustomerIndex]:
         """The customer's records, caught up with the rows, without embedding any."""

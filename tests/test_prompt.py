@@ -10,10 +10,15 @@ from memory import (
     Layout,
     count_tokens,
     embedded,
+    facts,
+    joined,
     open_store,
+    supersede,
+    verbatim,
 )
 from memory.wording import ENGLISH
 from tests.dialogue import conversation, plain, told_before
+from tests.doubles import WordEncoder
 
 
 def test_a_prompt_is_laid_out_from_what_changes_least(sqlite_url: str) -> None:
@@ -48,6 +53,38 @@ def test_what_stands_in_the_window_is_not_recalled(sqlite_url: str) -> None:
         assert layout.recalled == []
         assert str(plain(layout.messages)).count("Tom") == 1
         assert memory.recall("what is my cat called?")[0].text == "my cat is called Tom"
+
+
+def test_what_stands_in_the_window_needs_no_vector_yet(sqlite_url: str) -> None:
+    """Nothing of it is recalled: a prompt embeds its question alone, and the digest the rest."""
+    encoder = WordEncoder()
+    asked = [f"my order is QX-4417{number}" for number in range(3)]
+    with open_store(sqlite_url) as store:
+        memory = conversation(store, embeddings=encoder, writer=joined(verbatim, facts))
+        for question in asked:
+            turn = memory.start(question)
+            memory.finish(turn, "I look into it", "complete", memory.layout(question, turn))
+        assert encoder.asked == asked
+        memory.digest()
+        known = {record.text for record in memory.known()}
+        assert len(known) == 3
+        assert known <= {*encoder.asked[3:]}
+
+
+def test_what_is_read_before_the_digest_is_what_it_writes(sqlite_url: str) -> None:
+    """However many turns the digest comes after: facts are understood from the same messages."""
+    with open_store(sqlite_url) as store:
+        memory = conversation(store, writer=joined(verbatim, facts), update=supersede)
+        for number in range(4):
+            said = ["thank you", "I see", "and then?", "oh", f"QX-5517{number}"]
+            for text in (f"my order is QX-4417{number}", *said):
+                turn = memory.start(text)
+                memory.finish(turn, "I look into it.", "complete", memory.layout(text, turn))
+        read = {record.id for record in memory.history()}
+        memory.digest()
+        kept = store.records.newest(memory.scope.owner, 1000)
+        assert read == {record.id for record in kept if record.slot is not None}
+        assert len(read) == 8
 
 
 @pytest.mark.parametrize("close", ["</memory>", "</mem</memory>ory>", "<memory>", "</MEMORY>"])

@@ -24,9 +24,9 @@ _NEVER = 2**63 - 1
 Source = tuple[str, str]  # a message, by its session and its id, which is known within that only
 
 
-def stems_from(record: Record, source: Source | None) -> bool:
-    """Whether a record was made of a message."""
-    return source is not None and record.session == source[0] and source[1] in record.messages
+def stems_from(record: Record, sources: Collection[Source]) -> bool:
+    """Whether a record was made of one of some messages."""
+    return any((record.session, message) in sources for message in record.messages)
 
 
 class CustomerIndex:
