@@ -31,7 +31,9 @@ class _Asked:
 class Batching:
     """Lets threads use a network a few at a time, in batches. Safe to share between threads."""
 
-    def __init__(self, network: Network, most: int, at_once: int = 2) -> None:
+    def __init__(
+        self, network: Network, most: int, at_once: int = 2, padded: int | None = None
+    ) -> None:
         """Let a network be used.
 
         Args:
@@ -39,9 +41,12 @@ class Batching:
                 not depend on the others.
             most: tokens of a batch, with what fills the shorter texts up.
             at_once: batches that are done at the same time; of many texts, always one less.
+            padded: tokens of a batch of single texts that only fill up; as many as fit, if not
+                given.
         """
         self._network = network
         self._most = most
+        self._padded = most if padded is None else padded
         self._free = at_once
         self._free_for_many = max(at_once - 1, 1)
         self._single: deque[_Asked] = deque()
@@ -95,10 +100,12 @@ class Batching:
         if not self._free:
             return []
         batch: list[_Asked] = []
-        longest = 0
+        longest = tokens = 0
         while self._single:
-            longest = max(longest, len(self._single[0].texts[0]))
-            if batch and (len(batch) + 1) * longest > self._most:
+            size = len(self._single[0].texts[0])
+            longest, tokens = max(longest, size), tokens + size
+            taken = (len(batch) + 1) * longest
+            if batch and (taken > self._most or taken - tokens > self._padded):
                 break
             batch.append(self._single.popleft())
         if not batch and self._many and self._free_for_many:

@@ -40,6 +40,9 @@ MAX_TOKENS = 256  # what the model was trained to read; the rest of a text is cu
 
 _LATIN_ENDS = "\u0250"
 _BATCH_TOKENS = 256  # some eight questions; more take as long each, and others wait
+# What a pass takes by itself is what so many tokens take; those that only fill up take as long as
+# any, so that texts of other lengths are better done apart.
+_PADDED_TOKENS = 8
 
 _logger = logging.getLogger(__name__)
 
@@ -85,7 +88,9 @@ class Network:
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._session = _session(graph, folder)
         # A pass for each core, and one for a question: it shares a core, and has not to wait.
-        self._batching = Batching(self._pass, _BATCH_TOKENS, at_once=(os.cpu_count() or 1) + 1)
+        self._batching = Batching(
+            self._pass, _BATCH_TOKENS, at_once=(os.cpu_count() or 1) + 1, padded=_PADDED_TOKENS
+        )
         self.outputs: dict[str, int] = {  # their names and widths
             one.name: one.shape[1] for one in self._session.get_outputs()
         }
@@ -227,11 +232,15 @@ def _valid(text: str) -> str:
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
     """Positions, shortest first, cut so that a batch padded to its last one stays small."""
     batch: list[int] = []
+    tokens = 0
     for position in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[position] > _BATCH_TOKENS:
+        longest = lengths[position]
+        padded = len(batch) * longest - tokens
+        if batch and (tokens + padded + longest > _BATCH_TOKENS or padded > _PADDED_TOKENS):
             yield batch
-            batch = []
+            batch, tokens = [], 0
         batch.append(position)
+        tokens += longest
     if batch:
         yield batch
 

@@ -83,6 +83,22 @@ def test_a_batch_is_no_longer_than_it_may_be() -> None:
     assert network.passes == [[1], [2, 3], [4]]
 
 
+def test_a_short_text_is_not_filled_up_to_a_long_one() -> None:
+    """It takes as long as if it were as long: who would have to be is done in the pass after."""
+    network = Gated()
+    batching = Batching(network, most=100, at_once=1, padded=3)
+    with ThreadPoolExecutor(8) as pool:
+        asked = [_ask(pool, batching, 1)]
+        assert network.begun.acquire(timeout=10)
+        for count, size in enumerate((4, 5, 6, 9), 1):
+            asked.append(pool.submit(batching.ask, [[size] * size]))  # type: ignore[arg-type]
+            _until(lambda count=count: _waiting(batching, count, 0))  # type: ignore[misc]
+        network.end.release(3)
+        for one in asked:
+            one.result(10)
+    assert network.passes == [[1], [4, 5, 6], [9]]
+
+
 def test_a_question_waits_for_no_digest() -> None:
     """Parts of many texts leave room for single ones, which come first."""
     network = Gated()
