@@ -77,7 +77,7 @@ async def whole(
     if isinstance(event, Failed):
         return respond(event.problem, request.url.path)
     assert isinstance(event, Done)
-    return JSONResponse(said(event).model_dump(mode="json"))
+    return Response(said(event).model_dump_json(), media_type=JSONResponse.media_type)
 
 
 async def streamed(
