@@ -52,10 +52,12 @@ def run(
     """
     if connection.dialect.name != "sqlite":
         return connection.execute(statement, values)
-    driver = driver_of(connection)
-    if isinstance(values, dict):
-        return driver.execute(*_listed(statement.text, values))
-    return driver.executemany(statement.text, values)
+    driver, sql = driver_of(connection), statement.text
+    if isinstance(values, list):
+        return driver.executemany(sql, values)
+    if list in map(type, values.values()):
+        sql, values = _listed(sql, values)
+    return driver.execute(sql, values)
 
 
 def _listed(sql: str, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
