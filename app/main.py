@@ -31,7 +31,7 @@ from app.embeddings import ENGLISH, open_embeddings
 from app.headers import MCP_HEADERS, SecurityHeaders, origins_of
 from app.language import advice
 from app.limits import Limits, RateLimitFields
-from app.llm import open_llm
+from app.llm import Model, open_llm
 from app.llm.states import States
 from app.logs import on_loop
 from app.metrics import Metrics
@@ -40,7 +40,7 @@ from app.recording import Recording
 from app.retention import retain_daily, retention_of
 from app.routes.translations import IMPORT_BYTES
 from app.second_source import SecondSource, open_retriever
-from app.serving import Serving, open_served
+from app.serving import Serving, for_summaries, open_served
 from app.settings import Settings
 from app.templates.answering import open_all
 from app.tracing import open_tracing
@@ -109,6 +109,7 @@ def create_app(
                 slots=settings.answers_at_once or 4,
                 adapter=adapter,
                 states=states if settings.states_mib else None,
+                summaries=for_summaries(settings.summary_adapter, registry),
             ),
             registry,
         )
@@ -116,14 +117,10 @@ def create_app(
         store.close()
         raise
 
-    if settings.reply_tokens > model.context // 2:
+    if (amiss := _unfit(settings, model)) is not None:
         model.close()
         store.close()
-        msg = (
-            f"reply_tokens is {settings.reply_tokens}, more than half of the model's "
-            f"{model.context} tokens of context: no room is left for the prompt"
-        )
-        raise InvalidInput(msg)
+        raise InvalidInput(amiss)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -217,6 +214,21 @@ def create_app(
     watched = Access(app.build_middleware_stack(), counted, tracing)
     app.middleware_stack = SecurityHeaders(_EncodedPath(watched))
     return app
+
+
+def _unfit(settings: Settings, model: Model) -> str | None:
+    """Why a model cannot be served as the settings have it, if it cannot."""
+    if settings.reply_tokens > model.context // 2:
+        return (
+            f"reply_tokens is {settings.reply_tokens}, more than half of the model's "
+            f"{model.context} tokens of context: no room is left for the prompt"
+        )
+    if settings.summary_adapter is not None and model.base is None:
+        return (
+            f"summary_adapter is {settings.summary_adapter}, and {model.name} takes no adapters: "
+            "only the embedded model does. Leave MEMORY_SERVICE_SUMMARY_ADAPTER out"
+        )
+    return None
 
 
 def _advise(store: MemoryStore) -> None:

@@ -193,6 +193,18 @@ def open_served(opened: Callable[[Finds], Model], registry: Registry) -> Model:
         return opened(lambda _: None)
 
 
+def for_summaries(adapter: str | None, registry: Registry) -> Finds:
+    """Finds the file of the adapter that is to write summaries; None: there is to be none.
+
+    What it finds raises Refused where that is not there, or may not.
+    """
+
+    def found(base: str) -> Path | None:
+        return None if adapter is None else _file(registry.for_summaries(adapter, base))
+
+    return found
+
+
 def _file(folder: Path) -> Path:
     """What llama.cpp loads of an adapter."""
     file = folder / GGUF

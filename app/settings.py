@@ -181,6 +181,11 @@ class Settings(BaseSettings):
     summarize: Literal["extractive", "model"] = Field(
         "extractive", description="who writes summaries; 'model' only for a capable one"
     )
+    summary_adapter: str | None = Field(
+        None,
+        min_length=1,
+        description="tuned adapter by which the embedded model writes those of /v1/summaries",
+    )
     facts: Literal["extract", "model", "off"] = Field(
         "extract", description="who takes facts; 'model' adds what a capable one finds"
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import Runnable
 
 from app.chains.failures import is_outage, is_refusal, model_problem, silent
 from app.chains.speech import Speech, storable, usage_of
@@ -40,9 +42,15 @@ class Completions:
         return Completions(model, places, self._speech, self._metrics)
 
     async def complete(
-        self, prompt: ChatPromptTemplate, values: dict[str, str], max_tokens: int
+        self,
+        prompt: ChatPromptTemplate,
+        values: dict[str, str],
+        max_tokens: int,
+        chat: Runnable[Any, Any] | None = None,
     ) -> Completion:
         """What the model says to a prompt with these values, at most so long.
+
+        ``chat`` is the model as it answers this, where it does so otherwise.
 
         Raises:
             Overloaded, CircuitOpen: the model is not asked.
@@ -52,7 +60,8 @@ class Completions:
         made = Completion()
         try:
             await place.take()
-            await self._say(prompt, values, max_tokens, place, made)
+            answers = (chat or self.model.chat).bind(max_tokens=max_tokens)
+            await self._say(prompt | answers, values, place, made)
         finally:
             place.leave()
             self._metrics.tokens(made.usage)
@@ -61,10 +70,8 @@ class Completions:
         return made
 
     async def _say(
-        self, prompt: ChatPromptTemplate, values: dict[str, str], max_tokens: int, place: Place,
-        made: Completion,
-    ) -> None:  # fmt: skip
-        chain = prompt | self.model.chat.bind(max_tokens=max_tokens)
+        self, chain: Runnable[Any, Any], values: dict[str, str], place: Place, made: Completion
+    ) -> None:
         try:
             async with contextlib.aclosing(self._speech.chunks(chain, values)) as chunks:
                 async for chunk in chunks:

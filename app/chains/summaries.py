@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from anyio.to_thread import run_sync
+from langchain_core.messages import BaseMessage
 from langchain_core.prompts import ChatPromptTemplate
 
 from app.chains.completions import Completions
@@ -18,6 +19,8 @@ from memory.sentences import split
 from memory.wording import Wording, wording
 
 How = Literal["extractive", "model", "both"]
+
+MAX_TOKENS, MOST_TOKENS = 120, 1000  # of a summary: if nobody says otherwise, and at most
 
 _PROMPT = ChatPromptTemplate.from_messages([("system", "{told}"), ("human", "{content}")])
 _MARKS = 32  # tokens that a chat template puts around two messages, at most
@@ -66,9 +69,10 @@ class SummaryChain:
             Overloaded, CircuitOpen: the model is not asked.
             Problem: it has failed.
         """
-        asked = await run_sync(self._asked, messages, max_tokens)
+        model = self._completions.model
+        asked = await run_sync(ask, messages, max_tokens, model.context, self.language)
         made = await self._completions.complete(
-            _PROMPT, {"told": asked.told, "content": asked.content}, max_tokens
+            _PROMPT, asked._asdict(), max_tokens, model.summarising()
         )
         text = plain(made.text)
         if made.cut or count_tokens(text) > max_tokens:
@@ -78,14 +82,26 @@ class SummaryChain:
         wrong = fault(text, asked, max_tokens, count_tokens)
         return Abstract(None if wrong else text, wrong, made.usage)
 
-    def _asked(self, messages: Sequence[Message], max_tokens: int) -> Task:
-        words = _words(messages, self.language)
-        asked = task(messages, max_tokens, words)
-        room = self._completions.model.context - max_tokens - count_tokens(asked.told) - _MARKS
-        if count_tokens(asked.content) <= room:
-            return asked
-        kept = extract(messages, max(room, 1), count_tokens, words=words)
-        return asked._replace(content=render(kept, words))
+
+def ask(
+    messages: Sequence[Message], max_tokens: int, context: int, language: Language | None = None
+) -> Task:
+    """What a model with so many tokens of ``context`` is asked for a summary of messages.
+
+    Of a conversation that it cannot read whole it is given the best sentences.
+    """
+    words = _words(messages, language)
+    asked = task(messages, max_tokens, words)
+    room = context - max_tokens - count_tokens(asked.told) - _MARKS
+    if count_tokens(asked.content) <= room:
+        return asked
+    kept = extract(messages, max(room, 1), count_tokens, words=words)
+    return asked._replace(content=render(kept, words))
+
+
+def prompt(asked: Task) -> list[BaseMessage]:
+    """The messages by which it is asked."""
+    return _PROMPT.format_messages(**asked._asdict())
 
 
 def _words(messages: Sequence[Message], language: Language | None) -> Wording:

@@ -44,6 +44,7 @@ _BATCH = 128
 # Where conversations that had to leave their slot are not kept in files they are kept here, 23 kB
 # a token, to be read back in milliseconds; llama.cpp's own default is 8 GiB.
 _CACHE_MIB = 128
+_SUMMARIES = 0  # which of the server's adapters writes summaries, if there is one
 
 _logger = logging.getLogger(__name__)
 _pulling = Lock()
@@ -133,7 +134,8 @@ class EmbeddedModel(OpenAIModel):
         self.base = base_of(url)
         key = secrets.token_urlsafe(24)
         prefix = f"/{secrets.token_hex(16)}"
-        self._open = partial(_server, path, choices, key, prefix)
+        self._summaries = choices.summaries(self.base)
+        self._open = partial(_server, path, choices, key, prefix, self._summaries)
         self.adapter = choices.adapter(self.base)
         self._relay = Relay(self._open(self.adapter))
         self._states = choices.states
@@ -159,6 +161,15 @@ class EmbeddedModel(OpenAIModel):
     def answering(self, conversation: Conversation) -> Runnable[Any, Any]:
         """The chat model, which reads what is new of a conversation."""
         return self.chat.bind(conversation=conversation)
+
+    def summarising(self) -> Runnable[Any, Any]:
+        """The chat model, with the adapter that writes summaries in place of the one that answers.
+
+        llama.cpp does not compute with two adapters at once: while one writes, the other waits.
+        """
+        if self._summaries is None:
+            return self.chat
+        return self.chat.bind(extra_body={"lora": [{"id": _SUMMARIES, "scale": 1.0}]})
 
     def warm(
         self, messages: Sequence[BaseMessage], conversation: Conversation | None = None
@@ -210,8 +221,11 @@ class EmbeddedModel(OpenAIModel):
         return f"{self.base} {adapter} {version('xllamacpp')}"
 
 
-def _server(path: Path, choices: Choices, key: str, prefix: str, adapter: Path | None) -> Any:
-    """llama.cpp's server with a model and its adapter loaded; it stops when it is forgotten."""
+def _server(
+    path: Path, choices: Choices, key: str, prefix: str, summaries: Path | None,
+    adapter: Path | None,
+) -> Any:  # fmt: skip
+    """llama.cpp's server with a model and its adapters loaded; it stops when it is forgotten."""
     # Read when libgomp is loaded. By default a thread that waits for the other spins for
     # milliseconds, and on a busy machine the answers slow down tenfold.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
@@ -248,15 +262,21 @@ def _server(path: Path, choices: Choices, key: str, prefix: str, adapter: Path |
         choices.states.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         params.slot_save_path = f"{choices.states.folder}{os.sep}"
     params.warmup = False
-    if adapter is not None:
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
+    # The one for summaries is the first, whichever other there is, and not asked unless by name.
+    adapters = {summaries: 0.0, adapter: 1.0}
+    params.lora_adapters = [
+        xllamacpp.CommonAdapterLoraInfo(str(file), scale)
+        for file, scale in adapters.items()
+        if file is not None
+    ]
     # Writing waits for memory, reading for arithmetic: more threads help the second only.
     params.cpuparams.n_threads = max(1, threads // 2)
     params.cpuparams_batch.n_threads = threads
     try:
         return xllamacpp.Server(params)
     except Exception as error:
-        what = path if adapter is None else f"{path} with the adapter {adapter}"
+        named = " and ".join(str(file) for file in adapters if file is not None)
+        what = f"{path} with the adapter {named}" if named else path
         msg = f"llama.cpp cannot load {what}: {error}"
         raise UnusableModel(msg) from error
 

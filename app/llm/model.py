@@ -34,6 +34,7 @@ class Choices:
     # Of a base, by its sha256: the GGUF file of the adapter that it is to be served with.
     adapter: Callable[[str], Path | None] = lambda _: None
     states: States | None = None  # what was read of conversations, where it is kept
+    summaries: Callable[[str], Path | None] = lambda _: None  # of the one that writes summaries
 
 
 class Model:
@@ -60,6 +61,10 @@ class Model:
 
     def answering(self, conversation: Conversation) -> Runnable[Any, Any]:  # noqa: ARG002
         """The chat model, told whose prompts it gets: it may have read the most of them."""
+        return self.chat
+
+    def summarising(self) -> Runnable[Any, Any]:
+        """The chat model, with the adapter that is to write summaries if there is one."""
         return self.chat
 
     def warm(

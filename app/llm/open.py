@@ -32,6 +32,7 @@ def open_llm(
     slots: int = 4,
     adapter: Callable[[str], Path | None] = lambda _: None,
     states: States | None = None,
+    summaries: Callable[[str], Path | None] = lambda _: None,
 ) -> Model:
     """Open the model at an address.
 
@@ -54,6 +55,8 @@ def open_llm(
             only.
         states: where it is kept what was read of conversations, so that who comes back need not
             be read again; embedded only.
+        summaries: of the base that is served, by its sha256, the GGUF file of the adapter that
+            writes summaries; embedded only.
 
     Raises:
         UnusableModel: the address is none of these, or what is there cannot be used.
@@ -72,6 +75,15 @@ def open_llm(
     return opened(
         url,
         Choices(
-            api_key, timeout, max_tokens, temperature, threads, context, slots, adapter, states
+            api_key,
+            timeout,
+            max_tokens,
+            temperature,
+            threads,
+            context,
+            slots,
+            adapter,
+            states,
+            summaries,
         ),
     )

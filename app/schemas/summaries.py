@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from app.chains.summaries import Abstract, Extract, How
+from app.chains.summaries import MAX_TOKENS, MOST_TOKENS, Abstract, Extract, How
 from app.schemas.chat import Usage
 from app.schemas.fields import Body, Name, NotBlank, Whole
 from memory import Message
@@ -36,7 +36,7 @@ class SummaryRequest(Body):
         "extractive",
         description="extractive: in sentences that were said, by no model; model: in its words",
     )
-    max_tokens: Whole = Field(120, ge=1, le=1000, description="of each summary")
+    max_tokens: Whole = Field(MAX_TOKENS, ge=1, le=MOST_TOKENS, description="of each summary")
 
 
 class SummarySentence(BaseModel):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,6 +16,7 @@ BASE = "base"  # what the base without an adapter is called in comparisons
 CARD, GGUF = "card.json", "adapter.gguf"
 OWN_SESSIONS = "the service's own sessions"  # what they are called among an adapter's data
 LEARNT = "learnt"  # the kind of the pseudonyms by which cards name customers
+Taught = Literal["reply", "summary"]  # what an adapter has learnt to write
 LEAST = 10  # dialogues kept apart, and answers compared, that figures are to rest on
 
 T = TypeVar("T")
@@ -29,11 +30,11 @@ class Refused(InvalidInput):
 class Figures:
     """How well a model answers on the part of the data that was kept apart.
 
-    ``perplexity`` is of the agents' answers, by their tokens, and better when lower; ``rouge_l``
-    is the F-measure of written answers, 0 to 1, and better when higher. ``recalled`` is the share
-    of the facts that made-up customers come back and ask for which the answers contain, and
-    ``admitted`` the share of answers that say so where nothing was ever said; None where nobody
-    was let ask.
+    ``perplexity`` is of the agents' answers, or of people's summaries, by their tokens, and better
+    when lower; ``rouge_l`` is the F-measure of written ones, 0 to 1, and better when higher.
+    ``recalled`` is the share of the facts that made-up customers come back and ask for which the
+    answers contain, and ``admitted`` the share of answers that say so where nothing was ever said;
+    None where nobody was let ask.
     """
 
     perplexity: float
@@ -68,6 +69,7 @@ class Card:
     figures: Figures
     compared: dict[str, Figures]  # others on the same: the base, what was in service
     training: dict[str, Any] = field(default_factory=dict)  # steps, seconds, losses
+    task: Taught = "reply"
     commit: str | None = None  # of the program that made it
     # Whose sessions of the service's own it saw, by pseudonyms; a card from before has none.
     customers: list[str] | None = None

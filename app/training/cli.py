@@ -32,6 +32,13 @@ class Method(StrEnum):
     FULL = "full"
 
 
+class Task(StrEnum):
+    """What is learnt of the dialogues."""
+
+    REPLY = "reply"
+    SUMMARY = "summary"
+
+
 class Own(StrEnum):
     """Which of the service's own sessions are learnt."""
 
@@ -43,6 +50,9 @@ def finetune(
     data: Annotated[
         list[Path] | None, typer.Option(help="JSONL, one dialogue a line; may be repeated.")
     ] = None,
+    task: Annotated[
+        Task, typer.Option(help="What it learns: the agent's replies, or the dialogues' summaries.")
+    ] = Task.REPLY,
     from_service: Annotated[
         Own | None, typer.Option(help="The service's own sessions too: those rated good, or all.")
     ] = None,
@@ -107,11 +117,19 @@ def finetune(
         str, typer.Option(help="With --from-service: whose sessions; no other's are learnt.")
     ] = TENANT,
 ) -> None:
-    """Tune a model on dialogues; it is kept with its figures, and served when it is promoted."""
+    """Tune a model on dialogues, to reply or to summarise them; it is kept with its figures.
+
+    It is served when it is promoted; one for summaries by a setting.
+    """
     settings = _settings(data_dir=data_dir, database=database)
     if not data and from_service is None:
         msg = "what is to be learnt? Give --data FILE, or --from-service good"
         raise InvalidInput(msg)
+    summarised = task is Task.SUMMARY
+    if summarised and from_service is not None:
+        msg = "people have written no summaries of the service's own sessions: give --data FILE"
+        raise InvalidInput(msg)
+    returning = 0 if summarised else returning
     from app.opening import open_existing
     from app.training.dialogues import Dialogue, read_dialogues
     from app.training.dialogues import from_service as own
@@ -134,7 +152,8 @@ def finetune(
     # Before torch is loaded: what is wrong with the data or the folder is told at once.
     dialogues: list[Dialogue] = []
     for file in files:
-        dialogues += sample(list(read_dialogues([file])), limit, seed or 0)
+        found = list(read_dialogues([file], summarised=summarised))
+        dialogues += sample(found, limit, seed or 0)
     if from_service is not None:
         with (
             open_existing(settings) as store,
@@ -164,6 +183,7 @@ def finetune(
     work = Work(
         files, base, out, options, resume, minutes,
         search, search_minutes, examples, returning, _FACTS if returning else 0, licences,
+        task.value,
     )  # fmt: skip
     try:
         card = run(work, dialogues, _registry(settings), settings)
@@ -186,7 +206,8 @@ def finetune(
     if (few := thin(card.counts)) is not None:
         typer.echo(f"That rests on {few}: it is kept and not promoted. Give more dialogues.")
     elif not card.figures.beats(rival):
-        typer.echo("It does not beat what is in service: it is kept and not promoted.")
+        against = "the base" if summarised else "what is in service"
+        typer.echo(f"It does not beat {against}: it is kept and not promoted.")
     else:
         typer.echo(how_to_serve(card.id, work, settings, data_dir))
 
@@ -208,8 +229,11 @@ def how_to_serve(adapter: str, work: Work, settings: Settings, data_dir: Path | 
     if work.base is not None and not work.base.endswith(".gguf"):
         folder = settings.data_dir / "models" / adapter
         return f"Serve it with --llm {shlex.quote(f'huggingface:{work.base}#{folder}')}"
-    if work.base is not None:
-        words += ["--llm", f"embedded:{work.base}"]
+    llm = [] if work.base is None else ["--llm", f"embedded:{work.base}"]
+    if work.task == "summary":
+        with_base = f" and {shlex.join(llm)}" if llm else ""
+        return f"Serve it with MEMORY_SERVICE_SUMMARY_ADAPTER={adapter}{with_base}"
+    words += llm
     return f"Put it into service with: {shlex.join(words)}"
 
 
@@ -222,7 +246,8 @@ def list_(data_dir: DataDir = None) -> None:
         trouble = registry.trouble(card.base["sha256"]) if now else None
         mark = " " if not now else "*" if trouble is None else "!"
         rivals = "; ".join(f"{name}: {figures}" for name, figures in card.compared.items())
-        typer.echo(f"{mark} {card.id}  {card.base['name']}  {card.figures}  ({rivals})")
+        what = "" if card.task == "reply" else "  of summaries:"
+        typer.echo(f"{mark} {card.id}  {card.base['name']}{what}  {card.figures}  ({rivals})")
         if trouble is not None:
             typer.echo(f"    is in service and does not answer: {trouble}")
     for adapter, fault in faults.items():

@@ -8,6 +8,7 @@ One dialogue a line, plain or gzipped:
   says in these is left out: the service has its own);
 - a customer who comes back: ``{"id": "c1", "sessions": [{"turns": [...]}, {"turns": [...]}]}``;
 - ShareGPT: ``{"conversations": [{"from": "human", "value": "..."}, {"from": "gpt", ...}]}``;
+- a dialogue with what people have written of it: ``"summaries": ["..."]`` beside its turns;
 - a question and its answer: ``{"text": "...", "response": "..."}``, also called ``question``,
   ``prompt`` or ``instruction``, and ``answer``, ``completion`` or ``output``; Alpaca's ``input`` is
   a part of its question.
@@ -34,6 +35,7 @@ from app.sources.said import KINDS
 from app.training.card import LEARNT
 from app.training.placeholders import fill
 from memory import InvalidInput, MemoryStore, Scope, check_text
+from memory.abstractive import plain
 
 Role = Literal["customer", "agent"]
 
@@ -72,6 +74,7 @@ class Dialogue:
     source: str
     begins: tuple[int, ...] = (0,)
     customer: str | None = None  # the pseudonym of one of the service's own
+    summaries: tuple[str, ...] = ()  # that people have written of it
 
     def sessions(self) -> list[list[tuple[str, str]]]:
         """The questions of each session with the agent's answers, as the service has them.
@@ -99,11 +102,14 @@ def _exchanges(turns: Sequence[Said]) -> list[tuple[str, str]]:
     return list(zip(texts[::2], texts[1::2], strict=False))
 
 
-def read_dialogues(files: Sequence[Path], most_bytes: int = MOST_BYTES) -> Iterator[Dialogue]:
+def read_dialogues(
+    files: Sequence[Path], most_bytes: int = MOST_BYTES, *, summarised: bool = False
+) -> Iterator[Dialogue]:
     """Every dialogue of the files, one at a time, with its placeholders filled.
 
     A dialogue without an id is called by its words, so that it keeps its name when others are
-    added. One of which nothing is left without its placeholders is left out.
+    added. One of which nothing is left without its placeholders is left out. Where they are to be
+    ``summarised``, each has its summaries, or is left out if nothing is left of these.
 
     Raises:
         InvalidInput: a file or a line cannot be used; the message says which, why and what to do.
@@ -111,11 +117,11 @@ def read_dialogues(files: Sequence[Path], most_bytes: int = MOST_BYTES) -> Itera
     for file in files:
         for place, given in lines(file, most_bytes):
             try:
-                dialogue = _dialogue(given, str(file))
+                dialogue = _dialogue(given, str(file), _summaries(given) if summarised else [])
             except InvalidInput as error:
                 msg = f"{place}: {error}"
                 raise InvalidInput(msg) from error
-            if dialogue.exchanges():
+            if dialogue.exchanges() and (dialogue.summaries or not summarised):
                 yield dialogue
 
 
@@ -163,7 +169,7 @@ def _said_in(store: MemoryStore, scope: Scope) -> Iterator[Said]:
 # --- lines ---------------------------------------------------------------------------------
 
 
-def _dialogue(given: dict[str, Any], source: str) -> Dialogue:
+def _dialogue(given: dict[str, Any], source: str, summaries: list[str]) -> Dialogue:
     sessions = _sessions(given)
     turns = [said for session in sessions for said in session]
     if not turns:
@@ -177,10 +183,11 @@ def _dialogue(given: dict[str, Any], source: str) -> Dialogue:
             )
             raise InvalidInput(msg)
     name = _name(given) or _digest(turns)
-    texts = fill([s.text for s in turns], [s.role == "customer" for s in turns], name)
-    left = iter(texts)
+    asks = [s.role == "customer" for s in turns] + [False for _ in summaries]
+    left = iter(fill([*(s.text for s in turns), *summaries], asks, name))
     filled = [[Said(said.role, next(left)) for said in session] for session in sessions]
-    return in_sessions(name, [[s for s in session if s.text] for session in filled], source)
+    made = in_sessions(name, [[s for s in session if s.text] for session in filled], source)
+    return replace(made, summaries=tuple(filter(None, left)))
 
 
 def in_sessions(name: str, sessions: Iterable[Sequence[Said]], source: str) -> Dialogue:
@@ -208,6 +215,21 @@ def _sessions(given: dict[str, Any]) -> list[list[Said]]:
             msg = f"session {number}: {error}"
             raise InvalidInput(msg) from error
     return found
+
+
+def _summaries(given: dict[str, Any]) -> list[str]:
+    """What people have written of a dialogue; some keep it among its ``labels``."""
+    labels = given.get("labels")
+    found = given.get("summaries", labels.get("summaries") if isinstance(labels, dict) else None)
+    if not isinstance(found, list) or not found or not all(isinstance(one, str) for one in found):
+        msg = (
+            'it has no summary to learn: give it "summaries", a list of what people have written '
+            'of it, such as ["The lamp was broken; a new one is sent."]'
+        )
+        raise InvalidInput(msg)
+    for one in found:
+        check_text(one)
+    return [plain(one) for one in found]
 
 
 def _turns(given: dict[str, Any]) -> Iterator[Said]:

@@ -14,24 +14,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from app.chains.summaries import MAX_TOKENS
 from app.progress import bar
 from app.settings import Settings
 from app.training.base import Base, open_base
-from app.training.card import BASE, GGUF, OWN_SESSIONS, Card, Figures, Refused, thin
+from app.training.card import BASE, GGUF, OWN_SESSIONS, Card, Figures, Refused, Taught, thin
 from app.training.dialogues import SERVICE, Dialogue, checksum
 from app.training.export import to_gguf
 from app.training.folder import became, check_out, claimed, first, note_end, redaction_seed
 from app.training.learnt import note_learnt
 from app.training.lora import Trained, check_options, train
-from app.training.measure import Asked, HeldOut, measure
+from app.training.measure import REPLY, Asked, HeldOut, measure
 from app.training.options import Options
 from app.training.play import play
 from app.training.redaction import redact
 from app.training.registry import Registry, new_id
 from app.training.returning import questions, returning
 from app.training.search import search
-from app.training.sequences import Sequence, check_tokenizer, sequences
+from app.training.sequences import Sequence, check_tokenizer, laid_out, sequences
 from app.training.splits import check_parts, split
+from app.training.summarising import summarised
 from memory import Encoder, InvalidInput
 from memory.weights import sha256
 
@@ -58,6 +60,7 @@ class Work:
     returning: int = 100  # made-up customers who are learnt too
     facts: int = 0  # that others like them ask for, to measure what is recalled
     licences: Sized[str] = ()  # of the files, in their order
+    task: Taught = "reply"  # or "summary", of dialogues that have some
 
 
 def finetune(
@@ -104,7 +107,8 @@ def _finetune(
     parts = split(dialogues, work.options.seed)
     check_parts(parts)
     own = sorted({one.customer for part in parts[:3] for one in part if one.customer is not None})
-    answers = min(work.examples, sum(len(one.exchanges()) for one in parts.test))
+    asked = sum(1 if work.task == "summary" else len(one.exchanges()) for one in parts.test)
+    answers = min(work.examples, asked)
     if (few := thin({"test_dialogues": len(parts.test), "answers": answers})) is not None:
         _logger.warning(
             "the figures will rest on %s: what is tuned can be tried and not be promoted", few
@@ -121,7 +125,11 @@ def _finetune(
     made = []
     for part in redacted:
         shown = bar(part, desc="reading", unit="dialogue")
-        made.append(list(sequences(shown, tokenizer, settings, encoder=encoder)))
+        if work.task == "summary":
+            summaries = summarised(shown, settings)
+            made.append([one for each in summaries for one in laid_out([each], tokenizer)])
+        else:
+            made.append(list(sequences(shown, tokenizer, settings, encoder=encoder)))
     made[1] = _evenly(made[1], _CHECKED)
     options = work.options
     if work.trials:
@@ -132,15 +140,20 @@ def _finetune(
     trained = train(made[0], made[1], base, work.out, options, resume=True, minutes=work.minutes)
     if trained.folder is None or not first():
         return None
-    played = play(redacted[2], settings, encoder=encoder)
-    exchanges = _evenly([one for _, many in played for one in many], work.examples)
-    held_out = HeldOut(made[2], exchanges, _asked(work, settings, encoder))
-    figures = measure(base, trained.folder, held_out)
-    compared = {BASE: measure(base, None, held_out)}
-    now = registry.in_service(base.sha256)
+    if work.task == "summary":
+        exchanges, longest = list(summarised(redacted[2], settings)), MAX_TOKENS
+        now = None
+    else:
+        played = play(redacted[2], settings, encoder=encoder)
+        exchanges, longest = [one for _, many in played for one in many], REPLY
+        now = registry.in_service(base.sha256)
+    facts = _asked(work, settings, encoder)
+    held_out = HeldOut(made[2], _evenly(exchanges, work.examples), facts)
+    figures = measure(base, trained.folder, held_out, longest=longest)
+    compared = {BASE: measure(base, None, held_out, longest=longest)}
     if now is not None:
         try:
-            compared[now] = measure(base, registry.whole(now), held_out)
+            compared[now] = measure(base, registry.whole(now), held_out, longest=longest)
         except Refused as error:
             _logger.warning("nothing is compared with what is in service: %s", error)
     card = _card(work, base, parts, made, held_out, options, trained, figures, compared)
@@ -224,6 +237,7 @@ def _card(
             "best_loss": trained.best_loss,
         },
         commit=_commit(),
+        task=work.task,
     )
 
 

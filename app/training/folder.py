@@ -116,7 +116,7 @@ def finished(out: Path, registry: Registry) -> str | None:
             return f"it is finished: serve it with --llm huggingface:{out / 'model'}"
         card = registry.card(became)
         now = registry.in_service(card.base["sha256"])
-        if now not in (None, card.id, *card.compared):
+        if card.task == "reply" and now not in (None, card.id, *card.compared):
             return None
     except (OSError, ValueError, InvalidInput):
         return None  # not ended, or its adapter is gone

@@ -1,7 +1,8 @@
 """Tuning a base model on sequences: LoRA by default, AdaLoRA, or the weights themselves.
 
-trl's SFTTrainer does it: it takes token ids with labels as they are. bf16 and gradient
-checkpointing, on by default there, are for CUDA only: on a CPU they make it many times slower.
+trl's SFTTrainer does it: it takes token ids with labels as they are. Gradient checkpointing, on by
+default there, is for CUDA only: on a CPU it makes it many times slower, and so does bf16 on one
+that does not have it.
 
 What is written lies in one folder: ``run.json`` (what is trained, and how), ``checkpoints/``,
 ``logs/`` (TensorBoard) and, at the end, ``adapter/`` (or ``model/`` after full tuning) and
@@ -258,8 +259,10 @@ def _trainer(
         disable_tqdm=True,
         report_to=["tensorboard"],
     )
+    # On a CPU AdaLoRA's own matrices are not cast to the base's numbers.
+    bf16 = not full if cuda else options.method == "lora" and _has_bf16()
     model = AutoModelForCausalLM.from_pretrained(
-        base.folder, dtype=torch.bfloat16 if cuda and not full else torch.float32
+        base.folder, dtype=torch.bfloat16 if bf16 else torch.float32
     )
     tokenizer = base.tokenizer()
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
@@ -285,6 +288,12 @@ def _trainer(
         for name, weight in model.named_parameters():
             weight.requires_grad = any(layer in name for layer in tuned)
     return trainer, progress
+
+
+def _has_bf16() -> bool:
+    """Whether the processor multiplies in bf16 itself: twice as fast, and else much slower."""
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def _dataset(given: Sized[Sequence]) -> Any:

@@ -21,6 +21,7 @@ from app.training.play import Exchange
 from app.training.scores import admits, contains, rouge
 from app.training.sequences import Sequence, rendered
 
+REPLY = 64  # tokens of a written reply, at most
 _TOGETHER = 8  # answers written at a time
 
 
@@ -55,7 +56,9 @@ class HeldOut:
         return digest.hexdigest()
 
 
-def measure(base: Base, adapter: Path | None, held_out: HeldOut, *, longest: int = 64) -> Figures:
+def measure(
+    base: Base, adapter: Path | None, held_out: HeldOut, *, longest: int = REPLY
+) -> Figures:
     """The figures of a base with an adapter (or a whole model's folder, or as it is).
 
     Args:

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
 
-from app.training.dialogues import Dialogue
+from app.training.dialogues import Dialogue, Said
 from app.training.occurrences import Marks, Occurrences, Value, anyhow, exactly, in_runs
 from app.training.private import (
     FIRST,
@@ -88,6 +88,9 @@ def redact(dialogue: Dialogue, seed: str = "", region: str = "US") -> Dialogue:
         region: of telephone numbers without a country code.
     """
     name = blake2b(f"{seed}\0{dialogue.id}".encode(), digest_size=16).hexdigest()
+    # What was written of it has the same in it, and in the same words.
+    written = [Said("agent", text) for text in dialogue.summaries]
+    dialogue = replace(dialogue, turns=(*dialogue.turns, *written))
     texts = [narrow(said.text) for said in dialogue.turns]
     words = {word for text in texts for word in re.findall(r"\w+", text.casefold())}
     stand_ins = StandIns(f"{seed}\0{dialogue.id}", words)
@@ -96,7 +99,9 @@ def redact(dialogue: Dialogue, seed: str = "", region: str = "US") -> Dialogue:
         replace(said, text=values.replaced(said.text, text))
         for said, text in zip(dialogue.turns, texts, strict=True)
     )
-    return replace(dialogue, id=name, turns=turns)
+    said = len(turns) - len(written)
+    summaries = tuple(one.text for one in turns[said:])
+    return replace(dialogue, id=name, turns=turns[:said], summaries=summaries)
 
 
 # --- what is to be replaced, the surest first ----------------------------------------------------

@@ -192,14 +192,36 @@ class Registry:
         """The folder of an adapter that may go into service with a base.
 
         Raises:
-            Refused: it is not whole, or ``check_gate`` says why it may not.
+            Refused: it is not whole, writes summaries, or ``check_gate`` says why it may not.
         """
         folder, card = self.whole(adapter), self.card(adapter)
+        if card.task != "reply":
+            msg = (
+                f"the adapter {adapter} has learnt to write summaries, and no replies: start the "
+                f"service with MEMORY_SERVICE_SUMMARY_ADAPTER={adapter}"
+            )
+            raise Refused(msg)
         now, rival = self.in_service(base_sha256), None
         if now is not None:
             with suppress(Refused):
                 rival = self.card(now)
         check_gate(card, folder, base_sha256, now, rival)
+        return folder
+
+    def for_summaries(self, adapter: str, base_sha256: str) -> Path:
+        """The folder of an adapter that may write the summaries of a service with a base.
+
+        Raises:
+            Refused: it is not whole, writes replies, or ``check_gate`` says why it may not.
+        """
+        folder, card = self.whole(adapter), self.card(adapter)
+        if card.task != "summary":
+            msg = (
+                f"the adapter {adapter} has learnt to reply, and no summaries: `memory-service "
+                "finetune --task summary` makes one that has"
+            )
+            raise Refused(msg)
+        check_gate(card, folder, base_sha256, None, None)
         return folder
 
     def promote(self, adapter: str, base_sha256: str) -> None:

@@ -17,7 +17,7 @@ from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_me
 
 from app.settings import Settings
 from app.training.dialogues import Dialogue
-from app.training.play import play
+from app.training.play import Exchange, play
 from memory import Encoder, InvalidInput
 
 IGNORED = -100  # the label of what is not taught, as torch's cross entropy has it
@@ -68,26 +68,34 @@ def sequences(
     Raises:
         InvalidInput: the tokenizer cannot be used.
     """
+    for _, exchanges in play(dialogues, settings, memory=memory, encoder=encoder):
+        yield from laid_out(exchanges, tokenizer)
+
+
+def laid_out(exchanges: Iterable[Exchange], tokenizer: Tokenizer) -> Iterator[Sequence]:
+    """The training sequences of exchanges, of which each may go on from the one before.
+
+    Raises:
+        InvalidInput: the tokenizer cannot be used.
+    """
     check_tokenizer(tokenizer)
-    played = play(dialogues, settings, memory=memory, encoder=encoder)
-    for _, exchanges in played:
-        text, spans = "", list[tuple[int, int]]()
-        for prompt, answer in exchanges:
-            asked = rendered(tokenizer, prompt, ask=True)
-            whole = rendered(tokenizer, [*prompt, AIMessage(answer)])
-            if not whole.startswith(asked):
-                msg = (
-                    "the tokenizer's chat template writes an answer otherwise than it asks for "
-                    "one, so nothing can be taught with it: use another base"
-                )
-                raise InvalidInput(msg)
-            if spans and not asked.startswith(text):
-                yield _sequence(tokenizer, text, spans)
-                spans = []
-            text = whole
-            spans.append((len(asked), len(whole)))
-        if spans:
+    text, spans = "", list[tuple[int, int]]()
+    for prompt, answer in exchanges:
+        asked = rendered(tokenizer, prompt, ask=True)
+        whole = rendered(tokenizer, [*prompt, AIMessage(answer)])
+        if not whole.startswith(asked):
+            msg = (
+                "the tokenizer's chat template writes an answer otherwise than it asks for "
+                "one, so nothing can be taught with it: use another base"
+            )
+            raise InvalidInput(msg)
+        if spans and not asked.startswith(text):
             yield _sequence(tokenizer, text, spans)
+            spans = []
+        text = whole
+        spans.append((len(asked), len(whole)))
+    if spans:
+        yield _sequence(tokenizer, text, spans)
 
 
 def check_tokenizer(tokenizer: Tokenizer) -> None:

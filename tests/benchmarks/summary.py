@@ -4,7 +4,7 @@ ROUGE F-measures (stemmed) against every human summary of a thread, their mean; 
 has the best of them. Each system is measured twice: as the text that is put into a prompt, with
 its ``Customer:`` and ``Agent:`` labels, and without the labels.
 
-    python -m tests.benchmarks.summary --data dev.jsonl.gz [--limit 40] [--model]
+    python -m tests.benchmarks.summary --data dev.jsonl.gz [--limit 40] [--model] [--adapter FOLDER]
 
 Ours are what `POST /v1/summaries` answers with, by the same functions; what it refuses to give of
 the model's is an empty text, and counted.
@@ -25,7 +25,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,8 @@ from app.chains.summaries import SummaryChain, extractive
 from app.llm import open_llm
 from app.metrics import Metrics
 from app.places import Places
+from app.serving import for_summaries
+from app.training.registry import Registry
 from memory import Message, count_tokens
 from memory.extractive import Sentence, render
 from memory.sentences import split
@@ -127,9 +129,13 @@ def lead(budget: int) -> System:
 
 
 @contextmanager
-def embedded_model(budget: int) -> Iterator[System]:
-    """The service's summaries by the embedded language model."""
-    model = open_llm("embedded:", max_tokens=budget, temperature=0.2)
+def embedded_model(budget: int, temperature: float, adapter: Path | None) -> Iterator[System]:
+    """The service's summaries by the embedded language model, or by an adapter of it."""
+    found = None if adapter is None else adapter.resolve()
+    model = open_llm(
+        "embedded:", max_tokens=budget, temperature=temperature,
+        summaries=for_summaries(found and found.name, Registry(found.parent if found else Path())),
+    )  # fmt: skip
     metrics = Metrics()
     speech = Speech(60.0, 300.0, metrics)
     chain = SummaryChain(Completions(model, Places(1, 0, 60.0), speech, metrics))
@@ -145,7 +151,7 @@ def embedded_model(budget: int) -> Iterator[System]:
         yield summarise
     finally:
         model.close()
-        print(f"refused: {dict(refused)}\n")
+        print(f"refused{' of the tuned' if adapter else ''}: {dict(refused)}\n")
 
 
 def difference(ours: list[float], other: list[float]) -> str:
@@ -204,6 +210,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only the first threads")
     parser.add_argument("--budget", type=int, default=120, help="tokens of a summary (%(default)s)")
     parser.add_argument("--model", action="store_true", help="ask the embedded model as well")
+    parser.add_argument("--adapter", type=Path, help="of `finetune --task summary`, its folder")
+    parser.add_argument("--temperature", type=float, default=0.2, help="the model's (%(default)s)")
     parser.add_argument("--json", type=Path, help="write what was found to this file")
     options = parser.parse_args()
     systems: dict[str, System] = {
@@ -211,12 +219,14 @@ def main() -> None:
         "lead sentences": lead(min(LEAD, options.budget)),
         OURS: lambda messages: extractive(messages, options.budget).text,
     }
-    if options.model:
-        with embedded_model(options.budget) as model:
-            scores = measure(
-                {**systems, "by the embedded model": model}, options.data, options.limit
-            )
-    else:
+    with ExitStack() as stack:
+        for name, asked, adapter in (
+            ("by the embedded model", options.model, None),
+            ("by the embedded model, tuned", options.adapter is not None, options.adapter),
+        ):
+            if asked:
+                model = embedded_model(options.budget, options.temperature, adapter)
+                systems[name] = stack.enter_context(model)
         scores = measure(systems, options.data, options.limit)
     show(scores)
     put(Report("summary", options), scores).write(options.json)
