@@ -57,13 +57,46 @@ class Fault(NamedTuple):
     what: str
 
 
-def fault(error: Mapping[str, Any]) -> Fault:
-    """A fault of pydantic's; what was sent is not repeated, it may be private or huge."""
+def faults(errors: Iterable[Mapping[str, Any]], sent: Any) -> dict[str, list[str]]:
+    """What is wrong at each place of a request; of several things there any is enough to mend it.
+
+    What was sent is not repeated, it may be private or huge.
+
+    Args:
+        errors: of pydantic's.
+        sent: what they are of; of a request its "body".
+    """
+    found: dict[str, list[str]] = {}
+    for where, what in (_fault(error, sent) for error in errors):
+        if what not in found.setdefault(where, []):
+            found[where].append(what)
+    return found
+
+
+def _place(error: Mapping[str, Any], sent: Any) -> str:
+    """Where it is in what was sent; pydantic also says which of several kinds it has tried."""
+    parts, here = error["loc"], sent
+    if parts[:1] in {("query",), ("path",), ("header",)}:
+        return ".".join(map(str, parts))
+    found = []
+    for number, part in enumerate(parts, 1):
+        if isinstance(here, Mapping):
+            there = part in here
+        else:
+            there = isinstance(here, list) and isinstance(part, int) and part < len(here)
+        if there:
+            here = here[part]
+        if there or (error["type"] == "missing" and number == len(parts)):
+            found.append(str(part))
+    return ".".join(found)
+
+
+def _fault(error: Mapping[str, Any], sent: Any) -> Fault:
     kind, place = error["type"], error["loc"]
     if kind == "json_invalid":
         said = f"is no JSON from character {place[1] + 1} on: look at its quotes, commas, brackets"
         return Fault("body", said)
-    where = ".".join(str(part) for part in place)
+    where = _place(error, sent)
     if place == ("body",):
         if kind == "missing":
             return Fault(where, "is missing: send a JSON object")

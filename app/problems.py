@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.faults import fault
+from app.faults import faults
 from app.limits import TooMany
 from app.llm import UnusableModel
 from app.logs import request_id
@@ -39,6 +39,7 @@ _logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 OPENAI = ("/v1/chat/completions", "/v1/models", "/v1/embeddings")  # their paths
 _SHOWN = 200  # characters of a path that is repeated
+_MOST_FAULTS = 10  # that are told of a request
 
 
 # What a route says of 404 that can have no other.
@@ -243,8 +244,12 @@ def _methods(request: Request) -> list[str]:
 async def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     request.app.state.metrics.problem("invalid-request")
-    faults = [one._replace(what=translated(one.what)) for one in map(fault, error.errors()[:10])]
-    colon, comma = {"en": (": ", "; "), "zh": ("：", "；")}[asked()]
-    detail = comma.join(f"{where}{colon}{what}" for where, what in faults)
+    colon, comma, either = {"en": (": ", "; ", ", or "), "zh": ("：", "；", "，或")}[asked()]
+    found = {
+        where: either.join(map(translated, said))
+        for where, said in faults(error.errors()[:_MOST_FAULTS], {"body": error.body}).items()
+    }
+    detail = comma.join(f"{where}{colon}{what}" for where, what in found.items())
     problem = Problem(422, "invalid-request", "Invalid request", detail)
-    return respond(problem, request.url.path, errors=[one._asdict() for one in faults])
+    errors = [{"where": where, "what": what} for where, what in found.items()]
+    return respond(problem, request.url.path, errors=errors)

@@ -18,7 +18,7 @@ from mcp_types import (
 )
 from pydantic import BaseModel, Field, ValidationError
 
-from app.faults import fault
+from app.faults import faults
 from app.schemas.fields import Body, Name, SlotName, Truth, Whole
 from app.schemas.memories import DeletedMemory, MemoryItem, MemoryList, NewMemory
 from app.schemas.recall import RecallRequest, RecallResponse
@@ -127,8 +127,12 @@ def open_tools(client: httpx.AsyncClient) -> Server[Any]:
             given = {k: v for k, v in (params.arguments or {}).items() if v is not None}
             asked = tool.takes.model_validate(given)
         except ValidationError as error:
-            faults = [fault(one) for one in error.errors()[:10]]
-            return _refused("; ".join(f"{where or params.name}: {what}" for where, what in faults))
+            found = faults(error.errors()[:10], given)
+            return _refused(
+                "; ".join(
+                    f"{where or params.name}: {', or '.join(said)}" for where, said in found.items()
+                )
+            )
         return await _ask(client, tool, asked.model_dump(mode="json", exclude_unset=True))
 
     return Server(

@@ -32,16 +32,16 @@ _FORBIDDEN_IN_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 def check_name(kind: str, name: Any, limit: int = NAME_LIMIT) -> str:
     """Return ``name`` if it can be a key in every database, else raise InvalidInput."""
     if not isinstance(name, str):
-        msg = f"a {kind} name is a string such as 'ada', not {name!r}"
+        msg = f"the {kind} name is a string such as 'ada', not {name!r}"
         raise InvalidInput(msg)
     if not name or len(name) > limit:
-        msg = f"a {kind} name has 1 to {limit} characters, this one has {len(name)}"
+        msg = f"the {kind} name has 1 to {limit} characters, this one has {len(name)}"
         raise InvalidInput(msg)
     if name in {".", ".."}:
-        msg = f"a {kind} cannot be called {name!r}: no URL can carry that"
+        msg = f"the {kind} cannot be called {name!r}: no URL can carry that"
         raise InvalidInput(msg)
     if _FORBIDDEN_IN_NAME.search(name):
-        msg = f"a {kind} name has no control characters and no lone surrogates, as {name!r} has"
+        msg = f"the {kind} name has no control characters and no lone surrogates, as {name!r} has"
         raise InvalidInput(msg)
     return name
 

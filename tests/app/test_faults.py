@@ -201,4 +201,25 @@ def test_numbers_and_times_are_as_the_description_says(service: Running) -> None
 def test_a_name_that_cannot_be_is_called_by_its_field(service: Running) -> None:
     """A body has several."""
     found = faults(service.chat("hello", session="a\tb"))
-    assert found["body.session"].startswith("a session name has no control characters")
+    assert found["body.session"].startswith("the session name has no control characters")
+
+
+def test_what_may_be_several_things_is_told_once(service: Running) -> None:
+    """At its place in what was sent, by the names that it has there, with all that it may be."""
+    found = faults(service.client.post("/v1/embeddings", json={"model": "x", "input": [{"a": 1}]}))
+    assert found == {
+        "body.input": "send text, in quotes",
+        "body.input.0": "send text, in quotes, or send a whole number, without quotes, or send a "
+        "list",
+    }
+    where = {"customer": "ada", "where": {"str": [1]}}
+    found = faults(service.client.post("/v1/recommendations", json=where))
+    assert [*found] == ["body.where.str"]
+    chinese = service.client.post(
+        "/v1/recommendations", json=where, headers={"Accept-Language": "zh"}
+    ).json()
+    assert "，或" in chinese["errors"][0]["what"]
+    tools = {"model": "x", "user": "a", "messages": [], "tools": [{"type": "function"}]}
+    assert "body.tools.0.function" in faults(
+        service.client.post("/v1/chat/completions", json=tools)
+    )

@@ -63,7 +63,7 @@ def test_what_is_no_past_message_is_refused(
 @pytest.mark.parametrize("kind_of_name", ["customer", "session", "tenant"])
 def test_a_name_that_is_no_string_is_refused(kind_of_name: str, name: Any) -> None:
     """The message says which it is and what to give."""
-    with pytest.raises(InvalidInput, match=f"a {kind_of_name} name is a string such as 'ada'"):
+    with pytest.raises(InvalidInput, match=f"the {kind_of_name} name is a string such as 'ada'"):
         Scope(**{"customer": "ada", kind_of_name: name})
 
 
