@@ -155,6 +155,7 @@ export default {
   writtenIn: "As written, in {language}",
   translationLacks: "Missing in it: {what}",
   translationParts: "Some of it could not be translated",
+  previewText: "The customer will read",
   previewTitle: "The customer will read this, in {language}. Correct it if need be.",
   previewSend: "Send this",
   previewBack: "Back",

@@ -155,6 +155,7 @@ export default {
   writtenIn: "原文（{language}）",
   translationLacks: "译文中缺少：{what}",
   translationParts: "有一部分未能翻译",
+  previewText: "客户将看到",
   previewTitle: "客户将看到以下{language}内容，如有需要请修改。",
   previewSend: "发送此内容",
   previewBack: "返回",

@@ -75,7 +75,8 @@ def test_an_agent_and_a_customer_talk_in_two_languages(
     field = page.get_by_label("Message", exact=True)
     field.fill("We send a new one.")
     page.keyboard.press("Enter")
-    preview = page.get_by_label("The customer will read this, in Chinese.")
+    preview = page.get_by_label("The customer will read")
+    expect(page.locator("#preview-title")).to_contain_text("in Chinese")
     expect(preview).to_have_value("我们寄新的。")
     expect(preview).to_be_focused()
     assert wrong(page, "translation preview") == []
