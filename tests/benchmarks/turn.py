@@ -34,7 +34,10 @@ Times = dict[str, list[float]]  # milliseconds of each round, by what was timed
 def measure(
     size: int, ours: Ours, others: dict[str, Any], talk: Iterator[Turn], copy: Path, rounds: int
 ) -> Times:
-    """Time everything at ``size`` messages: first loads, with nothing written; then saves."""
+    """Time everything at ``size`` messages: first loads, with nothing written; then saves.
+
+    The first three of each warm up.
+    """
     times: Times = defaultdict(list)
     encoder, order = embedded(), random.Random(size)
 
@@ -43,7 +46,7 @@ def measure(
 
     loads = {OURS: ours.load, **{name: system.load for name, system in others.items()}}
     loads[EMBEDDING] = embed
-    for done in range(rounds + 3):  # the first three warm up
+    for done in range(rounds + 3):
         question, _ = next(talk)
         for name in order.sample(list(loads), len(loads)):
             taken = loads[name](question)
@@ -57,11 +60,14 @@ def measure(
     bare = BareCommit(ours.store, copy)
     saves = {OURS: ours.save, COMMIT: bare.save}
     saves |= {name: system.save for name, system in others.items()}
-    for _ in range(min(rounds, size // 4)):
+    ours.store.database.scrub()  # the copy's log is empty too: a commit that extends it is dearer
+    for done in range(min(rounds, size // 2) + 3):
         turn, (question, _) = next(talk), next(talk)
         for name in order.sample(list(saves), len(saves)):
             os.sync()  # what another wrote is not to be flushed by this one's commit
-            times[f"save: {name}"].append(saves[name](turn))
+            taken = saves[name](turn)
+            if done >= 3:
+                times[f"save: {name}"].append(taken)
             if name == OURS:
                 times[f"load: {AFTER_SAVE}"].append(ours.load(question))
                 ours.settle()
@@ -160,7 +166,7 @@ def main() -> None:
             for system in (ours, *others.values()):
                 system.grow(turns)
             results[size] = measure(size, ours, others, talk, folder / "bare.db", options.rounds)
-            stored = size // 2 + len(results[size][f"save: {OURS}"])
+            stored = size // 2 + min(options.rounds, size // 2) + 3
         ours.store.close()
         if options.mem0:
             others[MEM0AI].close()
