@@ -24,6 +24,7 @@ BENCHMARKS = (
     _benchmark("operations", "--messages 10000", minutes=30),
     _benchmark("retention", "--customers 10 --messages 40 --seconds 1"),
     _benchmark("load", "--rounds 1 --seconds 0.5 --customers 1,4"),
+    _benchmark("shares", "--turns 10 --rounds 1"),
     _benchmark("importing", "--conversations 6"),
     _benchmark("overload", "--clients 30 --silent 2"),
     _benchmark("footprint", "--starts 1 --contexts 4 --tokens 100", minutes=40),
