@@ -10,13 +10,12 @@ from app.dependencies import Guarded, PrincipalDep, StoreDep
 from app.problems import NO_CUSTOMER, no_such_customer
 from app.schemas.audit import AuditEntry, AuditList
 from app.schemas.fields import Name, Time
+from app.schemas.paging import Before, Limit, paged
 
 router = APIRouter(prefix="/v1/admin/audit", tags=["audit"], route_class=Guarded)
 
 _WORD = r"^[a-z0-9.]{1,40}$"
 
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
 Since = Annotated[Time | None, Query(description="only from then on")]
 Action = Annotated[
     str | None,
@@ -50,8 +49,5 @@ def audit_log(
         limit + 1, before, tenant=who.tenant, since=since, action=action, actor=actor,
         customer=whose,
     )  # fmt: skip
-    page = found[:limit]
-    return AuditList(
-        entries=[AuditEntry.of(one) for one in page],
-        next=page[-1].number if len(found) > limit else None,
-    )
+    page, older = paged(found, limit, lambda entry: entry.number)
+    return AuditList(entries=[AuditEntry.of(one) for one in page], next=older)

@@ -24,6 +24,7 @@ from app.erasing import erase_customer
 from app.exports import MEDIA_TYPE, exported, spooled
 from app.problems import NO_CUSTOMER, no_such_customer
 from app.schemas.customers import CustomerItem, CustomerList, Erased
+from app.schemas.paging import Limit
 from app.schemas.recall import RecalledItem, RecallRequest, RecallResponse
 from memory import NAME_LIMIT, InvalidInput, check_name, check_text
 from memory.exports import line_schema
@@ -32,7 +33,6 @@ from memory.transcript import Heard
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"], route_class=Guarded)
 every = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=Guarded)
 
-Limit = Annotated[int, Query(ge=1, le=1000)]
 
 SpoolDep = Annotated[IO[bytes], Depends(spooled)]
 

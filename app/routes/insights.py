@@ -24,14 +24,13 @@ from app.schemas.insights import (
     NewDocuments,
     TenantMoods,
 )
+from app.schemas.paging import Before, Limit, paged
 from memory import NAME_LIMIT
 from memory.documents import ID_LIMIT
 from memory.insights import SOURCES, Source
 
 router = APIRouter(prefix="/v1/insights", tags=["insights"], route_class=Guarded)
 
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
 Stretches = Annotated[By, Query(description="how long a point is: 48 hours, or 30 days")]
 Topic = Annotated[
     str | None,
@@ -88,11 +87,11 @@ def alerts(
     """Surges of negative texts about a topic, the newest first, and who was told of them."""
     sources = SOURCES if source is None else [source]
     found = store.alerts.newest(who.tenant, limit + 1, before, sources=sources, only_open=only_open)
-    page = found[:limit]
+    page, older = paged(found, limit, lambda alert: alert.number)
     deliveries = store.alerts.deliveries([alert.id for alert in page])
     return AlertList(
         alerts=[AlertItem.of(alert, deliveries[alert.id]) for alert in page],
-        next=page[-1].number if len(found) > limit else None,
+        next=older,
     )
 
 
@@ -135,11 +134,8 @@ def documents(
 ) -> DocumentList:
     """The documents, the last filed first."""
     found = store.posts.newest(who.tenant, limit + 1, before)
-    page = found[:limit]
-    return DocumentList(
-        documents=[DocumentItem.of(post) for post in page],
-        next=page[-1].seq if len(found) > limit else None,
-    )
+    page, older = paged(found, limit, lambda post: post.seq)
+    return DocumentList(documents=[DocumentItem.of(post) for post in page], next=older)
 
 
 @router.delete("/documents/{document}")

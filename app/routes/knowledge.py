@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path
 
 from app.dependencies import Guarded, KnowledgeDep, described, named
 from app.knowledge.documents import article_of
@@ -18,13 +18,11 @@ from app.schemas.knowledge import (
     KnowledgeSearchResponse,
     NewArticle,
 )
+from app.schemas.paging import Before, Limit, paged
 from app.schemas.recall import EvidenceItem
 from memory.articles import SOURCE_LIMIT
 
 router = APIRouter(prefix="/v1/knowledge", tags=["knowledge"], route_class=Guarded)
-
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
 
 
 def _source(
@@ -52,12 +50,8 @@ def put_article(body: NewArticle, knowledge: KnowledgeDep) -> ArticleItem:
 @router.get("")
 def articles(knowledge: KnowledgeDep, limit: Limit = 100, before: Before = None) -> ArticleList:
     """The articles in force, the last added first."""
-    found = knowledge.articles(limit + 1, before)
-    page = found[:limit]
-    return ArticleList(
-        articles=[ArticleItem.of(article) for article in page],
-        next=page[-1].seq if len(found) > limit else None,
-    )
+    page, older = paged(knowledge.articles(limit + 1, before), limit, lambda one: one.seq)
+    return ArticleList(articles=[ArticleItem.of(article) for article in page], next=older)
 
 
 @router.post("/search")

@@ -19,11 +19,10 @@ from app.schemas.memories import (
     MemoryList,
     NewMemory,
 )
+from app.schemas.paging import Before, Limit, paged
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["memories"], route_class=Guarded)
 
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
 Slot = Annotated[SlotName | None, Query(description="only the facts of this slot")]
 History = Annotated[bool, Query(description="also what has been superseded")]
 
@@ -50,11 +49,8 @@ def memories(
     """The records of the customer's external memory, newest first."""
     check_known(store, scope)
     found = chain.memory(scope).vector.newest(limit + 1, before, slot=slot, history=history)
-    page = found[:limit]
-    return MemoryList(
-        memories=[MemoryItem.of(record) for record in page],
-        next=page[-1].seq if len(found) > limit else None,
-    )
+    page, older = paged(found, limit, lambda record: record.seq)
+    return MemoryList(memories=[MemoryItem.of(record) for record in page], next=older)
 
 
 @router.post("/memories", status_code=status.HTTP_201_CREATED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path
 
 from app.dependencies import (
     ChainDep,
@@ -20,6 +20,7 @@ from app.dependencies import (
 from app.items import items_of
 from app.problems import NO_CUSTOMER, Problem
 from app.schemas.customers import Deleted
+from app.schemas.paging import Before, Limit, paged
 from app.schemas.recommendations import (
     EventItem,
     EventList,
@@ -39,9 +40,6 @@ from memory import Catalogue
 from memory.events import ITEM_LIMIT
 
 router = APIRouter(tags=["recommendations"], route_class=Guarded)
-
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
 
 
 def _item(
@@ -83,12 +81,8 @@ def import_items(body: ItemsImport, catalogue: CatalogueDep) -> ItemsStored:
 @router.get("/v1/items")
 def items(catalogue: CatalogueDep, limit: Limit = 100, before: Before = None) -> ItemList:
     """The items, the last put first."""
-    found = catalogue.newest(limit + 1, before)
-    page = found[:limit]
-    return ItemList(
-        items=[ItemDetail.of(item) for item in page],
-        next=page[-1].seq if len(found) > limit else None,
-    )
+    page, older = paged(catalogue.newest(limit + 1, before), limit, lambda item: item.seq)
+    return ItemList(items=[ItemDetail.of(item) for item in page], next=older)
 
 
 @router.get("/v1/items/{item}", responses={404: {"description": "There is no such item."}})
@@ -127,14 +121,14 @@ def events(
     """What a customer did, the last stored first."""
     check_known(store, scope)
     found = store.events.newest(scope.owner, limit + 1, before)
-    page = found[:limit]
+    page, older = paged(found, limit, lambda event: event.seq)
     titles = catalogue.titles({event.item for event in page})
     return EventList(
         events=[
             EventItem(id=e.id, item=e.item, title=titles.get(e.item), kind=e.kind, at=e.at)
             for e in page
         ],
-        next=page[-1].seq if len(found) > limit else None,
+        next=older,
     )
 
 

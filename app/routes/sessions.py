@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Path, Query, status
+from fastapi import APIRouter, Depends, Path, status
 
 from app.chains import bilingual
 from app.dependencies import (
@@ -26,6 +26,7 @@ from app.dependencies import (
 from app.problems import NO_CUSTOMER, Problem, check_size, no_such_session
 from app.routes.bilingual import RESPONSES
 from app.schemas.customers import Deleted
+from app.schemas.paging import Before, Limit
 from app.schemas.recall import evidence
 from app.schemas.sessions import (
     GivenCount,
@@ -48,9 +49,6 @@ from memory.translation_memory import TranslationMemory
 from memory.translations import Pair
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"], route_class=Guarded)
-
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
 
 
 def _turn_id(

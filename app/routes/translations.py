@@ -27,6 +27,7 @@ from app.routes.bilingual import RESPONSES
 from app.routes.turns import nobody_reads
 from app.schemas.customers import Deleted
 from app.schemas.fields import Name
+from app.schemas.paging import Before, Limit, paged
 from app.schemas.translations import (
     Correction,
     ImportRequest,
@@ -62,8 +63,6 @@ _NO_UNIT: dict[int | str, dict[str, Any]] = {
 
 Whose = Annotated[Name | None, Query(description="whose they are; without it: everybody's")]
 Kind = Annotated[FileFormat, Query(alias="format")]
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
 From = Annotated[LanguageTag | None, Query(description="one of two languages")]
 Into = Annotated[LanguageTag | None, Query(description="the other one")]
 
@@ -156,11 +155,8 @@ def translations(
     _memory(who, store, encoder, customer)
     owner = scope_of(who.tenant, customer)
     found = store.translations.newest(owner, limit + 1, before, _both(source, target), terms=terms)
-    page = found[:limit]
-    return TranslationPage(
-        translations=[TranslationItem.of(one) for one in page],
-        next=page[-1].seq if len(found) > limit else None,
-    )
+    page, older = paged(found, limit, lambda one: one.seq)
+    return TranslationPage(translations=[TranslationItem.of(one) for one in page], next=older)
 
 
 @router.get("/v1/translation-memory/export", responses=_NO_CUSTOMER)

@@ -1,0 +1,27 @@
+"""Lists that come in pages: what their routes are asked for, and what a page is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
+
+from fastapi import Query
+
+T = TypeVar("T")
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
+
+
+def paged(
+    found: Sequence[T], limit: int, number: Callable[[T], int]
+) -> tuple[Sequence[T], int | None]:
+    """A page of what was found, and where the next one begins; None if there is none.
+
+    Args:
+        found: what there is, of ``limit`` and one more that were looked for.
+        limit: how many a page has.
+        number: what orders them.
+    """
+    page = found[:limit]
+    return page, number(page[-1]) if len(found) > limit else None
