@@ -3,7 +3,7 @@
 A month of simulated traffic (``tests.traffic``: about 3,300 messages a day in twelve topics, by day
 and night, working days and weekends, busier days and quieter ones) after four weeks of the same,
 looked at every five minutes: with the service's score and threshold over counts in memory, or with
-``--rows`` by its own look through rows (half a minute of a core a month). Surges are planted into
+``--rows`` by its own look through rows (43 seconds of a core a month). Surges are planted into
 it: negative messages of other customers, so many times the topic's usual at that hour, and at least
 25 an hour. Each is to be found within an hour, and at most one alarm a month may be false.
 
