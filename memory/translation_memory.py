@@ -18,9 +18,9 @@ from memory.translations import Pair, Translation, form_id, scope_of, text_id
 from memory.types import Floats
 
 _EMBED_BATCH = 64  # sources embedded and stored at a time
-_WORDS = 0.5  # of a score comes from how like the words are, the rest from the meaning
+_WORDS = 0.25  # of a score comes from how like the words are, the rest from the meaning
 _EACH_LEFT = 0.05  # less for each number or name that could not be put right
-CLOSE = 0.65  # a score from which a match is worth showing
+CLOSE = 0.7  # a score from which a match is worth showing
 _TRUSTED = 0.5  # share of a text in scripts that the embedding model knows
 
 

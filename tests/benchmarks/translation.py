@@ -1,6 +1,7 @@
 """What a translation memory answers without a model, and how well.
 
     python -m tests.benchmarks.translation --data dev.jsonl.gz [train.jsonl.gz ...] [--limit 500]
+        [--ways 700]
 
 Half of the dialogues (of lines without a dialogue: of the source sentences) are imported as memory;
 the other half is translated. A sentence is *answered* where the memory knows it but for numbers,
@@ -28,14 +29,16 @@ from sacrebleu.metrics import BLEU, CHRF
 
 from app.chains.translate import TranslationChain
 from app.translators import Hints, Translator
-from memory import open_store
+from memory import MemoryStore, open_store
 from memory.embeddings import embedded
+from memory.normal_form import fill
 from memory.sentences import split
 from memory.translation_memory import CLOSE, TranslationMemory
 from memory.translations import Pair, Translation
 from tests.benchmarks.report import Report
 
 FLOORS = (CLOSE, 0.75, 0.85)
+SHARES = (1.0, 0.5, 0.25, 0.0)  # of the words in a score, that are compared
 EXACT_MS = 10.0  # the longest that an answer from memory should take
 
 
@@ -169,6 +172,24 @@ def measure(report: Report, memory: TranslationMemory, asked: Sequence[Text], pa
                float(np.percentile(took["exact, CPU"], 95)), "ms", at_most=EXACT_MS)  # fmt: skip
 
 
+def ways(memory: TranslationMemory, store: MemoryStore, asked: Sequence[Text], pair: Pair) -> None:
+    """How good the closest is, by how much of a score comes from its words."""
+    encoder = embedded()
+    given = {share: Scored() for share in SHARES}
+    for sentence, wanted in asked:
+        (vector,) = encoder.encode([sentence])
+        with store.translation_indexes(encoder).reading(memory.owner, pair) as direction:
+            close = direction.near(sentence, vector)
+        for share, scored in given.items():
+            scores = [share * edit + (1 - share) * cosine for _, edit, cosine in close]
+            best = close[scores.index(max(scores))][0] if close else None
+            scored.add(fill(best.source, best.target, sentence).text if best else "", wanted)
+    print(f"the closest for {len(asked)} sentences that are not known, by the share of its words")
+    for share, scored in given.items():
+        bleu, chrf = scored.scores(pair.target)
+        print(f"  {share:4}  BLEU {bleu:5.1f}  chrF {chrf:5.1f}")
+
+
 def calls(report: Report, memory: TranslationMemory, asked: Sequence[Text], pair: Pair) -> None:
     """How often a translator is asked for the same texts, the first and the second time."""
     counting = Counting()
@@ -194,6 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True, help=".jsonl(.gz) files")
     parser.add_argument("--limit", type=int, help="only so many dialogues or sentences")
+    parser.add_argument("--ways", type=int, default=0, help="weigh words and meaning, on so many")
     parser.add_argument("--seed", type=int, default=1, help="of the halves (%(default)s)")
     parser.add_argument("--json", type=Path, help="write what was found to this file")
     options = parser.parse_args()
@@ -209,6 +231,11 @@ def main() -> None:
         memory.embed()
         store.wait()
         print(f"{added} translations in memory, embedded in {time.perf_counter() - began:.0f} s")
+        if options.ways:
+            unknown = [
+                one for one in sentences(asked) if one[1] and memory.exact(one[0], pair) is None
+            ]
+            ways(memory, store, random.Random(options.seed).sample(unknown, options.ways), pair)
         measure(report, memory, asked, pair)
         measure(report, memory, turned(asked), pair.back)
         calls(report, memory, asked, pair)

