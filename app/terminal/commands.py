@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from app.terminal.desk import Desk
+from app.terminal.desk import Desk, remembered, who_says
+from app.terminal.why import in_words
 from app.translation import worded
 from memory import SLOTS, InvalidInput, MemoryServiceError, check_name
 from memory.client import ServiceProblem
@@ -92,7 +93,9 @@ class Commands:
     def _recall(self, query: str) -> Iterator[str]:
         found = self._desk.recall(query)
         for one in found:
-            yield f"  {_short(one.text)}  ({one.at:%Y-%m-%d}, {one.why})"
+            who = who_says(self._desk.customer, one.role, by_person=one.by_person)
+            said = [who, f"{one.at:%Y-%m-%d}", in_words(one.why, one.text)]
+            yield f"  {_short(remembered(one.slot, one.text))}  ({' · '.join(filter(None, said))})"
         if not found:
             yield f"  {worded('Nothing bears on that.')}"
 
@@ -103,7 +106,8 @@ class Commands:
         found = self._desk.memories(slot or None)
         self._listed = [one.id for one in found]
         for one in found:
-            yield f"  {one.id}  {_short(one.text)}{_noted(one)}"
+            said = " · ".join([who_says(self._desk.customer, one.role), *_notes(one)])
+            yield f"  {one.id}  {_short(remembered(one.slot, one.text))}  ({said})"
         if not found:
             yield f"  {worded('Nothing is remembered yet.')}"
 
@@ -178,13 +182,13 @@ def _card(adapter: Adapter) -> str:
     return f"{'*' if adapter.in_service else ' '} {said}"
 
 
-def _noted(memory: Memory) -> str:
+def _notes(memory: Memory) -> list[str]:
     notes = [worded("pinned")] * memory.pinned
-    if memory.source == "person":
+    if memory.source == "person" and memory.role != "note":
         notes.append(worded("by staff"))
     if memory.expires_at is not None:
         notes.append(worded("until {0}", f"{memory.expires_at:%Y-%m-%d}"))
-    return f"  ({', '.join(notes)})" if notes else ""
+    return notes
 
 
 def _short(text: str) -> str:

@@ -10,7 +10,8 @@ from contextlib import closing
 import typer
 
 from app.terminal.commands import Commands, Leave
-from app.terminal.desk import Desk
+from app.terminal.desk import Desk, remembered, who_says
+from app.terminal.why import in_words
 from app.translation import translated, worded
 from memory import MemoryServiceError
 from memory.client import ChatAnswer, Given, Restarted, Token
@@ -81,7 +82,7 @@ class Conversation:
                 for event in events:
                     match event:
                         case Given():
-                            _given(event)
+                            _given(self._desk.customer, event)
                         case Token(piece):
                             said = True
                             _say(piece)
@@ -100,9 +101,12 @@ class Conversation:
             raise
 
 
-def _given(event: Given) -> None:
+def _given(customer: str, event: Given) -> None:
     for one in event.recalled[:_SHOWN]:
-        _say(f"  {worded('remembered: {0} ({1})', one.text[:_WIDTH], one.why)}\n", dim=True)
+        who = who_says(customer, one.role, by_person=one.by_person)
+        why = " · ".join(filter(None, [who, in_words(one.why, one.text)]))
+        text = " ".join(remembered(one.slot, one.text).split())[:_WIDTH]
+        _say(f"  {worded('remembered: {0} ({1})', text, why)}\n", dim=True)
     for passage in event.knowledge:
         said = " ".join(passage.text.split())[:_WIDTH]
         _say(f"  [{passage.number}] {passage.title}: {said}\n", dim=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Protocol
 
+from app.translation import worded
+from memory import SLOTS
 from memory.client import Event
 from memory.client.results import Adapters, DeletedMemory, Memory, Recalled, Session
 
@@ -44,3 +46,20 @@ class Desk(Protocol):
 
     def close(self) -> None:
         """Leave."""
+
+
+def who_says(customer: str, role: str, *, by_person: bool = False) -> str:
+    """Who has said something, as the page calls them."""
+    if role == "human":
+        return customer
+    if role == "note":
+        return worded("Note by staff")
+    return worded("Person at the desk") if by_person else worded("Assistant")
+
+
+def remembered(slot: str | None, text: str) -> str:
+    """What is remembered; a fact's label in the reader's language."""
+    label, parted, value = text.partition(": ")
+    if slot is None or not parted or label != SLOTS.get(slot):
+        return text
+    return worded("{0}: {1}", worded(label), value)

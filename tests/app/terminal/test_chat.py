@@ -64,8 +64,12 @@ def test_a_script_is_answered_line_by_line(
     assert out.startswith("My order number is 4417-XZ\n  two begins with what you say next.\n")
     assert "/help me \ufffd[31m\n" in out  # a terminal would obey it
     assert "\x1b[31m" not in done.stdout
-    assert re.search(r"^  My order number is 4417-XZ  \(\d{4}-\d\d-\d\d, .*lexical", out, re.M)
-    assert re.search(r"^  \w+  Order number: 4417-XZ$", out, re.M)
+    for who in ("ada", "Assistant"):  # it echoes
+        found = (
+            rf"^  My order number is 4417-XZ  \({who} · \d{{4}}-\d\d-\d\d · it says “order, number”"
+        )
+        assert re.search(found, out, re.M), who
+    assert re.search(r"^  \w+  Order number: 4417-XZ  \(ada\)$", out, re.M)
     assert "\n  echo answers.\n" in out
     assert re.search(r"^\* two  2 messages, .* UTC\n  terminal  2 messages", out, re.M)
     assert "never said" not in out
@@ -80,11 +84,16 @@ def test_it_speaks_the_terminals_language(tmp_path: Path) -> None:
     """Its own lines and what cannot be done, by LANG or the setting; what was said stays as it
     is, also where it looks like one of them.
     """
-    script = "2 messages\n/recall messages\n/help\n/sessions\n/modle\n/forget nope\n/quit\n"
+    script = (
+        "2 messages\n/recall messages\n/memories\n/help\n/sessions\n/modle\n/forget nope\n/quit\n"
+    )
     args = ["chat", "--customer", "ada"]
     chinese = environment(tmp_path / "zh") | {"LC_ALL": "zh_CN.UTF-8"}
     done = console(*args, environment=chinese, stdin=script)
-    assert done.stdout.startswith("2 messages\n  2 messages  (")
+    assert re.match(
+        r"2 messages\n  2 messages  \((ada|助手) · [0-9-]+ · 提到“messages”", done.stdout
+    )
+    assert re.search(r"^  \w+  2 messages  \(助手\)$", done.stdout, re.M)
     assert "\n  /forget ID        忘记一条记忆\n" in done.stdout
     assert re.search(r"^\* terminal  2 条消息, ", done.stdout, re.M)
     lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
