@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Path, status
+from fastapi import APIRouter, Depends, Path, Query, status
 
 from app.chains import bilingual
 from app.dependencies import (
@@ -60,12 +60,16 @@ def _turn_id(
 
 
 TurnDep = Annotated[str, Depends(_turn_id)]
+MayBeNew = Annotated[
+    bool, Query(description="true: of a customer of whom nothing is stored none, and not 404")
+]
 
 
 @router.get("/sessions", responses=NO_CUSTOMER)
-def sessions(scope: CustomerDep, store: StoreDep) -> SessionList:
+def sessions(scope: CustomerDep, store: StoreDep, may_be_new: MayBeNew = False) -> SessionList:
     """List the customer's sessions, the last used first."""
-    check_known(store, scope)
+    if not may_be_new:
+        check_known(store, scope)
     found = store.transcript.sessions(scope.owner)
     return SessionList(sessions=[SessionItem.of(session) for session in found])
 

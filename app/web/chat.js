@@ -47,11 +47,7 @@ let shown = ""; // what was last read of the session, to tell whether anything i
 let elsewhere = false; // whether an answer is under way that was not asked for here, or before a reload
 let state = ""; // of the session when that was read
 
-const readSessions = () =>
-  read(sessionsPath()).catch((error) => {
-    if (error.status !== 404) throw error;
-    return { sessions: [] }; // nothing was ever said by this customer
-  });
+const readSessions = () => read(`${sessionsPath()}?may_be_new=true`);
 
 /* Read what a place needs and show it, unless the reader has gone elsewhere meanwhile. */
 async function load(reading, show) {

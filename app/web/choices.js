@@ -1,8 +1,14 @@
-/* What the reader chooses of the page itself: its language and its colours. */
+/* What the reader chooses of the page itself: its language and its colours. In a drawer, where
+ * sessions need the room, the choices are folded.
+ */
 
 import { kept } from "/web/kept.js";
 import { byId } from "/web/parts.js";
 import { fillPage, language, speak } from "/web/texts.js";
+
+const beside = matchMedia("(min-width: 820px)"); // the conversation, and no drawer
+
+const unfold = () => (byId("settings").open = beside.matches);
 
 /* Colours are as the device has them, unless they were chosen. */
 function paint(theme) {
@@ -25,4 +31,6 @@ export function wireChoices() {
   themes.value = kept("localStorage", "theme") ?? "auto";
   themes.onchange = () => paint(kept("localStorage", "theme", themes.value) ?? themes.value);
   paint(themes.value);
+  beside.onchange = unfold;
+  unfold();
 }

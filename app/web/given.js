@@ -2,7 +2,7 @@
 
 import { tends } from "/web/key.js";
 import { remembered, say, summarised } from "/web/message.js";
-import { byId, explain, part, stamp } from "/web/parts.js";
+import { byId, explain, inFull, part, stamp } from "/web/parts.js";
 import { memoryPath, nameOf } from "/web/place.js";
 import { changes, correct, forgetNow } from "/web/remembered.js";
 import { layOut, read } from "/web/service.js";
@@ -31,7 +31,7 @@ export async function look(turn, open = false) {
   if (turn?.template) return showFilled(turn);
   const given = turn && (turn.given ?? (await layOut(turn).catch((error) => error)));
   if (!given || selected !== turn) return;
-  if (given instanceof Error) about.textContent = `${given.message} ${given.detail}`;
+  if (given instanceof Error) about.textContent = inFull(given);
   else show(given, turn);
 }
 
@@ -73,7 +73,7 @@ function fill(name, cards) {
 function card(said) {
   const item = say(stamp("card-template"), said);
   const { score, why = "", text } = said;
-  part(item, "score").textContent = score === undefined ? "" : t("score", { n: score.toPrecision(3) });
+  part(item, "score").textContent = score === undefined ? "" : t("score", { n: score.toPrecision(2) });
   Object.assign(part(item, "why"), { textContent: inWords(why, text), title: why });
   return item;
 }

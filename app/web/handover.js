@@ -9,6 +9,7 @@ import { call, read } from "/web/service.js";
 import { onSpeak, t } from "/web/texts.js";
 import { moment } from "/web/times.js";
 
+const roomy = matchMedia("(min-width: 600px)"); // for what else the field says
 const LAST = 20; // messages in which what waits for an answer is looked for
 
 let since = null; // when a person took the session that is shown over
@@ -34,7 +35,8 @@ export function showHandover(at) {
   if (seen && part(box, "text").textContent !== text) part(box, "text").textContent = text;
   box.querySelector(".choices").hidden = !tends();
   byId("composer").dataset.by = inPerson() ? "person" : "customer";
-  const asked = inPerson() ? t("writeAsPerson") : own ? t("writeMessage") : t("writeAs", { name: place.customer });
+  const writeAs = t(roomy.matches ? "writeAs" : "writeAsShort", { name: place.customer });
+  const asked = inPerson() ? t("writeAsPerson") : own ? t("writeMessage") : writeAs;
   if (byId("message").placeholder !== asked) byId("message").placeholder = asked;
 }
 
@@ -92,6 +94,7 @@ export function wireHandover({ look, say }) {
   on("copy-handover", "click", copy);
   byId("handover").onclose = () => byId("message").focus();
   onRole(() => showHandover(since));
+  roomy.addEventListener("change", () => showHandover(since));
   onSpeak(() => {
     showHandover(since);
     if (told) byId("handover-sheet").value = sheetOf(told, place.customer);

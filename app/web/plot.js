@@ -3,7 +3,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT] = [600, 100]; // of the drawing, which is stretched to its place
 const GAP = 0.25; // of a bar's place
-const FEW = 0.25; // of the places of a line: as many points are seen better as dots
+const FEW = 0.5; // of the places of a line: as many points have dots
 
 function shape(kind, attributes, ...inside) {
   const element = document.createElementNS(SVG, kind);
@@ -47,7 +47,9 @@ function bars({ points, series, step, high }) {
   });
 }
 
-/* A line breaks off where there is nothing; what stands alone is a dot, and so is each of a few. */
+/* Where there is nothing in between, a fainter line leads on; what stands alone is a dot, and so is
+ * each of a few.
+ */
 function lines({ points, series, step, high }) {
   return series.flatMap((one) => {
     const place = (at) => `${(at + 0.5) * step} ${HEIGHT - high(one.of(points[at]))}`;
@@ -56,8 +58,10 @@ function lines({ points, series, step, high }) {
     const few = there.length <= points.length * FEW;
     const alone = there.filter((at) => few || (!joined(at) && !there.includes(at + 1)));
     const line = there.map((at) => `${joined(at) ? "L" : "M"}${place(at)}`);
+    const gaps = there.slice(1).map((at, before) => (joined(at) ? "" : `M${place(there[before])}L${place(at)}`));
     const dots = alone.map((at) => `M${place(at)}h0.01`); // as wide as its stroke, however it is stretched
     return [
+      shape("path", { class: `${one.mark} gap`, d: gaps.join("") || "M0 0" }),
       shape("path", { class: one.mark, d: line.join("") || "M0 0" }),
       shape("path", { class: `${one.mark} dots`, d: dots.join("") || "M0 0" }),
     ];

@@ -2,7 +2,7 @@
 
 import { askForKey, heldKey, ownCustomer } from "/web/key.js";
 import { byId } from "/web/parts.js";
-import { locale, onSpeak, t } from "/web/texts.js";
+import { locale, onSpeak, sentence, t } from "/web/texts.js";
 
 const SOON = 3_000; // milliseconds until a service that is not ready is asked again
 const EVERY = 30_000; // and one that is
@@ -30,7 +30,7 @@ export async function call(method, path, body, signal) {
   const said = await response.json().catch(() => ({}));
   const { title = t("error", { status: String(response.status) }), detail = "", type } = said;
   const wait = response.headers.get("Retry-After");
-  const told = wait ? t("retryIn", { detail, n: Number(wait) }) : detail;
+  const told = wait ? t("retryIn", { detail: sentence(detail), n: Number(wait) }) : detail;
   throw problem(title, told, response.status, type);
 }
 

@@ -2,7 +2,7 @@
 
 import { onRole, ownCustomer, tends } from "/web/key.js";
 import { remembered, whoSays } from "/web/message.js";
-import { byId, on, part, stamp } from "/web/parts.js";
+import { byId, inFull, on, part, stamp } from "/web/parts.js";
 import { customerPath, isStored, nameOf, place } from "/web/place.js";
 import { call } from "/web/service.js";
 import { onSpeak, t } from "/web/texts.js";
@@ -110,7 +110,7 @@ export function wireSessions({ open, jump, remove }) {
       .catch((error) => (error.status === 404 ? { recalled: [] } : error));
     if (mine !== asked) return;
     if (found instanceof Error) {
-      byId("search-status").textContent = t("searchFailed", { why: `${found.message} ${found.detail}` });
+      byId("search-status").textContent = t("searchFailed", { why: inFull(found) });
       return;
     }
     const words = wordsOf(body.query);

@@ -37,6 +37,11 @@ export function t(name, values = {}) {
   );
 }
 
+const ENDS = /[.!?…。！？][”"’)）]*$/u;
+
+/* A text with a stop at its end. */
+export const sentence = (text) => (!text || ENDS.test(text.trim()) ? text : `${text.trim()}${t("stopMark")}`);
+
 /* A text in every language there is. */
 export const inAll = (name) => Object.values(TABLES).map((table) => table[name]);
 

@@ -4,6 +4,7 @@ import { part, stamp } from "/web/parts.js";
 import { labelled, locale, onSpeak, t } from "/web/texts.js";
 
 const EDGE = 3; // so that the last point's dot is not cut
+const SURE = 0.5; // a label below it is more likely wrong than right
 
 // What the service itself calls by these names; other labels are its owner's.
 const OURS = "intent topic sentiment positive neutral negative rising steady falling".split(" ");
@@ -38,9 +39,13 @@ export function showLabels(list, understanding) {
   const heads = Object.entries(understanding ?? {});
   const unknown = heads.filter(([, said]) => said.label === null);
   const labelled = heads.filter(([, said]) => said.label !== null);
-  const items = labelled.map(([head, said]) =>
-    label(spoken(head), said.label, spoken(said.label), share(said.confidence)),
-  );
+  const items = labelled.map(([head, said]) => {
+    const unsure = said.confidence < SURE;
+    const shown = unsure ? t("perhaps", { label: spoken(said.label) }) : spoken(said.label);
+    const item = label(spoken(head), said.label, shown, share(said.confidence));
+    item.classList.toggle("unsure", unsure);
+    return item;
+  });
   list.replaceChildren(...(unknown.length ? [beyond(unknown)] : []), ...items);
 }
 

@@ -132,6 +132,9 @@ def test_an_erased_customer_is_gone_and_others_are_not(service: Running) -> None
     service.settle()
     assert service.client.delete("/v1/customers/ada").json()["deleted"]["messages"] == 2
     assert service.client.get("/v1/customers/ada/sessions").status_code == 404
+    new = {"may_be_new": True}
+    found = service.client.get("/v1/customers/ada/sessions", params=new).raise_for_status()
+    assert found.json() == {"sessions": []}
     assert len(service.client.get("/v1/customers/bob/memories").json()["memories"]) == 2
     assert service.client.delete("/v1/customers/ada").status_code == 404
 

@@ -182,7 +182,7 @@ def test_the_service_s_own_errors_are_in_the_readers_language(
     page.get_by_label("消息", exact=True).fill("有人吗？")
     page.keyboard.press("Enter")
     problem = page.locator(".turn [role=alert] [data-part=title]")
-    expect(problem).to_have_text(re.compile(r"^[\u4e00-\u9fff]+$"))
+    expect(problem).to_have_text(re.compile(r"^[\u4e00-\u9fff]+：$"))
 
 
 def test_colours_are_the_readers(visit: OpenVisit) -> None:
@@ -195,6 +195,7 @@ def test_colours_are_the_readers(visit: OpenVisit) -> None:
 
     light = ground()
     page.get_by_role("button", name="Customer and sessions").click()
+    page.get_by_text("Settings").click()
     page.get_by_label("Colours").select_option("dark")
     page.wait_for_timeout(200)  # buttons take their colours in a while
     dark = ground()
@@ -205,6 +206,7 @@ def test_colours_are_the_readers(visit: OpenVisit) -> None:
     expect(page.locator("#subtitle")).to_have_text("painter")
     assert ground() == dark
     page.get_by_role("button", name="Customer and sessions").click()
+    page.get_by_text("Settings").click()
     page.get_by_label("Colours").select_option("light")
     assert ground() == light
     page.get_by_label("Language").select_option("zh")

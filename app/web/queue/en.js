@@ -5,7 +5,7 @@ export default {
   queueWaiting: "Waiting for a person",
   queueNobody: "Nobody waits.",
   queueHeld: "With a person",
-  queueNoneHeld: "No session is with a person without something waiting in it.",
+  queueNoneHeld: "No other session is with a person.",
   queueAsked: "asked for a person",
   queueUnanswered: { one: "{n} message without an answer", other: "{n} messages without an answer" },
   queueSince: "with a person since",

@@ -5,7 +5,7 @@ export default {
   queueWaiting: "等待人工",
   queueNobody: "没有人在等待。",
   queueHeld: "人工处理中",
-  queueNoneHeld: "没有其他由人工处理的会话。",
+  queueNoneHeld: "没有其他会话在由人工处理。",
   queueAsked: "要求人工",
   queueUnanswered: { other: "{n} 条消息未答复" },
   queueSince: "人工接手于",

@@ -4,7 +4,7 @@
 
 import { offerCustomers } from "/web/customers.js";
 import { faultInWords } from "/web/faults.js";
-import { byId, explain, on, part, stamp } from "/web/parts.js";
+import { byId, explain, inFull, on, part, stamp } from "/web/parts.js";
 import { nameOf, place } from "/web/place.js";
 import { pointAt } from "/web/scrolling.js";
 import { call, read } from "/web/service.js";
@@ -121,7 +121,7 @@ export function wire({ section, open }) {
     const { text = "", fault, none, error } = made.model ?? {};
     byId("summaries-model").textContent = text ?? "";
     byId("summaries-note").textContent = error
-      ? t("summariesFailed", { why: `${error.message} ${error.detail}` })
+      ? t("summariesFailed", { why: inFull(error) })
       : fault ? t("summariesFault", { fault: faultInWords(fault) })
         : t(none ? "summariesNoModel" : "summariesWriting");
     if (made.model) byId("summaries-status").textContent = text || byId("summaries-note").textContent;

@@ -5,7 +5,7 @@ export default {
   translationInto: "Into",
   translationText: "Text",
   translationWhose: "Customer (optional)",
-  translationOwn: "Of a customer’s text only they have what is remembered; without one everybody has.",
+  translationOwn: "With a customer, the translation is remembered for them alone; without one, for everybody.",
   translationTwo: "Choose two languages that differ.",
   translationAsk: "Translate",
   translationAsking: "Translating…",

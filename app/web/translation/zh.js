@@ -5,7 +5,7 @@ export default {
   translationInto: "译文语言",
   translationText: "原文",
   translationWhose: "客户（可选）",
-  translationOwn: "客户的文本只为该客户记住；不填客户则所有人共用。",
+  translationOwn: "填写客户时，译文只为该客户记住；不填则供所有人使用。",
   translationTwo: "请选择两种不同的语言。",
   translationAsk: "翻译",
   translationAsking: "正在翻译…",
