@@ -1,4 +1,4 @@
-"""The shop's customers, as if they had written lately.
+"""The shop's customers, as if they had written lately, and what they did.
 
 Their history ends in a certain week, with promises for the days after it. Later it is moved on by
 whole weeks, so that weekdays stay as they are and what is promised is still to come.
@@ -6,11 +6,15 @@ whole weeks, so that weekdays stay as they are and what is promised is still to 
 
 from __future__ import annotations
 
+import csv
 import json
 import re
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from memory import Event
 
 _WEEK = timedelta(weeks=1)
 _DAY = re.compile(
@@ -24,19 +28,47 @@ def moved_on(file: Path, now: datetime) -> list[dict[str, Any]]:
 
     Messages are named by their place: they are the same whenever they are loaded.
     """
-    customers = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    customers = _read(file)
     turns = [
         (f"{session['id']}/{place}", turn)
         for customer in customers
         for session in customer["sessions"]
         for place, turn in enumerate(session["turns"])
     ]
-    last = max(datetime.fromisoformat(turn["at"]) for _, turn in turns)
-    by = max((now - last) // _WEEK, 0) * _WEEK
+    by = _since(customers, now)
     for name, turn in turns:
         at = datetime.fromisoformat(turn["at"])
         turn |= {"id": name, "at": (at + by).isoformat(), "text": _moved(turn["text"], at, by)}
     return customers
+
+
+def done_lately(file: Path, customers: Path, now: datetime) -> dict[str, list[Event]]:
+    """What each customer did, by a file of events, moved on as their history is.
+
+    Events are named by their place: they are stored once, however often they are loaded.
+    """
+    by = _since(_read(customers), now)
+    done: dict[str, list[Event]] = defaultdict(list)
+    with file.open(encoding="utf-8", newline="") as lines:
+        for place, row in enumerate(csv.DictReader(lines)):
+            at = datetime.fromisoformat(row["at"]) + by
+            done[row["customer"]].append(Event(row["item"], row["kind"], at, f"shop/{place}"))
+    return done
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def _since(customers: list[dict[str, Any]], now: datetime) -> timedelta:
+    """The whole weeks since any of them wrote last."""
+    last = max(
+        datetime.fromisoformat(turn["at"])
+        for customer in customers
+        for session in customer["sessions"]
+        for turn in session["turns"]
+    )
+    return max((now - last) // _WEEK, 0) * _WEEK
 
 
 def _moved(text: str, at: datetime, by: timedelta) -> str:

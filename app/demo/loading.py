@@ -7,20 +7,23 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from app.demo.lately import moved_on
+from app.demo.lately import done_lately, moved_on
 from app.embeddings import open_embeddings
 from app.importing import import_from
+from app.items import items_of
 from app.knowledge.documents import read_article
 from app.progress import bar
 from app.settings import SYSTEM, Settings
 from app.sources.formats import open_source
 from app.sources.source import Options
 from app.understanding.opening import open_understanding
-from memory import Knowledge, MemoryStore
+from memory import Catalogue, Encoder, Knowledge, MemoryStore, Scope
 from memory.clock import now
 
 SHOP = Path(__file__).parent / "shop"
 CUSTOMERS = SHOP / "customers.jsonl"
+PRODUCTS = SHOP / "products.csv"
+EVENTS = SHOP / "events.csv"
 TEMPLATES = SHOP / "templates.yaml"
 DEMO_SYSTEM = f"{SYSTEM} You work for the shop Wrenholt Home & Garden."
 TO_TRY = (
@@ -33,11 +36,13 @@ TO_TRY = (
     '  4. Say "I ask for the third time now, and I am really angry.": the mood falls.',
     '  5. Be ines-duarte and ask "What is my address?": it is the one she corrected.',
     "  6. Open the card of tom-hallworth: his open problem, and what he was promised after it.",
+    "  7. Look at *Views*, *Recommendations*: what would suit ines-duarte, and why.",
 )
 
 
 def load_shop(store: MemoryStore, settings: Settings) -> tuple[int, int]:
-    """Add the shop's articles, FAQ and products as knowledge, and its customers with their history.
+    """Add the shop's articles, FAQ and products as knowledge, its customers with their history, and
+    its products as a catalogue with what customers did with them.
 
     What is there already stays as it is. The history is as if it had ended this week.
 
@@ -48,7 +53,7 @@ def load_shop(store: MemoryStore, settings: Settings) -> tuple[int, int]:
         MemoryServiceError: the database or the embedding model cannot be used.
     """
     encoder = open_embeddings(settings.embeddings)
-    files = [*sorted(SHOP.glob("articles/*.md")), SHOP / "faq.csv", SHOP / "products.csv"]
+    files = [*sorted(SHOP.glob("articles/*.md")), SHOP / "faq.csv", PRODUCTS]
     # Called by its place in the shop, which is the same wherever the package lies.
     articles = [
         replace(read_article(file), source=file.relative_to(SHOP).as_posix()) for file in files
@@ -63,4 +68,14 @@ def load_shop(store: MemoryStore, settings: Settings) -> tuple[int, int]:
         file.write_text("\n".join(lines), encoding="utf-8")
         history = open_source(str(file), Options())
         report = import_from(store, settings, encoder, history, understanding)
+    _load_catalogue(store, encoder)
     return len(articles), report.conversations
+
+
+def _load_catalogue(store: MemoryStore, encoder: Encoder) -> None:
+    catalogue = Catalogue(store, encoder)
+    if not catalogue.newest(1):
+        items = items_of(PRODUCTS.read_text(encoding="utf-8"), "csv")
+        catalogue.put([replace(one, available=one.metadata["stock"] != 0) for one in items])
+    for customer, done in done_lately(EVENTS, CUSTOMERS, now()).items():
+        store.events.add(Scope(customer).owner, done)

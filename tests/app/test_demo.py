@@ -19,7 +19,7 @@ import pytest
 from app.demo.loading import TEMPLATES, load_shop
 from app.embeddings import open_embeddings
 from app.settings import Settings
-from memory import Knowledge, Label, Labels, Scope, open_store
+from memory import Catalogue, Knowledge, Label, Labels, Scope, open_store
 from tests.app.conftest import Running, address_of
 from tests.llm.openai_double import OpenAIDouble
 
@@ -45,6 +45,10 @@ def test_the_shop_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert first == again == (50, 18)
         assert len(owners) == 6
         assert owners == {name: store.transcript.sessions(Scope(name).owner) for name in owners}
+        assert len(Catalogue(store, open_embeddings(settings.embeddings)).newest(100)) == 30
+        done = {name: store.events.latest(Scope(name).owner, 100) for name in owners}
+        assert sum(map(len, done.values())) == 20
+        assert all(done.values())
         knowledge = Knowledge(store, open_embeddings(settings.embeddings))
         articles = knowledge.articles(100)
         assert len(articles) == 50
@@ -127,7 +131,7 @@ def test_the_demo_leaves_nothing_behind(tmp_path: Path) -> None:
     assert address.startswith("http://127.0.0.1:")
     addresses = [fact["value"] for fact in card["facts"] if fact["slot"] == "address"]
     assert addresses == ["41 Heron Close, Ashmere TB7 2LW"]
-    assert len(re.findall(r"^ +\d\. ", said.read_text(), re.MULTILINE)) == 6
+    assert len(re.findall(r"^ +\d\. ", said.read_text(), re.MULTILINE)) == 7
     assert "Traceback" not in said.read_text()
     assert list(temporary.iterdir()) == []
     assert not own.exists()
