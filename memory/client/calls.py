@@ -127,9 +127,13 @@ def queue(*, limit: int = 50) -> Call[results.Queue]:
     return Call("GET", "/v1/queue", results.Queue.model_validate_json, {"limit": limit})
 
 
-def sessions(customer: str) -> Call[results.SessionList]:
-    """A customer's sessions, the last used first."""
-    return Call("GET", of_customer(customer, "sessions"), results.SessionList.model_validate_json)
+def sessions(customer: str, *, may_be_new: bool = False) -> Call[results.SessionList]:
+    """A customer's sessions, the last used first.
+
+    With ``may_be_new`` a customer of whom nothing is stored has none, which is no problem then.
+    """
+    path, query = of_customer(customer, "sessions"), {"may_be_new": may_be_new}
+    return Call("GET", path, results.SessionList.model_validate_json, query)
 
 
 def session(customer: str, session: str) -> Call[results.SessionDetail]:
