@@ -27,7 +27,7 @@ from memory.indexes.customer import CustomerIndex, Source
 from memory.knowledge import Knowledge
 from memory.labels import read_rest
 from memory.language import LANGUAGES, Language
-from memory.layout import Layout, block, lay_out, tokens_of
+from memory.layout import Layout, block, lay_out, taken, tokens_of
 from memory.marks import inert
 from memory.scoring import contextual
 from memory.steps import answer_after
@@ -55,6 +55,7 @@ from memory.vector import VectorMemory
 from memory.wording import wording
 
 _QUESTION_TOKENS = 100  # set aside for the question
+_RECENT_TOKENS = 100  # left to recent messages, however long the question or the system text is
 _PASSAGES = 10  # that are looked at to fill the budget
 _ABOUT = 6  # messages before a question that may name what it is about
 _GIVEN = 64  # prompts whose answers are not saved yet
@@ -63,10 +64,12 @@ _GIVEN = 64  # prompts whose answers are not saved yet
 class ConversationMemory(StoredMemory):
     """What a support agent remembers: recent messages, a summary, and what bears on the question.
 
-    ``max_tokens`` is what a prompt should take in all: the summary and the recalled records
-    have their shares of it, the recent messages the rest. When these have outgrown it, the
-    digest folds the older half of them into the summary. ``context_tokens`` is what a prompt
-    must never exceed; past it messages are folded, and left out, at once.
+    ``max_tokens`` is what a prompt takes in all: the summary and the recalled records have
+    their shares of it, the recent messages the rest. When these have outgrown it, the digest
+    folds the older half of them into the summary, or before it the next prompt, unless a model
+    writes the summary: then they are left out until it has. The question and the system text
+    stand whole, and what tools said comes on top. ``context_tokens`` is what a prompt must never
+    exceed; past it whatever the memory adds is left out, the oldest messages first.
 
     With ``knowledge`` the passages of articles that bear on the question stand beside it, within
     ``knowledge_tokens``; while there are no articles a prompt is what it is without.
@@ -126,9 +129,9 @@ class ConversationMemory(StoredMemory):
     @cached_property
     def summary(self) -> SummaryMemory:
         """The summary memory inside."""
-        taken = self.summary_tokens + self.recall_tokens + _QUESTION_TOKENS
-        taken += self.knowledge_tokens if self._knows else 0
-        window = max(self.max_tokens - taken - self.count_tokens(self.system), 100)
+        rest = self.max_tokens - self.summary_tokens - self.recall_tokens - _QUESTION_TOKENS
+        rest -= self.knowledge_tokens if self._knows else 0
+        window = max(rest - self.count_tokens(self.system), _RECENT_TOKENS)
         return _Folding(
             store=self.store, scope=self.scope, count_tokens=self.count_tokens, background=False,
             max_tokens=self.summary_tokens, window_tokens=window,
@@ -149,6 +152,11 @@ class ConversationMemory(StoredMemory):
         vector = self._embedded(question)
         with self._reading() as (index, talk):
             parts = self._read(index, talk, question, vector, explain)
+        if self._folds(parts) and self.summary.fold():
+            with self._reading() as (index, talk):
+                parts = self._read(index, talk, question, vector, explain)
+        while self.summary.outgrown(parts.window):
+            parts = parts._replace(window=_later(parts.window))
         recent = self._rendered([said.message for said in parts.window])
         words = wording(parts.language)
         if self.return_messages:
@@ -223,9 +231,13 @@ class ConversationMemory(StoredMemory):
         with self._reading(turn) as (index, talk):
             parts = self._evident(index, talk, question, vector, found)._replace(after=after)
             layout = self._lay_out(index, question, parts)
-        if self.context_tokens is None or layout.tokens <= self.context_tokens:
-            return layout
-        self.summary.fold(most=self.summary.window_tokens // 2, by_model=False)
+            if layout.tokens <= self._most(after):
+                return layout
+            crowded = self._crowded(layout)
+            if not crowded and not self._folds(parts):
+                return self._shortened(index, question, parts)
+        most = self.summary.window_tokens // 2 if crowded else None
+        self.summary.fold(most, by_model=False)
         with self._reading(turn) as (index, talk):
             parts = self._evident(index, talk, question, vector, found)._replace(after=after)
             return self._shortened(index, question, parts)
@@ -450,16 +462,30 @@ class ConversationMemory(StoredMemory):
             )
             raise InvalidInput(msg)
 
+    def _most(self, after: Sequence[BaseMessage]) -> int:
+        """Tokens that a prompt may take, with what follows its question."""
+        most = self.max_tokens + taken(after, self.count_tokens)
+        return most if self.context_tokens is None else min(most, self.context_tokens)
+
+    def _crowded(self, layout: Layout) -> bool:
+        return self.context_tokens is not None and layout.tokens > self.context_tokens
+
+    def _folds(self, parts: _Parts) -> bool:
+        """Whether the next digest will fold, and needs no model for it."""
+        return self.summary.llm is None and self.summary.outgrown(parts.window)
+
     def _shortened(self, index: CustomerIndex, question: str, parts: _Parts) -> Layout:
-        """Leave out the oldest turns, what was recalled, passages, the summary, until it fits."""
-        assert self.context_tokens is not None
-        layout = self._lay_out(index, question, parts)
-        while layout.tokens > self.context_tokens:
-            if parts.window:
-                rest = parts.window[max(len(parts.window) // 4, 1) :]
-                # Many chat templates take no conversation that begins with an answer.
-                window = list(dropwhile(lambda said: said.message.role != "human", rest))
-                parts = parts._replace(window=window)
+        """Leave out the oldest turns, until few are left or it fits.
+
+        For the context then these, what was recalled, passages and the summary, too.
+        """
+        layout, most = self._lay_out(index, question, parts), self._most(parts.after)
+        while layout.tokens > most:
+            crowded = self._crowded(layout)
+            if parts.window and (crowded or sum(self.summary.costs(parts.window)) > _RECENT_TOKENS):
+                parts = parts._replace(window=_later(parts.window))
+            elif not crowded:
+                break
             elif parts.recalled:
                 parts = parts._replace(recalled=parts.recalled[: len(parts.recalled) // 2])
             elif parts.evidence:
@@ -514,6 +540,12 @@ class _Folding(SummaryMemory):
                 else tokens
                 for said, tokens in zip(window, super().costs(window), strict=True)
             ]
+
+
+def _later(window: list[Said]) -> list[Said]:
+    """A window without the oldest quarter; it begins with a question, as many templates want."""
+    rest = window[max(len(window) // 4, 1) :]
+    return list(dropwhile(lambda said: said.message.role != "human", rest))
 
 
 def _joined(*parts: tuple[str, str]) -> str:

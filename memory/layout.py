@@ -142,8 +142,13 @@ def lay_out(
         messages = merge_message_runs(messages)
         messages[-1].additional_kwargs = last.additional_kwargs  # not of all questions in a row
     messages += after
-    tokens += sum(count_tokens(written(one)) + MESSAGE_OVERHEAD for one in after)
+    tokens += taken(after, count_tokens)
     return Layout(messages, summary, list(window), recalled, tokens, evidence)
+
+
+def taken(after: Sequence[BaseMessage], count_tokens: CountTokens) -> int:
+    """Tokens of what follows a question: the model's calls of tools with their results."""
+    return sum(count_tokens(written(one)) + MESSAGE_OVERHEAD for one in after)
 
 
 def written(message: BaseMessage) -> str:

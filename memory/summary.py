@@ -113,6 +113,10 @@ class SummaryMemory(StoredMemory):
             self.store.watch.happened("fold")
         return added
 
+    def outgrown(self, window: list[Said]) -> bool:
+        """Whether messages take more than ``window_tokens``."""
+        return sum(self.costs(window)) > self.window_tokens
+
     def costs(self, window: list[Said]) -> list[int]:
         """Tokens that each message takes in a prompt; subclasses may know of more."""
         return [in_prompt(said.message, self.count_tokens).tokens for said in window]

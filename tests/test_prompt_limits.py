@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 
 from memory import (
     InvalidInput,
@@ -17,6 +17,8 @@ from memory import (
 from memory.wording import OTHER
 from tests.dialogue import STEP, TOPICS, conversation, cost, plain, told_before
 from tests.doubles import ScriptedChat, count_words
+
+_SHARE = 90  # words that a question can have, at least, before a prompt grows with it
 
 
 @given(
@@ -53,6 +55,54 @@ def test_the_context_is_never_exceeded(
             memory.save_context({"input": question}, {"output": f"the {topic} " + "is " * words})
             if digests:
                 memory.digest()
+
+
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(TOPICS), st.integers(1, 600)), max_size=5),
+    by_model=st.booleans(), asked=st.integers(1, 250), digests=st.booleans(),
+)  # fmt: skip
+@settings(max_examples=10)
+def test_the_budget_holds_before_anything_is_digested(
+    steps: list[Any], by_model: bool, asked: int, digests: bool
+) -> None:
+    """Whatever was said and nobody has digested, a prompt takes no more than ``max_tokens``, but
+    for a question that is longer than its share and then leaves the recent messages theirs; and
+    ``history`` takes no more than a prompt may beside a question. What is left out is stored.
+    """
+    with open_store() as store:
+        told_before(store)
+        more: dict[str, Any] = {"summarize": "model", "llm": ScriptedChat()} if by_model else {}
+        memory = conversation(store, **more)
+        said = 0
+        for topic, words in steps:
+            memory.save_context({"input": f"my {topic} " + "word " * words}, {"output": "noted"})
+            said += 2
+            if digests:
+                memory.digest()
+        for question in ("hello", "what of my parcel " + "please " * asked):
+            layout = memory.layout(question)
+            taken = cost(layout.messages)
+            longer = max(count_words(question) - _SHARE, 0)
+            assert taken <= 320 or (longer and taken <= 320 + longer)
+            assert taken <= layout.tokens
+        assert count_words(memory.load_memory_variables({"input": "hello"})["history"]) <= 320
+        assert len(store.transcript.newest(memory.scope, 100)) == said
+
+
+def test_what_tools_said_comes_on_top(sqlite_url: str) -> None:
+    """What a tool says of a question, however long, pushes nothing out of its prompt, but for the
+    context.
+    """
+    with open_store(sqlite_url) as store:
+        told_before(store)
+        memory = conversation(store)
+        memory.save_context({"input": "my parcel is late"}, {"output": "sorry"})
+        before = memory.layout("what of my parcel")
+        told = ToolMessage("word " * 400, tool_call_id="1")
+        after = memory.layout("what of my parcel", after=[told])
+        assert plain(after.messages[:-1]) == plain(before.messages)
+        small = conversation(store, context_tokens=450)
+        assert len(small.layout("what of my parcel", after=[told]).window) < len(before.window)
 
 
 def test_tokens_are_counted_as_they_are_sent(sqlite_url: str) -> None:
