@@ -36,8 +36,12 @@ _ADD = text(
 )
 _GROW = text(
     "INSERT INTO sessions (tenant, customer, session, created, updated, messages, tokens) "
-    "VALUES (:tenant, :customer, :session, :at, :at, :messages, :tokens) "
-    "ON CONFLICT (tenant, customer, session) DO UPDATE SET updated = excluded.updated, "
+    "VALUES (:tenant, :customer, :session, :first, :last, :messages, :tokens) "
+    "ON CONFLICT (tenant, customer, session) DO UPDATE SET "
+    "created = CASE WHEN excluded.created < sessions.created THEN excluded.created "
+    "ELSE sessions.created END, "
+    "updated = CASE WHEN excluded.updated > sessions.updated THEN excluded.updated "
+    "ELSE sessions.updated END, "
     "messages = sessions.messages + excluded.messages, "
     "tokens = sessions.tokens + excluded.tokens"
 )
@@ -117,7 +121,7 @@ class Said(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A session's name, how much was said in it, when, and how it was rated (or None).
+    """A session's name, how much was said in it, from when to when, and its rating (or None).
 
     ``handed_over_at`` is since when a person answers in it, None where the model does.
     """
@@ -377,9 +381,12 @@ def insert_messages(connection: Connection, scope: Scope, messages: Sequence[Mes
             for m in messages
         ],
     )  # fmt: skip
+    times = [to_stamp(m.at) for m in messages]  # of what was imported perhaps years ago
+    latest = to_stamp(now())
     run(
         connection, _GROW,
-        key(scope.owner, session=scope.session, at=to_stamp(now()), messages=len(messages),
+        key(scope.owner, session=scope.session, first=min(*times, latest),
+            last=min(max(times), latest), messages=len(messages),
             tokens=sum(m.tokens for m in messages)),
     )  # fmt: skip
 

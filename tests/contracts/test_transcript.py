@@ -264,6 +264,33 @@ def test_sessions_are_listed_the_last_used_first(store: MemoryStore) -> None:
     assert all(s.created_at <= s.updated_at for s in found)
 
 
+def test_a_session_has_the_times_of_its_messages(store: MemoryStore) -> None:
+    """Of what was said years ago too, whenever and in whatever order it was imported; adding it
+    again changes nothing, a time to come is none, and what is said now is the last.
+    """
+    memory = BufferMemory(store=store, scope=ADA)
+    past = [HumanMessage("hello", id="1"), AIMessage("good day", id="2")]
+    times = [datetime(2023, 5, 4, 9, 30, tzinfo=UTC), datetime(2023, 5, 4, 9, 31, tzinfo=UTC)]
+
+    def session() -> tuple[datetime, datetime]:
+        found = store.transcript.session(ADA)
+        assert found is not None
+        return found.created_at, found.updated_at
+
+    for _ in range(2):
+        memory.add_messages(past, times)
+        assert session() == (times[0], times[1])
+    earlier = times[0] - timedelta(days=1)
+    memory.add_messages([HumanMessage("before", id="0")], [earlier])
+    assert session() == (earlier, times[1])
+    memory.add_messages([HumanMessage("later", id="3")], [datetime(2999, 1, 1, tzinfo=UTC)])
+    assert times[1] < session()[1] <= datetime.now(UTC)
+    before = session()[1]
+    memory.save_context({"input": "hello"}, {"output": "good day"})
+    assert session()[0] == earlier
+    assert before < session()[1] <= datetime.now(UTC)
+
+
 def test_customers_come_in_pages_also_those_heard_at_once(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
