@@ -40,7 +40,7 @@ def read(given: dict[str, Any], place: Place, options: Options) -> Iterator[Item
     scope = Scope(customer_of(given, options), name)
     began = time_of(given.get("create_time"), options.zone, "create_time")
     path = _path(nodes, given.get("current_node"))
-    messages, times = [], []
+    messages, times, wrong = [], [], False
     for node in path:
         where = f"{place}, message {node!r}"
         try:
@@ -52,6 +52,7 @@ def read(given: dict[str, Any], place: Place, options: Options) -> Iterator[Item
                 times.append(time_of(at, options.zone, "create_time"))
                 messages.append(found)
         except BAD as error:
+            wrong = True
             yield Skipped(where, told(error))
     if path and (lost := _parent(nodes[path[0]])) is not None:
         yield Skipped(str(place), f"what was said before the message {path[0]!r}: its parent "
@@ -61,7 +62,8 @@ def read(given: dict[str, Any], place: Place, options: Options) -> Iterator[Item
         if node not in on_path and isinstance(nodes[node], dict) and nodes[node].get("message"):
             yield Skipped(f"{place}, message {node!r}", "message of another branch", bad=False)
     if not messages:
-        yield Skipped(str(place), "conversation without messages", bad=False)
+        if not wrong:  # else it is told of already
+            yield Skipped(str(place), "conversation without messages", bad=False)
         return
     filled_in = filled(times, began or options.at)
     undated = 0 if began else times.count(None)

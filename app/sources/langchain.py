@@ -131,7 +131,7 @@ def _session(
     times: list[datetime | None] = []
     last: datetime | None = options.at
     known: dict[str, int] = {}  # the text of each id, as a number
-    goes_on = False
+    goes_on = wrong = False
     for row in said:
         where = f"{place}, id {row.id}"
         try:
@@ -151,6 +151,7 @@ def _session(
             messages.append(found)
             times.append(at)
         except BAD as error:
+            wrong = True
             yield Skipped(where, told(error))
             continue
         if len(messages) == _MOST:
@@ -160,7 +161,7 @@ def _session(
             messages, times, goes_on = [], [], True
     if messages:
         yield Conversation(place, scope, messages, filled(times, last), times.count(None), goes_on)
-    elif not goes_on:
+    elif not goes_on and not wrong:  # else it is told of already
         yield Skipped(place, "conversation without messages", bad=False)
 
 

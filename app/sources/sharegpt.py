@@ -46,7 +46,7 @@ def read(given: dict[str, Any], place: Place, options: Options) -> Iterator[Item
         raise InvalidInput(msg)
     name = named(name_of(given.get("id")), place.name)
     scope = Scope(customer_of(given, options), name)
-    messages, times = [], []
+    messages, times, wrong = [], [], False
     for i, one in enumerate(said):
         where = f"{place}, message {i + 1}"
         try:
@@ -57,9 +57,11 @@ def read(given: dict[str, Any], place: Place, options: Options) -> Iterator[Item
                 times.append(time_of(_first(one, _WHEN), options.zone))
                 messages.append(found)
         except BAD as error:
+            wrong = True
             yield Skipped(where, told(error))
     if not messages:
-        yield Skipped(str(place), "conversation without messages", bad=False)
+        if not wrong:  # else it is told of already
+            yield Skipped(str(place), "conversation without messages", bad=False)
         return
     began = time_of(_first(given, _WHEN), options.zone)
     filled_in = filled(times, began or options.at)

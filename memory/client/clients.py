@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from itertools import count
@@ -166,7 +166,8 @@ class Operations:
                 headers=self._headers, timeout=self._timeout,
             )  # fmt: skip
         except UnicodeEncodeError as error:  # a lone surrogate, which no UTF-8 has
-            check_text(error.object)
+            for text in (*_texts(call.body), *_texts(query), error.object):
+                check_text(text)
             raise
 
     @contextmanager
@@ -327,6 +328,18 @@ class AsyncMemoryClient(Operations):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _texts(given: Any) -> Iterator[str]:
+    """The texts of what is sent, wherever they stand in it."""
+    if isinstance(given, str):
+        yield given
+    elif isinstance(given, Mapping):
+        for pair in given.items():
+            yield from _texts(pair)
+    elif isinstance(given, (list, tuple)):
+        for one in given:
+            yield from _texts(one)
 
 
 def _is_address(url: str) -> bool:

@@ -336,7 +336,7 @@ def test_a_text_that_no_request_can_have_is_not_sent(connect: Connect) -> None:
         lambda: list(client.stream("ada", "a\ud800b")),
         lambda: client.customers(name="a\ud800b"),
     ):
-        with pytest.raises(InvalidInput, match="a lone surrogate"):
+        with pytest.raises(InvalidInput, match=r"a lone surrogate.* at character 1:"):
             ask()
 
 

@@ -70,6 +70,7 @@ def test_what_is_no_message_is_named(bring: Import, target: MemoryStore) -> None
         {"id": "b", "conversations": [{"from": "gpt", "value": ""}]},
         {"id": "c"},
         {"id": "d", "user": "bob", "conversations": TALK},
+        {"id": "e", "conversations": ["x"]},  # told of once
     ]  # fmt: skip
     with pytest.raises(InvalidInput, match="--customer NAME"):
         bring(lines)
@@ -81,7 +82,7 @@ def test_what_is_no_message_is_named(bring: Import, target: MemoryStore) -> None
     }  # fmt: skip
     assert faults(report).keys() == {
         "line 1, message 7", "line 1, message 8", "line 1, message 9", "line 1, message 10",
-        "line 3",
+        "line 3", "line 5, message 1",
     }  # fmt: skip
 
 
