@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.problems import MEDIA_TYPE
+from app.problems import MEDIA_TYPE, is_openai
 from app.roles import MAY, ROLES
 from app.routes import card
 from app.schemas.chat import RecalledEvent, TokenEvent
@@ -514,11 +514,11 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     found = set()
     if operation.get("security"):
         # What is behind a key is in the database; and no parameter is passed over.
-        found |= {401, 422, 429, 503}
+        found |= {401, 400 if is_openai(path) else 422, 429, 503}
         if not MAY[method.upper(), path].issuperset(ROLES):
             found.add(403)
     if operation.get("requestBody"):
-        found |= {400, 413, 422}
+        found |= {400, 413} if is_openai(path) else {400, 413, 422}
     if path.count("{") > 1 or method == "delete":  # it names more than a customer
         found.add(404)
     return found

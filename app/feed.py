@@ -1,4 +1,4 @@
-"""What a client is sent, held for it: the turn does not wait for a client that reads slowly."""
+"""What a client is sent, held for it: the turn waits a moment, if at all, for one that is slow."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from typing_extensions import override
 T = TypeVar("T")
 
 _MOST = 256 * 1024  # bytes that are held for a client
+_SPARED = 2.0  # seconds of a turn that wait for its reader, where a model is faster than the loop
+_STEP = 0.001
+_STUCK = 0.5  # seconds with one piece: a reader with whom it makes no sense to wait
 _JUST = 1.0  # seconds: a connection that is cut takes what it is given, to no purpose, until then
 
 _on_their_own: set[asyncio.Task[None]] = set()  # which nobody else refers to
@@ -52,6 +55,7 @@ class Feed:
         self._too_slow = too_slow
         self._held: deque[bytes] = deque()
         self._size = 0
+        self._spared = _SPARED
         self._lost = False  # the reader is too far behind
         self._over = False
         self._error: Exception | None = None
@@ -108,11 +112,22 @@ class Feed:
                 async with contextlib.aclosing(self._pieces) as pieces:
                     async for piece in pieces:
                         self._hold(piece)
+                        await self._drained()
         except Exception as error:
             self._error = error
         finally:
             self._over = True
             self._news.set()
+
+    async def _drained(self) -> None:
+        """Let who reads as fast as they can take what a model says that never waits itself."""
+        began = time.monotonic()
+        until = began + self._spared
+        while self._size > _MOST // 2 and not self._lost and (at := time.monotonic()) < until:
+            if self._given_at is not None and at - self._given_at > _STUCK:
+                break
+            await asyncio.sleep(_STEP)
+        self._spared -= time.monotonic() - began
 
     def _hold(self, piece: bytes) -> None:
         if self._lost:

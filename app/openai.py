@@ -59,6 +59,8 @@ def read(body: CompletionRequest, who: Principal, model: Model, settings: Settin
                 why = "a customer's own token gives the model no instructions: leave it out"
                 raise refused(where, why)
             instructions.append(text)
+        elif number == last and not text.strip():
+            raise refused(where, "it is empty: send what the user says")
         elif number > last:
             rest.append((where, message))
         elif message.role in _ROLES and not message.tool_calls and text.strip():

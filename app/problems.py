@@ -147,6 +147,11 @@ def install(app: FastAPI) -> None:
     app.add_middleware(_Unforeseen)
 
 
+def is_openai(path: str) -> bool:
+    """Whether OpenAI's clients ask there."""
+    return path in OPENAI or path.startswith("/v1/models/")
+
+
 def openai_error(problem: Problem) -> dict[str, Any]:
     """A problem as OpenAI's clients read it."""
     kind = "invalid_request_error" if problem.status_code < 500 else "server_error"
@@ -162,9 +167,12 @@ def openai_error(problem: Problem) -> dict[str, Any]:
 def respond(problem: Problem, path: str = "", **more: Any) -> JSONResponse:
     """The response with a problem's document, and with ``more`` members in it.
 
-    Where OpenAI's clients ask it has the member ``error``, which is what they look for.
+    Where OpenAI's clients ask it has the member ``error``, which is what they look for, and 400
+    says there what 422 says elsewhere.
     """
-    if path in OPENAI or path.startswith("/v1/models/"):
+    if is_openai(path):
+        if problem.status_code == 422:
+            problem = Problem(400, problem.name, problem.title, problem.detail)
         more["error"] = openai_error(problem)
     headers = {"Content-Language": asked(), "Vary": "Accept-Language", **(problem.headers or {})}
     return JSONResponse(
@@ -216,7 +224,13 @@ async def _plain(request: Request, error: Exception) -> JSONResponse:
         return respond(Problem(405, "method-not-allowed", title, detail, Allow=allowed), path)
     if error.status_code == 404:
         detail = f"There is nothing at {path[:_SHOWN]}: GET /openapi.json lists the routes."
-        return respond(Problem(404, "not-found", "Not found", detail))
+        problem = Problem(404, "not-found", "Not found", detail)
+        # Under /v1 it may be an OpenAI client that asks for a route of theirs.
+        return (
+            respond(problem, error=openai_error(problem))
+            if path[:4] == "/v1/"
+            else respond(problem)
+        )
     if error.status_code == 400:  # the framework's only one, and it does not say what to do
         detail = (
             "The body cannot be read: send JSON in UTF-8, not compressed, not nested deeply, and "

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
@@ -16,8 +17,17 @@ from memory.weights import MODELS_DIR
 
 PREFIX = "MEMORY_SERVICE_"
 SECRETS = Path("/run/secrets")  # where Docker puts files; each is called like a variable here
-# So many in so long, such as 30/minute: app/limits.py says what that means.
-Rate = Annotated[str, Field(pattern=r"^(off|[1-9][0-9]{0,6}/(second|minute|hour|day))$")]
+_RATE = re.compile(r"off|[1-9][0-9]{0,6}/(second|minute|hour|day)")
+
+
+def _rate(value: str) -> str:
+    if not _RATE.fullmatch(value):
+        msg = "give so many in a second, minute, hour or day, such as 30/minute, or off"
+        raise ValueError(msg)
+    return value
+
+
+Rate = Annotated[str, AfterValidator(_rate)]  # app/limits.py says what it means
 SYSTEM = (
     "You are a helpful customer-service assistant. Answer the customer's question from the "
     "conversation and from the notes in <memory>, which say what was said before."

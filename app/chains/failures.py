@@ -31,9 +31,12 @@ def is_outage(error: Exception) -> bool:
     """Whether a model's server is away, too slow or broken."""
     if (status := _status(error)) is not None:
         return status >= 500
-    # By name: the OpenAI client is not needed by those who have another model.
-    named = type(error).__name__ in {"APIConnectionError", "APITimeoutError"}
-    return named or isinstance(error, (TimeoutError, httpx.TransportError))
+    # By name: the OpenAI client is not needed by those who have another model. LangChain's own
+    # errors are kinds of that client's.
+    named = {kind.__name__ for kind in type(error).__mro__}
+    return bool(named & {"APIConnectionError", "APITimeoutError"}) or isinstance(
+        error, (TimeoutError, httpx.TransportError)
+    )
 
 
 def is_refusal(error: Exception) -> bool:
@@ -62,11 +65,16 @@ def model_problem(error: Exception, name: str, *, tools: bool = False, kept: str
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
         detail = f"The model {name} did not answer in time. {kept}: send it again."
         return Problem(504, "model-timeout", "Model too slow", detail)
-    kind = type(error).__name__
-    detail = f"The model {name} failed ({kind}). {kept}: send it again."
+    status = _status(error)
+    detail = f"The model {name} failed. {kept}: send it again; the log says how it failed."
+    if status is not None:
+        detail = f"The server of the model {name} answered {status}. {kept}: send it again."
+    elif is_outage(error):
+        detail = f"The server of the model {name} cannot be reached. {kept}: send it again."
     if tools and is_refusal(error):
         detail = (
-            f"The model {name} failed ({kind}). The message is kept: send it again, without tools "
-            "if its server takes none (vLLM takes them with --enable-auto-tool-choice)."
+            f"The server of the model {name} answered {status}. The message is kept: send it "
+            "again, without tools if it takes none (vLLM takes them with "
+            "--enable-auto-tool-choice)."
         )
     return Problem(502, "model-failed", "Model failed", detail)

@@ -150,7 +150,8 @@ class Operations:
         if not key.isascii() or not key.isprintable():
             msg = "api_key has a character that no key has: was it copied with something else?"
             raise InvalidInput(msg)
-        self._url = base_url.rstrip("/")
+        # OpenAI's clients are given the address with it.
+        self._url = base_url.rstrip("/").removesuffix("/v1")
         self._headers = {"Authorization": f"Bearer {key}"}
         self._timeout = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
         self._retry = Retry() if retry is None else retry

@@ -199,6 +199,24 @@ def test_a_stream_has_chunks_usage_and_an_end(service: Running) -> None:
         assert [*filter(None, raw.iter_lines())][-1] == "data: [DONE]"
 
 
+def test_a_long_answer_of_a_model_that_never_waits_is_read_whole(service: Running) -> None:
+    """Who reads at once is not held for slow because the model leaves no time to."""
+    text = "word " * 1_999 + "word"
+    with client_of(service) as client:
+        said = [{"role": "user", "content": text}]
+        chunks = client.chat.completions.create(model="any", user="ada", messages=said, stream=True)
+        assert "".join(c.choices[0].delta.content or "" for c in chunks) == text
+
+
+def test_a_route_of_openais_that_there_is_not_is_an_error_of_the_client(service: Running) -> None:
+    """The client says what there is not."""
+    with (
+        client_of(service) as client,
+        pytest.raises(openai.NotFoundError, match="nothing at /v1/responses"),
+    ):
+        client.responses.create(model="any", input="hello")
+
+
 def test_a_model_that_breaks_off_is_an_error_of_the_client(
     scripted: Running, double: OpenAIDouble
 ) -> None:
@@ -249,6 +267,10 @@ def test_choices_go_to_the_model(scripted: Running, double: OpenAIDouble) -> Non
         ({"messages": [{"role": "assistant", "content": "hi"}]}, "last one must be"),
         ({"messages": [{"role": "tool", "tool_call_id": "1", "content": "4"}]}, "result of a tool"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "image_url"),
+        ({"messages": [{"role": "user", "content": None}]}, "messages[0]: it is empty"),
+        ({"messages": []}, "messages"),
+        ({"user": ""}, "user"),
+        ({"temperature": 9}, "temperature"),
     ],
 )
 def test_what_there_is_not_is_refused_in_openais_form(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -194,6 +195,20 @@ def test_a_model_server_that_is_down_is_left_alone_for_a_while(
         until(lambda: breaker._open_until is None)  # its first words say so
         double.reply, double.delay = "yes", 0
         assert service.chat("hello", customer="eve").status_code == 200
+
+
+def test_a_model_server_that_is_not_there_is_left_alone_too(
+    run_service: Callable[..., Running],
+) -> None:
+    """Nobody listens where it was: five turns say so, and the next are refused at once."""
+    with socket.socket() as taken:  # and does not listen
+        taken.bind(("127.0.0.1", 0))
+        service = run_service(llm=f"http://127.0.0.1:{taken.getsockname()[1]}/v1#acme")
+        for _ in range(5):
+            answer = service.chat("hello")
+            assert answer.json()["type"] == "urn:problem:model-failed"
+            assert "cannot be reached" in answer.json()["detail"]
+        assert service.chat("hello").json()["type"] == "urn:problem:not-answering"
 
 
 def test_what_is_wrong_with_a_request_is_no_outage(scripted: Running, double: OpenAIDouble) -> None:

@@ -122,16 +122,19 @@ def feed_of(*pieces: bytes, end: asyncio.Event | None = None) -> tuple[Feed, lis
     return Feed(made(), b"too slow", 0.2), ended
 
 
-def test_what_is_held_is_bounded_and_the_turn_goes_on_without_the_reader() -> None:
-    """More than that is let go of at once, and a reader who comes after all is told so; that it
-    leaves then stops nothing.
+def test_what_is_held_is_bounded_and_the_turn_goes_on_without_the_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More than that is let go of after a moment, and a reader who comes after all is told so;
+    that it leaves then stops nothing.
     """
+    monkeypatch.setattr("app.feed._SPARED", 0.01)
 
     async def run() -> None:
         end = asyncio.Event()
         feed, ended = feed_of(*[b"x" * 100_000] * 50, end=end)
         await feed.begun()
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
         assert [piece async for piece in feed.pieces()] == [b"too slow"]
         feed.leave()
         end.set()
@@ -152,6 +155,20 @@ def test_a_reader_who_keeps_up_may_have_any_length() -> None:
 
         read = [piece async for piece in Feed(made(), b"too slow", 60).pieces()]
         assert sum(map(len, read)) == 10_000_000
+
+    asyncio.run(run())
+
+
+def test_a_model_that_never_waits_leaves_its_reader_time() -> None:
+    """Who takes each piece as it comes is not told to be too slow."""
+
+    async def run() -> None:
+        feed, _ = feed_of(*[b"x" * 10_000] * 200)
+        read = []
+        async for piece in feed.pieces():
+            read.append(piece)
+            await asyncio.sleep(0)  # as a connection does
+        assert sum(map(len, read)) == 2_000_000
 
     asyncio.run(run())
 

@@ -49,6 +49,14 @@ def said(events: list[Any]) -> str:
     return text
 
 
+def test_the_address_that_openais_clients_are_given_will_do(
+    service: Running, connect: Connect
+) -> None:
+    """With /v1 at its end, and with a slash behind that."""
+    for end in ("/v1", "/v1/"):
+        assert connect(service.address + end).key().role == "admin"
+
+
 def test_a_customer_is_served_from_the_first_word_to_the_receipt(
     service: Running, connect: Connect, ada: str
 ) -> None:
