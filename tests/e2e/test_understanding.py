@@ -48,6 +48,26 @@ def test_a_message_says_how_it_was_understood(visit: OpenVisit) -> None:
         page.reload()
 
 
+def test_what_is_likelier_wrong_than_right_is_shown_as_perhaps(visit: OpenVisit) -> None:
+    """In words, and without the colours of a mood."""
+    page = visit().open("perhaps")
+
+    def unsure(found: dict[str, Any]) -> None:
+        for message in found["messages"]:
+            if message["role"] == "human":
+                message["understanding"]["sentiment"] = {"label": "positive", "confidence": 0.4}
+
+    patch(page, "**/messages?*", unsure)
+    page.get_by_label("Message", exact=True).fill("It has come.")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".turn[data-status=complete]")).to_be_visible()
+    page.reload()
+    label = page.locator(".labels .unsure")
+    expect(label).to_have_text("sentiment: perhaps positive 40%")
+    colour = "(one) => getComputedStyle(one).color"
+    assert label.evaluate(colour) == page.locator(".labels li").first.evaluate(colour)
+
+
 def test_what_is_out_of_scope_is_said_so(visit: OpenVisit) -> None:
     """Where no label fits, the page says so for all to see, and of which kinds, in one place."""
     one = visit()
