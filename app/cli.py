@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from app import audit, backups, keys, retention, stdio
 from app.console import Database, DataDir, Tenant, settings_given
 from app.evaluation.cli import app as evaluate_app
+from app.interest import cli as interest
 from app.knowledge.cli import app as knowledge_app
 from app.neural import cli as neural
 from app.opening import open_existing
@@ -41,6 +42,7 @@ app.add_typer(knowledge_app, name="knowledge")
 app.add_typer(templates_app, name="templates")
 app.add_typer(understanding.app, name="train")
 understanding.app.command("neural")(neural.train)
+understanding.app.command("interest")(interest.train)
 evaluate_app.command("classifier")(understanding.evaluate)
 evaluate_app.command("neural")(neural.evaluate)
 app.command()(backups.backup)

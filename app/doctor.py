@@ -10,13 +10,14 @@ from sqlalchemy import text
 
 from app.conversation import conversation_memory
 from app.embeddings import ENGLISH, open_embeddings
+from app.interest.trained import CARD, load
 from app.language import advice
 from app.opening import open_existing
 from app.settings import Settings, mistyped
 from app.templates.answering import intents_of
 from app.templates.reading import files_of, read_templates
 from app.understanding.opening import open_understanding
-from memory import Catalogue, Knowledge, MemoryServiceError, MemoryStore, Scope
+from memory import Catalogue, InvalidInput, Knowledge, MemoryServiceError, MemoryStore, Scope
 from memory.translation_memory import TranslationMemory
 
 Finding = tuple[str, str | None, str]  # what was looked at, what is wrong with it, what to do
@@ -41,6 +42,7 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
         ("audit log", _audit, "Compare with a backup: somebody wrote in the database."),
         ("embeddings", _embeddings, "Run `memory-service model pull`, or `doctor --reembed`."),
         ("understanding", _understanding, "Set MEMORY_SERVICE_UNDERSTANDING to a whole one."),
+        ("interest", _interest, "Run `memory-service train interest`, or delete the folder."),
         ("language model", _model, "Run `memory-service model pull`, or set --llm."),
         ("templates", _templates, "Correct it; `memory-service templates test FILE` tries it."),
         ("address", _address, "Listen on 127.0.0.1 behind a proxy that speaks TLS."),
@@ -134,6 +136,17 @@ def _understanding(settings: Settings) -> str | None:
     if (heads := open_understanding(settings.understanding)) is not None:
         heads.read(["Where is my order?"])
     return None
+
+
+def _interest(settings: Settings) -> str | None:
+    encoder = open_embeddings(settings.embeddings)
+    faults = []
+    for card in sorted((settings.data_dir / "interest").glob(f"*/{CARD}")):
+        try:
+            load(card.parent, encoder)
+        except InvalidInput as error:
+            faults.append(str(error))
+    return "; ".join(faults) or None
 
 
 def _model(settings: Settings) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app.interest.trained import folder_of
 from app.training.card import LEARNT, OWN_SESSIONS, Card
 from app.training.learnt import learnt_in
 from app.training.registry import Registry
@@ -20,13 +21,17 @@ def erase_customer(store: MemoryStore, scope: Scope, registry: Registry) -> Rece
         registry: has the adapters. The receipt names those that were tuned on the customer's
             sessions, and the folders of such trainings that are there still; of an adapter whose
             card does not say whose sessions it saw, it is one that was made since the customer
-            came.
+            came. Beside its folder lies what was learnt of customers' interest; it is named if the
+            customer did anything.
     """
     sessions = store.transcript.sessions(scope.owner)
     first = min((session.created_at for session in sessions), default=None)
     name = store.pseudonym(scope.owner, LEARNT)
     learnt = [card.id for card in registry.cards() if _saw(card, name, first)]
     folders = [path for path, names in learnt_in(registry.folder).items() if name in names]
+    interest = folder_of(registry.folder.parent, scope.tenant)
+    if interest.exists() and store.events.latest(scope.owner, 1):
+        folders.append(interest)
     return store.erase(scope.owner, [*learnt, *(_shown(path, registry.folder) for path in folders)])
 
 

@@ -29,6 +29,7 @@ from app.dependencies import Guarded, let_in
 from app.description import describe
 from app.embeddings import ENGLISH, open_embeddings
 from app.headers import MCP_HEADERS, SecurityHeaders, origins_of
+from app.interest.trained import Interests
 from app.language import advice
 from app.limits import Limits, RateLimitFields
 from app.llm import Model, open_llm
@@ -176,7 +177,9 @@ def create_app(
         store.close()
         raise
     app.state.translations = TranslationChain(translators)
-    app.state.recommendations = RecommendationChain(store, encoder)
+    app.state.recommendations = RecommendationChain(
+        store, encoder, Interests(settings.data_dir, encoder)
+    )
     counted.before_reading(partial(_gauge, counted, app.state.chain, store))
     digest = DigestLag(store, settings.digest_lag)
     counted.before_reading(partial(digest.gauge, counted.behind, counted.lag))

@@ -10,13 +10,29 @@ won nothing where it was tried; a softmax by its likeness to each item lost (Mov
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from memory.types import Floats
 
+LATEST = 200  # things that a customer did that are looked at
 FORGETTING = 1.0  # the power with which a thing fades as others follow: of forgetting, a power law
 TEXT, POPULAR = 0.4, 0.1  # what an item's text, and its popularity, count beside what others did
+
+
+class Projection(NamedTuple):
+    """What was learnt of what customers do next, beside how like its text is: of low rank r.
+
+    A key k (d,) is read as k + k A B', with A ``down`` and B ``up``, both (d, r).
+    """
+
+    down: Floats
+    up: Floats
+
+    def of(self, keys: Floats) -> Floats:
+        """Keys (m, d), as they are read."""
+        return np.asarray(keys + keys @ self.down @ self.up.T, np.float32)
 
 
 def attention_over(likings: Sequence[float] | Floats, forgetting: float = FORGETTING) -> Floats:
@@ -55,6 +71,7 @@ def scored(
     texts: tuple[Floats, Floats],
     others: tuple[Floats, Floats],
     popular: Floats,
+    text: float = TEXT,
 ) -> Floats:
     """How n items answer an interest: by their texts, by what others did, by how many did it.
 
@@ -64,19 +81,23 @@ def scored(
         others: the keys (m, f) and the items (n, f) by what other customers did; zero for what
             nobody knows.
         popular: (n,) how many customers like each.
+        text: what the texts count.
     """
     scores = np.zeros(len(popular), np.float32)
-    for share, (keys, items) in ((TEXT, texts), (1.0, others)):
+    for share, (keys, items) in ((text, texts), (1.0, others)):
         scores += share * (items @ (shares_of(keys, weights) @ keys))  # the read, and the match
     scores += POPULAR * np.log1p(popular) / max(float(np.log1p(popular).max(initial=0)), 1e-9)
     return scores
 
 
 def parts_of(
-    weights: Floats, texts: tuple[Floats, Floats], others: tuple[Floats, Floats]
+    weights: Floats,
+    texts: tuple[Floats, Floats],
+    others: tuple[Floats, Floats],
+    text: float = TEXT,
 ) -> Floats:
     """What each of m things done adds to the scores of n items: (n, m). See ``scored``."""
     parts = np.zeros((len(texts[1]), len(weights)), np.float32)
-    for share, (keys, items) in ((TEXT, texts), (1.0, others)):
+    for share, (keys, items) in ((text, texts), (1.0, others)):
         parts += share * (items @ keys.T) * shares_of(keys, weights)
     return parts

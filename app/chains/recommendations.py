@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from app.interest.trained import Interests, Trained
 from app.translation import Language
 from memory import Catalogue, Encoder, Event, Item, MemoryStore, Recalled, Record, Scope, mmr
 from memory.clock import now
@@ -19,13 +20,12 @@ from memory.collaborative import Liked, liked
 from memory.events import KINDS
 from memory.indexes.base import Mask
 from memory.indexes.customer import CustomerIndex, View
-from memory.interest import attention_over, parts_of, scored
+from memory.interest import LATEST, TEXT, attention_over, parts_of, scored
 from memory.types import Floats, Positions, Query
 from memory.vector import VectorMemory
 
 Kind = Literal["viewed", "asked", "liked", "bought", "said", "popular", "untried"]
 
-LATEST = 200  # things that a customer did that are looked at
 _SAID = 10  # messages of theirs that are looked at
 _BEARS = 0.4  # cosine to an item from which a message is taken to be about items at all
 _ALIKE = 0.3  # cosine to an item, by text or by who likes it, from which that one is a reason
@@ -116,9 +116,10 @@ class RecommendationChain:
     as events of anybody's are taken away, and learnt again.
     """
 
-    def __init__(self, store: MemoryStore, encoder: Encoder) -> None:
+    def __init__(self, store: MemoryStore, encoder: Encoder, interests: Interests) -> None:
         self._store = store
         self._encoder = encoder
+        self._interests = interests
         self._learnt: dict[str, _Learnt] = {}
         self._lock = threading.Lock()
 
@@ -160,7 +161,8 @@ class RecommendationChain:
                 [*_done(events, index, vectors), *_meant(said, index, vectors.shape[1])],
                 key=lambda one: one.at,
             )
-            match = _Match(did, index, vectors, popular)
+            trained = self._interests.of(scope.tenant)
+            match = _Match(did, index, vectors, popular, trained)
             wanted = _wanted(view, done_with, where or {})
             return _chosen(view, match, wanted, limit, diversity, language)
 
@@ -250,8 +252,9 @@ class _Match:
     """What a customer did, matched against the items of an index."""
 
     def __init__(
-        self, did: Sequence[_Did], index: CustomerIndex, vectors: Floats, popular: Floats
-    ) -> None:
+        self, did: Sequence[_Did], index: CustomerIndex, vectors: Floats, popular: Floats,
+        trained: Trained | None,
+    ) -> None:  # fmt: skip
         self.did = did
         self.popular = popular
         self._texts = index.dense.vectors()
@@ -261,15 +264,17 @@ class _Match:
         self._keys = np.array([one.text for one in did], np.float32).reshape(
             m, index.dense.dimension
         )
+        self._read, self._share = _as_read(self._keys, trained, beside=bool(vectors.size))
         self._others = np.array([one.others for one in did], np.float32).reshape(m, width)
         self._weights = attention_over([one.liking for one in did])
         self._of = np.array([one.position for one in did], np.int64)
         liked = self._weights > 0
         self.scores = scored(
             self._weights[liked],
-            (self._keys[liked], self._texts),
+            (self._read[liked], self._texts),
             (self._others[liked], self._vectors),
             popular[:n],
+            self._share,
         )
         done = np.unique(self._of[liked & (self._of >= 0)])
         self.scores[done] -= self._itself(done, liked)
@@ -278,7 +283,7 @@ class _Match:
 
     def because(self, position: int) -> Because | None:
         """What is most like an item, of what is liked: the best liked, then the last, of equals."""
-        alike = self._alike(np.array([position]), np.ones(len(self.did), bool))[0]
+        alike = self._alike(np.array([position]), self._read)[0]
         found = [
             (float(alike[j]), one.liking, j)
             for j, one in enumerate(self.did)
@@ -293,10 +298,11 @@ class _Match:
         liked outweighs it.
         """
         everything = np.arange(len(self.scores))
-        like = np.flatnonzero((self._alike(everything, refused) >= _ALIKE).any(axis=1))
+        alike = self._alike(everything, self._keys, refused)
+        like = np.flatnonzero((alike >= _ALIKE).any(axis=1))
         if not len(like):
             return
-        alike = self._alike(like, np.ones(len(refused), bool))
+        alike = self._alike(like, self._keys)
         parts = parts_of(
             self._weights, (self._keys, self._texts[like]), (self._others, self._vectors[like])
         )
@@ -305,10 +311,11 @@ class _Match:
         self.unwanted[like] = refused[last] & (parts.sum(axis=1) < 0)
         self.scores[like] += parts[:, refused].sum(axis=1)
 
-    def _alike(self, positions: Positions, of: Mask) -> Floats:
+    def _alike(self, positions: Positions, texts: Floats, of: Mask | None = None) -> Floats:
         """How like items are to some of what was done, (n, m): by text or by who likes them."""
+        some = slice(None) if of is None else of
         found: Floats = np.maximum(
-            self._texts[positions] @ self._keys[of].T, self._vectors[positions] @ self._others[of].T
+            self._texts[positions] @ texts[some].T, self._vectors[positions] @ self._others[some].T
         )
         return found
 
@@ -318,12 +325,20 @@ class _Match:
         That an item is like itself is no reason to recommend it again.
         """
         parts = parts_of(
-            self._weights[liked], (self._keys[liked], self._texts[positions]),
-            (self._others[liked], self._vectors[positions]),
+            self._weights[liked], (self._read[liked], self._texts[positions]),
+            (self._others[liked], self._vectors[positions]), self._share,
         )  # fmt: skip
         parts[self._of[liked][None, :] != positions[:, None]] = 0
         added: Floats = parts.sum(axis=1)
         return added
+
+
+def _as_read(keys: Floats, trained: Trained | None, *, beside: bool) -> tuple[Floats, float]:
+    """The texts of what was done (m, d) as they are read, and what they count."""
+    share = None if trained is None else trained.share(beside=beside)
+    if trained is None or share is None:
+        return keys, TEXT
+    return trained.projection.of(keys), share
 
 
 def _wanted(view: View, done_with: set[str], where: Mapping[str, Any]) -> list[int]:

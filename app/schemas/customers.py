@@ -36,8 +36,8 @@ class Erased(Deleted):
     number: int = Field(description="of the receipt, in the chain")
     at: datetime
     elsewhere: list[str] = Field(
-        description="adapters that were tuned on the customer's sessions, and folders of such "
-        "trainings: tune anew, roll back, and delete them"
+        description="adapters that were tuned on the customer's sessions, folders of such "
+        "trainings, and what `train interest` learnt: make it anew, roll back, and delete it"
     )
     subject: str | None = Field(
         description="a number by which `restore` knows the customer in a backup from before; "

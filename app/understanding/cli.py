@@ -18,7 +18,7 @@ from memory import InvalidInput
 from memory.embeddings import WEIGHTS
 
 app = typer.Typer(
-    help="Train a classifier of what customers write, or a network with an external memory.",
+    help="Train a classifier, what customers do next, or a network with an external memory.",
     no_args_is_help=True,
 )
 
@@ -29,7 +29,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 @app.callback()
 def train() -> None:
-    """Train a classifier of what customers write, or a network with an external memory."""
+    """Train a classifier, what customers do next, or a network with an external memory."""
 
 
 @app.command("classifier")

@@ -13,7 +13,7 @@ from memory import MemoryServiceError
 # No request comes to these: the console, the start, what a model reads. What is in ``memory`` for
 # programs alone is not looked at anyway.
 _NOT_ASKED = re.compile(
-    r"app/(training/(?!gate|registry|card)|evaluation|demo|sources|neural"
+    r"app/(training/(?!gate|registry|card)|evaluation|demo|sources|interest|neural"
     r"|understanding|templates|llm/(?!model)|knowledge/(?!documents)"
     r"|translators/(open|fast|marian))|.*/cli\.py"
     r"|app/(audit|auth|backups|cli|console"

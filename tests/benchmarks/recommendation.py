@@ -20,15 +20,12 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
-import math
-import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
@@ -37,19 +34,18 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from app.embeddings import open_embeddings
+from app.interest.histories import Histories
+from app.interest.ranking import Rank, Score, evaluate
+from app.interest.training import Learnt, learn, spread
 from memory import Encoder
 from memory.collaborative import Liked, liked
-from memory.events import Done
-from memory.interest import attention_over, scored
+from memory.interest import TEXT, attention_over, scored
 from memory.types import Floats, Positions
 from tests.benchmarks.report import Report
 
-K = 10
 COLD = 0.2
 NEIGHBOURS = (20, 50, 100, 200)
-FACTORS, CONFIDENCES, REGULARIZATIONS = (32, 64, 128), (1, 5, 20), (0.1, 1, 10)
-
-Rank = Callable[[int, Positions], Floats]  # a customer's number and history: scores of all items
+FACTORS, CONFIDENCES, REGULARIZATIONS = (32, 64, 128), (1, 5, 20), (0.01, 0.1, 1, 10)
 
 
 @dataclass
@@ -64,22 +60,11 @@ class Data:
         before = [history[:-left_out] for history in self.histories]
         return before, [int(history[-left_out]) for history in self.histories]
 
-
-class Score(NamedTuple):
-    """Of each customer whether what they did is among the first ten, and how high."""
-
-    hits: list[float]
-    gains: list[float]
-
-    @property
-    def hr(self) -> float:
-        """HR@10."""
-        return statistics.mean(self.hits)
-
-    @property
-    def ndcg(self) -> float:
-        """NDCG@10."""
-        return statistics.mean(self.gains)
+    def of(self, histories: Sequence[Positions]) -> Histories:
+        """Some histories as what the service learns from; whatever was done is liked alike."""
+        return Histories(
+            [*histories], [np.ones(len(each), np.float32) for each in histories], self.texts
+        )
 
 
 def read(folder: Path, encoder: Encoder) -> Data:
@@ -102,32 +87,6 @@ def read(folder: Path, encoder: Encoder) -> Data:
     print(f"{len(histories)} customers, {sum(map(len, histories))} things done, "
           f"{len(texts)} items, {damaged} damaged lines left out")  # fmt: skip
     return Data([each for each in histories if len(each) > 2], encoder.encode(texts))
-
-
-def evaluate(
-    rank: Rank, histories: Sequence[Positions], wanted: Sequence[int],
-    among: Positions | None = None, only: frozenset[int] | None = None,
-) -> Score:  # fmt: skip
-    """Rank for every customer; of equal ones the wanted one comes last.
-
-    Args:
-        rank: a system.
-        histories: what each did before.
-        wanted: what each did then.
-        among: the items that are ranked; all, if not given.
-        only: the customers who did one of these; all, if not given.
-    """
-    hits, gains = [], []
-    for customer, (history, item) in enumerate(zip(histories, wanted, strict=True)):
-        if only is not None and item not in only:
-            continue
-        scores = np.array(rank(customer, history), np.float64)
-        scores[history[history != item]] = -np.inf
-        looked_at = scores if among is None else scores[among]
-        place = int((looked_at >= scores[item]).sum()) - 1
-        hits.append(float(place < K))
-        gains.append(1 / math.log2(place + 2) if place < K else 0.0)
-    return Score(hits, gains)
 
 
 # --- the others --------------------------------------------------------------------------
@@ -171,18 +130,6 @@ def als(
 # --- ours --------------------------------------------------------------------------------
 
 
-def known(histories: Sequence[Positions], without: Positions | None = None) -> Liked:
-    """What the service learns of all customers' histories, less some items."""
-    by = np.repeat(np.arange(len(histories)), [len(each) for each in histories])
-    items = np.concatenate(histories)
-    if without is not None:
-        kept = ~np.isin(items, without)
-        by, items = by[kept], items[kept]
-    names, numbers = np.unique(items, return_inverse=True)
-    ones = np.ones(len(items), np.float32)
-    return liked(Done(by, numbers, ones, np.zeros(len(items), np.int64), [*map(str, names)]))
-
-
 def likened(texts: Floats, known: Positions, vectors: Floats, sharpness: float = 20.0) -> Floats:
     """Vectors for items that nobody has done anything with: those of the items like them.
 
@@ -209,23 +156,27 @@ def likened(texts: Floats, known: Positions, vectors: Floats, sharpness: float =
 
 
 def ours(
-    texts: Floats, of: Liked | None, forgetting: float | None = None, with_likened: bool = False
+    texts: Floats,
+    of: Liked | None,
+    learnt: Learnt | None = None,
+    forgetting: float | None = None,
+    with_likened: bool = False,
 ) -> Rank:
     """The service's own functions, by the items' texts and, if given, by what others did."""
-    popular = np.zeros(len(texts), np.float32)
-    vectors = np.zeros((len(texts), 0), np.float32)
-    if of is not None:
-        there = np.array([int(one) for one in of.ids])
-        popular[there] = of.customers
-        vectors = np.zeros((len(texts), of.vectors.shape[1]), np.float32)
-        vectors[there] = of.vectors
-        if with_likened:
-            vectors = likened(texts, there, of.vectors)
+    popular, vectors = spread(of, len(texts))
+    if of is not None and with_likened:
+        vectors = likened(texts, np.array([int(one) for one in of.ids]), of.vectors)
     more = {} if forgetting is None else {"forgetting": forgetting}
+    share = None if learnt is None else learnt.alone if of is None else learnt.beside
 
     def rank(_: int, history: Positions) -> Floats:
         weights = attention_over(np.ones(len(history)), **more)
-        return scored(weights, (texts[history], texts), (vectors[history], vectors), popular)
+        keys = texts[history]
+        if learnt is not None and share is not None:
+            keys = learnt.projection.of(keys)
+        return scored(
+            weights, (keys, texts), (vectors[history], vectors), popular, share or TEXT
+        )  # fmt: skip
 
     return rank
 
@@ -281,14 +232,17 @@ def warm(data: Data, report: Report) -> dict[str, Score]:
     ]
     before, wanted = data.until(1)
     matrix = matrix_of(before, len(data.texts))
-    of = known(before)
+    of = liked(data.of(before).done())
+    learnt = learnt_from(data.of(before), report, "texts")
     systems: dict[str, Rank] = {
         "popularity": popularity(matrix),
         **{name: (knns | alss)[name](matrix) for name in best},
-        "ours": ours(data.texts, of),
+        "ours": ours(data.texts, of, learnt),
+        "ours, nothing learnt of texts": ours(data.texts, of),
         "ours, all of the past alike": ours(data.texts, of, forgetting=0),
         "ours, new items as those like them": ours(data.texts, of, with_likened=True),
-        "ours, texts alone": ours(data.texts, None),
+        "ours, texts alone": ours(data.texts, None, learnt),
+        "ours, texts alone, nothing learnt": ours(data.texts, None),
     }
     rows = {}
     for name, rank in systems.items():
@@ -311,6 +265,24 @@ def warm(data: Data, report: Report) -> dict[str, Score]:
     return rows
 
 
+def learnt_from(histories: Histories, report: Report, what: str) -> Learnt:
+    """What `train interest` learns; what it says of it, on the last thing but one, is printed."""
+    begun = time.process_time()
+    learnt = learn(
+        histories,
+        report=lambda step, loss, ndcg: print(
+            f"  learning: step {step}, loss {loss:.3f}, NDCG@10 {ndcg:.4f}", flush=True
+        ),
+    )
+    took = time.process_time() - begun
+    report.figure(f"learning of {what}, CPU", took, "s")
+    for name, score in learnt.figures.items():
+        print(f"  last but one: {name:46} {score.hr:.4f} {score.ndcg:.4f}")
+    print(f"  kept: {learnt.wins}; texts count {learnt.alone} alone, {learnt.beside} beside what "
+          f"others did; step {learnt.steps}; {took:.0f} s of CPU")  # fmt: skip
+    return learnt
+
+
 def cold(data: Data, report: Report) -> dict[str, Score]:
     """A fifth of the items is new: nobody is known to have done anything with them."""
     before, wanted = data.until(1)
@@ -318,15 +290,22 @@ def cold(data: Data, report: Report) -> dict[str, Score]:
     touched = np.unique(np.concatenate([*before, np.array(wanted)]))
     new = chance.choice(touched, int(len(touched) * COLD), replace=False)
     only = frozenset(new.tolist())
-    of = known(before, without=new)
     # What is known of a customer are the things they did with what is not new.
     histories = [history[~np.isin(history, new)] for history in before]
     kept = [n for n, history in enumerate(histories) if len(history)]
     histories, wanted = [histories[n] for n in kept], [wanted[n] for n in kept]
     everything = popularity(matrix_of(before, len(data.texts)))
+    of = liked(data.of(histories).done())
+    old = np.setdiff1d(np.arange(len(data.texts)), new)  # when it is learnt, no other is there
+    place = np.full(len(data.texts), -1)
+    place[old] = np.arange(len(old))
+    known = data.of([place[history] for history in histories])
+    learnt = learnt_from(replace(known, texts=data.texts[old]), report, "texts but new ones")
     systems = {
-        "texts alone": ours(data.texts, None),
-        "ours": ours(data.texts, of),
+        "texts alone": ours(data.texts, None, learnt),
+        "texts alone, nothing learnt": ours(data.texts, None),
+        "ours": ours(data.texts, of, learnt),
+        "ours, nothing learnt of texts": ours(data.texts, of),
         "ours, new items as those like them": ours(data.texts, of, with_likened=True),
     }
     rows = {}

@@ -43,6 +43,11 @@ BENCHMARKS = (
         data=("movielens_small/ratings.csv.gz", "movielens_small/movies.csv.gz"),
     ),
     _benchmark(
+        "orders",
+        data=("tau_bench/retail_products.jsonl", "tau_bench/retail_users.jsonl.gz",
+              "tau_bench/retail_orders.jsonl.gz"),
+    ),
+    _benchmark(
         "translation", "--limit 20",
         data=("service_chat_en_zh/dev.jsonl.gz", "service_chat_en_zh/train.jsonl.gz"),
     ),

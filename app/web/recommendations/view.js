@@ -57,7 +57,8 @@ export function wire() {
       ]);
       if (turn !== looked) return false;
       byId("recommendations-trouble").hidden = true;
-      for (const name of ["fit", "did"]) byId(`recommendations-${name}`).hidden = !customer;
+      byId("recommendations-fit").hidden = !customer || !all.items.length;
+      byId("recommendations-did").hidden = !customer;
       byId("recommendations-fit-title").textContent = t("recommendationsFor", { customer });
       put("items", fit.map((one) => card(one.item, customer, one)));
       put("events", did.events.map((one) => event(one, customer)));

@@ -1,0 +1,1 @@
+"""What customers do next, learnt by ``memory-service train interest``."""
