@@ -69,7 +69,7 @@ _TRANSLATION = {
 }  # fmt: skip
 _ITEM = {
     "id": "oak-desk", "title": "Oak desk", "text": "Solid oak, with two drawers.",
-    "metadata": {"price": 390, "category": "desks"}, "available": True,
+    "metadata": {"price": 390, "category": "desks"}, "available": True, "variant_of": None,
 }  # fmt: skip
 _EVENT = {"item": "oak-desk", "kind": "bought", "at": _AT, "id": "order 4417"}
 _MODELS: dict[str, Any] = {

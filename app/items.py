@@ -24,8 +24,9 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?", re.ASCII)
 def items_of(text: str, kind: Format, place: str = "text") -> list[Item]:
     """The items of a table, a row each.
 
-    A row has an ``id`` and a ``title`` (or ``name``), perhaps a ``text`` (or ``description``) and
-    ``available``; what else it has is metadata, in which a cell of CSV that is a number is one.
+    A row has an ``id`` and a ``title`` (or ``name``), perhaps a ``text`` (or ``description``),
+    ``available`` and ``variant_of``; what else it has is metadata, in which a cell of CSV that is
+    a number is one.
 
     Raises:
         InvalidInput: there are none, or too many, or a row is no item; the message has its line.
@@ -63,13 +64,17 @@ def _item(row: Mapping[str, Any], *, as_text: bool) -> Item:
     if not isinstance(available, bool):
         msg = f'"available" is true or false, yes or no, not {available!r}'
         raise InvalidInput(msg)
+    product = _taken(given, "variant_of")
     metadata = given.pop("metadata", {})
     if not isinstance(metadata, dict):
         msg = '"metadata" is a JSON object'
         raise InvalidInput(msg)
     if as_text:
         given = {name: _number(cell) for name, cell in given.items()}
-    return Item(str(item_id), str(title), str(said or ""), metadata | given, available)
+    return Item(
+        str(item_id), str(title), str(said or ""), metadata | given, available,
+        None if product is None else str(product),
+    )  # fmt: skip
 
 
 def _number(cell: str) -> str | int | float:

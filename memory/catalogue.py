@@ -38,7 +38,8 @@ class Item:
     """Something to recommend: its id, what it is called, and what is said of it.
 
     ``metadata`` is JSON: a price, a category, an address. What is not ``available`` is kept, and
-    is not recommended. ``seq`` orders a tenant's items as they were stored.
+    is not recommended. Variants of one product, by size say, name it in ``variant_of``; there need
+    be no item of its id. ``seq`` orders a tenant's items as they were stored.
 
     Raises:
         InvalidInput: no database could hold it, or its metadata is not JSON.
@@ -49,6 +50,7 @@ class Item:
     text: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     available: bool = True
+    variant_of: str | None = None
     seq: int = 0
 
     def __post_init__(self) -> None:
@@ -56,11 +58,15 @@ class Item:
         check_name("title", self.title, TITLE_LIMIT)
         check_text(self.text)
         check_document(self.id, self.metadata)
+        if self.variant_of is not None:
+            check_name("variant_of", self.variant_of, ITEM_LIMIT)
 
     def record(self) -> Record:
         """The record of it; put again under its id, it takes the place of the one before."""
         said = f"{self.title}\n{self.text}" if self.text else self.title
         about = check_document(self.id, self.metadata) | {"available": self.available}
+        if self.variant_of is not None:
+            about["variant_of"] = self.variant_of
         return Record(
             id=_record_of(self.id), text=said, messages=(), session="", role=_ROLE, at=now(),
             terms=tuple(terms(said)), source="person", speaker=self.title, document=about,
@@ -72,7 +78,10 @@ class Item:
         about = record.document or {}
         title = record.speaker or ""
         said = record.text[len(title) + 1 :]
-        return cls(about["id"], title, said, about["metadata"], about["available"], record.seq)
+        return cls(
+            about["id"], title, said, about["metadata"], about["available"],
+            about.get("variant_of"), record.seq,
+        )  # fmt: skip
 
 
 class Catalogue:

@@ -27,8 +27,9 @@ def items_of(products: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "id": variant["item_id"],
             "title": product["name"],
             "text": ", ".join(f"{name}: {value}" for name, value in variant["options"].items()),
-            "metadata": {"product": product["id"], "price": variant["price"]},
+            "metadata": {"price": variant["price"]},
             "available": variant["available"],
+            "variant_of": product["id"],
         }
         for product in products
         for variant in product["variants"]

@@ -163,7 +163,12 @@ class RecommendationChain:
             )
             trained = self._interests.of(scope.tenant)
             match = _Match(did, index, vectors, popular, trained)
-            wanted = _wanted(view, done_with, where or {})
+            known = {
+                _product(index.records[p])
+                for one in done_with
+                if (p := Catalogue.position(index, one)) is not None
+            }
+            wanted = _wanted(view, known, where or {})
             return _chosen(view, match, wanted, limit, diversity, language)
 
     # --- what others did -----------------------------------------------------------------
@@ -341,19 +346,34 @@ def _as_read(keys: Floats, trained: Trained | None, *, beside: bool) -> tuple[Fl
     return trained.projection.of(keys), share
 
 
-def _wanted(view: View, done_with: set[str], where: Mapping[str, Any]) -> list[int]:
-    """The positions of items that may be recommended."""
+def _product(record: Record) -> str:
+    """What an item is a variant of, itself if of nothing."""
+    about = record.document or {}
+    product: str = about.get("variant_of", about["id"])
+    return product
+
+
+def _wanted(view: View, known: set[str], where: Mapping[str, Any]) -> list[int]:
+    """The positions of items that may be recommended: of no product that is known."""
     wanted = []
     for position in np.flatnonzero(view.allowed()).tolist():
         about = view[position].document or {}
         metadata = about["metadata"]
         if (
             about["available"]
-            and about["id"] not in done_with
+            and _product(view[position]) not in known
             and all(metadata.get(name) == value for name, value in where.items())
         ):
             wanted.append(position)
     return wanted
+
+
+def _one_of_each(view: View, best: Sequence[int]) -> list[int]:
+    """The best variant of each product, in their order."""
+    first: dict[str, int] = {}
+    for position in best:
+        first.setdefault(_product(view[position]), position)
+    return [*first.values()]
 
 
 def _chosen(
@@ -364,7 +384,7 @@ def _chosen(
     n = len(match.scores)
     scores = {p: float(match.scores[p]) if p < n else 0.0 for p in wanted}
     # Of equal ones the newer first: all there is to go by where nothing is known.
-    best = sorted(wanted, key=lambda p: (-scores[p], -p))
+    best = _one_of_each(view, sorted(wanted, key=lambda p: (-scores[p], -p)))
     fitting, unwanted = (
         [
             Recalled.of(view[p], scores[p], "")

@@ -39,10 +39,15 @@ class ItemBody(Body):
         default_factory=dict, description="JSON that comes back with it, as a price", max_length=100
     )
     available: Truth = Field(True, description="false: it is kept, and is not recommended")
+    variant_of: ItemId | None = Field(
+        None, description="the product that it is a variant of, by size or colour say"
+    )
 
     def item(self) -> Item:
         """It as it is stored."""
-        return Item(self.id, self.title, self.text, self.metadata, self.available)
+        return Item(
+            self.id, self.title, self.text, self.metadata, self.available, self.variant_of
+        )  # fmt: skip
 
 
 class ItemsRequest(Body):
@@ -57,8 +62,8 @@ class ItemsImport(Body):
     text: Text = Field(
         min_length=1,
         examples=["id,title,text,price\noak-desk,Oak desk,A desk of solid oak,390"],
-        description="rows with `id` and `title`, perhaps `text` and `available`; other columns "
-        "are metadata",
+        description="rows with `id` and `title`, perhaps `text`, `available` and `variant_of`; "
+        "other columns are metadata",
     )
     format: Format = "csv"
 
@@ -77,13 +82,14 @@ class ItemDetail(BaseModel):
     text: str
     metadata: dict[str, Any]
     available: bool
+    variant_of: str | None
 
     @classmethod
     def of(cls, item: Item) -> ItemDetail:
         """Make one from an item that is stored."""
         return cls(
             id=item.id, title=item.title, text=item.text, metadata=dict(item.metadata),
-            available=item.available,
+            available=item.available, variant_of=item.variant_of,
         )  # fmt: skip
 
 

@@ -15,7 +15,8 @@ def put_items(items: Sequence[Mapping[str, Any]]) -> Call[results.Stored]:
     """Put items into the catalogue, each in the place of the one with its id; all or none.
 
     Args:
-        items: each ``{"id", "title"}``, perhaps with "text", "metadata" and "available".
+        items: each ``{"id", "title"}``, perhaps with "text", "metadata", "available" and
+            "variant_of".
     """
     body = {"items": [*items]}
     return Call("POST", "/v1/items", results.Stored.model_validate_json, body=body)

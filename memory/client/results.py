@@ -434,6 +434,7 @@ class Item(Result):
     text: str
     metadata: dict[str, Any]
     available: bool
+    variant_of: str | None = None
 
 
 class ItemPage(Result):

@@ -301,7 +301,9 @@ def test_a_table_of_items() -> None:
     rows = [{"id": 7, "name": "Lamp", "description": "Brass", "price": 60, "available": False}]
     (item,) = items_of("\n".join(map(json.dumps, rows)), "jsonl")
     assert (item.id, item.title, item.text, item.available) == ("7", "Lamp", "Brass", False)
-    assert item.metadata == {"price": 60}
+    assert (item.metadata, item.variant_of) == ({"price": 60}, None)
+    (item,) = items_of("id,title,variant_of\n7,Lamp,lamps", "csv")
+    assert (item.metadata, item.variant_of) == ({}, "lamps")
     with pytest.raises(InvalidInput, match=r"text, line 1: .*true or false"):
         items_of('{"id": "a", "title": "A", "available": 3}', "jsonl")
 

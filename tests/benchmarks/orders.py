@@ -98,12 +98,12 @@ def main() -> None:
     report = Report("orders", options)
     encoder = open_embeddings(options.encoder)
     texts = encoder.encode([f"{item['title']}\n{item['text']}" for item in items])
-    products: dict[str, str] = {item["metadata"]["product"]: item["title"] for item in items}
+    products: dict[str, str] = {item["variant_of"]: item["title"] for item in items}
     number = {product: n for n, product in enumerate(products)}
     levels: dict[str, tuple[dict[str, int], Floats]] = {
         "variants": ({item["id"]: n for n, item in enumerate(items)}, texts),
         "products": (
-            {item["id"]: number[item["metadata"]["product"]] for item in items},
+            {item["id"]: number[item["variant_of"]] for item in items},
             encoder.encode([*products.values()]),
         ),
     }
