@@ -88,8 +88,7 @@ def dates(text: str, said: date, *, day_first: bool = False) -> list[Dated]:
         said: the day.
         day_first: whether 5/6/2024 is the fifth of June.
     """
-    ahead = not _PAST.search(text) or bool(_AHEAD.search(text))
-    found = []
+    ahead, found = looks_ahead(text), []
     for match in _DATE.finditer(text):
         try:
             read = _read(match, said, ahead, day_first)
@@ -98,6 +97,11 @@ def dates(text: str, said: date, *, day_first: bool = False) -> list[Dated]:
         if read is not None:
             found.append(Dated(match.start(), match.end(), *read))
     return found
+
+
+def looks_ahead(text: str) -> bool:
+    """Whether a sentence is about what is to come, and does not tell of the past."""
+    return not _PAST.search(text) or bool(_AHEAD.search(text))
 
 
 def _read(

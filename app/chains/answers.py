@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal
+from datetime import date, datetime
+from typing import Literal, NamedTuple
 
 from anyio.to_thread import run_sync
 from langchain_core.prompts import ChatPromptTemplate
@@ -15,6 +15,8 @@ from app.chains.completions import Completions
 from memory import ConversationMemory, Encoder, Evidence, Knowledge, Recalled
 from memory.abstractive import named, plain
 from memory.bearing import KNOWN, bearing
+from memory.clock import now
+from memory.dates import dates, looks_ahead
 from memory.indexes.lexical import terms
 from memory.language import Language, language_of
 from memory.marks import on_one_line
@@ -26,6 +28,7 @@ By = Literal["extractive", "model"]
 
 RECORDS, PASSAGES = 5, 3  # of each so many are looked at
 _PROMPT = ChatPromptTemplate.from_messages([("system", "{told}"), ("human", "{content}")])
+_ALIKE = 0.2  # a sentence with so much less may answer as well: a cosine, and a share of the words
 _CITED = re.compile(r"\[(\d+)\]")
 
 
@@ -56,6 +59,11 @@ class Answered:
     evidence: Sequence[Found] = ()
     fault: str | None = None
     usage: dict[str, int] = field(default_factory=dict)
+
+
+class _Promise(NamedTuple):
+    made: datetime
+    day: date
 
 
 def find(
@@ -126,12 +134,43 @@ class AnswerChain:
         asked = set(terms(question))
         meant = self._encoder.encode([question, *(piece for piece, _ in told)])
         near = meant[1:] @ meant[0]
-        best = max(
-            range(len(told)),
-            key=lambda i: near[i] + len(asked & set(terms(told[i][0]))) / max(len(asked), 1),
-        )
+        scores = [
+            float(near[i]) + len(asked & set(terms(told[i][0]))) / max(len(asked), 1)
+            for i in range(len(told))
+        ]
+        best = max(range(len(told)), key=scores.__getitem__)
+        if looks_ahead(question):
+            best = _in_force(told, scores, best, now().date())
         piece, one = told[best]
         return Answered(f"{piece} [{one.number}]", "extractive", found)
+
+
+def _in_force(
+    told: Sequence[tuple[str, Found]], scores: Sequence[float], best: int, today: date
+) -> int:
+    """The place of the sentence that holds, where the best one promises a day.
+
+    A promise is broken, and made again for another day: of those that answer nearly as well the
+    one that was made last holds, and any whose day is to come before one whose day has passed.
+    """
+    promises = {
+        i: promised
+        for i, (piece, one) in enumerate(told)
+        if scores[i] >= scores[best] - _ALIKE and (promised := _promised(piece, one.what))
+    }
+    if best not in promises:
+        return best
+    to_come = [i for i, promise in promises.items() if promise.day >= today]
+    return max(to_come or promises, key=lambda i: (promises[i].made, scores[i]))
+
+
+def _promised(text: str, what: Recalled | Evidence) -> _Promise | None:
+    """What a sentence promises: the last day that was to come when it named it."""
+    if isinstance(what, Evidence):
+        return None
+    said = what.at.date()
+    named = [found.day for found in dates(text, said) if found.day >= said]
+    return _Promise(what.at, max(named)) if named else None
 
 
 def _fault(text: str, content: str, found: Sequence[Found], words: Wording) -> str | None:

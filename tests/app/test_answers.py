@@ -5,19 +5,27 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
 
+from app.chains.answers import AnswerChain
+from app.conversation import conversation_memory
+from app.demo.loading import CUSTOMERS
 from app.embeddings import open_embeddings
 from app.evaluation.answers import measure, table
 from app.evaluation.dialogues import read_dialogues
 from app.settings import Settings
+from memory import Knowledge, Scope, open_store
 from memory.client import MemoryClient
 from tests.app.conftest import KEY, Running
 from tests.llm.openai_double import OpenAIDouble
 
+_ROLES = {"customer": HumanMessage, "agent": AIMessage}
 RETURNS = "# Returns\n\nA lamp can be sent back within 30 days. Rugs are never taken back."
 
 
@@ -139,6 +147,37 @@ def test_who_is_not_there_is_404_and_a_program_asks_by_the_client(desk: Running)
         made = client.answer("Which tea is the customer's favourite?", customer="ada")
     assert made.known
     assert made.evidence[0].number == 1
+
+
+@pytest.mark.parametrize("today", ["2026-11-19", "2026-11-29", "2026-12-24"])
+def test_of_promises_the_one_that_holds_answers(
+    monkeypatch: pytest.MonkeyPatch, today: str
+) -> None:
+    """The last that was made, though an older one is nearer to the question, and whether or not
+    its day has passed; what was asked of the past is answered by what was said then.
+    """
+    asked_on = datetime.fromisoformat(f"{today}T12:00:00Z")
+    monkeypatch.setattr("app.chains.answers.now", lambda: asked_on)
+    encoder, settings = open_embeddings("embedded:"), Settings()
+    customers = map(json.loads, CUSTOMERS.read_text().splitlines())
+    tom = next(one for one in customers if one["id"] == "tom-hallworth")
+    with open_store() as store:
+        for session in tom["sessions"]:
+            memory = conversation_memory(store, Scope("tom", session["id"]), settings, encoder)
+            memory.add_messages(
+                [_ROLES[turn["role"]](turn["text"]) for turn in session["turns"]],
+                [datetime.fromisoformat(turn["at"]) for turn in session["turns"]],
+            )
+            memory.digest()
+
+        def answer(question: str) -> str:
+            asking = AnswerChain(None, encoder).answer  # type: ignore[arg-type]
+            knowledge = Knowledge(store=store, encoder=encoder)
+            made = anyio.run(asking, memory, knowledge, question, "extractive", 99)
+            return str(made.text)
+
+        assert "Friday 4 December 2026" in answer("When will my sofa come?")
+        assert "20 November" in answer("When did you say that you can bring the sofa?")
 
 
 def test_the_measure_tells_whose_it_is(tmp_path: Path) -> None:
