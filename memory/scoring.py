@@ -10,6 +10,7 @@ up; the score that is given is the logistic function of the sum, between 0 and 1
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -76,7 +77,7 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
     # What is not embedded yet is taken for as near as most, or all that is would come first.
     meant[~embedded] = meant[embedded].mean() if embedded.any() else 0
     scores += _W_MEANT * query.trust * _z(context.smoothed(meant, _MEANT))
-    hop = _hop(candidates, np.where(allowed, scores, -np.inf), found, set(words))
+    hop, read, shared = _hop(candidates, np.where(allowed, scores, -np.inf), found, set(words))
     scores += _W_HOP * hop
     # What has neither a word nor a meaning of the query in or around it is no find.
     near_enough = embedded & (meant * query.trust >= FLOOR)
@@ -89,10 +90,14 @@ def contextual(query: Query, candidates: Candidates, *, k: int = K) -> list[Reca
             "lexical": (has, allowed, matched_terms(ranked, found)),
             "context": (near + wide, allowed, None),
             "dense": (meant, allowed & near_enough, [f"cosine {c:.2f}" for c in meant[ranked]]),
-            "second hop": (hop, allowed, None),
+            "second hop": (hop, allowed & ~read, matched_terms(ranked, shared)),
         }
         said_by = None if named is None else (candidates[int(named[1][0])].speaker, named[1])
-        reasons = _reasons(ranked, by, said_by)
+        reasons = [
+            why
+            or ("among what is nearest" if first else "in the part of the talk that bears on it")
+            for why, first in zip(_reasons(ranked, by, said_by), read[ranked], strict=True)
+        ]
     return [
         Recalled.of(candidates[p], 1 / (1 + math.exp(-score)), why)
         for p, score, why in zip(ranked, scores[ranked].tolist(), reasons, strict=True)
@@ -157,13 +162,19 @@ def _saturated(counts: Floats, norm: Floats) -> Floats:
     return counts * (K1 + 1) / (counts + norm)
 
 
-def _hop(candidates: Candidates, scores: Floats, found: list[Term], words: set[str]) -> Floats:
+def _hop(
+    candidates: Candidates, scores: Floats, found: list[Term], words: set[str]
+) -> tuple[Floats, Mask, list[Term]]:
     """BM25, scaled to 0..1, for the rare terms of the best finds: what else bears on them.
+
+    With the finds that were read, and these terms.
 
     y⁽ᵏ⁺¹⁾ = f(y⁽ᵏ⁾, S(y⁽ᵏ⁾, R(M))) as in ``retrieval.hops``, with f the query's expansion by
     pseudo-relevance feedback (Lavrenko and Croft, 2001).
     """
     read = best_positions(scores, _READ) if found else []
+    were_read = np.zeros(len(candidates), np.bool_)
+    were_read[read] = True
     weight: dict[str, float] = {}
     for rank, p in enumerate(read, 1):
         for word in set(terms(candidates[p].text)) - words:
@@ -179,7 +190,20 @@ def _hop(candidates: Candidates, scores: Floats, found: list[Term], words: set[s
         counts = _saturated(counts, candidates.norms()[at])
         counts *= np.repeat(shares, [len(term.positions) for term in found])
         total += np.bincount(at, counts, len(total))
-    return total / max(float(total.max()), 1e-9)
+    return total / max(float(total.max()), 1e-9), were_read, _whole(found)
+
+
+def _whole(found: list[Term]) -> list[Term]:
+    """Terms without those that are parts of others: a code's, and another way to write it."""
+    plain = [re.sub(r"\W", "", term.word) for term in found]
+    return [
+        term
+        for term, own in zip(found, plain, strict=True)
+        if not any(
+            own in other and (len(other), len(one.word)) > (len(own), len(term.word))
+            for one, other in zip(found, plain, strict=True)
+        )
+    ]
 
 
 def _reasons(
@@ -187,7 +211,7 @@ def _reasons(
     by: dict[str, tuple[Floats, Mask, list[str] | None]],
     said_by: tuple[str | None, Positions] | None,
 ) -> list[str]:
-    """Why each of the ranked records was found.
+    """Why each of the ranked records was found; empty where no strategy has it among its first.
 
     Args:
         ranked: positions.
@@ -204,7 +228,7 @@ def _reasons(
     if said_by is not None:
         for place in np.flatnonzero(np.isin(ranked, said_by[1])).tolist():
             reasons[place].append(f"said by {said_by[0]}")
-    return [", ".join(said) or "in the part of the talk that bears on it" for said in reasons]
+    return [", ".join(said) for said in reasons]
 
 
 def matched_terms(ranked: list[int], found: list[Term]) -> list[str]:

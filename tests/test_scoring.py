@@ -79,7 +79,8 @@ def test_a_second_hop_finds_what_the_first_find_names() -> None:
     said = [*FILLER, "Anna opened complaint KX-77", *FILLER, "KX-77 is handled by Robert"]
     found = contextual(query("the complaint that Anna opened"), talk(*said, apart=2 * SITTING))
     assert texts(found)[:2] == ["Anna opened complaint KX-77", "KX-77 is handled by Robert"]
-    assert "second hop #1" in found[1].why
+    assert "second hop #1 (kx-77)" in found[1].why
+    assert "second hop" not in found[0].why, "it is what was read first"
 
 
 def test_the_reason_names_what_found_it_and_its_rank() -> None:

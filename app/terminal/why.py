@@ -20,10 +20,17 @@ def _slot(name: str) -> str:
 
 
 def _by_words(found: re.Match[str], text: str) -> str | None:
+    return worded("it says “{0}”", _words(found[1], text)) if found[1] else None
+
+
+def _by_hop(found: re.Match[str], text: str) -> str:
     if not found[1]:
-        return None
-    words = dict.fromkeys(_whole(stem, text) for stem in found[1].split(", "))
-    return worded("it says “{0}”", ", ".join(words))
+        return worded("related to what fits best")
+    return worded("shares “{0}” with what fits best", _words(found[1], text))
+
+
+def _words(stems: str, text: str) -> str:
+    return ", ".join(dict.fromkeys(_whole(stem, text) for stem in stems.split(", ")))
 
 
 def _whole(stem: str, text: str) -> str:
@@ -62,7 +69,8 @@ REASONS: dict[str, Callable[[re.Match[str], str], str | None]] = {
     r"^dense #\d+$": lambda *_: None,
     r"^context #\d+$": _near,
     r"^in the part of the talk that bears on it$": _near,
-    r"^second hop #\d+$": lambda *_: worded("related to a result above"),
+    r"^second hop #\d+(?: \((.+)\))?$": _by_hop,
+    r"^among what is nearest$": lambda *_: worded("among what is nearest"),
     r"^said by (.+)$": lambda found, _: worded("said by {0}", found[1]),
     r"^title named \(.*\)$": lambda *_: worded("its title is named"),
     r"^age × ": lambda *_: worded("older, so it counts less"),

@@ -18,15 +18,20 @@ function whole(stem, text) {
   return stem;
 }
 
+const words = (stems, text) =>
+  [...new Set(stems.split(", ").map((stem) => whole(stem, text)))].join(t("comma"));
+
 // What a strategy says of a find, and how a person says it; null: that is left unsaid.
 const REASONS = [
   [/^(?:lexical #\d+|words)(?: \((.+)\))?$/s, ([, stems], text) =>
-    stems ? t("whyWords", { words: [...new Set(stems.split(", ").map((stem) => whole(stem, text)))].join(t("comma")) }) : null],
+    stems ? t("whyWords", { words: words(stems, text) }) : null],
   [/^(?:dense #\d+ \()?cosine (-?\d*\.?\d+)\)?$/, ([, cosine]) => t("whyMeaning", { n: Number(cosine) })],
   [/^dense #\d+$/, () => null],
   [/^context #\d+$/, () => t("whyNear")],
   [/^in the part of the talk that bears on it$/, () => t("whyNear")],
-  [/^second hop #\d+$/, () => t("whyHop")],
+  [/^second hop #\d+(?: \((.+)\))?$/s, ([, stems], text) =>
+    stems ? t("whyHopWords", { words: words(stems, text) }) : t("whyHop")],
+  [/^among what is nearest$/, () => t("whyBest")],
   [/^said by (.+)$/s, ([, who]) => t("whySaidBy", { who })],
   [/^title named \(.*\)$/, () => t("whyTitle")],
   [/^age × /, () => t("whyAge")],
@@ -51,9 +56,9 @@ function parted(why) {
 /* The reasons for which a text was found. */
 export function inWords(why, text = "") {
   const said = parted(why).map((one) => {
-    for (const [form, words] of REASONS) {
+    for (const [form, told] of REASONS) {
       const found = one.match(form);
-      if (found) return words(found, text);
+      if (found) return told(found, text);
     }
     return one; // of a strategy of somebody's own
   });

@@ -31,6 +31,13 @@ TOLD = [
         "newer memories were searched by words only",
     ),
     ("fills {order_number} and {name}", "", "the answer’s order number, name"),
+    (
+        "second hop #2 (sofa, corran)",
+        "The Corran sofa.",
+        "shares “sofa, corran” with what fits best",
+    ),
+    ("second hop #1", "", "related to what fits best"),
+    ("among what is nearest", "", "among what is nearest"),
     ("lexical #1 (退款), dense #4, said by ada", "我要退款。", "it says “退款” · said by ada"),
     ("a way of somebody's own", "", "a way of somebody's own"),
     ("", "", ""),
