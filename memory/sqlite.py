@@ -24,11 +24,20 @@ _PAUSE = 0.02  # seconds between two tries to empty the write-ahead log
 def create_private(path: Path) -> None:
     """Make the file readable by its owner only, before SQLite would make it for everybody.
 
+    With the folders that it is in; but a tree that would stand in the root is a mistyped path.
+
     Raises:
         StoreUnavailable: it cannot be made.
     """
     try:
         made = [folder for folder in (path, *path.parents) if not folder.exists()]
+        if len(made) > 2 and made[-1].parent == Path(path.anchor) and path.is_absolute():
+            msg = (
+                f"{path} cannot be opened: there is no folder {made[-1]}. Make {path.parent} "
+                "first, or correct the path (sqlite:///file.db is from the current folder, "
+                "sqlite:////folder/file.db from the root)"
+            )
+            raise StoreUnavailable(msg)
         path.parent.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
         os.close(os.open(path, os.O_CREAT | os.O_RDONLY, stat.S_IRUSR | stat.S_IWUSR))
         for new in made:  # its name is to be there after a power cut

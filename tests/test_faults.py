@@ -349,6 +349,15 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
             open_store(f"sqlite:///{path}")
 
 
+def test_no_tree_is_made_in_the_root() -> None:
+    """A path that shares nothing with what is there was mistyped; nothing is made of it."""
+    with pytest.raises(
+        StoreUnavailable, match=r"there is no folder /nonexist\. Make /nonexist/dir"
+    ):
+        open_store("sqlite:////nonexist/dir/memory.db")
+    assert not Path("/nonexist").exists()
+
+
 def test_a_missing_folder_is_made_and_everything_in_it_is_private(tmp_path: Path) -> None:
     """The database, its log and the folder can be read by their owner only."""
     path = tmp_path / "not" / "there" / "memory.db"
