@@ -114,7 +114,7 @@ def test_a_failed_turn_is_asked_again_for_the_same_message(
 
 @pytest.mark.parametrize(
     ("mode", "status", "word"),
-    [("500", 502, "failed"), ("empty", 502, "nothing"), ("hang", 504, "in time")],
+    [("500", 502, "answered 500"), ("empty", 502, "nothing"), ("hang", 504, "in time")],
 )
 def test_a_model_that_fails_is_a_clear_error_and_the_message_is_kept(
     scripted: Running, double: OpenAIDouble, mode: str, status: int, word: str
