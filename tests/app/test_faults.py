@@ -15,9 +15,11 @@ JARGON = re.compile(r"\b(?:Input|Field required|dictionary|extra|JSON decode|par
 
 
 def faults(answer: Any) -> dict[str, str]:
-    """Where, and what, of a 422; the detail has all of it, and no word of the library's."""
-    assert answer.status_code == 422, answer.text
+    """Where, and what, of a 422 (for OpenAI's clients: 400); the detail has all of it, and no word
+    of the library's.
+    """
     document = answer.json()
+    assert answer.status_code == (400 if "error" in document else 422), answer.text
     found = {fault["where"]: fault["what"] for fault in document["errors"]}
     assert document["detail"] == "; ".join(f"{where}: {what}" for where, what in found.items())
     assert not JARGON.search(document["detail"])
@@ -150,8 +152,10 @@ def test_a_slot_that_is_not_known_is_refused_with_those_that_are(
 
 
 def test_a_path_that_is_not_there_says_where_the_paths_are(service: Running) -> None:
-    """404 without the framework's two words."""
+    """404 without the framework's two words; where OpenAI's clients may ask, in their form too."""
     document = service.client.get("/v1/nothing", headers={"X-Request-ID": "one"}).json()
+    error = document.pop("error")
+    assert (error["message"], error["code"]) == (document["detail"], "not-found")
     assert document == {
         "type": "urn:problem:not-found", "title": "Not found", "status": 404,
         "detail": "There is nothing at /v1/nothing: GET /openapi.json lists the routes.",
