@@ -35,12 +35,12 @@ THREADS = 8
 
 
 def conversation(
-    store: MemoryStore, encoder: WordEncoder, scope: Scope, **more: object
+    store: MemoryStore, encoder: WordEncoder, scope: Scope, max_tokens: int = 300, **more: object
 ) -> ConversationMemory:
     """A conversation that folds every few turns, its digest in the background."""
     return ConversationMemory(
         store=store, scope=scope, embeddings=encoder, count_tokens=count_words,
-        max_tokens=300, summary_tokens=50, recall_tokens=40, **more,
+        max_tokens=max_tokens, summary_tokens=50, recall_tokens=40, **more,
     )  # fmt: skip
 
 
@@ -188,13 +188,14 @@ def test_what_is_forgotten_is_gone_at_once_for_everybody(
     gone: list[str] = []  # facts that are forgotten for good
 
     def read(_: int) -> None:
-        memory = conversation(store, encoder, scope, background=False)
+        memory = conversation(store, encoder, scope, 2000, background=False)
         while not over.is_set():
             before = list(gone)
             given = str(memory.prompt("what is the secret word?"))
             assert not [fact for fact in before if fact in given]
 
-    reader = conversation(store, encoder, scope, background=False)
+    # Nothing is folded: once it is, the question itself, asked before, is what is recalled.
+    reader = conversation(store, encoder, scope, 2000, background=False)
     teller = conversation(store, encoder, earlier, background=False)
     with ThreadPoolExecutor(4) as pool:
         reading = [pool.submit(read, n) for n in range(4)]

@@ -71,7 +71,7 @@ class TestConversationMemory(Ours):
 
     of = ConversationMemory
     more: ClassVar[dict[str, Any]] = {
-        "embeddings": WordEmbeddings(), "max_tokens": 300, "summary_tokens": 60,
+        "embeddings": WordEmbeddings(), "max_tokens": 1000, "summary_tokens": 60,
         "recall_tokens": 60,
     }  # fmt: skip
     limit = 5000
