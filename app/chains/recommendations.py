@@ -6,34 +6,28 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from app.interest.trained import Interests, Trained
+from app.interest.did import Because, Kind, done, meant
+from app.interest.match import Match
+from app.interest.trained import Interests
 from app.translation import Language
-from memory import Catalogue, Encoder, Event, Item, MemoryStore, Recalled, Record, Scope, mmr
+from memory import Catalogue, Encoder, Item, MemoryStore, Recalled, Record, Scope, mmr
 from memory.clock import now
 from memory.collaborative import Liked, liked
-from memory.events import KINDS
-from memory.indexes.base import Mask
-from memory.indexes.customer import CustomerIndex, View
-from memory.interest import LATEST, TEXT, attention_over, parts_of, scored
-from memory.types import Floats, Positions, Query
+from memory.indexes.customer import View
+from memory.interest import LATEST
+from memory.types import Floats, Query
 from memory.vector import VectorMemory
 
-Kind = Literal["viewed", "asked", "liked", "bought", "said", "popular", "untried"]
-
 _SAID = 10  # messages of theirs that are looked at
-_BEARS = 0.4  # cosine to an item from which a message is taken to be about items at all
-_ALIKE = 0.3  # cosine to an item, by text or by who likes it, from which that one is a reason
 _LOW = -1 / 3  # the mood in which what was said is held against the items like it
 _POOL = 100  # the best that are put in an order of their own
 _AGAIN = 10.0  # seconds before what all customers did is read again, if that was quick
 _SHARE = 0.05  # of the time, at most, that it may take
-_QUOTED = 80  # characters of a message in a reason
 
 _REASONS: dict[Language, dict[Kind, str]] = {
     "en": {
@@ -50,16 +44,6 @@ _REASONS: dict[Language, dict[Kind, str]] = {
 }  # fmt: skip
 
 
-class Because(NamedTuple):
-    """What a recommendation rests on: something done with an item, something said, or neither."""
-
-    kind: Kind
-    title: str | None = None  # the item's, or the words that were said
-    item: str | None = None
-    message: str | None = None
-    at: datetime | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Recommendation:
     """An item, how well it fits, and why, in words for the customer."""
@@ -68,17 +52,6 @@ class Recommendation:
     score: float
     why: str
     because: Because
-
-
-class _Did(NamedTuple):
-    """Something that a customer did or said: when, how much they like it, and its vectors."""
-
-    at: datetime
-    liking: float
-    text: Floats
-    others: Floats
-    because: Because
-    position: int = -1  # of the item, if it was done with one
 
 
 class _Learnt(NamedTuple):
@@ -158,11 +131,11 @@ class RecommendationChain:
             view = index.view(now())
             vectors, popular = learnt.of(index.records)
             did = sorted(
-                [*_done(events, index, vectors), *_meant(said, index, vectors.shape[1])],
+                [*done(events, index, vectors), *meant(said, index, vectors.shape[1])],
                 key=lambda one: one.at,
             )
             trained = self._interests.of(scope.tenant)
-            match = _Match(did, index, vectors, popular, trained)
+            match = Match(did, index, vectors, popular, trained)
             known = {
                 _product(index.records[p])
                 for one in done_with
@@ -213,139 +186,6 @@ class RecommendationChain:
         return found
 
 
-def _done(events: Sequence[Event], index: CustomerIndex, vectors: Floats) -> list[_Did]:
-    """What a customer did with items that are there, the first first.
-
-    What they liked before they sent it back, or complained about it, they like no more.
-    """
-    did = []
-    against: set[str] = set()
-    for event in reversed(events):
-        position = Catalogue.position(index, event.item)
-        if position is None or position >= len(index.dense):
-            continue
-        if KINDS[event.kind] < 0:
-            against.add(event.item)
-        elif event.item in against:
-            continue
-        title = index.records[position].speaker or event.item
-        kind: Any = event.kind
-        because = Because(kind, title, event.item, None, event.at)
-        did.append(
-            _Did(event.at, KINDS[event.kind], index.dense.vector(position), vectors[position],
-                 because, position)
-        )  # fmt: skip
-    return did[::-1]
-
-
-def _meant(
-    said: Sequence[tuple[Record, Floats, bool]], index: CustomerIndex, width: int
-) -> list[_Did]:
-    """What a customer said that bears on items."""
-    did = []
-    for record, vector, sad in said:
-        if index.dense.products(vector).max(initial=0) < _BEARS:
-            continue
-        words = record.text if len(record.text) <= _QUOTED else record.text[: _QUOTED - 1] + "…"
-        because = Because("said", words, None, record.messages[0], record.at)
-        liking = KINDS["complained" if sad else "asked"]
-        did.append(_Did(record.at, liking, vector, np.zeros(width, np.float32), because))
-    return did
-
-
-class _Match:
-    """What a customer did, matched against the items of an index."""
-
-    def __init__(
-        self, did: Sequence[_Did], index: CustomerIndex, vectors: Floats, popular: Floats,
-        trained: Trained | None,
-    ) -> None:  # fmt: skip
-        self.did = did
-        self.popular = popular
-        self._texts = index.dense.vectors()
-        n, width = len(self._texts), vectors.shape[1]
-        self._vectors = vectors[:n]
-        m = len(did)
-        self._keys = np.array([one.text for one in did], np.float32).reshape(
-            m, index.dense.dimension
-        )
-        self._read, self._share = _as_read(self._keys, trained, beside=bool(vectors.size))
-        self._others = np.array([one.others for one in did], np.float32).reshape(m, width)
-        self._weights = attention_over([one.liking for one in did])
-        self._of = np.array([one.position for one in did], np.int64)
-        liked = self._weights > 0
-        self.scores = scored(
-            self._weights[liked],
-            (self._read[liked], self._texts),
-            (self._others[liked], self._vectors),
-            popular[:n],
-            self._share,
-        )
-        done = np.unique(self._of[liked & (self._of >= 0)])
-        self.scores[done] -= self._itself(done, liked)
-        self.unwanted: Mask = np.zeros(n, bool)
-        self._refuse(~liked)
-
-    def because(self, position: int) -> Because | None:
-        """What is most like an item, of what is liked: the best liked, then the last, of equals."""
-        alike = self._alike(np.array([position]), self._read)[0]
-        found = [
-            (float(alike[j]), one.liking, j)
-            for j, one in enumerate(self.did)
-            if one.liking > 0 and alike[j] >= _ALIKE and one.position != position
-        ]
-        return self.did[max(found)[2]].because if found else None
-
-    def _refuse(self, refused: Mask) -> None:
-        """Hold what was refused against what is like it, and against nothing else.
-
-        Unwanted is what is like it more than like anything else that was done, unless what was
-        liked outweighs it.
-        """
-        everything = np.arange(len(self.scores))
-        alike = self._alike(everything, self._keys, refused)
-        like = np.flatnonzero((alike >= _ALIKE).any(axis=1))
-        if not len(like):
-            return
-        alike = self._alike(like, self._keys)
-        parts = parts_of(
-            self._weights, (self._keys, self._texts[like]), (self._others, self._vectors[like])
-        )
-        parts[alike < _ALIKE] = 0
-        last = alike.shape[1] - 1 - np.argmax(alike[:, ::-1], axis=1)  # the last of equals
-        self.unwanted[like] = refused[last] & (parts.sum(axis=1) < 0)
-        self.scores[like] += parts[:, refused].sum(axis=1)
-
-    def _alike(self, positions: Positions, texts: Floats, of: Mask | None = None) -> Floats:
-        """How like items are to some of what was done, (n, m): by text or by who likes them."""
-        some = slice(None) if of is None else of
-        found: Floats = np.maximum(
-            self._texts[positions] @ texts[some].T, self._vectors[positions] @ self._others[some].T
-        )
-        return found
-
-    def _itself(self, positions: Positions, liked: Mask) -> Floats:
-        """What was done with items adds to their own scores, (n,).
-
-        That an item is like itself is no reason to recommend it again.
-        """
-        parts = parts_of(
-            self._weights[liked], (self._read[liked], self._texts[positions]),
-            (self._others[liked], self._vectors[positions]), self._share,
-        )  # fmt: skip
-        parts[self._of[liked][None, :] != positions[:, None]] = 0
-        added: Floats = parts.sum(axis=1)
-        return added
-
-
-def _as_read(keys: Floats, trained: Trained | None, *, beside: bool) -> tuple[Floats, float]:
-    """The texts of what was done (m, d) as they are read, and what they count."""
-    share = None if trained is None else trained.share(beside=beside)
-    if trained is None or share is None:
-        return keys, TEXT
-    return trained.projection.of(keys), share
-
-
 def _product(record: Record) -> str:
     """What an item is a variant of, itself if of nothing."""
     about = record.document or {}
@@ -377,7 +217,7 @@ def _one_of_each(view: View, best: Sequence[int]) -> list[int]:
 
 
 def _chosen(
-    view: View, match: _Match, wanted: Sequence[int], limit: int, diversity: float,
+    view: View, match: Match, wanted: Sequence[int], limit: int, diversity: float,
     language: Language,
 ) -> list[Recommendation]:  # fmt: skip
     """The best, in an order in which each brings something new; what is unwanted comes last."""

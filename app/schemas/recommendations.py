@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from app.chains.recommendations import Kind, Recommendation
+from app.chains.recommendations import Recommendation
+from app.interest.did import Kind
 from app.items import Format
 from app.schemas.fields import NAMED, Body, Name, Number, Past, Text, Truth, Whole
 from app.translation import Language
