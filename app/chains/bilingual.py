@@ -17,6 +17,7 @@ from app.translators import primary
 from app.translators.detection import detect
 from memory import InvalidInput, MemoryStore, Message, Scope
 from memory.language import language_of
+from memory.normal_form import lost
 from memory.translation_memory import TranslationMemory, by_sentence
 from memory.translations import LONGEST, Pair, Translation
 from memory.types import Original
@@ -95,7 +96,7 @@ async def write(
         text: what the agent wrote.
         pair: from the agent's language into the customer's.
         checked: its translation, where a person has seen it: where that is not what is known, it
-            is remembered as theirs.
+            is remembered as theirs, unless it lacks a number or address of the text.
 
     Raises:
         Problem: no translator is set, or it has failed, or what it made is not to be sent unseen.
@@ -125,7 +126,8 @@ def _learn(memory: TranslationMemory, text: str, translation: str, pair: Pair) -
         [
             one
             for one, same in zip(units, known, strict=True)
-            if not same or same.target != one.target
+            # A slip of the hand is sent once, and not again and again.
+            if (not same or same.target != one.target) and not lost(one.source, one.target)
         ]
     )
 

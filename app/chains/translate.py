@@ -32,7 +32,7 @@ class Segment:
         matches: what is known that is close, or the same.
         terms: the terms in it, each with its fixed translation.
         missing: numbers, addresses and terms that should stand in the translation and do not; then
-            it is not remembered.
+            what a translator made is not remembered.
     """
 
     source: str
@@ -134,7 +134,7 @@ def _from_memory(memory: TranslationMemory, text: str, pair: Pair) -> list[Segme
     whole = text.strip()
     sentences = [part for one in split(text) for part in _short(one)]
     if len(sentences) > 1 and len(whole) <= LONGEST and (found := memory.exact(whole, pair)):
-        return [Segment(whole, found.target, "memory", found.score, [found])]
+        return [_remembered(whole, found)]
     known: dict[str, Segment] = {}
     for sentence in sentences:
         if sentence not in known:
@@ -148,9 +148,14 @@ def _known(memory: TranslationMemory, sentence: str, pair: Pair) -> Segment:
     if (term := memory.term(sentence, pair)) is not None:
         return Segment(sentence, term.target, "glossary", 1.0, terms={sentence: term.target})
     if (found := memory.exact(sentence, pair)) is not None:
-        return Segment(sentence, found.target, "memory", found.score, [found])
+        return _remembered(sentence, found)
     near = memory.near(sentence, pair, EXAMPLES)
     return Segment(sentence, sentence, "none", None, near, memory.terms(sentence, pair))
+
+
+def _remembered(text: str, found: Match) -> Segment:
+    missing = lost(text, found.target)
+    return Segment(text, found.target, "memory", found.score, [found], missing=missing)
 
 
 def _closest(segment: Segment) -> Segment:

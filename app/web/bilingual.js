@@ -162,18 +162,31 @@ export async function inTheirs(text) {
   const [source, target] = [mine, theirs()];
   if (base(source) === base(target)) return { text };
   tell(byId("status"), t("tongueAsking"), true);
-  const made = await send("/v1/translate", { text, source, target, customer: place.customer }).finally(() => tell(byId("status"), ""));
+  const made = await send("/v1/translate", { text, source, target, customer: place.customer, remember: false }).finally(() => tell(byId("status"), ""));
   if (where !== here() || byId("message").value !== text) return null;
-  const checked = await preview(made, target, where);
+  const checked = await preview(made, { text, target, where });
   return checked === null ? null : { text, source, target, translation: checked };
 }
 
-function preview({ translation, complete, segments }, target, where) {
+const digits = (number) => number.replace(/\D/g, "");
+const numbers = (said) => said.normalize("NFKC").match(/\d+(?:[.,:]\d+)*/g) ?? [];
+
+function preview({ translation, complete, segments }, { text, target, where }) {
   const missing = segments.flatMap((one) => one.missing);
+  /* What the translation lacks, as the service says, and once it is changed, as can be seen here. */
+  function warn(changed) {
+    const { value } = byId("preview-text");
+    const there = numbers(value).map(digits);
+    const lacks = changed ? [...new Set([
+      ...missing.filter((one) => !value.includes(one) && !numbers(one).length),
+      ...numbers(text).filter((one) => !there.includes(digits(one))),
+    ])] : missing;
+    byId("preview-unsure").textContent = lacks.length ? t("translationLacks", { what: listed(lacks) })
+      : complete || changed ? "" : t("translationParts");
+  }
   byId("preview-title").textContent = t("previewTitle", { language: tongue(target) });
-  byId("preview-unsure").textContent = missing.length ? t("translationLacks", { what: listed(missing) })
-    : complete ? "" : t("translationParts");
-  Object.assign(byId("preview-text"), { value: translation, lang: target });
+  Object.assign(byId("preview-text"), { value: translation, lang: target, oninput: () => warn(true) });
+  warn(false);
   byId("preview").hidden = false;
   byId("preview-text").focus();
   return new Promise((done) => (answered = { where, done }));

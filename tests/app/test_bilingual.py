@@ -143,6 +143,25 @@ def test_what_is_not_to_be_sent_unseen_is_refused(desk: Running) -> None:
     assert client.get(f"{SESSION}/messages").json()["messages"][-1]["by_person"] is False
 
 
+def test_a_slip_of_the_hand_is_not_sent_again_by_itself(desk: Running) -> None:
+    """What a person typed goes out, also without a number of theirs; it is not remembered. What is
+    remembered without one, say by an import, is no more sent unseen than what a translator makes.
+    """
+    asked = {"text": "Pay 33 euros.", "source": "en", "target": "zh"}
+    typed = {**asked, "translation": "请支付44欧元。"}
+    assert desk.client.post(f"{SESSION}/replies", json=typed).status_code == 201
+    known = "/v1/translation-memory?customer=mei"
+    assert "Pay 33" not in desk.client.get(known).text
+    unit = {"source": "Pay 33 euros.", "target": "请支付44欧元。"}
+    body = {"source": "en", "target": "zh", "customer": "mei", "units": [unit]}
+    desk.client.post("/v1/translation-memory", json=body).raise_for_status()
+    found = desk.client.post("/v1/translate", json={**asked, "customer": "mei"}).json()
+    assert [(one["origin"], one["missing"]) for one in found["segments"]] == [("memory", ["33"])]
+    refused = desk.client.post(f"{SESSION}/replies", json=asked)
+    assert refused.status_code == 409
+    assert "lacks 33" in refused.json()["detail"]
+
+
 def test_without_a_translator_it_says_what_to_set(service: Running) -> None:
     """Nothing is offered; a translation that a person has made needs none."""
     service.chat("我的灯坏了。", customer="mei", session="s1")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 WORDS = {
     "我的灯坏了。": "My lamp is broken.", "有人吗？": "Is anybody there?",
-    "We send a new one.": "我们寄新的。", "我们寄一盏新灯。": "We send a new lamp.",
+    "Send 1 more.": "我们再寄1个。", "We send a new one.": "我们寄新的。", "我们寄一盏新灯。": "We send a new lamp.",
 }  # fmt: skip
 
 
@@ -83,6 +83,15 @@ def test_an_agent_and_a_customer_talk_in_two_languages(
     page.keyboard.press("Escape")
     expect(field).to_be_focused()
     expect(field).to_have_value("We send a new one.")
+    field.fill("Send 1 more.")
+    page.keyboard.press("Enter")
+    expect(preview).to_have_value("我们再寄1个。")
+    preview.fill("我们再寄7个。")
+    expect(page.locator("#preview-unsure")).to_have_text("Missing in it: 1")
+    page.keyboard.press("Escape")
+    known = api.get("/v1/translation-memory", params={"customer": "mei"}).text
+    assert "Send 1 more" not in known, "what was not sent is not remembered"
+    field.fill("We send a new one.")
     page.keyboard.press("Enter")
     preview.fill("我们寄一盏新灯。")
     page.keyboard.press("Enter")
