@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 WORDS = {
     "我的灯坏了。": "My lamp is broken.", "有人吗？": "Is anybody there?",
-    "Send 1 more.": "我们再寄1个。", "We send a new one.": "我们寄新的。", "我们寄一盏新灯。": "We send a new lamp.",
+    "Send 1 more.": "我们再寄1个。",
+    "We send a new one.": "我们寄新的。", "我们寄一盏新灯。": "We send a new lamp.",
 }  # fmt: skip
 
 
