@@ -42,5 +42,8 @@ class BodyLimit:
 
 
 def _problem(most: int) -> Problem:
-    detail = f"A body of at most {most} bytes is taken: send a shorter message."
+    detail = (
+        f"A body of at most {most} bytes is taken: send less at once, a shorter message, fewer "
+        "texts or a part of the file."
+    )
     return Problem(413, "body-too-long", "Body too long", detail)

@@ -139,6 +139,7 @@ def test_a_body_beyond_all_bounds_is_refused(service: Running) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["type"] == "urn:problem:body-too-long"
         assert "212992 bytes" in answer.json()["detail"]
+        assert "fewer texts or a part of the file" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
