@@ -103,6 +103,8 @@ def _fault(error: Mapping[str, Any], sent: Any) -> Fault:
         if kind in {"model_attributes_type", "model_type", "dict_type"}:
             said = f"{_OBJECT}, with the header Content-Type: application/json"
             return Fault(where, said)
+    if kind in {"too_short", "too_long"} and isinstance(error.get("input"), str):
+        kind = f"string_{kind}"  # so pydantic calls it of a text that a validator has looked at
     if kind.startswith("datetime"):
         return Fault(where, _TIME)
     said = _SAID.get(kind, "")

@@ -186,6 +186,17 @@ def test_a_prompt_refuses_what_chat_refuses(service: Running, text: str, word: s
     assert word in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [("", "is empty: send at least 1"), ("x" * 4001, "is too long: give at most")],
+)
+def test_a_text_of_the_wrong_length_is_no_list(service: Running, target: str, why: str) -> None:
+    """Also where its field is checked by more than its length."""
+    answer = service.client.put("/v1/translation-memory/x", json={"target": target})
+    assert answer.status_code == 422
+    assert why in answer.text
+
+
 def test_a_message_too_long_for_the_model_is_refused(run_service) -> None:
     """Within the byte limit but past the model's context: said before anything is stored."""
     service = run_service(context_tokens=400, reply_tokens=100, llm="fake:echo")
