@@ -11,7 +11,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.prompts import ChatPromptTemplate
 
 from app.chains.completions import Completions
-from memory import Message, count_tokens
+from memory import InvalidInput, Message, count_tokens
 from memory.abstractive import Task, fault, plain, task
 from memory.extractive import Sentence, extract, render
 from memory.language import Language, spoken
@@ -46,9 +46,18 @@ class Abstract:
 def extractive(
     messages: Sequence[Message], max_tokens: int, language: Language | None = None
 ) -> Extract:
-    """The summary by no model; in the conversation's language, where none is given."""
+    """The summary by no model; in the conversation's language, where none is given.
+
+    Raises:
+        InvalidInput: not a word fits so few tokens.
+    """
     words = _words(messages, language)
     sentences = extract(messages, max_tokens, count_tokens, words=words)
+    if not sentences and extract(messages, MOST_TOKENS, count_tokens, words=words):
+        more = range(max_tokens + 1, MOST_TOKENS + 1)
+        least = next(n for n in more if extract(messages, n, count_tokens, words=words))
+        msg = f"A summary of this takes {least} tokens at least: give that many as `max_tokens`."
+        raise InvalidInput(msg)
     return Extract(render(sentences, words), sentences)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -176,6 +177,19 @@ def test_what_is_asked_wrongly_is_refused_and_says_what_to_send(service: Running
     assert (absent.status_code, absent.json()["type"]) == (404, "urn:problem:no-such-session")
     long = post("/v1/summaries", json={"messages": [{"role": "human", "text": "x" * 40_000}]})
     assert long.status_code == 413
+
+
+@pytest.mark.parametrize("said", [SAID, CHINESE])
+def test_too_few_tokens_are_refused_with_how_many_it_takes(
+    service: Running, said: list[dict[str, str]]
+) -> None:
+    """And so many are enough."""
+    answer = service.client.post("/v1/summaries", json={"messages": said, "max_tokens": 1})
+    assert answer.status_code == 422
+    told = re.search(r"takes (\d+) tokens at least", answer.json()["detail"])
+    assert told
+    made = summarised(service, messages=said, max_tokens=int(told[1]))
+    assert made["extractive"]["sentences"]
 
 
 def test_a_program_asks_by_the_client(service: Running) -> None:
