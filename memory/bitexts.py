@@ -1,10 +1,10 @@
 """Translations as files: TMX 1.4b and CSV, read and written.
 
 TMX is what translation tools exchange (https://www.gala-global.org/tmx-14b). CSV, parted by commas,
-semicolons or tabs, has a line with names first: ``source``, ``target`` and, where they differ from
-line to line, ``source_language``, ``target_language``, ``origin`` and ``term``. A cell that a
-spreadsheet would run as a formula is written after an apostrophe, which is taken off in reading
-(https://owasp.org/www-community/attacks/CSV_Injection).
+semicolons or tabs, has a line with names first, in any case: ``source``, ``target`` and, where they
+differ from line to line, ``source_language``, ``target_language``, ``origin`` and ``term``. A cell
+that a spreadsheet would run as a formula is written after an apostrophe, which is taken off in
+reading (https://owasp.org/www-community/attacks/CSV_Injection).
 """
 
 from __future__ import annotations
@@ -118,17 +118,22 @@ def _pieces(element: Any) -> Iterator[str]:
 
 def _read_csv(text: str, pair: Pair) -> Iterator[Translation]:
     text = text.removeprefix("\ufeff")
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    read = 0  # lines, up to the end of the last row that was whole
     try:
-        names = reader.fieldnames or []
+        names = [name.strip().lower() for name in next(rows, [])]
         if not {"source", "target"} <= set(names):
             msg = "the first line of a CSV file names its columns: `source` and `target` at least"
             raise InvalidInput(msg)
-        for row in reader:
-            line = reader.line_num
-            if None in row or None in row.values():
+        read = rows.line_num
+        for cells in rows:
+            line, read = read + 1, rows.line_num
+            if not cells:
+                continue
+            if len(cells) != len(names):
                 msg = f"line {line}: it has not as many columns as the first line"
                 raise InvalidInput(msg)
+            row = dict(zip(names, cells, strict=True))
             if not row["source"].strip() or not row["target"].strip():
                 continue
             try:
@@ -144,14 +149,18 @@ def _read_csv(text: str, pair: Pair) -> Iterator[Translation]:
             if one.pair in (pair, pair.back):
                 yield one
     except csv.Error as error:
-        msg = f"line {reader.line_num}: this is no CSV ({error})"
+        msg = f"line {read + 1}: this is no CSV ({error})"
         raise InvalidInput(msg) from error
 
 
 def _separator(text: str) -> str:
     """What parts the first line into the names that it must have; a comma where nothing does."""
-    first = text.partition("\n")[0].replace('"', "").strip("\r")
-    fits = (one for one in _SEPARATORS if {"source", "target"} <= set(first.split(one)))
+    first = text.partition("\n")[0].replace('"', "").lower()
+    fits = (
+        one
+        for one in _SEPARATORS
+        if {"source", "target"} <= {name.strip() for name in first.split(one)}
+    )
     return next(fits, ",")
 
 

@@ -59,6 +59,13 @@ def test_a_spreadsheet_s_csv_is_read(parted: str) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("first", ["Source;Target;Term", " SOURCE ; target;TERM"])
+def test_columns_are_named_in_any_case(first: str) -> None:
+    """As people name them in a spreadsheet."""
+    given = list(read_bitext(f"{first}\norder;订单;yes\n", "csv", PAIR))
+    assert given == [Translation(PAIR, "order", "订单", "imported", term=True)]
+
+
 @pytest.mark.parametrize("said", ['=HYPERLINK("http://a.de")', "+1", "-5 °C", "@SUM(A1)", "'=1"])
 def test_a_spreadsheet_runs_nothing_that_was_exported(said: str) -> None:
     """An apostrophe stands before it, in either column, and is no part of it when it comes back."""
@@ -80,7 +87,8 @@ def test_a_spreadsheet_runs_nothing_that_was_exported(said: str) -> None:
         ("<a>" * 30_000 + "</a>" * 30_000, "tmx", "TMX|units"),
         ("a,b\n1,2\n", "csv", "names its columns"),
         ("source,target\na\n", "csv", "line 2: it has not as many columns"),
-        ('source,target\n"a,b\n', "csv", "no CSV"),
+        ('source,target\n"a,b\nc,d\n', "csv", "line 2: this is no CSV"),
+        ('source,target\n\n"a\nb",c\nd\n', "csv", "line 5: it has not as many columns"),
         ("source,target,source_language\na,b,english!\n", "csv", "line 2: 'english!' is no lang"),
     ],
 )
