@@ -12,8 +12,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from defusedxml.common import DefusedXmlException
@@ -36,8 +37,19 @@ _DECLARED = re.compile(r"^\ufeff?\s*(<\?xml[^>]*\?>)?\s*")
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def read_bitext(text: str, kind: FileFormat, pair: Pair) -> Iterator[Translation]:
-    """The translations in a file.
+# Why something in a file is left out: a side has no text, or it is not in both languages.
+LeftOut = Literal["empty", "languages"]
+
+
+class Bitext(NamedTuple):
+    """What a file has in two languages, and how much else."""
+
+    translations: list[Translation]
+    left_out: Counter[LeftOut]
+
+
+def read_bitext(text: str, kind: FileFormat, pair: Pair) -> Bitext:
+    """The translations in a file, and how many units or rows are left out.
 
     Args:
         text: the file.
@@ -47,7 +59,13 @@ def read_bitext(text: str, kind: FileFormat, pair: Pair) -> Iterator[Translation
     Raises:
         InvalidInput: it is no such file, or a line of it cannot be kept; the message says where.
     """
-    return _read_tmx(text, pair) if kind == "tmx" else _read_csv(text, pair)
+    found = Bitext([], Counter())
+    for one in _read_tmx(text, pair) if kind == "tmx" else _read_csv(text, pair):
+        if isinstance(one, Translation):
+            found.translations.append(one)
+        else:
+            found.left_out[one] += 1
+    return found
 
 
 def write_bitext(given: Sequence[Translation], kind: FileFormat) -> str:
@@ -55,7 +73,7 @@ def write_bitext(given: Sequence[Translation], kind: FileFormat) -> str:
     return _written_tmx(given) if kind == "tmx" else _written_csv(given)
 
 
-def _read_tmx(text: str, pair: Pair) -> Iterator[Translation]:
+def _read_tmx(text: str, pair: Pair) -> Iterator[Translation | LeftOut]:
     units = 0
     try:
         # What it says of its encoding was true of the file, and this is text.
@@ -65,7 +83,11 @@ def _read_tmx(text: str, pair: Pair) -> Iterator[Translation]:
             units += 1
             sides = {_language(one): _text(one) for one in element if _tag(one) == "tuv"}
             source, target = _side(sides, pair.source), _side(sides, pair.target)
-            if source and target:
+            if source is None or target is None:
+                yield "languages"
+            elif not source or not target:
+                yield "empty"
+            else:
                 about = {one.get("type"): one.text for one in element if _tag(one) == "prop"}
                 try:
                     one = _made(pair, source, target, about.get("x-origin"), about.get("x-term"))
@@ -116,7 +138,7 @@ def _pieces(element: Any) -> Iterator[str]:
         yield one.tail or ""
 
 
-def _read_csv(text: str, pair: Pair) -> Iterator[Translation]:
+def _read_csv(text: str, pair: Pair) -> Iterator[Translation | LeftOut]:
     text = text.removeprefix("\ufeff")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     read = 0  # lines, up to the end of the last row that was whole
@@ -135,6 +157,7 @@ def _read_csv(text: str, pair: Pair) -> Iterator[Translation]:
                 raise InvalidInput(msg)
             row = dict(zip(names, cells, strict=True))
             if not row["source"].strip() or not row["target"].strip():
+                yield "empty"
                 continue
             try:
                 given = Pair(
@@ -146,8 +169,7 @@ def _read_csv(text: str, pair: Pair) -> Iterator[Translation]:
             except InvalidInput as error:
                 msg = f"line {line}: {error}"
                 raise InvalidInput(msg) from error
-            if one.pair in (pair, pair.back):
-                yield one
+            yield one if one.pair in (pair, pair.back) else "languages"
     except csv.Error as error:
         msg = f"line {read + 1}: this is no CSV ({error})"
         raise InvalidInput(msg) from error

@@ -21,6 +21,9 @@ TMX = """<?xml version="1.0" encoding="UTF-16"?>
     <tuv xml:lang="zh_CN"><seg>现在按<hi>开始</hi></seg></tuv></tu>
 <tu><tuv xml:lang="EN-US"><seg>Only here</seg></tuv></tu>
 </body></tmx>"""
+EMPTY = (
+    """<tu><tuv xml:lang="en"><seg>x</seg></tuv><tuv xml:lang="zh"><seg> </seg></tuv></tu></body>"""
+)
 
 texts = st.text(
     st.characters(exclude_categories=["Cs", "Cc", "Cn"], exclude_characters="￾￿"),
@@ -36,17 +39,33 @@ def test_a_tool_s_tmx_is_read() -> None:
     """Regions are of their language, marks of other formats are no text, what is not in both
     languages is left out, and it is text whatever its first line says of its encoding.
     """
-    assert list(read_bitext(TMX, "tmx", PAIR)) == [
+    assert read_bitext(TMX, "tmx", PAIR).translations == [
         Translation(PAIR, "Press Start now", "现在按开始")
     ]
-    assert [one.target for one in read_bitext(TMX, "tmx", Pair("zh", "en"))] == ["Press Start now"]
+    assert [one.target for one in read_bitext(TMX, "tmx", Pair("zh", "en")).translations] == [
+        "Press Start now"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (TMX.replace("Non", "").replace("</body>", EMPTY), "tmx"),
+        ("source,target,target_language\na,b,zh\na, ,zh\nb,c,fr\n", "csv"),
+    ],
+)
+def test_what_is_left_out_is_counted(text: str, kind: FileFormat) -> None:
+    """By why: a side without text, or other languages."""
+    found = read_bitext(text, kind, PAIR)
+    assert len(found.translations) == 1
+    assert found.left_out == {"empty": 1, "languages": 1}
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 @given(given=st.lists(units, min_size=1, max_size=5))
 def test_what_is_written_is_read_again(kind: FileFormat, given: list[Translation]) -> None:
     """The same translations in the same order, both ways round, terms as terms."""
-    assert list(read_bitext(write_bitext(given, kind), kind, PAIR)) == given
+    assert read_bitext(write_bitext(given, kind), kind, PAIR).translations == given
 
 
 @pytest.mark.parametrize("parted", [",", ";", "\t"])
@@ -54,7 +73,7 @@ def test_a_spreadsheet_s_csv_is_read(parted: str) -> None:
     """Whatever parts its cells; only what the first line is parted by does."""
     lines = [("source", "target"), ("Yes, now; please", "是的"), ("No", "不")]
     text = "\r\n".join(parted.join(f'"{cell}"' for cell in line) for line in lines)
-    assert list(read_bitext(f"\ufeff{text}\r\n", "csv", PAIR)) == [
+    assert read_bitext(f"\ufeff{text}\r\n", "csv", PAIR).translations == [
         Translation(PAIR, "Yes, now; please", "是的"), Translation(PAIR, "No", "不"),
     ]  # fmt: skip
 
@@ -62,7 +81,7 @@ def test_a_spreadsheet_s_csv_is_read(parted: str) -> None:
 @pytest.mark.parametrize("first", ["Source;Target;Term", " SOURCE ; target;TERM"])
 def test_columns_are_named_in_any_case(first: str) -> None:
     """As people name them in a spreadsheet."""
-    given = list(read_bitext(f"{first}\norder;订单;yes\n", "csv", PAIR))
+    given = read_bitext(f"{first}\norder;订单;yes\n", "csv", PAIR).translations
     assert given == [Translation(PAIR, "order", "订单", "imported", term=True)]
 
 
@@ -73,7 +92,7 @@ def test_a_spreadsheet_runs_nothing_that_was_exported(said: str) -> None:
     text = write_bitext(given, "csv")
     for row in list(csv.reader(text.splitlines()))[1:]:
         assert f"'{said}" in row
-    assert list(read_bitext(text, "csv", PAIR)) == given
+    assert read_bitext(text, "csv", PAIR).translations == given
 
 
 @pytest.mark.parametrize(
@@ -97,7 +116,7 @@ def test_what_is_no_such_file_is_refused_with_its_place(
 ) -> None:
     """Nothing outside the text is read, and nothing in it is expanded."""
     with pytest.raises(InvalidInput, match=why):
-        list(read_bitext(text, kind, PAIR))
+        read_bitext(text, kind, PAIR)
 
 
 @pytest.mark.parametrize("given", [("en", "en"), ("english", "zh"), ("", "zh"), ("en", "zh;")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
@@ -33,6 +34,7 @@ from app.schemas.translations import (
     ImportRequest,
     ImportResponse,
     LanguageTag,
+    LeftOutCount,
     MatchItem,
     TranslateRequest,
     TranslateResponse,
@@ -47,7 +49,7 @@ from app.schemas.translations import (
 from app.translators import primary
 from app.translators.detection import detect
 from memory import Encoder, InvalidInput, MemoryStore
-from memory.bitexts import FileFormat, read_bitext, write_bitext
+from memory.bitexts import Bitext, FileFormat, read_bitext, write_bitext
 from memory.translation_memory import TranslationMemory
 from memory.translations import Pair, Translation, scope_of
 
@@ -139,10 +141,11 @@ def import_translations(
             "What all customers share is for an admin to add."
         )
         raise Problem(403, "forbidden", "Forbidden", detail)
-    given = _given(body)
+    given, left_out = _given(body)
     memory = _memory(who, store, encoder, body.customer, new=True)
     added, replaced = memory.put(given)
-    return ImportResponse(read=len(given), added=added, replaced=replaced)
+    left = LeftOutCount.model_validate(left_out)
+    return ImportResponse(read=len(given), added=added, replaced=replaced, left_out=left)
 
 
 @router.get("/v1/translation-memory", responses=_NO_CUSTOMER)
@@ -209,8 +212,8 @@ def delete_translation(
     return Deleted(deleted={"translations": 1})
 
 
-def _given(body: ImportRequest) -> list[Translation]:
-    """The translations of an import.
+def _given(body: ImportRequest) -> Bitext:
+    """The translations of an import, and how many of its file are left out, by why.
 
     Raises:
         InvalidInput: there are none, there are two sources of them, or one cannot be kept.
@@ -219,13 +222,14 @@ def _given(body: ImportRequest) -> list[Translation]:
         msg = "Send either a `text` with its `format`, or `units`."
         raise InvalidInput(msg)
     if body.text is not None and body.format is not None:
-        given = list(read_bitext(body.text, body.format, body.pair))
-        if not given:
-            msg = f"There is nothing from {body.source} into {body.target} in it."
+        found = read_bitext(body.text, body.format, body.pair)
+        if not found.translations:
+            msg = f"The file has no translation from `{body.source}` into `{body.target}`."
             raise InvalidInput(msg)
-        return given
+        return found
     units = body.units or []
-    return [Translation(body.pair, one.source, one.target, "person", one.term) for one in units]
+    listed = [Translation(body.pair, one.source, one.target, "person", one.term) for one in units]
+    return Bitext(listed, Counter())
 
 
 def _both(source: str | None, target: str | None) -> Pair | None:

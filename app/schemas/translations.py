@@ -159,12 +159,20 @@ class ImportRequest(Between):
     customer: Name | None = Field(None, description="whose they are; null: everybody's")
 
 
+class LeftOutCount(BaseModel):
+    """How many units or rows of a file were not taken, by why."""
+
+    empty: int = Field(0, description="a side has no text")
+    languages: int = Field(0, description="it is not in both languages that were asked for")
+
+
 class ImportResponse(BaseModel):
     """What was imported."""
 
     read: int = Field(description="translations in the file, or in the list")
     added: int = Field(description="that are new; long texts count by sentence")
     replaced: int = Field(description="that took the place of another translation of the same")
+    left_out: LeftOutCount
 
 
 class TranslationSearch(Between):

@@ -84,12 +84,20 @@ class Transcript(Result):
     next: int | None
 
 
+class LeftOut(Result):
+    """What a file had without text on a side, and not in both languages."""
+
+    empty: int
+    languages: int
+
+
 class Imported(Result):
-    """How many translations were read, are new, and took another's place."""
+    """How many translations were read, are new, and took another's place; and what was not read."""
 
     read: int
     added: int
     replaced: int
+    left_out: LeftOut
 
 
 class TranslationUnit(Result):

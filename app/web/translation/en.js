@@ -41,5 +41,6 @@ export default {
   translationTook: { one: "{n} translation read: {added} new, {replaced} replaced.", other: "{n} translations read: {added} new, {replaced} replaced." },
   translationTmx: "Export TMX",
   translationCsv: "Export CSV",
+  translationLeft: "Left out: {empty} without text, {languages} not in both languages.",
   translationGave: { one: "{n} translation exported.", other: "{n} translations exported." },
 };

@@ -201,8 +201,9 @@ export function wire() {
     const format = /\.tmx$/i.test(file.name) ? "tmx" : "csv";
     try {
       const body = { ...between(), customer: whose(), format, text: await file.text() };
-      const { read: n, added, replaced } = await send("POST", PATH, body);
-      tellOf(t("translationTook", { n, added, replaced }));
+      const { read: n, added, replaced, left_out: left } = await send("POST", PATH, body);
+      const took = t("translationTook", { n, added, replaced });
+      tellOf(left.empty + left.languages ? `${took} ${t("translationLeft", left)}` : took);
       await look();
     } catch (error) {
       fail(error);

@@ -41,5 +41,6 @@ export default {
   translationTook: "读取 {n} 条译文：新增 {added} 条，替换 {replaced} 条。",
   translationTmx: "导出 TMX",
   translationCsv: "导出 CSV",
+  translationLeft: "未读取：{empty} 条缺少文本，{languages} 条不是所选的两种语言。",
   translationGave: "已导出 {n} 条译文。",
 };
