@@ -50,6 +50,7 @@ def test_who_waits_is_counted_in_sight_and_one_click_away(
         expect(waiting.nth(1)).to_contain_text("1 message without an answer")
         expect(page).to_have_title("(2) Queue · Conversational memory")
         waiting.nth(1).get_by_role("button").click()
+        expect(page.locator(".turn").last).to_contain_text("Hello??")  # it is open, with its draft
         page.get_by_label("Message", exact=True).fill("I am here.")
         page.keyboard.press("Enter")
         expect(page).to_have_title("(1) Conversational memory")
