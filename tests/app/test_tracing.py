@@ -109,12 +109,12 @@ def test_spans_have_no_text(traced: Traced, double: OpenAIDouble) -> None:
     """Nor a name or a key, whatever fails: of errors there is the kind."""
     double.mode = "500"
     traced.running.chat("my door code is 48151623", session="greenhouse")
-    traced.running.client.get("/v1/customers/ada/sessions?secret=4711")
+    traced.running.client.get("/v1/customers/ada/sessions?secret=kestrel")
     traced.running.client.post("/v1/chat", json={"customer": "ada", "message": 5})
     spans = traced.spans(3)
-    # Without ids: three letters of a name stand in one of them now and then.
-    told = re.sub(r"[0-9a-f-]{16,}", "", "".join(span.to_json() for span in spans))
-    for secret in ("48151623", "door", "greenhouse", "ada", "4711", KEY, "I repeat"):
+    # Without ids and times: letters of a name or digits of a code stand in them now and then.
+    told = re.sub(r"[0-9a-f-]{16,}|[0-9T:.-]{16,}Z", "", "".join(s.to_json() for s in spans))
+    for secret in ("48151623", "door", "greenhouse", "ada", "kestrel", KEY, "I repeat"):
         assert secret not in told, secret
     (model,) = [span for span in spans if span.name == "model"]
     assert model.status.status_code is StatusCode.ERROR

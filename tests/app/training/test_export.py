@@ -31,6 +31,9 @@ _SAID = [
     ),
 ]
 _LIKELIEST = 2_000  # tokens: on these texts all but some thousandths of the probability
+# A token of whole characters, which is made to be the answer: of one that is a part of a character
+# llama.cpp tells no probabilities. Those it tells are from before the bias.
+_PLAIN = 1_000
 
 
 def _ids(tokenizer: Any, question: str, answer: str) -> list[int]:
@@ -61,7 +64,10 @@ class Llama:
 
     def next(self, ids: list[int]) -> dict[int, float]:
         """Log probabilities of the likeliest tokens after ``ids``."""
-        body = {"prompt": ids, "n_predict": 1, "n_probs": _LIKELIEST, "temperature": 0.0}
+        body = {
+            "prompt": ids, "n_predict": 1, "n_probs": _LIKELIEST, "temperature": 0.0,
+            "logit_bias": [[_PLAIN, 1_000.0]],
+        }  # fmt: skip
         found = self._server.handle_completions(body)["choices"][0]["logprobs"]["content"][0]
         return {one["id"]: one["logprob"] for one in found["top_logprobs"]}
 
