@@ -2,8 +2,8 @@
 
 Numbers, codes, addresses and names are *slots*: a sentence of a form that is known, with other
 ones, is translated by putting these in their places. That is done only where each stands in the
-translation exactly as it stands in the source, and as often: "3 stars" is no "三星". A sign before
-a number is part of it.
+translation as it stands in the source, and as often: "3 stars" is no "三星", but 1.299,50 is
+1,299.50. A sign before a number is part of it, a title before a name is not.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from memory.sentences import UNSPACED
+from memory.separators import THOUSANDS, is_amount, rewritten, separators, shown
 
 Kind = Literal["number", "name"]
 KINDS: tuple[Kind, ...] = ("number", "name")
@@ -23,13 +24,24 @@ _MARK: dict[Kind, str] = {
     "name": "\ue001",
 }  # for private use: nobody types them
 
+_CAPITALS = "A-ZÀ-ÖØ-Þ" + "".join(c for c in map(chr, range(0x100, 0x180)) if c.isupper())
+_LETTERS = "A-Za-zÀ-ÖØ-öø-ſ"
 # Repetitions are bounded, or a long run of letters would take quadratic time.
 _SLOT = re.compile(
     r"(?P<number>(?:https?://|www\.)[!-~]{1,400}[\w/]|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"
     r"|(?<![A-Za-z0-9])(?:[-+~±≈−–－～](?=[$€£¥]?\d)[$€£¥]?)?(?=[A-Za-z-]{0,20}\d)"
-    r"[A-Za-z0-9]{1,40}(?:[-./:,_][A-Za-z0-9]{1,40}){0,8})"
-    r"|(?P<name>(?<![\w'’])[A-Z][A-Za-z'’]{1,40}(?:[ -][A-Z][A-Za-z'’]{1,40}){0,3}(?![A-Za-z]))",
+    rf"(?:\d{{1,3}}(?:[{THOUSANDS}]\d{{3}}){{1,4}}(?:[.,]\d{{1,40}})?(?![A-Za-z0-9])"
+    r"|[A-Za-z0-9]{1,40}(?:[-./:,_][A-Za-z0-9]{1,40}){0,8}))"
+    rf"|(?P<name>(?<![\w'’{_LETTERS}])[{_CAPITALS}][{_LETTERS}'’]{{1,40}}"
+    rf"(?:[ -][{_CAPITALS}][{_LETTERS}'’]{{1,40}}){{0,3}}(?![{_LETTERS}]))",
     re.ASCII,
+)
+# Words with capitals before a name that are no part of it.
+_TITLES = re.compile(
+    r"(?:(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor|Sir|Madam|Mister|Hi|Hello|Hey|Dear|Thanks|Sorry"
+    r"|Herr|Herrn|Frau|Hallo|Liebe|Lieber|Monsieur|Madame|Mme|Mlle|Bonjour|Bonsoir|Cher|Chère"
+    r"|Señor|Señora|Sr|Sra|Don|Doña|Hola|Senhor|Senhora|Olá|Signor|Signora|Sig|Ciao|Pan|Pani)"
+    r"(?:[ -]|$))+"
 )
 _NO_NAMES = re.compile(r"I['’]\w+|OK", re.ASCII)
 _TOKENISED = re.compile(r"\s+(?=(?:n['’]t|['’](?:s|m|re|ve|ll|d))\b)")
@@ -42,6 +54,13 @@ _SPACES = re.compile(r"\s+")
 # With what stands for "about", and a short unit or ending: 5pm, 3rd, 10kg.
 _NUMBER = re.compile(
     r"(?P<sign>[-+~±≈−–－～])?[$€£¥]?(?P<digits>\d+(?:[.,]\d+)*)[a-z]{0,2}", re.ASCII
+)
+# What parts thousands and is a number's for sure; spaces that may be.
+_PARTED = re.compile(rf"(?<=\d)[{THOUSANDS}](?=\d{{3}}(?!\d))")
+_SPACED = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
+_AMOUNT = re.compile(
+    r"([-+~±≈−–－～]?[$€£¥]?)(\d{1,3}(?:[.,]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)([a-z]{0,2})",
+    re.ASCII,
 )
 _BESIDE_UNSPACED = re.compile(rf"(?<=[{UNSPACED}])\s+|\s+(?=[{UNSPACED}])")
 _ASKS = re.compile(r"[?？][\s.!。！\"'”’)）]*$")
@@ -71,10 +90,15 @@ def slots(text: str) -> list[Slot]:
     unspaced = re.search(f"[{UNSPACED}]", text) is not None
     for match in _SLOT.finditer(text):
         kind: Kind = "number" if match["number"] else "name"
-        begins = not text[: match.start()].strip("\"'“‘¿¡( ")
-        if kind == "name" and ((begins and not unspaced) or _NO_NAMES.fullmatch(match[0])):
-            continue
-        found.append(Slot(match.start(), match.end(), match[0], kind))
+        start = match.start()
+        if kind == "name":
+            title = _TITLES.match(match[0])
+            start += title.end() if title else 0
+            begins = not text[:start].strip("\"'“‘¿¡( ")
+            said = text[start : match.end()]
+            if not said or (begins and not unspaced) or _NO_NAMES.fullmatch(said):
+                continue
+        found.append(Slot(start, match.end(), text[start : match.end()], kind))
     return found
 
 
@@ -108,12 +132,16 @@ def known_form(source: str, translation: str) -> str:
 
 
 def carried(source: str, translation: str) -> list[Kind]:
-    """The kinds of slots that all stand in the translation as they do in the source."""
+    """The kinds of slots that all stand in the translation as they do in the source.
+
+    A number may be parted there as another language does it.
+    """
     found: list[Kind] = []
     for kind in KINDS:
-        asked = Counter(slot.value for slot in slots(source) if slot.kind == kind)
-        given = Counter(one[0].casefold() for one in _mentions(translation, asked))
-        if asked and all(given[value] == n for value, n in asked.items()):
+        asked = [slot.value for slot in slots(source) if slot.kind == kind]
+        wanted = Counter(map(_unparted, asked))
+        given = Counter(_unparted(one[0].casefold()) for one in _mentions(translation, asked))
+        if asked and all(given[value] == n for value, n in wanted.items()):
             found.append(kind)
     return found
 
@@ -129,11 +157,21 @@ class Filled(NamedTuple):
     left: list[str]
 
 
-def fill(source: str, translation: str, asked: str) -> Filled:
-    """The translation of ``source``, for ``asked``, which differs from it in numbers and names."""
+def fill(
+    source: str, translation: str, asked: str, between: tuple[str, str] | None = None
+) -> Filled:
+    """The translation of ``source``, for ``asked``, which differs from it in numbers and names.
+
+    Args:
+        source: what was translated.
+        translation: of that.
+        asked: what is to be translated.
+        between: from which language into which, by their tags: numbers are written as the
+            translation writes its own, or else as the second does; None: as they are.
+    """
     if form(source) == form(asked):
         return Filled(translation, {}, [])
-    changed: dict[str, str] = {}
+    places: dict[str, tuple[Slot, Slot]] = {}  # by the old value: its slot, and the new one
     left: list[str] = []
     can = carried(source, translation)
     alike = form(source, KINDS) == form(asked, KINDS)
@@ -144,26 +182,52 @@ def fill(source: str, translation: str, asked: str) -> Filled:
         # In a sentence that is put otherwise, the same in another order says nothing.
         if was_said == is_said or (not alike and Counter(was_said) == Counter(is_said)):
             continue
-        pairs = {(was.value, is_.text) for was, is_ in zip(old, new, strict=False)}
+        pairs = {(_unparted(was.value), is_.text) for was, is_ in zip(old, new, strict=False)}
         if kind in can and len(old) == len(new) and len(pairs) == len({was for was, _ in pairs}):
-            changed |= {was: is_ for was, is_ in pairs if was != is_.casefold()}
+            places |= {
+                _unparted(was.value): (was, is_)
+                for was, is_ in zip(old, new, strict=True)
+                if was.value != is_.value
+            }
         else:
             here, there = set(was_said), set(is_said)
             apart = [slot.text for slot in new if slot.value not in here]
             apart += [slot.text for slot in old if slot.value not in there]
             # Of the same ones in other places or numbers it cannot be told which is meant.
             left += apart or list(dict.fromkeys(slot.text for slot in new))
-    return Filled(_replaced(translation, changed), changed, left)
+    changed: dict[str, str] = {}
+    made, end = "", 0
+    for found in _mentions(translation, [was.value for was, _ in places.values()]):
+        said = found[0]
+        if (place := places.get(_unparted(said.casefold()))) is not None:
+            was, is_ = place
+            said = is_.text
+            if between and is_amount(asked[: is_.start], asked[is_.end :]):
+                said = _as_there(is_.text, was.text, found[0], between)
+            changed[was.value] = said
+        made += translation[end : found.start()] + said
+        end = found.end()
+    return Filled(made + translation[end:], changed, left)
 
 
 def lost(source: str, translation: str) -> list[str]:
     """The numbers, codes and addresses of a text that its translation lacks, each as often.
 
-    A number may be written as another country does: 1,299.50 and 1.299,50 are the same.
+    A number may be written as another country does: 1,299.50 and 1.299,50 and 1 299,50 are the
+    same.
     """
-    given = Counter(_written(slot.value) for slot in slots(_digits(translation)))
+    here, there = _digits(source), _digits(translation)
+    # "1 299" may be one number or two, on either side: of what that gives, what lacks least.
+    return min(
+        (_lost(one, other) for one in (here, _joined(here)) for other in (there, _joined(there))),
+        key=len,
+    )
+
+
+def _lost(source: str, translation: str) -> list[str]:
+    given = Counter(_written(slot.value) for slot in slots(translation))
     found: list[str] = []
-    for slot in slots(_digits(source)):
+    for slot in slots(source):
         if slot.kind == "number":
             written = _written(slot.value)
             given[written] -= 1
@@ -196,7 +260,25 @@ def _beyond(text: str, other: str) -> set[str]:
 
 
 def _digits(text: str) -> str:
-    return unicodedata.normalize("NFKC", text)
+    return unicodedata.normalize("NFKC", _PARTED.sub("", text))
+
+
+def _joined(text: str) -> str:
+    return _SPACED.sub("", text)
+
+
+def _unparted(value: str) -> str:
+    """A number without what languages part differently; anything else as it is."""
+    found = _AMOUNT.fullmatch(_PARTED.sub("", value))
+    return f"{found[1]}{_written(found[2])}{found[3]}" if found else value
+
+
+def _as_there(number: str, was: str, written: str, between: tuple[str, str]) -> str:
+    """A number as a translation writes it where ``was`` is ``written``."""
+    here, there = map(separators, between)
+    if here is None or there is None:
+        return number
+    return rewritten(number, here, shown(was, here, written, there))
 
 
 def _written(value: str) -> str:
@@ -211,22 +293,14 @@ def _written(value: str) -> str:
     return sign + "".join(whole) + ends
 
 
-def _replaced(text: str, changed: dict[str, str]) -> str:
-    """The text with all of them changed at once, so that two may change places."""
-    made, end = "", 0
-    for found in _mentions(text, changed):
-        made += text[end : found.start()] + changed.get(found[0].casefold(), found[0])
-        end = found.end()
-    return made + text[end:]
-
-
 def _mentions(text: str, values: Iterable[str]) -> Iterator[re.Match[str]]:
     """Where values stand in a text, and all its numbers: a value inside another is none."""
     each = {*values, *(slot.value for slot in slots(text) if slot.kind == "number")}
     if not each:
         return iter(())
     either = "|".join(re.escape(value) for value in sorted(each, key=len, reverse=True))
-    return re.finditer(rf"(?<![A-Za-z0-9])(?:{either})(?![A-Za-z0-9])", text, re.IGNORECASE)
+    apart = rf"[0-9{_LETTERS}]"
+    return re.finditer(rf"(?<!{apart})(?:{either})(?!{apart})", text, re.IGNORECASE)
 
 
 def _plain(text: str) -> str:

@@ -74,21 +74,21 @@ class TranslationMemory:
         last changed; then of those with other numbers and names, if they all say the same. Where
         nothing is known in a kind of a language, as ``en-gb``, what is known in ``en`` counts.
         """
-        return next(filter(None, (self._exact(text, each) for each in pair.wider)), None)
+        return next(filter(None, (self._exact(text, pair, each) for each in pair.wider)), None)
 
-    def _exact(self, text: str, pair: Pair) -> Match | None:
-        asked = [form_id(pair, one) for one in forms(text)]
+    def _exact(self, text: str, pair: Pair, known_in: Pair) -> Match | None:
+        asked = [form_id(known_in, one) for one in forms(text)]
         closed, rows = form(text), self._store.translations
         very = [name + text_id(text.strip()) for name in asked]
         for owner in self._scopes:
             if found := rows.very(owner, very):
-                return self._match(found[0].id, found[0], text, 1.0, own=self._is_own(owner))
+                return self._match(found[0], text, pair, 1.0, own=self._is_own(owner))
         for owner in self._scopes:
             known = [one for name in asked for one in rows.known(owner, name)]
             known.sort(key=lambda one: -one.seq)
             same = [one for one in known if form(one.source) == closed][:1]
             own = self._is_own(owner)
-            made = [self._match(one.id, one, text, 1.0, own=own) for one in same or known]
+            made = [self._match(one, text, pair, 1.0, own=own) for one in same or known]
             made = [match for match in made if not match.left]
             if len({form(match.target) for match in made}) == 1:
                 return made[0]
@@ -130,7 +130,7 @@ class TranslationMemory:
             for one, edit, cosine in close:
                 score = _WORDS * edit + (1 - _WORDS) * cosine if cosine else edit
                 if score >= floor:
-                    match = self._match(one.id, one, text, min(score, 0.99), own=own)
+                    match = self._match(one, text, pair, min(score, 0.99), own=own)
                     if match.score >= floor:
                         found.setdefault(match.source, match)
         return sorted(found.values(), key=lambda match: -match.score)[:limit]
@@ -211,11 +211,13 @@ class TranslationMemory:
         rows.embed(owner, [(*one[:2], vectors.get(one)) for one in missing])
         return True
 
-    def _match(self, name: str, found: Translation, text: str, score: float, *, own: bool) -> Match:
-        filled = fill(found.source, found.target, text)
+    def _match(
+        self, found: Translation, text: str, pair: Pair, score: float, *, own: bool
+    ) -> Match:
+        filled = fill(found.source, found.target, text, (pair.source, pair.target))
         score = max(score - _EACH_LEFT * len(filled.left), 0.0)
         return Match(
-            name, found.source, filled.text, round(score, 4), found.origin, filled.changed,
+            found.id, found.source, filled.text, round(score, 4), found.origin, filled.changed,
             filled.left, own,
         )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,6 +88,63 @@ def test_values_change_places(source: str, target: str, asked: str, made: str) -
     assert (filled.text, filled.left) == (made, [])
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "asked", "between", "made"),
+    [
+        ("It costs 15.", "Es kostet 15.", "It costs 1,299.50.", "en de", "Es kostet 1.299,50."),
+        ("Es kostet 15.", "It costs 15.", "Es kostet 1.299,50.", "de en", "It costs 1,299.50."),
+        ("It is 1,299.50", "Es ist 1.299,50", "It is -2,450.5", "en de", "Es ist -2.450,5"),
+        ("It is 1,299.50", "Es ist 1.299,50", "It is 15", "en de", "Es ist 15"),
+        ("It is 15", "C’est 15", "It is 1,299.50", "en fr", "C’est 1\u202f299,50"),
+        ("C’est 15", "It is 15", "C’est 1\xa0299,50", "fr en", "It is 1,299.50"),
+        ("It is 15", "Es ist 15", "It is 1,299.5kg", "en de-ch", "Es ist 1'299.5kg"),
+        ("It is 15", "Es 15", "It is 1,299.50", "en es-mx", "Es 1,299.50"),
+        ("It is 15", "qaStaH 15", "It is 1,299.50", "en tlh", "qaStaH 1,299.50"),
+        # As the translation that is known writes them, whatever the language's way is.
+        ("It is 1,299.50", "Es ist 1,299.50", "It is 2,450.75", "en de", "Es ist 2,450.75"),
+        ("It is 1,299.50", "Es ist 1299,50", "It is 2,450.75", "en de", "Es ist 2450,75"),
+        ("Take plan 2.5", "Nimm Plan 2.5", "Take plan 1,299.5", "en de", "Nimm Plan 1,299.5"),
+    ],
+)
+def test_numbers_are_written_as_the_translation_s_language_does(
+    source: str, target: str, asked: str, between: str, made: str
+) -> None:
+    """Or as the known translation does, and nothing of what was asked is lost by that."""
+    here, there = between.split()
+    filled = fill(source, target, asked, (here, there))
+    assert (filled.text, filled.left) == (made, [])
+    assert lost(asked, filled.text) == []
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["2024", "10:30", "4417-XZ", "555.123.4567", "192.168.178.100", "3.14.2", "12.05.2024", "v2.5",
+     "030.123", "5.30pm", "5.30 p.m.", "1,2,3", "+49-30-12345", "a1.5@b.de"],
+)  # fmt: skip
+def test_what_is_no_amount_stays_as_it_is(number: str) -> None:
+    """Years, times, dates, codes, addresses and versions."""
+    said, kept = f"Ask {number}", number.partition(" ")[0]
+    assert kept in fill("Ask 15", "Frag 15", said, ("en", "de")).text
+    assert "17.2" in fill("On macOS 15", "Auf macOS 15", "On macOS 17.2", ("en", "de")).text
+
+
+@given(st.decimals(0, 10**9, places=2), st.sampled_from(["de", "fr", "de-ch", "pl", "pt-br"]))
+def test_a_number_comes_back_as_it_was(amount: Decimal, language: str) -> None:
+    """Written in another language and read from there."""
+    there = fill("x 15", "y 15", f"x {amount:,}", ("en", language)).text
+    assert fill("y 15", "x 15", there, (language, "en")).text == f"x {amount:,}"
+
+
+@pytest.mark.parametrize("said", ["Mr Jones", "Mr. Müller", "Mr José Łuk-Smith"])
+def test_a_title_is_no_part_of_a_name(said: str) -> None:
+    """It is translated as it was; the name is put in, with letters of all of Europe."""
+    source, target = "Thank you, Mr Smith.", "Danke, Herr Smith."
+    assert known_form(source, target) in forms(f"Thank you, {said}.")
+    made = fill(source, target, f"Thank you, {said}.").text
+    assert made == f"Danke, Herr {said.partition(' ')[2]}."
+    assert known_form("Hi Ada, welcome", "Hallo Ada, willkommen") in forms("Hi José, welcome")
+
+
 def test_equal_values_that_become_different_have_no_place() -> None:
     """It cannot be told which of the two is which in the translation."""
     assert fill("2 boys and 2 girls", "2 Mädchen, 2 Jungen", "2 boys and 3 girls").left == ["3"]
@@ -111,6 +170,9 @@ def test_a_sign_is_part_of_its_number(sign: str) -> None:
         ("It is -5 degrees", "São 5 graus", ["-5"]),
         ("It costs 1,299.50 for 1,234.", "Custa 1.299,50 por 1.234.", []),
         ("It costs 1,299.50.", "Custa 1.299,05.", ["1,299.50"]),
+        ("It costs 1,299.50.", "Cela coûte 1 299,50 €.", []),
+        ("Cela coûte 1\u202f299,50 €.", "It costs €1'299.50.", []),
+        ("3 100 W lamps", "3 Lampen mit 10 W", ["100"]),
         ("2.5 kg at 5pm, the 3rd", "2,5 kg 17 h", ["5pm", "3rd"]),
         ("10kg by 5pm", "10 kg, 5 da tarde", []),
         ("The code is 990-ABC at a@b.de", "O código é 990-ABD", ["990-abc", "a@b.de"]),
