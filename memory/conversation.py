@@ -18,6 +18,7 @@ from memory import readers, updates, writers
 from memory.base import StoredMemory
 from memory.card import Card, card, in_few_words
 from memory.clock import now
+from memory.cues import manners_only
 from memory.earlier import beside_again, passages_again
 from memory.embeddings import Encoder
 from memory.errors import InvalidInput
@@ -397,7 +398,7 @@ class ConversationMemory(StoredMemory):
         summary, window, shown = talk
         language = self._spoken(summary, window, question)
         with self.store.watch.step("search"):
-            recalled = self.vector.recall(
+            recalled = [] if manners_only(question) else self.vector.recall(
                 question, self.recall_tokens, without=shown, outdated=False, vector=vector,
                 index=index, explain=explain, words=wording(language),
             )  # fmt: skip

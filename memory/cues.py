@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+_LONGEST = 200  # characters of a text that may have nothing beside courtesies
+
 # Apostrophes come straight, curled or not at all.
 _COURTESY = re.compile(
     r"\b(?:hi|hiya|hello|hey|dear|greetings|good (?:morning|afternoon|evening|day|night)|thanks?"
@@ -16,6 +18,19 @@ _COURTESY = re.compile(
     r"|have a (?:great|good|nice|lovely|wonderful)|hope (?:this|that) helps)\b"
     r"|你好|您好|谢谢|感谢|再见|好的|不客气|早上好|晚上好"
     r"|ありがとう|こんにちは|はじめまして|お世話",
+    re.IGNORECASE,
+)
+# What goes with a courtesy, and asks for nothing either.
+_MANNERS = re.compile(
+    r"\b(?:how are you(?: doing)?(?: today)?|how do you do|nice to (?:meet|hear from) you"
+    r"|for (?:all )?(?:your|the) (?:(?:quick|kind|great) )?(?:help|time|reply|answer|support"
+    r"|patience|info(?:rmation)?)|that(?:['’]s| is| was) (?:all|it|great|perfect|fine|good|nice)"
+    r"|(?:so|very) much|a lot|many|much appreciated|nothing else|sounds good|will do|i see|all good"
+    r"|all right|for now|you(?:['’]re| are| too)?|to|so|very|yep|yeah|nope|fine|nice|good"
+    r"|wonderful|excellent|lovely|amazing|super|oh|ah|hm+|well|there|then|and|again|later|soon|sorry"
+    r"|please|day|evening|weekend)\b"
+    r"|[早嗨嗯哦噢啊呀哈啦了吧呢好很太是你您]|哈喽|多谢|拜拜|大家|非常|真是|的帮助|没事|没问题|明白|知道|收到"
+    r"|可以|辛苦|麻烦|ござい|ます|はい|いいえ|どうも",
     re.IGNORECASE,
 )
 _STOCK = re.compile(
@@ -60,6 +75,13 @@ _FILLER = re.compile(
 def courtesy(text: str) -> bool:
     """Whether ``text`` greets, thanks or agrees; alone it says nothing."""
     return bool(_COURTESY.search(text))
+
+
+def manners_only(text: str) -> bool:
+    """Whether ``text`` has nothing beside courtesies: it asks for nothing that was said."""
+    if len(text) > _LONGEST:
+        return False
+    return not any(map(str.isalnum, _MANNERS.sub(" ", _COURTESY.sub(" ", text))))
 
 
 def stock(text: str) -> bool:

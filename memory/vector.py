@@ -19,6 +19,7 @@ from memory import readers, retrieval, updates, writers
 from memory.base import StoredMemory
 from memory.cache import IndexCache
 from memory.clock import now, to_stamp
+from memory.cues import manners_only
 from memory.database import new_id
 from memory.echoes import without_echoes
 from memory.embeddings import Encoder, adapt, embedded, trust
@@ -87,7 +88,8 @@ class VectorMemory(StoredMemory):
         question = self._question(inputs)
         reader = readers.as_messages if self.return_messages else self.reader
         explain = reader not in readers.UNEXPLAINED
-        found = self.recall(question, outdated=False, explain=explain) if question.strip() else []
+        asks = not manners_only(question)
+        found = self.recall(question, outdated=False, explain=explain) if asks else []
         return {self.memory_key: reader(found, self.max_tokens, self.count_tokens)}
 
     def recall(

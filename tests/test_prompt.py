@@ -55,6 +55,22 @@ def test_what_stands_in_the_window_is_not_recalled(sqlite_url: str) -> None:
         assert memory.recall("what is my cat called?")[0].text == "my cat is called Tom"
 
 
+@pytest.mark.parametrize("greeting", ["good day", "Thanks a lot!", "好的，谢谢"])
+def test_to_manners_alone_nothing_is_recalled(sqlite_url: str, greeting: str) -> None:
+    """Neither for a prompt nor as history, though the same words were said; a search finds them."""
+    with open_store(sqlite_url) as store:
+        conversation(store, session="before").save_context(
+            {"input": f"{greeting}, my cat is called Tom"}, {"output": "a fine name"}
+        )
+        memory = conversation(store)
+        memory.digest()
+        assert memory.layout(greeting).recalled == []
+        assert "Tom" not in str(memory.load_memory_variables({"input": greeting}))
+        assert memory.vector.load_memory_variables({"input": greeting}) == {"recalled": ""}
+        assert "Tom" in memory.layout(f"{greeting}, what is my cat called?").recalled[0].text
+        assert "Tom" in memory.recall(greeting)[0].text
+
+
 def test_what_stands_in_the_window_needs_no_vector_yet(sqlite_url: str) -> None:
     """Nothing of it is recalled: a prompt embeds its question alone, and the digest the rest."""
     encoder = WordEncoder()
