@@ -12,6 +12,7 @@ from memory.types import Label
 HEAD = "sentiment"  # the head that says so
 MOST = 50  # of a customer's last messages that are looked at
 VALUES = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
+SURE = 0.5  # a label below it is more likely wrong than right
 
 _HALF_LIFE = 2.0  # messages after which one weighs half
 _KEPT: float = 0.5 ** (1 / _HALF_LIFE)
@@ -54,8 +55,8 @@ class Mood:
 def mood_of(felt: Sequence[Felt]) -> Mood | None:
     """The mood after some messages, the oldest first; None where none has a sentiment.
 
-    A message says s: its confidence, with the sign of its label (neutral: 0). After message n the
-    mood is the weighted mean of all so far,
+    A message says s: its confidence, with the sign of its label; 0 if it is neutral, or less than
+    half sure. After message n the mood is the weighted mean of all so far,
 
         sum of w(i) s(i) / sum of w(i),    w(i) = 0.5 ** ((n - i) / 2)
 
@@ -71,7 +72,8 @@ def mood_of(felt: Sequence[Felt]) -> Mood | None:
     for at, label, message in felt:
         if label.name not in VALUES:
             continue
-        total = total * _KEPT + VALUES[label.name] * label.confidence
+        said = VALUES[label.name] * label.confidence if label.confidence >= SURE else 0.0
+        total = total * _KEPT + said
         weights = weights * _KEPT + 1
         points.append(MoodPoint(at, message, total / weights))
     if not points:

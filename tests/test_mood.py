@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory import Label
-from memory.mood import VALUES, Felt, mood_of
+from memory.mood import SURE, VALUES, Felt, mood_of
 
 START = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 LABELS = st.builds(Label, st.sampled_from(sorted(VALUES)), st.floats(0, 1))
@@ -37,7 +37,7 @@ def score(*said: Label | float) -> float:
 def signed(label: Label) -> float:
     """What a message says."""
     assert label.name is not None
-    return VALUES[label.name] * label.confidence
+    return VALUES[label.name] * label.confidence if label.confidence >= SURE else 0.0
 
 
 @given(MANY)
@@ -83,10 +83,10 @@ def test_the_opposite_said_is_the_opposite_mood(said: list[Label]) -> None:
 
 
 def test_a_message_weighs_half_after_two_others() -> None:
-    """As the formula says: -0.8 and 0.4 after two neutral ones."""
+    """As the formula says: -0.8 and 0.6 after two neutral ones."""
     weights = (0.25, 2**-1.5, 0.5, 2**-0.5, 1)
-    expected = (-0.8 * weights[0] + 0.4 * weights[4]) / sum(weights)
-    assert score(-0.8, 0, 0, 0, 0.4) == pytest.approx(expected)
+    expected = (-0.8 * weights[0] + 0.6 * weights[4]) / sum(weights)
+    assert score(-0.8, 0, 0, 0, 0.6) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,13 @@ def test_a_message_weighs_half_after_two_others() -> None:
         ([-0.9] * 4, "negative", "steady"),
         ([-0.9, 0.9, 0.9], "positive", "rising"),
         ([0, 0, 0.05], "neutral", "steady"),
+        ([0.4], "neutral", "steady"),
+        ([-0.9, 0.45, 0.45], "neutral", "rising"),
         ([0.9, 0, 0, 0, 0, 0, 0], "neutral", "steady"),
     ],
 )
 def test_a_mood_has_a_name_and_a_trend(said: list[float], label: str, trend: str) -> None:
-    """One outburst is seen at once, two make a mood; kind words are seen too."""
+    """One outburst is seen at once, two make a mood; kind words are seen too, guesses are not."""
     found = mood_of(felt(*said))
     assert found is not None
     assert (found.label, found.trend) == (label, trend)
