@@ -20,7 +20,7 @@ from app.dependencies import (
 from app.items import items_of
 from app.problems import NO_CUSTOMER, Problem
 from app.schemas.customers import Deleted
-from app.schemas.paging import Before, Limit, paged
+from app.schemas.paging import Before, Limit, MayBeNew, paged
 from app.schemas.recommendations import (
     EventItem,
     EventList,
@@ -116,10 +116,11 @@ def add_events(
 @router.get("/v1/customers/{customer}/events", responses=NO_CUSTOMER)
 def events(
     scope: CustomerDep, catalogue: CatalogueDep, store: StoreDep, limit: Limit = 100,
-    before: Before = None,
+    before: Before = None, may_be_new: MayBeNew = False,
 ) -> EventList:  # fmt: skip
     """What a customer did, the last stored first."""
-    check_known(store, scope)
+    if not may_be_new:
+        check_known(store, scope)
     found = store.events.newest(scope.owner, limit + 1, before)
     page, older = paged(found, limit, lambda event: event.seq)
     titles = catalogue.titles({event.item for event in page})

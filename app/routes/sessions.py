@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Path, Query, status
+from fastapi import APIRouter, Depends, Path, status
 
 from app.chains import bilingual
 from app.dependencies import (
@@ -26,7 +26,7 @@ from app.dependencies import (
 from app.problems import NO_CUSTOMER, Problem, check_size, no_such_session
 from app.routes.bilingual import RESPONSES
 from app.schemas.customers import Deleted
-from app.schemas.paging import Before, Limit
+from app.schemas.paging import Before, Limit, MayBeNew
 from app.schemas.recall import evidence
 from app.schemas.sessions import (
     GivenCount,
@@ -60,9 +60,6 @@ def _turn_id(
 
 
 TurnDep = Annotated[str, Depends(_turn_id)]
-MayBeNew = Annotated[
-    bool, Query(description="true: of a customer of whom nothing is stored none, and not 404")
-]
 
 
 @router.get("/sessions", responses=NO_CUSTOMER)

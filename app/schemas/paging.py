@@ -10,6 +10,9 @@ from fastapi import Query
 T = TypeVar("T")
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
+MayBeNew = Annotated[
+    bool, Query(description="true: of a customer of whom nothing is stored none, and not 404")
+]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="the `next` of the page before")]
 
 

@@ -105,9 +105,10 @@ export function wireSessions({ open, jump, remove }) {
     const { customer } = place;
     if (ownCustomer() !== null || sought().length < LEAST) return;
     const body = { query: field.value.trim(), max_tokens: TOKENS };
-    const found = await call("POST", `${customerPath()}/recall`, body)
-      .then((response) => response.json())
-      .catch((error) => (error.status === 404 ? { recalled: [] } : error));
+    const ask = () => call("POST", `${customerPath()}/recall`, body).then((response) => response.json());
+    const nothing = { recalled: [] }; // of whom nothing is stored, which the service would refuse
+    const found = await (place.sessions.length ? ask() : Promise.resolve(nothing))
+      .catch((error) => (error.status === 404 ? nothing : error));
     if (mine !== asked) return;
     if (found instanceof Error) {
       byId("search-status").textContent = t("searchFailed", { why: inFull(found) });

@@ -62,10 +62,13 @@ def add_events(customer: str, events: Sequence[Mapping[str, Any]]) -> Call[resul
 
 
 def customer_events(
-    customer: str, *, limit: int = 100, before: int | None = None
+    customer: str, *, limit: int = 100, before: int | None = None, may_be_new: bool = False
 ) -> Call[results.EventPage]:
-    """What a customer did, the last stored first; ``before`` is a page's ``next``."""
-    query = {"limit": limit, "before": before}
+    """What a customer did, the last stored first; ``before`` is a page's ``next``.
+
+    With ``may_be_new`` a customer of whom nothing is stored did nothing, which is no problem then.
+    """
+    query = {"limit": limit, "before": before, "may_be_new": may_be_new}
     return Call(
         "GET", of_customer(customer, "events"), results.EventPage.model_validate_json, query
     )

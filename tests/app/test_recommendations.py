@@ -252,6 +252,8 @@ def test_items_and_events_over_http(shop: Running) -> None:
     (first,) = client.get(f"/v1/customers/ada/events?before={page['next']}").json()["events"]
     assert (first["id"], first["title"], first["kind"]) == ("k1", "Reading lamp", "viewed")
     assert client.delete("/v1/customers/ada/events/k1").json() == {"deleted": {"events": 1}}
+    nothing = client.get("/v1/customers/eve/events?may_be_new=true").json()
+    assert nothing == {"events": [], "next": None}
     for method, path, kind in [
         ("DELETE", "/v1/customers/ada/events/k1", "no-such-event"),
         ("GET", "/v1/customers/eve/events", "no-such-customer"),

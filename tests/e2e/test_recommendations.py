@@ -33,7 +33,8 @@ def test_what_a_customer_does_changes_what_is_recommended(
     it is undone; an agent cannot. In the other language the reasons are told anew.
     """
     api.post("/v1/items", json={"items": ITEMS}).raise_for_status()
-    page = visit(width=1440).open("buys desks")
+    one = visit(width=1440)
+    page = one.open("buys desks")
     page.evaluate("location.hash = '#recommendations'")
     expect(page.get_by_role("heading", name="Recommended to buys desks")).to_be_visible()
     fit, did = page.locator("#recommendations-items > li"), page.locator("#recommendations-did")
@@ -41,6 +42,7 @@ def test_what_a_customer_does_changes_what_is_recommended(
     expect(fit).to_have_count(4)
     expect(fit.first).to_contain_text("because few have tried it yet")
     expect(did).to_contain_text("Nothing yet.")
+    assert one.complaints == []  # that nobody is called so yet is no error
     expect(catalogue.filter(has_text="Oak desk")).to_contain_text("category: desks · price: 390")
     fit.filter(has_text="Oak desk").get_by_role("button", name="Bought").click()
     expect(page.locator("#recommendations-status")).to_have_text(

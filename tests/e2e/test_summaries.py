@@ -68,8 +68,15 @@ def test_a_pasted_conversation_is_read_as_it_is_shown(visit: OpenVisit, model: M
     """By who speaks in each line, in words or by names; what does not say so is refused before it
     is sent. What the model says wrong is told, and the sentences stay.
     """
-    page = visit(width=390, height=844, color_scheme="dark", has_touch=True).open("pasted")
+    one = visit(width=390, height=844, color_scheme="dark", has_touch=True)
+    page = one.open("pasted")
     enter(page)
+    sessions = page.get_by_label("Session", exact=True)
+    expect(sessions).to_be_disabled()  # nobody is called so, which is no error
+    expect(sessions).to_contain_text("No session")
+    page.get_by_role("button", name="Summarise").click()
+    expect(page.locator("#summaries-wrong")).to_contain_text("Choose a customer who has said")
+    assert one.complaints == []
     page.get_by_label("Pasted text").check()
     page.get_by_role("textbox", name="Conversation").fill("My order is late.")
     page.get_by_role("button", name="Summarise").click()

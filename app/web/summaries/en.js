@@ -5,6 +5,7 @@ export default {
   summariesStored: "Stored session",
   summariesPasted: "Pasted text",
   summariesSession: "Session",
+  summariesNone: "No session",
   summariesNoSession: "Choose a customer who has said something, and a session.",
   summariesText: "Conversation",
   summariesExample: "Customer: …",

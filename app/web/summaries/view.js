@@ -42,12 +42,14 @@ export function wire({ section, open }) {
   }
 
   async function list(name, wanted) {
-    const path = `/v1/customers/${encodeURIComponent(name)}/sessions`;
+    const path = `/v1/customers/${encodeURIComponent(name)}/sessions?may_be_new=true`;
     const { sessions } = name ? await read(path).catch(() => ({ sessions: [] })) : { sessions: [] };
     if (listed !== name) return;
     session.replaceChildren(...sessions.map((one) =>
       new Option(`${nameOf(one.session)} · ${t("messages", { n: one.messages })}`, one.session),
     ));
+    session.disabled = !sessions.length;
+    if (session.disabled) session.add(new Option(t("summariesNone"), ""));
     if (sessions.some((one) => one.session === wanted)) session.value = wanted;
   }
 

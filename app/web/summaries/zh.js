@@ -5,6 +5,7 @@ export default {
   summariesStored: "已存会话",
   summariesPasted: "粘贴文本",
   summariesSession: "会话",
+  summariesNone: "没有会话",
   summariesNoSession: "请选择一位说过话的客户和一个会话。",
   summariesText: "对话",
   summariesExample: "客户：……",
