@@ -11,7 +11,7 @@ const NAMED = /^(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)( \(\d+\))?$/; // see newSessi
 export const place = { customer: null, session: null, sessions: [], visit: 0 };
 
 const HOME = "#conversation"; // where the address names a place: #conversation/CUSTOMER/SESSION
-const VIEW = /^#(?!conversation$|message$)[a-z]+$/; // where it names another view
+export const VIEW = /^#(?!conversation$|message$)[a-z]+$/; // where it names another view
 
 export const keyOf = ({ customer, session }) => JSON.stringify([customer, session]);
 export const here = () => keyOf(place);

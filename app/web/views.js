@@ -6,11 +6,13 @@
 
 import { heldKey, ownCustomer, takeRole } from "/web/key.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
+import { VIEW } from "/web/place.js";
 import { onQueue, waiting } from "/web/queue.js";
 import { problem, read } from "/web/service.js";
 import { fill, number, onSpeak, t } from "/web/texts.js";
 
 const HOME = "conversation"; // which is no folder: it is the page itself
+const NOWHERE = "nowhere"; // nor is this, which says that there is no such view
 const VIEWS = {
   queue: { icon: "hand", roles: ["admin", "agent"], count: waiting },
   summaries: { icon: "lines", roles: ["admin", "agent", "service"] },
@@ -21,6 +23,7 @@ const VIEWS = {
   operations: { icon: "pulse", roles: ["admin"] },
 };
 
+let known = false; // whether the service has said who is here
 let role = null; // of who is here, as the service says; no view is a customer's
 let key = null; // that was carried when it said so
 let asked = 0; // moves with every question whose key it is: an answer to an earlier one is dropped
@@ -37,7 +40,8 @@ export function wireViews({ open }) {
 
   function show() {
     const wanted = location.hash.slice(1);
-    const next = mine().includes(wanted) ? wanted : HOME;
+    const next = mine().includes(wanted) ? wanted : known && VIEW.test(location.hash) ? NOWHERE : HOME;
+    if (next === NOWHERE) refuseView(wanted);
     if (next === current) return;
     const before = made.get(current);
     current = next;
@@ -48,6 +52,14 @@ export function wireViews({ open }) {
     before?.told?.hidden?.();
     if (current === HOME) byId("scroll").focus();
     else enter(current);
+  }
+
+  /* Say that a view is not there, or not for who is here. */
+  function refuseView(name) {
+    if (!made.has(NOWHERE)) made.set(NOWHERE, { section: shell(NOWHERE), told: {} });
+    const said = Object.hasOwn(VIEWS, name) ? t("viewOfOthers", { name: t(name) }) : t("noView", { name });
+    explain(byId(`${NOWHERE}-trouble`), problem(said, t("viewsThatAre")));
+    made.get(NOWHERE).section.ariaBusy = "false";
   }
 
   function entitle() {
@@ -125,8 +137,10 @@ export function wireViews({ open }) {
   /* Let in whom the service says who they are. What was shown for another key is taken away. */
   async function admit() {
     const turn = (asked += 1);
-    const who = ownCustomer() === null ? await read("/v1/key").catch(() => null) : null;
+    const own = ownCustomer() !== null;
+    const who = own ? null : await read("/v1/key").catch(() => null);
     if (turn !== asked) return;
+    known = own || who !== null;
     const other = key !== null && key !== heldKey();
     [role, key] = [who?.role ?? null, heldKey()];
     takeRole(who?.role);
@@ -139,7 +153,10 @@ export function wireViews({ open }) {
 
   menu.addEventListener("click", ({ target }) => target.closest("a") && menu.hidePopover());
   addEventListener("hashchange", show);
-  onSpeak(entitle);
+  onSpeak(() => {
+    entitle();
+    show();
+  });
   onQueue(count);
   entitle();
   return admit;

@@ -144,7 +144,7 @@ def test_only_an_admin_is_led_there(visit: OpenVisit, planted: MemoryStore) -> N
         with page.expect_response(asked):
             page.goto(f"{one.base_url}/#key={key}")
         page.evaluate("location.hash = '#operations'")
-        page.wait_for_load_state("networkidle")
+        expect(page.get_by_role("alert")).to_contain_text("Operations is not for this key")
         expect(page.locator("#views a")).not_to_contain_text(["Operations"])
         expect(page.locator("#operations")).to_be_hidden()
     admin, _ = create_key(planted, "admin", "elsewhere")

@@ -63,8 +63,12 @@ def test_views_are_reached_by_keyboard_and_by_the_address(visit: OpenVisit) -> N
     page.get_by_role("link", name="Conversation").click()
     expect(page.locator("#scroll")).to_be_focused()
     expect(page).to_have_title(re.compile(r"^(\(\d+\) )?Conversational memory$"))
-    page.evaluate("location.hash = '#toString'")  # no view, though every object has it
-    expect(page.locator("#scroll")).to_be_visible()
+    for name in ("inbox", "constructor"):  # no view, though every object has the latter
+        page.evaluate("(name) => (location.hash = name)", name)
+        expect(page.get_by_role("heading", name="No such view", level=1)).to_be_focused()
+        expect(page.get_by_role("alert")).to_contain_text(f"There is no view “{name}”: Those that")
+    page.get_by_role("link", name="Conversation").click()
+    expect(page.locator("#scroll")).to_be_focused()
 
 
 def test_a_view_that_does_not_come_is_fetched_again(visit: OpenVisit) -> None:
