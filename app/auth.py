@@ -16,6 +16,7 @@ from app.roles import TENANT, KeyRole, Principal
 from app.settings import Settings
 from memory import ApiKey, InvalidInput, MemoryStore, StoreUnavailable, check_name
 from memory.clock import now
+from memory.lookalikes import check_new
 
 if TYPE_CHECKING:
     from app.customer_tokens import CustomerTokens
@@ -139,9 +140,11 @@ def create_key(
         lasts: how long it fits; for ever if not given.
 
     Raises:
-        InvalidInput: the tenant cannot be one.
+        InvalidInput: the tenant cannot be one, or is new and its name looks like another.
     """
     check_name("tenant", tenant)
+    if all(one.tenant != tenant for one in store.keys.all()):
+        check_new("tenant", tenant)
     if name:
         check_name("name", name)
     key, at = secrets.token_urlsafe(32), now()

@@ -23,6 +23,7 @@ from memory import NAME_LIMIT, ConversationMemory, Scope
 from memory.alignment import Alignment, align, chain, mark
 from memory.clock import now
 from memory.database import new_id
+from memory.lookalikes import plain
 
 _SESSIONS = 10  # the last used, that are looked through
 _LINES = 1000  # of each, from its end
@@ -187,4 +188,4 @@ def _open(scope: Scope, sessions: Sequence[str], named: bool) -> list[str]:
 def _branch(session: str) -> str:
     """The name of a new branch of a session, or of the one that it is a branch of itself."""
     end = f"{_BRANCH}{new_id()[:12]}"
-    return session.partition(_BRANCH)[0][: NAME_LIMIT - len(end)] + end
+    return plain(session.partition(_BRANCH)[0][: NAME_LIMIT - len(end)]) + end

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from memory.database import run
+from memory.lookalikes import check_new
 
 Owner = tuple[str, str]  # (tenant, customer)
 # What belongs to all customers of a tenant has scopes beside theirs. No customer can have such a
@@ -71,6 +72,9 @@ def allocate(connection: Connection, owner: Owner, count: int) -> tuple[int, int
     The row stays locked until the transaction ends, so numbers are committed in order: a
     reader that has seen n will never see a smaller one appear. A generation starts at random,
     so that one from before an erasure never fits again.
+
+    Raises:
+        InvalidInput: nothing was ever stored of this customer, whose name looks like another.
     """
     # All rows are fetched: a statement that is not at its end would hold up the commit.
     if connection.dialect.name == "sqlite":  # nobody else writes, and RETURNING takes twice as long
@@ -81,6 +85,8 @@ def allocate(connection: Connection, owner: Owner, count: int) -> tuple[int, int
     else:
         rows = run(connection, _TAKE, key(owner, count=count)).fetchall()
     if not rows:  # nothing was ever stored of this customer
+        if not is_shared(owner[1]):
+            check_new("customer", owner[1])
         values = key(owner, count=count, fresh=secrets.randbits(53), audit_key=new_audit_key())
         rows = run(connection, _BEGIN, values).fetchall()
     ((last, generation),) = rows

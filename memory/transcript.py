@@ -21,6 +21,7 @@ from memory.database import Database, new_id, run
 from memory.deeds import enter
 from memory.errors import InvalidInput
 from memory.labels import labels_from
+from memory.lookalikes import check_new, plain
 from memory.retrying import retried
 from memory.types import Message, Recalled, Scope, by_person, check_name, check_text
 
@@ -365,10 +366,15 @@ def insert_messages(connection: Connection, scope: Scope, messages: Sequence[Mes
     """Insert numbered messages into the scope's session, and count them there.
 
     Raises:
-        InvalidInput: a database could not hold a message unchanged.
+        InvalidInput: a database could not hold a message unchanged, or the session is new and its
+            name looks like another.
     """
     if not messages:
         return
+    if plain(scope.session) != scope.session:
+        there = key(scope.owner, session=scope.session)
+        if run(connection, _SESSION, there).fetchone() is None:
+            check_new("session", scope.session)
     for message in messages:
         check_name("message id", message.id)
         check_text(message.text)

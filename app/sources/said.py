@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from app.sources.source import Options
 from memory import NAME_LIMIT, InvalidInput, check_name, check_text
+from memory.lookalikes import plain
 
 KINDS: dict[str, type[BaseMessage]] = {
     **dict.fromkeys(("customer", "human", "user"), HumanMessage),
@@ -91,5 +92,5 @@ def customer_of(given: dict[str, Any], options: Options, *names: str) -> str:
 
 def named(name: str | None, otherwise: str) -> str:
     """A session's name; one that is too long to be one is made short, the same each time."""
-    name = name or otherwise
+    name = name or plain(otherwise)
     return name if len(name) <= NAME_LIMIT else f"{name[:150]}~{stable_id(name)}"

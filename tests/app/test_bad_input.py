@@ -18,7 +18,7 @@ STRANGE = [
     'o\'neil "the" `x`; DROP TABLE messages;--',
     "名前 😀",
     "مرحبا",
-    " leading and trailing ",
+    "علی\u200cرضا",  # a joiner that shapes its letters
     "x" * 200,
     "...",
     "a/b//c",

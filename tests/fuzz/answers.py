@@ -56,6 +56,19 @@ _MEANT = [
     ("positive_data_acceptance", "POST /v1/chat/completions", "invalid-request"),
     ("positive_data_acceptance", "POST /v1/chat/completions", "history-unknown"),
     ("positive_data_acceptance", "POST /v1/embeddings", "invalid-request"),
+    # How a name looks, no schema says.
+    *(
+        ("positive_data_acceptance", where, said)
+        for where in (
+            "POST /v1/chat",
+            "POST /v1/chat/completions",
+            "POST /v1/customers/{customer}/memories",
+            "POST /v1/events",
+            "POST /v1/translate",
+            "POST /v1/translation-memory",
+        )
+        for said in ("which looks like", "nothing in it to see")
+    ),
     # An article may be called "search": it can be read and deleted.
     ("allow_header_conformance", "POST /v1/knowledge/search", "takes GET, POST, DELETE"),
     # So, as far as the routes go, may a translation.
