@@ -22,15 +22,16 @@ KNOWN = (
     "Where is my order 4417-XZ?,Onde está o meu pedido 4417-XZ?,\n"
     "I want to return the blue lamp.,Quero devolver a lâmpada azul.,\n"
     f"blue lamp,luminária {ATTACK},true\n"
+    "Said in one language.,,\n"
 )
 
 
 def test_a_text_is_translated_by_the_memory_and_corrected_in_its_place(
     visit: OpenVisit, api: httpx.Client, app: FastAPI
 ) -> None:
-    """An admin imports a file; each sentence says where it is from. What nobody translates is
-    written in its place and is known from then on, as a customer's own where one is named. It is
-    found and exported. An agent corrects what is known, and has no files.
+    """An admin imports a file, and is told what was left out; each sentence says where it is from.
+    What nobody translates is written in its place and is known from then on, as a customer's own
+    where one is named. It is found and exported. An agent corrects what is known, and has no files.
     """
     page = visit(width=1440).open("speaks Portuguese")
     page.evaluate("location.hash = '#translation'")
@@ -39,7 +40,7 @@ def test_a_text_is_translated_by_the_memory_and_corrected_in_its_place(
     file = {"name": "known.csv", "mimeType": "text/csv", "buffer": KNOWN.encode()}
     page.get_by_label("Import a TMX or CSV file").set_input_files([file])  # type: ignore[list-item]
     expect(page.locator("#translation-imported")).to_have_text(
-        "3 translations read: 3 new, 0 replaced."
+        "3 translations read: 3 new, 0 replaced. Left out: 1 without text, 0 not in both languages."
     )
     expect(page.locator("#translation-found > li")).to_have_count(3)
     text = page.get_by_label("Text", exact=True)
