@@ -182,3 +182,20 @@ def test_a_message_is_as_wide_as_its_words(visit: OpenVisit) -> None:
     assert heights[0] == heights[1]
     cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).length"
     assert page.locator("[data-part=question] [data-part=who]").evaluate_all(cut) == 0
+
+
+def test_names_in_any_script_begin_where_their_row_does(
+    visit: OpenVisit, api: httpx.Client
+) -> None:
+    """One that is read from right to left too; what was said in it begins at the right."""
+    said = {"customer": "سلمى", "session": "طلبي", "message": "أين طلبي؟"}
+    api.post("/v1/chat", json=said).raise_for_status()
+    page = visit().open("سلمى")
+    expect(page.locator("[data-part=question] .text")).to_have_text("أين طلبي؟")
+    gap = """(one) => {
+      const range = document.createRange();
+      range.selectNodeContents(one);
+      return range.getBoundingClientRect().left - one.getBoundingClientRect().left;
+    }"""
+    for name in ("#title", "#subtitle", ".session [data-part=name]"):
+        assert page.locator(name).evaluate(gap) < 1, name
