@@ -63,6 +63,7 @@ export function sheetOf({ session: { session, messages }, summary, card, said },
 export function wireCard({ jump, changed }) {
   const panel = byId("glance");
   let opened = 0; // moves with every look: an answer to an earlier one is dropped
+  let whose = null; // it is that is shown
   const { change, forget, status } = changes("glance", async (focused) => {
     await show();
     if (focused) byId("glance-title").focus();
@@ -73,8 +74,13 @@ export function wireCard({ jump, changed }) {
     const mine = (opened += 1);
     await forgetNow();
     byId("glance-trouble").hidden = true;
+    if (whose !== customerPath()) {
+      whose = customerPath();
+      byId("glance-parts").hidden = true;
+      byId("glance-about").textContent = t("looking");
+    }
     try {
-      const card = await read(`${customerPath()}/card`);
+      const card = await read(`${whose}/card`);
       if (mine === opened) fill(card);
     } catch (error) {
       if (mine !== opened) return;

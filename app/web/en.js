@@ -41,6 +41,7 @@ export default {
   rememberKey: "Remember the key here",
   signOut: "Sign out",
   tryAgain: "Try again",
+  looking: "Looking…",
   cancel: "Cancel",
   close: "Close",
   undo: "Undo",

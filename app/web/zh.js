@@ -41,6 +41,7 @@ export default {
   rememberKey: "在此记住密钥",
   signOut: "退出",
   tryAgain: "重试",
+  looking: "正在查找…",
   cancel: "取消",
   close: "关闭",
   undo: "撤销",

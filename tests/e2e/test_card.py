@@ -53,6 +53,11 @@ def test_the_card_shows_facts_with_their_sources(visit: OpenVisit, api: httpx.Cl
     expect(page.locator("#glance-summary")).not_to_be_empty()
     page.keyboard.press("Escape")
     expect(card).to_be_hidden()
+    page.route("**/glanced-next/card", lambda _: None)  # it is slow
+    one.choose("glanced-next")
+    page.get_by_role("button", name=OPENER, exact=True).click()
+    expect(page.locator("#glance-about")).to_have_text("Looking…")
+    expect(page.locator("#glance-parts")).to_be_hidden()  # they are another's
 
 
 def test_a_correction_takes_the_old_away(visit: OpenVisit, model: Model) -> None:
