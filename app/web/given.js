@@ -1,6 +1,7 @@
 /* The panel that shows what the model was given for a turn. */
 
 import { tends } from "/web/key.js";
+import { formatted } from "/web/markdown.js";
 import { remembered, say, summarised } from "/web/message.js";
 import { byId, explain, inFull, part, stamp } from "/web/parts.js";
 import { memoryPath, nameOf } from "/web/place.js";
@@ -26,7 +27,7 @@ export async function look(turn, open = false) {
   turn?.look.setAttribute("aria-pressed", "true");
   byId("given-parts").hidden = true;
   byId("given-trouble").hidden = true;
-  about.textContent = turn ? "" : t("givenNone");
+  about.textContent = t(turn ? "looking" : "givenNone");
   if (open && getComputedStyle(byId("given")).display === "none") byId("given").showPopover();
   if (turn?.template) return showFilled(turn);
   const given = turn && (turn.given ?? (await layOut(turn).catch((error) => error)));
@@ -121,6 +122,7 @@ let again = async () => {};
 function passage(found) {
   const item = card(found);
   part(item, "who").textContent = `[${number(found.number)}] ${found.title || found.source}`;
+  part(item, "text").replaceChildren(...formatted(found.text));
   return item;
 }
 

@@ -25,7 +25,7 @@ def test_an_answer_cites_what_it_rests_on_or_is_not_known(
     for text in ("My favourite tea is jasmine.", f"I live in Lisbon. {ATTACK}"):
         said = {"customer": "asked about", "session": "s1", "message": text}
         api.post("/v1/chat", json=said).raise_for_status()
-    article = {"source": "returns.md", "text": "# Returns\n\nRugs are never taken back."}
+    article = {"source": "returns.md", "text": "# Returns\n\nRugs are **never** taken back."}
     api.post("/v1/knowledge", json=article).raise_for_status()
     page = visit().open("asked about")
     page.evaluate("location.hash = '#answers'")
@@ -59,6 +59,7 @@ def test_an_answer_cites_what_it_rests_on_or_is_not_known(
     page.get_by_role("button", name="提问").click()
     expect(page.locator("#answers-evidence")).to_contain_text("Returns")
     expect(answer).to_contain_text("Rugs are never taken back.")
+    expect(page.locator("#answers-made strong")).to_have_text(["never", "never"])
     page.get_by_label("客户", exact=True).last.fill("asked about")
     page.get_by_label("问题", exact=True).fill("Where does the customer live?")
     page.get_by_role("button", name="提问").click()

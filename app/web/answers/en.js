@@ -10,7 +10,6 @@ export default {
   answersAsk: "Ask",
   answersUnstored: "Neither question nor answer is stored.",
   answersAnswer: "Answer",
-  answersAsking: "Looking…",
   answersUnknown: "Not known: nothing that is stored says it.",
   answersBySentence: "The sentence that says most, as it stands there.",
   answersByModel: "In the model’s words, which cite what was found.",

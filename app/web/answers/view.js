@@ -5,6 +5,7 @@ import { faultInWords } from "/web/faults.js";
 import { whoSays } from "/web/message.js";
 import { byId, explain, on, part, stamp } from "/web/parts.js";
 import { nameOf, place } from "/web/place.js";
+import { formatted } from "/web/markdown.js";
 import { pointAt } from "/web/scrolling.js";
 import { call } from "/web/service.js";
 import { addTexts, number, onSpeak, t } from "/web/texts.js";
@@ -34,7 +35,7 @@ export function wire({ section, open }) {
     const { signal } = (stopped = new AbortController());
     byId("answers-trouble").hidden = true;
     byId("answers-made").hidden = true;
-    byId("answers-about").textContent = t("answersAsking");
+    byId("answers-about").textContent = t("looking");
     try {
       const response = await call("POST", "/v1/answers", body, signal);
       made = { ...body, ...(await response.json()) };
@@ -65,9 +66,10 @@ export function wire({ section, open }) {
   }
 
   /* The answer, in which each citation leads to what it cites. */
-  const cited = (answer) => answer.split(CITED).map((text, at) => {
+  const cited = (answer) => answer.split(CITED).flatMap((text, at) => {
     const place = Number(text) - 1;
-    if (at % 2 === 0 || !made.evidence[place]) return at % 2 ? `[${text}]` : text;
+    if (at % 2 === 0) return formatted(text);
+    if (!made.evidence[place]) return `[${text}]`;
     const button = stamp("answers-cite-template");
     button.textContent = text;
     button.setAttribute("aria-label", t("answersSource", { n: place + 1 }));
@@ -86,7 +88,7 @@ export function wire({ section, open }) {
     const [message] = one.messages;
     part(item, "number").textContent = `[${one.number}]`;
     part(item, "who").textContent = memory ? whoSays({ ...one, customer }) : one.title || one.source;
-    part(item, "text").textContent = one.text;
+    part(item, "text").replaceChildren(...(memory ? [one.text] : formatted(one.text)));
     part(item, "score").textContent = t("score", { n: one.score.toPrecision(3) });
     Object.assign(part(item, "why"), { textContent: inWords(one.why, one.text), title: one.why });
     if (one.at) write(item.querySelector("time"), one.at);

@@ -10,7 +10,6 @@ export default {
   answersAsk: "提问",
   answersUnstored: "问题和回答都不会保存。",
   answersAnswer: "回答",
-  answersAsking: "正在查找…",
   answersUnknown: "未知：已存内容中没有提到。",
   answersBySentence: "最切题的一句原文。",
   answersByModel: "模型的话，并注明所依据的内容。",
