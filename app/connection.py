@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from app.feed import CUT
+
 if TYPE_CHECKING:  # one of two, by what is installed; they have the same methods
     from uvicorn.protocols.http.h11_impl import H11Protocol as Protocol
 else:
@@ -71,7 +73,7 @@ def bounded(asking: float, reading: float, most: int | None = None) -> type[asyn
 
         @override
         def pause_writing(self) -> None:
-            self._waiting = self.loop.call_later(reading, self.transport.abort)
+            self._waiting = self.loop.call_later(reading, self._cut)
             super().pause_writing()
 
         @override
@@ -84,6 +86,12 @@ def bounded(asking: float, reading: float, most: int | None = None) -> type[asyn
             self._asking = self._no_more(self._asking)
             self._waiting = self._no_more(self._waiting)
             super().connection_lost(exc)
+
+        def _cut(self) -> None:
+            cycle: Any = self.cycle
+            if cycle is not None:
+                cycle.scope["state"][CUT] = True
+            self.transport.abort()
 
         def _no_more(self, timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
             if timer is not None:

@@ -21,7 +21,7 @@ _MOST = 256 * 1024  # bytes that are held for a client
 _SPARED = 2.0  # seconds of a turn that wait for its reader, where a model is faster than the loop
 _STEP = 0.001
 _STUCK = 0.5  # seconds with one piece: a reader with whom it makes no sense to wait
-_JUST = 1.0  # seconds: a connection that is cut takes what it is given, to no purpose, until then
+CUT = "memory-service.cut"  # in a connection's state: it was cut, its client took nothing
 
 _on_their_own: set[asyncio.Task[None]] = set()  # which nobody else refers to
 
@@ -51,7 +51,6 @@ class Feed:
         self._pieces = pieces
         self._patience = patience
         self._given_at: float | None = None  # when the reader got what it has not taken yet
-        self._waited_at: float | None = None  # when it last took something it had had so long
         self._too_slow = too_slow
         self._held: deque[bytes] = deque()
         self._size = 0
@@ -87,8 +86,6 @@ class Feed:
                 self._size -= len(piece)
                 self._given_at = time.monotonic()
                 yield piece
-                if time.monotonic() - self._given_at >= self._patience:
-                    self._waited_at = time.monotonic()
                 self._given_at = None
             if self._over or self._lost:
                 break
@@ -96,12 +93,14 @@ class Feed:
         if self._error is not None:
             raise self._error
 
-    def leave(self) -> None:
-        """Nobody reads any more: the turn is stopped, unless it goes on without a slow reader."""
-        at = time.monotonic()
-        waits = self._given_at is not None and at - self._given_at >= self._patience
-        waited = self._waited_at is not None and at - self._waited_at < _JUST
-        self._lost = self._lost or (self._detached and self._begun) or waits or waited
+    def leave(self, *, cut: bool = False) -> None:
+        """Nobody reads any more: the turn is stopped, unless it goes on without a slow reader.
+
+        One whose connection was ``cut`` is slow, too: what it had not taken was let go of then.
+        """
+        given = self._given_at
+        waits = given is not None and time.monotonic() - given >= self._patience
+        self._lost = self._lost or (self._detached and self._begun) or waits or cut
         self._held.clear()
         if not self._lost:
             self._reading.cancel()
@@ -158,7 +157,7 @@ class FeedResponse(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._feed.leave()
+            self._feed.leave(cut=CUT in scope.get("state", {}))
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T | None:

@@ -91,7 +91,7 @@ async def streamed(
 
     It ends with its client, unless it is ``detached``.
     """
-    # Who was cut had taken nothing for the whole of it, or since a little later.
+    # Who was cut elsewhere had taken nothing for the whole of it, or since a little later.
     feed = Feed(pieces, too_slow, reader_timeout / 2, detached)
     # The first event is waited for, so that what fails before it has a status of its own.
     if await unless_gone(request, feed.begun()) is None:
