@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
 import ssl
 import subprocess
 import threading
@@ -24,6 +26,14 @@ from memory import Understanding
 from tests.llm.openai_double import OpenAIDouble
 
 KEY = "a-key-for-tests"
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that is about to be so."""
+    deadline = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @contextmanager
@@ -131,13 +141,24 @@ def double() -> Iterator[OpenAIDouble]:
 @pytest.fixture
 def scripted(run_service: Callable[..., Running], double: OpenAIDouble) -> Running:
     """A service that asks the scripted model."""
-    return run_service(llm=double.url, llm_timeout=2, busy_wait=0.3)
+    return run_service(llm=double.url)
+
+
+@contextmanager
+def asking(service: Running, body: dict[str, Any]) -> Iterator[None]:
+    """A turn is asked for, and at the end of the block who asked hangs up."""
+    asked = json.dumps(body).encode()
+    with socket.create_connection(("127.0.0.1", httpx.URL(service.address).port)) as line:
+        line.sendall(
+            b"POST /v1/chat HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+            b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
+            % (KEY.encode(), len(asked), asked)
+        )
+        yield
 
 
 def events(response: httpx.Response) -> Iterator[tuple[str, Any]]:
     """The server-sent events of a streamed response: names and data."""
-    import json
-
     name = ""
     for line in response.iter_lines():
         if line.startswith("event: "):

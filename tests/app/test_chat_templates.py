@@ -46,7 +46,7 @@ def service(run_service: Callable[..., Running], double: OpenAIDouble, tmp_path:
     """A service with templates, a classifier and a scripted model."""
     file = tmp_path / "templates.yaml"
     file.write_text(TEMPLATES)
-    return run_service(understanding=Reads(), templates=file, llm=double.url, llm_timeout=2)
+    return run_service(understanding=Reads(), templates=file, llm=double.url)
 
 
 def test_a_template_answers_without_the_model(service: Running, double: OpenAIDouble) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,9 +30,7 @@ def test_a_locked_database_is_503_and_the_service_recovers(
     assert refused.status_code == 503
     assert "retry-after" in refused.headers
     assert "another process" in refused.json()["detail"]
-    began = time.monotonic()
     unready = service.client.get("/readyz")
-    assert time.monotonic() - began < 4  # who asks for health does not wait long
     assert unready.status_code == 503
     assert unready.headers["content-type"] == "application/problem+json"
     assert "another process holds the database" in unready.json()["detail"]
@@ -92,7 +89,8 @@ def test_a_disk_with_no_room_left_is_not_ready(
 def test_readiness_leaves_nothing_and_is_not_tried_out_at_every_call(
     service: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A good answer holds for two seconds, a bad one for none."""
+    """A good answer holds for a while; nor does who asks for health wait long."""
+    monkeypatch.setattr("app.readiness._GOOD_FOR", 3600)
     store = service.app.state.store
     tried: list[float] = []
     really = store.database.try_write
@@ -101,7 +99,7 @@ def test_readiness_leaves_nothing_and_is_not_tried_out_at_every_call(
     )
     for _ in range(5):
         assert service.client.get("/readyz").status_code == 200
-    assert len(tried) == 1
+    assert tried == [1]  # second that the database may take
     assert store.get_meta("tried to write") is None
 
 

@@ -24,7 +24,7 @@ from app.chains.insights import Monitoring
 from app.problems import is_openai
 from app.routes.translations import IMPORT_BYTES
 from app.webhooks import Webhooks
-from tests.app.conftest import Running
+from tests.app.conftest import Running, until
 from tests.app.test_insights import plant
 from tests.doubles import WordReader
 from tests.llm.openai_double import OpenAIDouble
@@ -312,17 +312,16 @@ def test_turns_in_each_others_way_are_as_described(
     before others.
     """
     service = run_service(llm=double.url, busy_wait=0)
-    double.reply, double.delay = "one two three four five six", 0.4
+    double.pause = 0
     document = described(service)
     answers: list[httpx.Response] = []
     thread = threading.Thread(target=lambda: answers.append(service.chat("hello")))
     thread.start()
-    while not double.requests:
-        time.sleep(0.01)
+    until(lambda: bool(double.requests))
     busy = service.chat("me too")
     service.client.delete("/v1/customers/ada").raise_for_status()
+    double.go.set()
     thread.join()
-    double.delay = 0
     service.chat("one", idempotency_key="k")
     conflict = service.chat("two", idempotency_key="k")
     double.mode = "empty"

@@ -7,14 +7,13 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.app.conftest import KEY, Running, events, serving
+from tests.app.conftest import KEY, Running, events, serving, until
 from tests.llm.openai_double import OpenAIDouble
 
 WORDS = " ".join(f"word{n}" for n in range(200))
@@ -36,7 +35,7 @@ def serve(data: Path, llm: str) -> tuple[subprocess.Popen[str], str]:
 
 
 def test_a_killed_service_keeps_what_was_streamed_and_goes_on_at_once(
-    tmp_path: Path, double: OpenAIDouble
+    tmp_path: Path, double: OpenAIDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After SIGKILL in a stream the next start finds the turn stopped, with what was said up to a
     moment before, and the session takes the next message at once.
@@ -47,7 +46,7 @@ def test_a_killed_service_keeps_what_was_streamed_and_goes_on_at_once(
     heard: list[str] = []
     try:
         with (
-            httpx.Client(headers=HEADERS, timeout=30) as client,
+            httpx.Client(headers=HEADERS, timeout=120) as client,
             client.stream("POST", f"{address}/v1/chat", json=body | {"stream": True}) as answer,
         ):
             for name, data in events(answer):
@@ -59,9 +58,10 @@ def test_a_killed_service_keeps_what_was_streamed_and_goes_on_at_once(
         process.kill()
         process.communicate()
     double.delay = 0
+    monkeypatch.setenv("MEMORY_SERVICE_BUSY_WAIT", "0")  # who finds the session held is told so
     process, address = serve(tmp_path, double.url)
     try:
-        with httpx.Client(base_url=address, headers=HEADERS, timeout=30) as client:
+        with httpx.Client(base_url=address, headers=HEADERS, timeout=120) as client:
             said = client.get("/v1/customers/ada/sessions/s1/messages").json()["messages"]
             assert [(m["role"], m["status"]) for m in said] == [
                 ("human", "stopped"),
@@ -69,9 +69,7 @@ def test_a_killed_service_keeps_what_was_streamed_and_goes_on_at_once(
             ]
             assert WORDS.startswith(said[1]["text"])
             assert len(said[1]["text"].split()) > 10
-            began = time.monotonic()
             assert client.post("/v1/chat", json=body).json()["status"] == "complete"
-            assert time.monotonic() - began < 5  # the lease would have held it for 20
     finally:
         process.terminate()
         process.communicate()
@@ -92,7 +90,7 @@ def test_a_service_that_is_stopped_in_an_answer_stores_it_before_it_ends(
     def listen(address: str) -> None:
         body = {"customer": "ada", "session": "s1", "message": "hello", "stream": True}
         with (
-            httpx.Client(headers=HEADERS, timeout=30) as client,
+            httpx.Client(headers=HEADERS, timeout=120) as client,
             client.stream("POST", f"{address}/v1/chat", json=body) as answer,
         ):
             try:
@@ -106,7 +104,7 @@ def test_a_service_that_is_stopped_in_an_answer_stores_it_before_it_ends(
     with serving(app) as address:
         listener = threading.Thread(target=listen, args=(address,))
         listener.start()
-        assert first.wait(20)
+        assert first.wait(60)
     listener.join()
     again = run_service()
     said = again.client.get("/v1/customers/ada/sessions/s1/messages").json()["messages"]
@@ -119,13 +117,16 @@ def test_what_is_being_said_is_kept_in_between(
 ) -> None:
     """While the model speaks, what it has said is already in the database."""
     monkeypatch.setattr("app.chains.support._KEEP_SECONDS", 0.2)
-    double.reply, double.delay = WORDS, 0.02
+    double.reply, double.pause = WORDS, 60
     body = {"customer": "ada", "session": "s1", "message": "hello", "stream": True}
     store = scripted.app.state.store
+
+    def kept() -> str:
+        with store.database.read() as connection:
+            return connection.exec_driver_sql("SELECT saying FROM sessions").scalar() or ""
+
     with scripted.client.stream("POST", "/v1/chat", json=body) as answer:
-        for number, _ in enumerate(events(answer)):
-            if number == 60:
-                with store.database.read() as connection:
-                    kept = connection.exec_driver_sql("SELECT saying FROM sessions").scalar()
-                assert "word1" in kept
-                break
+        told = events(answer)  # held: without it the client hangs up
+        next(told)
+        until(lambda: "word59" in kept())
+    assert "word60" not in kept()

@@ -6,21 +6,21 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 from anyio import CancelScope
 from starlette.requests import Request
 from starlette.types import Message
 
 from app.feed import Feed, unless_gone
-from tests.app.conftest import KEY, Running, as_served
+from tests.app.conftest import KEY, Running, as_served, until
 from tests.app.test_chat import transcript
-from tests.app.test_overload import until
 from tests.llm.openai_double import OpenAIDouble
 
 CUT_SECONDS = 1.5
@@ -52,6 +52,12 @@ def ask_without_reading(address: str, message: str) -> socket.socket:
     return client
 
 
+def is_open(client: socket.socket) -> bool:
+    """Whether the service has the connection, which is in this process too."""
+    here = client.getsockname()
+    return any(end.raddr == here for end in psutil.Process().net_connections("tcp"))
+
+
 def was_cut(client: socket.socket) -> bool:
     """Whether the connection ends without the end of the answer; reads what is left of it."""
     client.settimeout(30)
@@ -64,24 +70,27 @@ def was_cut(client: socket.socket) -> bool:
     return not rest.endswith(b"0\r\n\r\n")
 
 
-@pytest.mark.parametrize("words", [2_000, 8_000])
+@pytest.mark.parametrize(("words", "pause"), [(2_000, None), (2_000, 1_500), (8_000, None)])
 def test_an_answer_that_nobody_reads_is_stored_and_its_connection_is_cut(
-    tmp_path: Path, double: OpenAIDouble, words: int
+    tmp_path: Path, double: OpenAIDouble, words: int, pause: int | None
 ) -> None:
     """Whether the model still speaks then or not, and also an answer that is longer than what is
     held for a reader. The next customer has the place as soon as the model has ended.
     """
-    double.reply = " ".join(f"word{n}" for n in range(words))
+    double.reply, double.pause = " ".join(f"word{n}" for n in range(words)), pause
     with patient_service(tmp_path, double) as service:
         client = ask_without_reading(service.address, "hello")
-        until(lambda: service.app.state.chain.under_way == 1)
-        until(lambda: service.app.state.chain.under_way == 0)
+        until(lambda: bool(double.requests))
+        if pause is not None:
+            until(lambda: not is_open(client))
+            double.go.set()
+        until(lambda: service.app.state.chain.places.inside == 0)
         double.reply = "yes"
         assert service.chat("hello", customer="bob").status_code == 200
         said = transcript(service)
         assert [status for _, _, status in said] == ["complete", "complete"]
         assert said[1][1].endswith(f"word{words - 1}")
-        time.sleep(CUT_SECONDS)
+        until(lambda: not is_open(client))
         assert was_cut(client)
         client.close()
 
@@ -102,6 +111,13 @@ def test_one_who_reads_slowly_gets_it_all(tmp_path: Path, double: OpenAIDouble) 
         assert b"word1499" in heard
         assert heard.count(b"event: done") == 1
         client.close()
+
+
+async def becomes(true: Callable[[], bool]) -> None:
+    """Wait for something that a task of the loop is about to do."""
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.01)
 
 
 def feed_of(*pieces: bytes, end: asyncio.Event | None = None) -> tuple[Feed, list[str]]:
@@ -134,12 +150,11 @@ def test_what_is_held_is_bounded_and_the_turn_goes_on_without_the_reader(
         end = asyncio.Event()
         feed, ended = feed_of(*[b"x" * 100_000] * 50, end=end)
         await feed.begun()
-        await asyncio.sleep(0.2)
+        await becomes(lambda: feed._lost)
         assert [piece async for piece in feed.pieces()] == [b"too slow"]
         feed.leave()
         end.set()
-        await asyncio.sleep(0.01)
-        assert ended == ["went on to its end"]
+        await becomes(lambda: ended == ["went on to its end"])
 
     asyncio.run(run())
 
@@ -181,8 +196,7 @@ def test_a_reader_who_leaves_stops_the_turn() -> None:
         await feed.begun()
         await asyncio.sleep(0.3)  # with nothing to take
         feed.leave()
-        await asyncio.sleep(0.01)
-        assert ended == ["was stopped"]
+        await becomes(lambda: ended == ["was stopped"])
 
     asyncio.run(run())
 
@@ -217,7 +231,7 @@ def test_one_who_leaves_breaks_off_nothing_that_is_shielded(whole: bool) -> None
             feed = Feed(made(), b"", 60)
             await storing.wait()
             feed.leave()
-            await asyncio.sleep(0.2)
+            await becomes(lambda: bool(stored))
         assert stored == ["a"]
 
     asyncio.run(run())
@@ -233,8 +247,22 @@ def test_one_who_leaves_after_having_taken_nothing_for_a_while_stops_nothing() -
         await asyncio.sleep(0.3)
         feed.leave()
         end.set()
-        await asyncio.sleep(0.01)
-        assert ended == ["went on to its end"]
+        await becomes(lambda: ended == ["went on to its end"])
+
+    asyncio.run(run())
+
+
+def test_one_whose_connection_was_cut_stops_nothing() -> None:
+    """However long ago that was: it takes what it is given, to no purpose, until it is seen."""
+
+    async def run() -> None:
+        end = asyncio.Event()
+        feed, ended = feed_of(b"a", b"b", end=end)
+        read = aiter(feed.pieces())
+        assert [await anext(read), await anext(read)] == [b"a", b"b"]
+        feed.leave(cut=True)
+        end.set()
+        await becomes(lambda: ended == ["went on to its end"])
 
     asyncio.run(run())
 
@@ -268,7 +296,8 @@ def test_the_connection_of_a_whole_answer_is_cut_too(tmp_path: Path, double: Ope
             b"GET /v1/knowledge/long.md HTTP/1.1\r\nHost: x\r\n"
             + f"Authorization: Bearer {KEY}\r\n\r\n".encode()
         )
-        time.sleep(CUT_SECONDS + 1.5)
+        until(lambda: is_open(client))
+        until(lambda: not is_open(client))
         client.settimeout(30)
         heard = b""
         try:

@@ -19,8 +19,7 @@ from app.main import create_app
 from app.server import listen, server_config
 from app.settings import Settings
 from app.stopping import Server
-from tests.app.conftest import KEY, Running, as_served
-from tests.app.test_overload import until
+from tests.app.conftest import KEY, Running, as_served, until
 
 HEAD = (
     b"POST /v1/chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from app.chains import support
+from app.chains import digests, support
 from memory import ConversationMemory, MemoryStore, Scope, open_store, turns
 from memory.layout import Beside, block
 from memory.transcript import make_message
 from memory.types import Recalled
-from tests.app.conftest import Running
+from tests.app.conftest import Running, until
 from tests.app.test_chat import stream, transcript
 from tests.app.test_cli import run
 from tests.contracts.memories import rows
@@ -70,7 +70,8 @@ def test_what_a_failure_left_undone_is_done_without_a_restart(
 
         return work
 
-    monkeypatch.setattr(support, "LEASE_SECONDS", -0.8)  # and one more
+    monkeypatch.setattr(support, "LEASE_SECONDS", -0.8)
+    monkeypatch.setattr(digests, "LEASE_SECONDS", -0.8)  # and one more
     monkeypatch.setattr(turns, "LEASE_SECONDS", 0.05)
     monkeypatch.setattr(Turns, "finish", failing("finish"))
     monkeypatch.setattr(VectorMemory, "_digestion", failing("digest"))
@@ -94,24 +95,24 @@ def test_what_a_dead_worker_left_undone_another_does(
     """Its turn is ended and its customer digested by one that shares the Postgres and has run all
     the time, although the customer says nothing more.
     """
-    monkeypatch.setattr(support, "LEASE_SECONDS", -0.8)  # and one more
+    monkeypatch.setattr(digests, "LEASE_SECONDS", -0.8)  # and one more
     service = run_service(database=postgres_url)
     assert service.chat("hello", customer="bob").status_code == 200
-    time.sleep(1)  # it has looked for what it found at its start
+    chain = service.app.state.chain
+    until(lambda: chain.digests._mends == 0)  # it has looked for what it found at its start
     monkeypatch.setattr(turns, "LEASE_SECONDS", 0.05)
     with open_store(postgres_url) as dead:
         dead.turns.start(Scope("ada", "s1"), make_message("human", "My word is gooseberry", 5))
     store: MemoryStore = service.app.state.store
-    until = time.monotonic() + 30
-    while (left := rows(store))["turns"] and time.monotonic() < until:
-        if any("ada" in row for row in left["vectors"]) and all(
-            "running" not in row for row in left["turns"]
-        ):
-            break
-        time.sleep(0.05)
-    assert {row[4] for row in left["turns"]} == {"complete", "failed"}
+
+    def done() -> bool:
+        left = rows(store)
+        return {row[4] for row in left["turns"]} == {"complete", "failed"} and any(
+            "ada" in row for row in left["vectors"]
+        )
+
+    until(lambda: done() and store.lagging() == [])
     assert any("gooseberry" in record.text for record in store.records.newest(OWNER, 9))
-    assert store.lagging() == []
 
 
 def test_an_answer_is_stored_once_the_database_is_back(

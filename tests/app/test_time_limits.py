@@ -19,9 +19,8 @@ from app.second_source import SecondSource
 from app.understanding import limited
 from app.understanding.limited import Limited
 from memory import InvalidInput, Label, Labels, StoreUnavailable, open_store
-from tests.app.conftest import Running
+from tests.app.conftest import Running, until
 from tests.app.test_jwks import Server, server  # noqa: F401
-from tests.app.test_overload import until
 
 
 def test_a_database_server_that_is_away_is_not_asked_again_and_again(postgres_url: str) -> None:
@@ -131,9 +130,10 @@ def test_a_classifier_that_hangs_has_failed_after_a_while() -> None:
     for _ in range(4):
         with pytest.raises(TimeoutError):
             limit.read(["a"])
-    assert hangs.asked == 2
+    until(lambda: hangs.asked == 2)
     hangs.go_on.set()
     until(lambda: limit._free._value == 2)
+    assert hangs.asked == 2
     assert Limited(hangs, 60).read(["a", "b"]) == [said, said]
     fails = Hangs(InvalidInput("no"))
     fails.go_on.set()

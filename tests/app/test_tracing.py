@@ -41,7 +41,7 @@ class Traced:
 
     def spans(self, requests: int = 1) -> list[ReadableSpan]:
         """Those of so many requests, which were made since they were asked for last."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:  # a request's span ends when its answer is on its way already
             ended = [span.kind for span in self._kept.get_finished_spans()]
             if ended.count(SpanKind.SERVER) == requests:

@@ -10,8 +10,7 @@ import httpx
 import pytest
 
 from memory import Scope
-from tests.app.conftest import Running, events
-from tests.app.test_overload import until
+from tests.app.conftest import Running, events, until
 from tests.llm.openai_double import OpenAIDouble
 
 BODY = {"customer": "ada", "session": "s1", "message": "My order is 4417-XZ"}
@@ -71,15 +70,19 @@ def test_turns_of_a_session_are_in_order_whoever_answers(both: tuple[Running, Ru
     assert texts[2] == "And where is it?"
 
 
-def test_what_one_deletes_the_other_has_not(both: tuple[Running, Running]) -> None:
+def test_what_one_deletes_the_other_has_not(
+    both: tuple[Running, Running], double: OpenAIDouble
+) -> None:
     """A session that is deleted while the other answers in it is gone, and so is the answer; a
     customer who is erased is in no recall of the one that had them in its cache.
     """
     one, other = both
+    double.pause = 2
     with other.client.stream("POST", "/v1/chat", json=BODY | {"stream": True}) as answer:
         told = events(answer)
         assert next(told)[0] == "recalled"
         one.client.delete("/v1/customers/ada/sessions/s1").raise_for_status()
+        double.go.set()
         name, problem = list(told)[-1]
     assert (name, problem["type"]) == ("error", "urn:problem:turn-gone")
     other.chat(BODY["message"]).raise_for_status()

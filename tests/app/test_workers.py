@@ -22,8 +22,7 @@ from app.settings import Settings
 from app.workers import NotStarted, Workers, check_workers
 from memory import InvalidInput, Scope, StoreUnavailable, open_store
 from memory.presence import served_alone
-from tests.app.conftest import address_of, events
-from tests.app.test_overload import until
+from tests.app.conftest import address_of, events, until
 from tests.app.working import broken, dying, once
 from tests.forked import started
 from tests.llm.openai_double import OpenAIDouble
@@ -185,8 +184,8 @@ def test_workers_are_one_service(tmp_path: Path, postgres_url: str, double: Open
         assert not any(secret in one for secret in (key, "hush-hush") for one in shown)
         one, other = client_of(first, address, key), client_of(second, address, key)
         with contextlib.closing(one), contextlib.closing(other):
-            counted = other.get("/metrics").text
-            assert all(f'pid="{worker.pid}"' in counted for worker in (first, second))
+            counted = [f'pid="{worker.pid}"' for worker in (first, second)]
+            until(lambda: all(each in other.get("/metrics").text for each in counted))
             told: list[str] = []
             with listening(one, "bob", told):
                 first.kill()

@@ -23,7 +23,8 @@ class OpenAIDouble:
     ``empty`` (a well-formed answer without text); ``cut`` (drops the connection half-way).
     ``requests`` are the bodies it was sent, ``keys`` the keys; ``models`` is what it offers,
     ``key``, if set, the only one it accepts, and ``delay`` the seconds before each word of a
-    stream. All of them can be changed at any time.
+    stream; ``pause`` words on, a stream waits until ``go`` is set. All of them can be changed at
+    any time.
     """
 
     def __init__(
@@ -34,6 +35,8 @@ class OpenAIDouble:
         self.models = ["double"]
         self.key: str | None = None
         self.delay = 0.0
+        self.pause: int | None = None
+        self.go = threading.Event()
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.gone = threading.Event()  # set when a client leaves in the middle of a stream
@@ -130,6 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._start(200, "text/event-stream", ("Transfer-Encoding", "chunked"))
         try:
             for number, event in enumerate(events):
+                while number == double.pause and not double.go.wait(0.02):
+                    if double.over.is_set():
+                        return
                 if double.over.wait(double.delay) or number == cut:
                     return
                 self._chunk(f"data: {json.dumps(event)}\n\n")

@@ -95,8 +95,9 @@ def test_what_is_cut_in_the_middle_is_done_once_with_its_entry(two: Two) -> None
             deadly.pop(0)
             with other.database.write() as connection:
                 connection.exec_driver_sql(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name "
-                    "= current_setting('application_name') AND pid <> pg_backend_pid()"
+                    "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE "
+                    "application_name = current_setting('application_name') "
+                    "AND pid <> pg_backend_pid()"
                 )
 
     sa.event.listen(one.database.engine, "before_cursor_execute", cut)
@@ -123,9 +124,9 @@ def test_a_connection_that_is_lost_at_its_commit_is_not_tried_again(two: Two) ->
             raw: Any = connection.connection.driver_connection
             with two[1].database.write() as other:
                 other.execute(
-                    sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": raw.info.backend_pid}
+                    sa.text("SELECT pg_terminate_backend(:pid, 60000)"),
+                    {"pid": raw.info.backend_pid},
                 )
-            time.sleep(0.1)
 
     with pytest.raises(StoreUnavailable) as told:
         lost()
@@ -201,15 +202,18 @@ def test_a_process_has_as_many_connections_as_it_is_told(postgres_url: str) -> N
     for given, most in (("", 10), ("&connections=3", 3)):
         with open_store(postgres_url) as looking, open_store(postgres_url + given) as store:
             before, seen = connections(looking), list[int]()
+            enough = threading.Event()
 
-            def work(_: int, store: MemoryStore = store) -> None:
-                with store.database.write() as connection:
-                    connection.exec_driver_sql("SELECT pg_sleep(0.05)")
+            def work(_: int, store: MemoryStore = store, enough: threading.Event = enough) -> None:
+                with store.database.write():
+                    assert enough.wait(60)
 
             with ThreadPoolExecutor(24) as pool:
                 working = [pool.submit(work, n) for n in range(48)]
                 while not all(done.done() for done in working):
                     seen.append(connections(looking) - before)
+                    if seen[-1] >= most - 2:
+                        enough.set()
                 for done in working:
                     done.result()
             assert max(seen) + before <= most + 1  # one that was open was counted before
@@ -244,7 +248,7 @@ def test_who_stops_in_a_transaction_does_not_hold_others_up(postgres_url: str) -
     says otherwise; what it wanted to write is undone.
     """
     url = sa.make_url(postgres_url)
-    options = f"{url.query['options']} -c idle_in_transaction_session_timeout=300ms"
+    options = f"{url.query['options']} -c idle_in_transaction_session_timeout=2s"
     slow = url.update_query_dict({"options": options}).render_as_string(hide_password=False)
     with open_store(postgres_url) as store, open_store(slow) as stopped:
         with store.database.read() as connection:
