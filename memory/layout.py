@@ -24,7 +24,7 @@ from langchain_core.messages import (
 
 from memory.history import MESSAGE_OVERHEAD, in_prompt, to_langchain
 from memory.marks import inert
-from memory.readers import cited, line
+from memory.readers import cited, lines
 from memory.transcript import Said
 from memory.types import CountTokens, Evidence, Recalled
 from memory.wording import ENGLISH, Wording
@@ -183,8 +183,8 @@ def block(beside: Beside, words: Wording = ENGLISH) -> str:
     """
     parts: list[str] = []
     if beside.recalled:
-        parts += ("<memory>", *(line(r, words) for r in beside.recalled), "</memory>")
+        parts += ("<memory>", *lines(beside.recalled, words), "</memory>")
     if beside.evidence:
-        lines = (cited(number, e) for number, e in beside.evidence)
-        parts += ("<knowledge>", words.cite, *lines, "</knowledge>")
+        passages = (cited(number, e) for number, e in beside.evidence)
+        parts += ("<knowledge>", words.cite, *passages, "</knowledge>")
     return "\n".join(parts)

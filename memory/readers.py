@@ -6,6 +6,8 @@ give the same text in every prompt, so that a prompt keeps its beginning.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from langchain_core.messages import BaseMessage, SystemMessage
 
 from memory.marks import on_one_line
@@ -27,7 +29,7 @@ def as_messages(
     recalled: list[Recalled], budget: int, count_tokens: CountTokens, words: Wording = ENGLISH
 ) -> list[BaseMessage]:
     """One system message a record, in the order in which they were said."""
-    kept = _fitting(recalled, budget, count_tokens, words)
+    kept = _fitting(recalled, budget, count_tokens, words, listed=False)
     return [SystemMessage(said) for _, said in sorted(kept, key=lambda k: (k[0].at, k[0].id))]
 
 
@@ -60,12 +62,18 @@ def cited(number: int, evidence: Evidence) -> str:
 
 
 def _fitting(
-    recalled: list[Recalled], budget: int, count_tokens: CountTokens, words: Wording
+    recalled: list[Recalled],
+    budget: int,
+    count_tokens: CountTokens,
+    words: Wording,
+    *,
+    listed: bool = True,
 ) -> list[tuple[Recalled, str]]:
+    """What fits, each with its line; ``listed`` lines stand below each other in this order."""
     kept: list[tuple[Recalled, str]] = []
     misses = 0
     for r in recalled:
-        said = line(r, words)
+        said = line(r, words, kept[-1][0] if listed and kept else None)
         cost = count_tokens(said) + 1  # the line break
         if cost <= budget:
             kept.append((r, said))
@@ -82,11 +90,34 @@ def most(budget: int) -> int:
     return budget // _SHORTEST + 2 * _MISSES
 
 
-def line(recalled: Recalled, words: Wording = ENGLISH) -> str:
+def lines(recalled: Sequence[Recalled], words: Wording = ENGLISH) -> Iterator[str]:
+    """Records as they stand in a prompt below each other, a line each."""
+    above: Recalled | None = None
+    for r in recalled:
+        yield line(r, words, above)
+        above = r
+
+
+def line(recalled: Recalled, words: Wording = ENGLISH, above: Recalled | None = None) -> str:
     """A record as it stands in a prompt: who, when, what.
+
+    A day that a message means is that day alone where the message stands ``above`` it.
 
     In this order and these words a model of 135 million parameters answers from it; with the
     date first it takes the date for what was asked.
     """
-    text = recalled.text if recalled.slot is None else words.fact(recalled.text)
+    text = recalled.text
+    if recalled.slot is not None:
+        if above is not None and _dates(recalled, above):
+            text = text.partition(": ")[0]
+        text = words.fact(text)
     return f"- {words.lead(recalled.role, recalled.at)}{on_one_line(text)}"
+
+
+def _dates(fact: Recalled, message: Recalled) -> bool:
+    """Whether a fact says only which day a message means."""
+    return (
+        fact.slot == "date"
+        and message.slot is None
+        and (message.session, message.messages) == (fact.session, fact.messages)
+    )

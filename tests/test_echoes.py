@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_a_fact_stays_without_its_message() -> None:
 def test_what_a_fact_adds_keeps_it() -> None:
     """A day for "next Friday", a number in full, a promise's day."""
     friday = fact(1, "date", "2026-05-08")
-    assert ids(friday, message(1, "It comes next Friday")) == [friday.id, "v1"]
+    assert ids(friday, message(1, "It comes next Friday")) == ["v1", friday.id]
     assert ids(friday, message(1, "It comes on 8 May")) == ["v1"]
     phone = fact(1, "phone", "+49301234567")
     assert ids(phone, message(1, "Ring me on 030 1234567")) == [phone.id, "v1"]
@@ -66,6 +67,21 @@ def test_what_a_fact_adds_keeps_it() -> None:
     assert ids(promise, message(1, "We will ring you")) == [promise.id, "v1"]
     amount = fact(1, "amount", "12.50 EUR")
     assert ids(amount, message(1, "It was €12.50")) == ["v1"]
+
+
+def test_the_day_that_a_message_means_stands_behind_it() -> None:
+    """At the better of their places; of two days each stays where it was found."""
+    friday, said = fact(1, "date", "2026-05-08"), message(1, "It comes next Friday")
+    other = message(2, "Where is it?")
+    assert ids(friday, other, said) == ["v1", friday.id, "v2"]
+    assert ids(said, other, friday) == ["v1", friday.id, "v2"]
+    found = [Recalled.of(r, s, "why") for r, s in ((friday, 0.9), (other, 0.5), (said, 0.4))]
+    by_id = {r.id: r for r in (friday, other, said)}
+    kept = without_echoes(found, by_id.get, Outdated([], by_id.get))
+    assert [r.score for r in kept] == [0.9, 0.9, 0.5]
+    monday = replace(friday, id="f1monday", value="2026-05-11")
+    assert ids(friday, other, said, monday) == [friday.id, "v2", "v1", monday.id]
+    assert ids(friday, other) == [friday.id, "v2"]
 
 
 def test_what_has_replaced_another_stays() -> None:

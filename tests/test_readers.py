@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,7 +28,8 @@ from memory import (
     replace_similar,
     verbatim,
 )
-from memory.readers import fitting, line
+from memory.readers import fitting, line, lines
+from memory.wording import wording
 from tests.doubles import count_words
 
 AT = datetime(2025, 3, 1, tzinfo=UTC)
@@ -89,6 +91,30 @@ def test_text_has_the_best_first_and_messages_the_oldest() -> None:
     lines = [line(r) for r in found]
     assert as_text(found, 99, count_words).splitlines() == lines
     assert as_messages(found, 99, count_words) == [SystemMessage(text) for text in lines[::-1]]
+
+
+def test_a_day_is_said_shortly_below_its_message() -> None:
+    """The sentence is not said twice; by itself, or below another message, it is said in full."""
+    said = recalled("It comes next Friday, I hope", 1)
+    day = replace(recalled("Date 2025-03-07: It comes next Friday", 2), messages=("m1",))
+    day = replace(day, slot="date")
+    other = recalled("Where is it?", 3)
+    short, full = line(day, above=said), line(day)
+    assert short == "- Customer said on 2025-03-01: Date 2025-03-07"
+    assert full == "- Customer said on 2025-03-01: Date 2025-03-07: It comes next Friday"
+    assert as_text([said, day, other], 99, count_words).splitlines()[1] == short
+    assert list(lines([said, day, other])) == [line(said), short, line(other)]
+    assert as_text([said, other, day], 99, count_words).splitlines()[2] == full
+
+    def letters(text: str) -> int:
+        return len(text)
+
+    room = len(line(said)) + len(short) + 2
+    assert fitting([said, day], room, letters) == [said, day]
+    assert fitting([said, day], room - 1, letters) == [said]
+    assert as_text([day, other], 99, count_words).splitlines()[0] == full
+    assert [str(m.content) for m in as_messages([said, day], 99, count_words)] == [line(said), full]
+    assert line(day, wording("zh"), said).endswith("日期 2025-03-07")
 
 
 def test_what_is_too_long_makes_room_for_what_fits() -> None:

@@ -30,7 +30,7 @@ from memory import (
     Scope,
     open_store,
 )
-from memory.readers import line
+from memory.readers import lines
 
 DEPTH = 200  # how many finds of a question are looked at
 
@@ -107,9 +107,10 @@ class Ours:
         began = time.perf_counter()
         self._asked.vector.recall(question.text, at=question.at)
         spent = time.perf_counter() - began
-        ranked = self._deep.vector.ranked(question.text, at=question.at)
+        ranked = self._deep.vector.ranked(question.text, at=question.at)[:DEPTH]
         return [
-            Found(_units(r.messages, r.session), r.text, line(r)) for r in ranked[:DEPTH]
+            Found(_units(r.messages, r.session), r.text, said)
+            for r, said in zip(ranked, lines(ranked), strict=True)
         ], spent
 
     def close(self) -> None:
