@@ -16,6 +16,7 @@ from memory import ConversationMemory, Encoder, Evidence, Knowledge, Recalled
 from memory.abstractive import named, plain
 from memory.bearing import KNOWN, bearing
 from memory.clock import now
+from memory.cues import manners_only
 from memory.dates import dates, looks_ahead
 from memory.indexes.lexical import terms
 from memory.language import Language, language_of
@@ -74,6 +75,8 @@ def find(
 ) -> list[Found]:
     """What bears on a question; nothing where it cannot be known from what is there."""
     found: list[Recalled | Evidence] = []
+    if manners_only(question):
+        return []
     if memory is not None and sureness(memory, question, at) >= KNOWN:
         found += memory.vector.ranked(question, at=at, outdated=False, limit=RECORDS)[:RECORDS]
     found += knowledge.search(question, PASSAGES, strict=True)

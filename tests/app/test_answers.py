@@ -80,9 +80,13 @@ def test_an_article_answers_with_a_customer_and_without(desk: Running) -> None:
 
 
 def test_what_nobody_said_is_not_known(desk: Running, double: OpenAIDouble) -> None:
-    """Nothing is made up and no model is asked; nor is another customer's memory."""
+    """Nothing is made up and no model is asked; nor is another customer's memory. A courtesy asks
+    for nothing, though one was said.
+    """
     sent = len(double.requests)
-    for question in ("Who won the chess championship in 1972?", "What is the capital of Mongolia?"):
+    for question in (
+        "Who won the chess championship in 1972?", "What is the capital of Mongolia?", "Hello!",
+    ):  # fmt: skip
         made = answered(desk, question, how="model")
         assert (made["known"], made["answer"], made["by"], made["evidence"]) == (
             False, None, None, []
