@@ -207,7 +207,7 @@ class Visit:
         """Choose a customer, opening the drawer where there is one."""
         menu = self.page.get_by_role("button", name="Customer and sessions")
         field = self.page.get_by_label("Customer", exact=True)
-        for _ in range(5):  # on a loaded machine the page may close it again while it starts
+        for _ in range(100):  # on a loaded machine the page may close it again while it starts
             if field.is_visible():
                 break
             if menu.is_visible():

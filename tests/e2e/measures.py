@@ -59,3 +59,12 @@ UNREACHABLE = """() => [...document.querySelectorAll("a, button, input, textarea
 SIDEWAYS = """() => [...document.querySelectorAll("html, body, #scroll, aside, dialog")]
   .filter((one) => one.scrollWidth > one.clientWidth)
   .map((one) => one.id || one.tagName)"""
+
+# What slides in has come, and has its colours; what blinks never ends.
+STILL = """async () => {
+  for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+  const ending = document.getAnimations().filter(
+    (one) => one.effect.getComputedTiming().endTime !== Infinity,
+  );
+  await Promise.allSettled(ending.map((one) => one.finished));
+}"""

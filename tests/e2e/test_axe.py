@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.e2e.measures import STILL
 from tests.e2e.test_views import VIEWS
 
 if TYPE_CHECKING:
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
 
 AXE = Axe()
 
-# What slides in has come, and has its colours; what blinks never ends.
-STILL = """async () => {
-  for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
-  const ending = document.getAnimations().filter(
-    (one) => one.effect.getComputedTiming().endTime !== Infinity,
-  );
-  await Promise.allSettled(ending.map((one) => one.finished));
-}"""
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.measures import CONTRAST, NAMELESS, SIDEWAYS, UNREACHABLE
+from tests.e2e.measures import CONTRAST, NAMELESS, SIDEWAYS, STILL, UNREACHABLE
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Model, OpenVisit
@@ -158,7 +158,7 @@ def test_the_card_covers_neither_conversation_nor_panel(
 
     before = edges("main")
     look(page)
-    page.wait_for_timeout(300)  # it slides in
+    page.evaluate(STILL)
     assert edges("#glance")[1] <= edges("main")[0] < edges("main")[1] <= edges("#given")[0]
     assert edges("#given")[1] == 1280
     page.keyboard.press("Escape")
@@ -198,7 +198,7 @@ def test_the_card_is_readable_and_in_reach(
     add(api, "reachable", "name", "w" * 300, pinned=True)
     add(api, "reachable", "problem", "the lamp is cracked")
     look(page)
-    page.wait_for_timeout(300)  # it slides in
+    page.evaluate(STILL)
     assert page.evaluate(SIDEWAYS) == []
     assert page.evaluate(UNREACHABLE) == []
     assert page.evaluate(NAMELESS) == []

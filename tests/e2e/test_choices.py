@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from memory import SLOTS
-from tests.e2e.measures import CONTRAST, SIDEWAYS
+from tests.e2e.measures import CONTRAST, SIDEWAYS, STILL
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Model, OpenVisit
@@ -197,7 +197,7 @@ def test_colours_are_the_readers(visit: OpenVisit) -> None:
     page.get_by_role("button", name="Customer and sessions").click()
     page.get_by_text("Settings").click()
     page.get_by_label("Colours").select_option("dark")
-    page.wait_for_timeout(200)  # buttons take their colours in a while
+    page.evaluate(STILL)  # buttons take their colours in a while
     dark = ground()
     assert dark != light
     assert [(t, r) for t, r in page.evaluate(CONTRAST) if r < 4.5] == []

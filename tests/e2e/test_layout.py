@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.measures import CONTRAST, NAMELESS, SIDEWAYS, UNREACHABLE
+from tests.e2e.measures import CONTRAST, NAMELESS, SIDEWAYS, STILL, UNREACHABLE
 
 if TYPE_CHECKING:
     import httpx
@@ -34,7 +34,7 @@ def test_nothing_sticks_out_and_all_is_in_reach(visit: OpenVisit, model: Model, 
         if not opener.is_visible():
             continue
         opener.click()
-        page.wait_for_timeout(300)  # it slides in
+        page.evaluate(STILL)
         assert page.evaluate(SIDEWAYS) == []
         assert page.evaluate(UNREACHABLE) == []
         assert page.locator(":popover-open").count() == 1
@@ -55,7 +55,7 @@ def test_what_is_touched_is_large_enough_for_a_finger(visit: OpenVisit) -> None:
     assert page.evaluate(small) == []
     for opener in ("Customer and sessions", "Customer at a glance", "What the model was given"):
         page.get_by_role("button", name=opener, exact=True).click()
-        page.wait_for_timeout(300)
+        page.evaluate(STILL)
         assert page.evaluate(small) == [], opener
         page.keyboard.press("Escape")
 

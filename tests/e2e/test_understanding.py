@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.measures import CONTRAST, NAMELESS, SIDEWAYS
+from tests.e2e.measures import CONTRAST, NAMELESS, SIDEWAYS, STILL
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Model, OpenVisit
@@ -236,7 +236,7 @@ def test_long_names_stay_readable_and_inside(
     found = page.evaluate(CONTRAST)
     page.get_by_role("button", name="Customer at a glance", exact=True).click()
     expect(page.locator("#glance-mood")).to_be_visible()
-    page.wait_for_timeout(300)  # it slides in
+    page.evaluate(STILL)
     assert page.evaluate(SIDEWAYS) == []
     found += page.evaluate(CONTRAST)
     assert {"negative", "out of scope:", "negative, falling"} <= {text for text, _ in found}
