@@ -3,7 +3,7 @@
 import { onRole, tends } from "/web/key.js";
 import { summarised } from "/web/message.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
-import { customerPath, nameOf } from "/web/place.js";
+import { customerPath, inLine, nameOf } from "/web/place.js";
 import { changes, correct, forgetNow } from "/web/remembered.js";
 import { read } from "/web/service.js";
 import { known, onSpeak, t } from "/web/texts.js";
@@ -104,7 +104,7 @@ export function wireCard({ jump, changed }) {
     const names = slots.join(t("comma")).toLocaleLowerCase();
     byId("glance-more").textContent = more.length ? t("olderFacts", { names }) : "";
     byId("glance-summary").textContent = summarised(last?.summary ?? "");
-    byId("glance-session").textContent = last ? `${nameOf(last.session)} · ${moment(last.last_message_at)}` : "";
+    byId("glance-session").textContent = last ? `${inLine(last.session)} · ${moment(last.last_message_at)}` : "";
     byId("glance-parts").hidden = false;
   }
 
@@ -163,7 +163,7 @@ export function wireCard({ jump, changed }) {
     if (!source.message) return moment(since);
     const who = t(source.role === "human" ? "customer" : "agent");
     const said = source.excerpt ? t("bySide", { who, text: source.excerpt }) : who;
-    return `${said} · ${nameOf(source.session)} · ${moment(source.at)}`;
+    return `${said} · ${inLine(source.session)} · ${moment(source.at)}`;
   }
 
   panel.addEventListener("toggle", ({ newState }) => {

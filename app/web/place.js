@@ -46,6 +46,9 @@ export function address() {
   else if (!VIEW.test(location.hash)) history.replaceState(null, "", wanted);
 }
 
+/* A session's name as it stands within a line: whichever way it is read, the rest is not turned. */
+export const inLine = (name) => `\u2068${nameOf(name)}\u2069`;
+
 export function newSession() {
   const now = new Date().toLocaleString("sv"); // 2026-01-31 09:05:00
   return now === place.session ? `${now} (2)` : now;

@@ -6,7 +6,7 @@
 import { kept } from "/web/kept.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
 import { call, read } from "/web/service.js";
-import { nameOf } from "/web/place.js";
+import { inLine } from "/web/place.js";
 import { addTexts, locale, number, onSpeak, t } from "/web/texts.js";
 import { briefly, moment } from "/web/times.js";
 import { spoken } from "/web/understanding.js";
@@ -99,7 +99,7 @@ export function wire({ section, open }) {
       const item = stamp("attention-template");
       item.dataset.key = JSON.stringify([one.customer, one.session]);
       part(item, "name").textContent = one.customer;
-      part(item, "about").textContent = `${briefly(one.at)} · ${about(one)} · ${nameOf(one.session)}`;
+      part(item, "about").textContent = `${briefly(one.at)} · ${about(one)} · ${inLine(one.session)}`;
       const { customer, session } = one;
       Object.assign(item.querySelector("button"), { title: `${customer} · ${session}`, onclick: () => open({ customer, session }) });
       return item;

@@ -2,7 +2,7 @@
 
 import { inMine, onTranslated, wireTongue } from "/web/bilingual.js";
 import { byId, explain, part, stamp } from "/web/parts.js";
-import { nameOf } from "/web/place.js";
+import { inLine } from "/web/place.js";
 import { lookAtQueue, onQueue, queued } from "/web/queue.js";
 import { addTexts, number, onSpeak, t } from "/web/texts.js";
 import { briefly, moment, write } from "/web/times.js";
@@ -47,7 +47,7 @@ export function wire({ open }) {
     element.dataset.key = JSON.stringify([customer, session]);
     part(element, "name").textContent = customer;
     part(element, "why").textContent = t(WHYS[why], { n });
-    part(element, "session").textContent = nameOf(session);
+    part(element, "session").textContent = inLine(session);
     part(element, "text").textContent = text ?? "";
     const translated = inMine({ customer, text });
     part(element, "translation").textContent = translated && t("translatedText", { text: translated });

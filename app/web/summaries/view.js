@@ -5,7 +5,7 @@
 import { offerCustomers } from "/web/customers.js";
 import { faultInWords } from "/web/faults.js";
 import { byId, explain, inFull, on, part, stamp } from "/web/parts.js";
-import { nameOf, place } from "/web/place.js";
+import { inLine, place } from "/web/place.js";
 import { pointAt } from "/web/scrolling.js";
 import { call, read } from "/web/service.js";
 import { addTexts, onSpeak, t } from "/web/texts.js";
@@ -46,7 +46,7 @@ export function wire({ section, open }) {
     const { sessions } = name ? await read(path).catch(() => ({ sessions: [] })) : { sessions: [] };
     if (listed !== name) return;
     session.replaceChildren(...sessions.map((one) =>
-      new Option(`${nameOf(one.session)} · ${t("messages", { n: one.messages })}`, one.session),
+      new Option(`${inLine(one.session)} · ${t("messages", { n: one.messages })}`, one.session),
     ));
     session.disabled = !sessions.length;
     if (session.disabled) session.add(new Option(t("summariesNone"), ""));
