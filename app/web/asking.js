@@ -16,6 +16,7 @@ import { call, eventsOf, layOut, problem } from "/web/service.js";
 import { t } from "/web/texts.js";
 import { Turn } from "/web/turn.js";
 
+const SOON = 300; // milliseconds until it is said that a message waits
 const PATIENCE = 2_000; // milliseconds that a message waits until it is known who answers
 
 export const live = new Map(); // turns being answered, by place: they go on while another is shown
@@ -78,12 +79,21 @@ export function wireAsking({ say: showState, look: lookWho, readOn, stored, done
     if (!inPerson() && live.has(here())) return showState(t("waitFirst"));
     const [where, before] = [here(), inPerson()];
     looking = tends() && isStored();
-    if (looking) await Promise.race([lookWho(), new Promise((over) => setTimeout(over, PATIENCE))]);
+    if (looking) await soon(lookWho());
     looking = false;
     if (where !== here() || field.value !== text) return;
     if (before !== inPerson()) return showState(t(before ? "assistantAgain" : "personNow"));
     if (before) return answerAsPerson(text);
     begin(text);
+  }
+
+  /* Wait for what is looked up, though not for long, and say so if it takes a while. */
+  async function soon(found) {
+    const where = here();
+    const slow = setTimeout(() => where === here() && showState(t("sending")), SOON);
+    await Promise.race([found, new Promise((over) => setTimeout(over, PATIENCE))]);
+    clearTimeout(slow);
+    if (where === here()) showState();
   }
 
   function begin(text) {

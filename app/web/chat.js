@@ -53,12 +53,15 @@ const readSessions = () => read(`${sessionsPath()}?may_be_new=true`);
 async function load(reading, show) {
   const mine = place.visit;
   byId("trouble").hidden = true;
+  scroll.ariaBusy = "true";
   try {
     const found = await reading();
     if (mine === place.visit) await show(found);
   } catch (error) {
     if (mine !== place.visit || error.status === 401) return;
     explain(byId("trouble"), error, () => load(reading, show));
+  } finally {
+    if (mine === place.visit) scroll.ariaBusy = "false";
   }
 }
 
@@ -88,7 +91,13 @@ function openCustomer(name, wanted) {
   place.session = null;
   byId("glance").hidePopover();
   place.customer = byId("customer").value = name;
-  byId("turns").replaceChildren();
+  place.sessions = []; // until they are read
+  byId("title").textContent = wanted ? nameOf(wanted) : t("conversation");
+  byId("subtitle").textContent = "";
+  for (const one of ["turns", "sessions"]) byId(one).replaceChildren();
+  byId("mood").hidden = true;
+  showHandover();
+  look(null);
   sessions.clear();
   return load(readSessions, (found) => {
     place.sessions = found.sessions;

@@ -149,6 +149,7 @@ export default {
   giveBack: "Give back",
   givenBack: "The assistant answers again.",
   writeAsPerson: "Answer as a person",
+  sending: "Sending…",
   sent: "Sent.",
 
   // ---- two languages

@@ -93,10 +93,12 @@ export function wireViews({ open }) {
     const view = made.get(name);
     view.section.hidden = false;
     byId(`${name}-title`).focus();
+    if (!view.told) byId(`${name}-about`).textContent = t("looking");
     try {
       view.told ??= await (view.coming ??= fetched(name, view.section));
     } catch (error) {
       view.coming = null;
+      byId(`${name}-about`).textContent = "";
       view.section.ariaBusy = "false"; // else what is wrong would not be read out
       return explain(byId(`${name}-trouble`), error, () => enter(name));
     }
@@ -125,6 +127,7 @@ export function wireViews({ open }) {
     fill(section);
     section.ariaBusy = "false";
     byId(`${name}-trouble`).hidden = true;
+    byId(`${name}-about`).textContent = "";
     return wire({ section, open: away }) ?? {};
   }
 

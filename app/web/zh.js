@@ -149,6 +149,7 @@ export default {
   giveBack: "交还助手",
   givenBack: "助手恢复回答。",
   writeAsPerson: "以人工身份回复",
+  sending: "正在发送…",
   sent: "已发送。",
 
   // ---- two languages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -178,3 +179,33 @@ def test_a_long_list_leaves_the_rest_in_sight(
     if width < 820:
         page.get_by_text("Settings").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_in_viewport(ratio=1)
+
+
+def test_what_is_slow_says_so_and_shows_nothing_of_others(visit: OpenVisit) -> None:
+    """While another customer is opened nothing of the last one's is there, nor that nothing was
+    said; a message whose session is being looked at is told to be on its way.
+    """
+    one = visit()
+    page = one.open("quick")
+    one.say("Thanks, all is well.")
+    expect(page.locator("#mood")).to_be_visible()
+    held: list[Route] = []
+    page.route("**/slow/sessions*", lambda route: held.append(route))
+    page.get_by_label("Customer", exact=True).fill("slow")
+    page.keyboard.press("Enter")
+    expect(page.locator("#coming")).to_be_visible()
+    expect(page.get_by_placeholder("Write as slow")).to_be_visible()
+    for name in ("#mood", "#hand-over", "#empty", "#sessions > li"):
+        expect(page.locator(name)).to_be_hidden()
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    expect(page.locator("#empty")).to_be_visible()
+    expect(page.locator("#coming")).to_be_hidden()
+    page.unroute("**/slow/sessions*")
+    one.say("It is slow.")
+    page.route(re.compile(r"/slow/sessions/[^/]*$"), lambda _: None)
+    page.get_by_label("Message", exact=True).fill("It is still slow.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_have_text("Sending…")
+    expect(page.locator(".turn[data-status=complete]")).to_have_count(2)
