@@ -2,8 +2,9 @@
 
 What the client sends of the past is found in the customer's sessions. Where it ends as a session
 does, the turn goes on there. Where the session has gone on otherwise, since a message was edited
-or an answer asked for again, the turn begins a branch: a session of its own, in which a copy of
-what both share stands. What is nowhere is stored once, as messages of the past.
+or another answer asked for, the turn begins a branch: a session of its own, in which a copy of
+what both share stands. What is nowhere is stored once, as messages of the past. What is asked
+twice at one place is asked once, and answered alike.
 
 A session that was handed over to a person goes on whatever the client has of it: the client may
 not know what the person said, and nothing else is to answer meanwhile.
@@ -12,24 +13,28 @@ not know what the person said, and nothing else is to answer meanwhile.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import NamedTuple
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from app.problems import Problem
-from memory import NAME_LIMIT, ConversationMemory, Scope
+from memory import NAME_LIMIT, ConversationMemory, Scope, Turn
 from memory.alignment import Alignment, align, chain, mark
 from memory.clock import now
 from memory.database import new_id
 from memory.lookalikes import plain
+from memory.steps import results_in
 
 _SESSIONS = 10  # the last used, that are looked through
 _LINES = 1000  # of each, from its end
 _MOST = 1000  # messages of a history
 _CLASSES: dict[str, type[BaseMessage]] = {"human": HumanMessage, "ai": AIMessage}
 _BRANCH = "~"  # parts a branch's name from that of the session that it is of
+_SIGNS = 12  # after it
+_MOMENT = timedelta(seconds=30)  # in which a client has tried again that got no answer
 
 
 class Past(NamedTuple):
@@ -55,9 +60,13 @@ def place(
     *,
     named: bool,
     trusted: bool,
-    resumes: bool = False,
+    results: Collection[str] = (),
+    retried: bool = False,
 ) -> Place:
     """Find, or make, the session in which a history goes on.
+
+    What was asked before after the same history, by nobody's own key, is the same turn again: a
+    program has sent it twice, which did not get the answer. Who wants another answer gives a key.
 
     Args:
         memory: of the session that the client names, or else of the default one.
@@ -67,31 +76,41 @@ def place(
         named: whether the client has named the session; then no other than that one and its
             branches is looked at.
         trusted: whether the client may say what was said elsewhere, by an agent too.
-        resumes: whether the client brings results of tools: then a turn that has no complete
-            answer is taken up again where the session ends with it.
+        results: ids of the calls of tools whose results the client brings: then a turn that has
+            no complete answer is taken up again where the session ends with it.
+        retried: whether the client says that it has tried before.
 
     Raises:
         Problem: the history is too long, or has what a client that is not trusted made up.
     """
     scope = memory.scope
+    if (turn := key and memory.store.turns.keyed(scope, key)) and (
+        not named or _root(turn.session) == _root(scope.session)
+    ):
+        return Place(turn.session, question, key)
     if not history:
-        again = _unanswered(memory, scope.session, question) if resumes else None
-        return again or Place(scope.session, question, key)
+        again = _repeated(memory, scope.session, question, results, retried=retried)
+        return again or Place(scope.session, question, key or f"turn:{new_id()}")
     if len(history) > _MOST:
         detail = f"messages: there are {len(history)}; send at most the last {_MOST}."
         raise Problem(400, "history-too-long", "History too long", detail)
     hashes = chain(marks := [mark(*one) for one in history])
     session, found, handed_over = _nearest(memory, marks, named=named)
     if handed_over:
-        return Place(session, question, key or _key(memory, session, hashes[-1], question))
+        by_place, _ = _asked(memory, session, hashes[-1], question)
+        return Place(session, question, key or by_place)
     if found.known < len(history) and not trusted:
         detail = (
             f"messages[{found.known}] of the past was not said here, or is deleted, and is not "
             "taken from this client: send the new message alone."
         )
         raise Problem(400, "history-unknown", "History unknown", detail)
-    if resumes and found.last and found.known == len(history):
-        again = _unanswered(memory, session, question)
+    if found.known == len(history):
+        if key is None:
+            by_place, turn = _asked(memory, session, found.ids[-1], question)
+            if turn is not None:
+                return Place(turn.session, turn.question.text, by_place)
+        again = _repeated(memory, session, question, results, ends=found.last)
         if again is not None:
             return again
     if not found.known:
@@ -113,37 +132,63 @@ def place(
             at=[at] * len(rest),
         )
     last = hashes[-1] if rest else found.ids[-1]
-    return Place(session, question, key or _key(memory, session, last, question))
+    by_place, _ = _asked(memory, session, last, question)
+    return Place(session, question, key or by_place)
 
 
-def _key(memory: ConversationMemory, session: str, last: str, question: str) -> str:
-    """The key of the turn that asks a question after a message: sent again it is the same turn.
+def _asked(
+    memory: ConversationMemory, session: str, last: str, question: str
+) -> tuple[str, Turn | None]:
+    """The key of the turn that asks a question after a message, and the turn if it is answered.
 
-    Where that turn broke off, and the session has gone on since, it is another.
+    So it is while it is being answered. One that broke off is the same turn again, and another
+    where the session has gone on since.
     """
-    told = f"{session}\0{last}\0{mark('human', question)}"
+    told = f"{_root(session)}\0{last}\0{mark('human', question)}"
     turns = memory.store.turns
     here = replace(memory.scope, session=session)
     while True:
         by_place = f"place:{hashlib.sha256(told.encode()).hexdigest()}"
-        if turns.status(here, by_place) in (None, "running", "complete", "waiting"):
-            return by_place
-        ends_with = turns.unanswered(here)
+        turn = turns.keyed(here, by_place)
+        if turn is None or turn.status in ("running", "complete", "waiting"):
+            return by_place, turn
+        ends_with = turns.last(here)
         if ends_with is not None and ends_with.key == by_place:
-            return by_place
+            return by_place, None
         told = by_place
 
 
-def _unanswered(memory: ConversationMemory, session: str, question: str) -> Place | None:
-    """Where the turn stands that asks the question, if the session ends with it unanswered."""
-    turn = memory.store.turns.unanswered(replace(memory.scope, session=session))
+def _repeated(
+    memory: ConversationMemory,
+    session: str,
+    question: str,
+    results: Collection[str],
+    *,
+    ends: bool = True,
+    retried: bool = False,
+) -> Place | None:
+    """Where the turn stands with which a session ends, if what is asked is that turn again.
+
+    One that has no answer is where the client brings the results of tools for it, or says that it
+    tries again. One that is answered is where it was by the same results, or a moment ago: who
+    says the same once more does not say that it is tried again.
+    """
+    if not (results or retried):
+        return None
+    turn = memory.store.turns.last(replace(memory.scope, session=session))
     if (
         turn is None
         or turn.key is None
         or mark("human", turn.question.text) != mark("human", question)
     ):
         return None
-    return Place(session, turn.question.text, turn.key)
+    if turn.status != "complete":
+        again = ends
+    elif results:
+        again = results_in(turn.answer) == set(results)
+    else:
+        again = turn.answer is not None and turn.answer.at > now() - _MOMENT
+    return Place(session, turn.question.text, turn.key) if again else None
 
 
 class _Near(NamedTuple):
@@ -187,5 +232,9 @@ def _open(scope: Scope, sessions: Sequence[str], named: bool) -> list[str]:
 
 def _branch(session: str) -> str:
     """The name of a new branch of a session, or of the one that it is a branch of itself."""
-    end = f"{_BRANCH}{new_id()[:12]}"
-    return plain(session.partition(_BRANCH)[0][: NAME_LIMIT - len(end)]) + end
+    return f"{_root(session)}{_BRANCH}{new_id()[:_SIGNS]}"
+
+
+def _root(session: str) -> str:
+    """The session that one is a branch of, as far as its branches' names have room for it."""
+    return plain(session.partition(_BRANCH)[0][: NAME_LIMIT - len(_BRANCH) - _SIGNS])

@@ -87,6 +87,17 @@ def taken(steps: Sequence[BaseMessage], count_tokens: CountTokens) -> int:
     return sum(count_tokens(written(step)) + MESSAGE_OVERHEAD for step in steps)
 
 
+def results_in(answer: Message | None) -> set[str]:
+    """The ids of the calls whose results are kept with an answer."""
+    carried = ((answer and answer.data) or {}).get("data", {}).get("additional_kwargs") or {}
+    return {
+        step.tool_call_id
+        for line in str(carried.get(_KEY, "")).splitlines()
+        for step in messages_from_dict(json.loads(line)["messages"])
+        if isinstance(step, ToolMessage)
+    }
+
+
 def expanded(messages: Sequence[BaseMessage], generation: int) -> list[BaseMessage]:
     """A prompt's messages with the steps before their answers, as they were sent then."""
     return [one for message in messages for one in _with_steps(message, generation)]

@@ -363,12 +363,17 @@ class Turns:
             row = connection.execute(_BY_KEY, key(scope.owner, key=idempotency_key)).first()
         return None if row is None else str(row.status)
 
-    def unanswered(self, scope: Scope) -> Turn | None:
-        """The turn with which a session ends, if it has no complete answer."""
+    def keyed(self, scope: Scope, idempotency_key: str) -> Turn | None:
+        """The turn that a key names, in whichever session of the customer's; None if none."""
+        with self._database.read() as connection:
+            row = connection.execute(_BY_KEY, key(scope.owner, key=idempotency_key)).first()
+            return _turn(connection, scope.owner, row) if row else None
+
+    def last(self, scope: Scope) -> Turn | None:
+        """The turn with which a session ends; None if it ends with something else."""
         with self._database.read() as connection:
             last = connection.execute(_ENDS_WITH, key(scope.owner, session=scope.session)).first()
-            turn = self.get(scope, last.turn) if last and last.turn else None
-        return None if turn is None or turn.status == "complete" else turn
+            return self.get(scope, last.turn) if last and last.turn else None
 
     def get(self, scope: Scope, turn_id: str) -> Turn | None:
         """A turn with its messages, or None."""

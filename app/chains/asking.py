@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, ToolMessage
 
 from memory import count_tokens
 
@@ -29,6 +29,11 @@ class Asking:
     def tools(self) -> list[dict[str, Any]]:
         """What the model may ask for in place of an answer, in the OpenAI form."""
         return self.choices.get("tools") or []
+
+    @property
+    def results(self) -> set[str]:
+        """The ids of the calls whose results it brings."""
+        return {one.tool_call_id for one in self.after if isinstance(one, ToolMessage)}
 
     @property
     def tokens(self) -> int:

@@ -54,10 +54,10 @@ from app.schemas.openai import (
     ToolCall,
 )
 from memory import Turn, count_tokens
-from memory.database import new_id
 
 router = APIRouter(tags=["openai"], route_class=Guarded)
 
+_TRIES = "x-stainless-retry-count"  # how often OpenAI's clients have tried before
 _TEXTS = 2048  # that are embedded at once
 _STREAM = """data: {"id":"chatcmpl-0b5e...","object":"chat.completion.chunk","created":1777887000,"model":"SmolLM2-135M-Instruct","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}
 
@@ -98,7 +98,8 @@ async def complete(
     """Answer the last message, in the OpenAI form, with all that is remembered of the customer.
 
     What comes before it is found in the customer's sessions, and goes on there; what is nowhere
-    is stored once; where a message was edited or an answer is asked for again, a branch begins.
+    is stored once; where a message was edited a branch begins. What is sent again after the same
+    history has the same answer, but with another `Idempotency-Key` one of its own, in a branch.
     """
     if body.user is None and who.customer is None:
         raise refused("user", "it is missing: name the customer, as in user='ada'")
@@ -112,11 +113,11 @@ async def complete(
     scope = who.scope(body.user, session)
     if not asking.after:  # results of tools are no message of the customer's
         await take_turn(limits, store, scope, idempotency_key, request)
-    # A turn that comes to wait for tools is found again by its key.
-    key = idempotency_key or (f"tools:{new_id()}" if asking.tools and not history else None)
-    trusted = settings.histories and who.customer is None
-    found = partial(place, named=session is not None, trusted=trusted, resumes=bool(asking.after))
-    where = await run_sync(found, chain.memory(scope), history, question, key)
+    found = partial(
+        place, named=session is not None, trusted=settings.histories and who.customer is None,
+        results=asking.results, retried=request.headers.get(_TRIES, "0") != "0",
+    )  # fmt: skip
+    where = await run_sync(found, chain.memory(scope), history, question, idempotency_key)
     scope = who.scope(scope.customer, where.session)
     events = chain.answer(scope, where.question, where.key, asking)
     if body.stream:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openai
@@ -108,22 +109,67 @@ def test_a_history_that_is_sent_again_stands_once_in_store_and_prompt(
     assert prompt[0]["content"] != "Answer in rhyme."
 
 
-def test_an_answer_asked_for_again_begins_a_branch(scripted: Running) -> None:
-    """A regenerated answer stands in a session of its own, and the next message follows it."""
+def test_a_request_that_comes_twice_is_answered_once(
+    scripted: Running, double: OpenAIDouble
+) -> None:
+    """The same message after the same history has the same answer, where the session has gone on
+    too; with a key of its own it has another, in a branch, which the key finds again.
+    """
     said: list = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "hello"}]
+    two = [*said, {"role": "user", "content": "two"}]
     with client_of(scripted) as client:
-        create = client.chat.completions.with_raw_response.create
-        create(model="any", user="ada", messages=said[:1])
-        for _ in range(2):
-            raw = create(
-                model="any", user="ada", messages=[*said, {"role": "user", "content": "two"}]
+
+        def create(messages: list, **more: Any) -> tuple[str, str, str]:
+            raw = client.chat.completions.with_raw_response.create(
+                model="any", user="ada", messages=messages, **more
             )
-        branch = raw.headers["x-session"]
-        assert branch.startswith("default~")
+            made = raw.parse()
+            return raw.headers["x-session"], made.id, str(made.choices[0].message.content)
+
+        create(said[:1])
+        first = create(two)
+        double.reply = "another"
+        assert create(two) == first
+        assert create([*two, {"role": "assistant", "content": "hello"}, *two[:1]])[0] == "default"
+        assert create(two) == first
+        chunks = [*client.chat.completions.create(
+            model="any", user="ada", messages=two, stream=True
+        )]  # fmt: skip
+        assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "hello"
+        assert sessions_of(scripted) == ["default"]
+        assert len(said_in(scripted)) == 6
+
+        header = {"Idempotency-Key": "another"}
+        branch, turn, text = create(two, extra_headers=header)
+        assert (branch.startswith("default~"), text) == (True, "another")
+        assert create(two, extra_headers=header) == (branch, turn, text)
         assert said_in(scripted, branch) == [
-            ("human", "one"), ("ai", "hello"), ("human", "two"), ("ai", "hello"),
+            ("human", "one"), ("ai", "hello"), ("human", "two"), ("ai", "another"),
         ]  # fmt: skip
     assert len(sessions_of(scripted)) == 2
+
+
+def test_what_openais_client_tries_again_is_the_same_turn(
+    scripted: Running, double: OpenAIDouble
+) -> None:
+    """Its newest message alone too, which was answered a moment ago or not at all; what is said
+    twice, by two calls, is said twice.
+    """
+    hello: list = [{"role": "user", "content": "hello there"}]
+    double.mode = "500"
+    retrying = openai.OpenAI(base_url=f"{scripted.address}/v1", api_key=KEY, max_retries=1)
+    with retrying as client, pytest.raises(openai.InternalServerError):
+        client.chat.completions.create(model="any", user="ada", messages=hello)
+    assert said_in(scripted) == [("human", "hello there")]
+    double.mode = "ok"
+    with client_of(scripted) as client:
+        create = client.chat.completions.create
+        tried: Any = {"x-stainless-retry-count": "1"}
+        once = create(model="any", user="ada", messages=hello, extra_headers=tried)
+        twice = create(model="any", user="ada", messages=hello, extra_headers=tried)
+        assert once.id == twice.id
+        assert len(said_in(scripted)) == 2
+        assert create(model="any", user="ada", messages=hello).id != once.id
     assert len(said_in(scripted)) == 4
 
 

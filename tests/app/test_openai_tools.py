@@ -187,6 +187,28 @@ def test_results_that_come_again_after_a_failure_are_answered_once(
     assert said_in(scripted) == [("human", "Where is 4417-XZ?"), ("ai", "1 found.")]
 
 
+@pytest.mark.parametrize("more", [{}, {"metadata": {"session": "monday"}}])
+@pytest.mark.parametrize("keyed", [False, True])
+def test_a_round_that_comes_twice_is_one_turn(
+    desk: openai.OpenAI, scripted: Running, more: dict[str, Any], keyed: bool
+) -> None:
+    """The results of the same calls have the same answer, with a history or without, and with
+    keys that are new each time; the same question that is asked anew is another turn.
+    """
+    session = "monday" if more else "default"
+    said: list[Any] = []
+    keys = (({"Idempotency-Key": f"key {n}"} if keyed else {}) for n in range(9))
+    for turn in (1, 2):
+        said.append({"role": "user", "content": "Where is 4417-XZ?"})
+        calling = ask(desk, said, extra_headers=next(keys), **more).choices[0].message
+        results = [*said, calling, result(calling.tool_calls[0])]
+        answers = [ask(desk, results, extra_headers=next(keys), **more) for _ in range(2)]
+        assert [one.id for one in answers] == [answers[0].id] * 2
+        assert len(said_in(scripted, session)) == 2 * turn
+        said.append(answers[0].choices[0].message)
+    assert sessions_of(scripted) == [session]
+
+
 def test_results_are_taken_by_another_process(double: OpenAIDouble, tmp_path: Path) -> None:
     """A service that starts anew goes on where the one before has asked for a tool; what the tool
     says is kept with the answer, is exported with it, and goes with the customer.

@@ -501,13 +501,15 @@ def test_a_turn_that_calls_tools_holds_nobody_up(
     """Its session is free until it is taken up again, and is over with it where it is not."""
     turn = memory.start("Where is my order?", "key")
     assert memory.finish(turn, "I look it up", "calling") is not None
-    found = store.turns.unanswered(ADA)
+    found = store.turns.last(ADA)
     assert found is not None
     assert (found.id, found.status, found.key) == (turn.id, "calling", "key")
     again = memory.start("Where is my order?", "key")
     assert (again.id, again.status) == (turn.id, "running")
-    memory.finish(again, "In Bonn.", "complete")
-    assert store.turns.unanswered(ADA) is None
+    answered = memory.finish(again, "In Bonn.", "complete")
+    assert answered is not None
+    assert store.turns.keyed(ADA, "key") == store.turns.last(ADA)
+    assert answered.answer == store.turns.last(ADA).answer  # type: ignore[union-attr]
     assert prompt(memory) == [
         ("human", "Where is my order?"), ("ai", "In Bonn."), ("human", "So?"),
     ]  # fmt: skip
@@ -515,11 +517,12 @@ def test_a_turn_that_calls_tools_holds_nobody_up(
     late = memory.start("And the other one?", "other")
     memory.finish(late, "", "calling")
     memory.finish(memory.start("Never mind"), "Fine.", "complete")
-    assert store.turns.unanswered(ADA) is None
+    assert store.turns.last(ADA).question.text == "Never mind"  # type: ignore[union-attr]
+    assert store.turns.keyed(ADA, "no such key") is None
     assert store.turns.get(ADA, late.id).status == "calling"  # type: ignore[union-attr]
     with pytest.raises(TurnPassed):
         memory.start("And the other one?", "other")
-    assert store.turns.unanswered(Scope("nobody")) is None
+    assert store.turns.last(Scope("nobody")) is None
 
 
 def test_a_template_is_kept_with_its_turn(memory: ConversationMemory) -> None:
