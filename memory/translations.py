@@ -67,6 +67,7 @@ _VERY = text(
     f"SELECT {_COLUMNS} FROM translations {WHERE} AND back IN :ids"
 ).bindparams(_IDS)
 _ONE = text(f"SELECT {_COLUMNS} FROM translations {WHERE} AND id = :id")
+_EITHER = text(f"SELECT {_COLUMNS} FROM translations {WHERE} AND (id = :id OR back = :id)")
 _DELETE = text(f"DELETE FROM translations {WHERE} AND id = :id")
 _SINCE = text(f"SELECT {_COLUMNS}, vector FROM translations {WHERE} AND seq > :seq ORDER BY seq")
 _NEWEST = (
@@ -337,19 +338,20 @@ class Translations:
     def change(self, owner: Owner, one: str, target: str) -> Translation | None:
         """Put another translation in the place of one; None if it is not there.
 
-        It may have another id then: other numbers and names stand in it.
+        It may have another id then: other numbers and names stand in it. One that was found the
+        other way round is turned by that.
         """
         with self._database.write() as connection:
             if customers.lock(connection, owner) is None:
                 return None
-            row = connection.execute(_ONE, key(owner, id=one)).first()
+            row = _one(connection, owner, one)
             if row is None:
                 return None
-            was = _translation(row)
+            was = _read(row, turned=row.id != one)
             first, _ = customers.allocate(connection, owner, 1)
             made = Translation(was.pair, was.source, target, "person", was.term)
-            if made.id != one:
-                connection.execute(_DELETE, key(owner, id=one))
+            if made.id != row.id:
+                connection.execute(_DELETE, key(owner, id=row.id))
                 customers.move_generation(connection, owner)
             connection.execute(_PUT, key(owner, at=to_stamp(now()), **_row(made), seq=first))
             connection.execute(_NOTHING_WAITS, key(owner, before=first - 1))
@@ -359,15 +361,17 @@ class Translations:
 
     @retried
     def remove(self, owner: Owner, one: str) -> bool:
-        """Delete a translation by its id; whether it was there."""
+        """Delete a translation by its id, or that of it turned round; whether it was there."""
         with self._database.write() as connection:
             if customers.lock(connection, owner) is None:
                 return False
-            gone = bool(connection.execute(_DELETE, key(owner, id=one)).rowcount)
-            if gone:
-                customers.move_generation(connection, owner)
-                _enter(connection, owner, one)
-        return gone
+            row = _one(connection, owner, one)
+            if row is None:
+                return False
+            connection.execute(_DELETE, key(owner, id=row.id))
+            customers.move_generation(connection, owner)
+            _enter(connection, owner, one)
+        return True
 
     def unembedded(self, owner: Owner, limit: int) -> list[tuple[str, int, str]]:
         """The first that no model has embedded yet: id, seq and source."""
@@ -415,6 +419,12 @@ def forget_said(connection: Connection, owner: Owner, session: str) -> int:
     for one in gone:
         connection.execute(_DELETE, key(owner, id=one))
     return len(gone)
+
+
+def _one(connection: Connection, owner: Owner, one: str) -> Row[Any] | None:
+    """The row with an id; else the one that has it turned round, which searching gives too."""
+    found = connection.execute(_EITHER, key(owner, id=one)).all()
+    return min(found, key=lambda row: row.id != one, default=None)
 
 
 def _enter(connection: Connection, owner: Owner, one: str) -> None:

@@ -114,6 +114,25 @@ def test_people_correct_and_models_do_not(store: MemoryStore, shared: Translatio
     assert store.records.state(SHARED).lags is False
 
 
+def test_what_is_found_the_other_way_round_is_corrected_and_deleted(
+    shared: TranslationMemory,
+) -> None:
+    """By the id that finding it gives; it says the other side then."""
+    shared.put([unit("Thank you", "谢谢")])
+    found = shared.exact("谢谢", EN_ZH.back)
+    assert found is not None
+    made = shared.change(found.id, "Thanks")
+    assert made is not None
+    assert (made.pair, made.source, made.target) == (EN_ZH.back, "谢谢", "Thanks")
+    assert shared.exact("Thank you", EN_ZH) is None
+    assert (back := shared.exact("Thanks", EN_ZH)) is not None
+    assert back.target == "谢谢"
+    assert shared.near("谢谢。好", EN_ZH.back, floor=0.3)[0].target == "Thanks"
+    assert shared.remove(back.id)
+    assert shared.exact("谢谢", EN_ZH.back) is None
+    assert shared.near("谢谢。好", EN_ZH.back, floor=0.3) == []
+
+
 def test_a_correction_may_open_or_close_a_number(shared: TranslationMemory) -> None:
     """Then it has another id, and the old one is gone."""
     shared.put([unit("A 3 star hotel", "三星级酒店")])

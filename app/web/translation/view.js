@@ -1,10 +1,10 @@
 /* Translation: a text sentence by sentence with where each is from, and the memory behind it: what
- * is wrong is corrected in its place, the rest is found, imported and exported.
+ * is wrong is corrected in its place or forgotten, the rest is found, imported and exported.
  */
 
 import { offerCustomers } from "/web/customers.js";
 import { byId, explain, on, part, stamp } from "/web/parts.js";
-import { correct } from "/web/remembered.js";
+import { changes, correct, forgetNow } from "/web/remembered.js";
 import { call, problem, read } from "/web/service.js";
 import { addTexts, language, listed, onSpeak, t } from "/web/texts.js";
 import { tongues } from "/web/tongues.js";
@@ -39,7 +39,11 @@ export function wire() {
   const whose = () => customer.value.trim() || null;
   const isAdmin = () => document.documentElement.dataset.role === "admin";
   const send = async (method, path, body, signal) => (await call(method, path, body, signal)).json();
-  const status = (text) => (byId("translation-status").textContent = text);
+  const { forget, status: tellSeen } = changes("translation", async (focused) => {
+    await look();
+    if (focused) byId("translation-known-title").focus();
+  });
+  const status = (text) => tellSeen(text, false); // it is to be read where it belongs
 
   function fail(error, again) {
     if (error.status !== 401) explain(byId("translation-trouble"), error, again);
@@ -110,7 +114,7 @@ export function wire() {
   }
 
   /* A text beside its translation, which is corrected there; body says of what it is. */
-  function card(one, body, { origins, score, about, may }) {
+  function card(one, body, { origins, score, about, may, path = null }) {
     const item = stamp("translation-segment-template");
     part(item, "origin").textContent = origins.join(" · ");
     part(item, "score").textContent = score === null ? "" : t("translationClose", { n: Math.floor(score * 100) });
@@ -119,12 +123,17 @@ export function wire() {
     Object.assign(part(item, "about"), { textContent: about, hidden: !about });
     item.classList.toggle("unsure", ["none", "fuzzy"].includes(one.origin) || one.missing?.length > 0);
     part(item, "choices").hidden = !may;
-    const button = part(item, "correct");
-    button.setAttribute("aria-label", t("ofMemory", { action: button.textContent, what: one.source }));
-    button.onclick = () => correct(item, {
+    const act = (name, done) => {
+      const button = part(item, name);
+      button.setAttribute("aria-label", t("ofMemory", { action: button.textContent, what: one.source }));
+      button.onclick = done;
+      return button;
+    };
+    act("correct", () => correct(item, {
       value: one.target, what: one.source, most: MOST,
       save: (said) => amend(item, one, body, said),
-    });
+    }));
+    act("forget", () => forget(item, { what: `${one.source} → ${one.target}`, path })).hidden = !path;
     return item;
   }
 
@@ -159,6 +168,7 @@ export function wire() {
   /* Show what is known of what is looked for, else what was remembered last. */
   async function look() {
     if (from.value === into.value) return;
+    await forgetNow();
     const turn = (looked += 1);
     const text = byId("translation-search").value.trim();
     const body = { ...between(), customer: whose() };
@@ -189,6 +199,7 @@ export function wire() {
         score: one.score ?? null,
         about: changed.length ? t("translationChanged", { what: listed(changed) }) : "",
         may: changed.length === 0,
+        path: `${PATH}/${one.id}${own ? `?${new URLSearchParams({ customer: body.customer })}` : ""}`,
       });
     }));
   }
