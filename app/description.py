@@ -176,7 +176,7 @@ EXAMPLES: dict[str, Any] = {
         "text": "source,target\nWhere is my order 4417-XZ?,我的订单4417-XZ在哪里？\n",
     },
     "ImportResponse": {
-        "read": 1, "added": 1, "replaced": 0, "left_out": {"empty": 0, "languages": 0},
+        "read": 1, "added": 1, "replaced": 0, "left_out": {"empty": 0, "languages": 0, "long": 0},
     },
     "TranslationSearch": {"text": "Where is my order 5518-AB?", "source": "en", "target": "zh"},
     "TranslationSearchResponse": {"found": [_TRANSLATED], "terms": {"order": "订单"}},

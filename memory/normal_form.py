@@ -26,6 +26,7 @@ _MARK: dict[Kind, str] = {
 
 _CAPITALS = "A-ZÀ-ÖØ-Þ" + "".join(c for c in map(chr, range(0x100, 0x180)) if c.isupper())
 _LETTERS = "A-Za-zÀ-ÖØ-öø-ſ"
+_WORD = frozenset(c for c in map(chr, range(0x180)) if c.isalpha() or c in "0123456789")
 # Repetitions are bounded, or a long run of letters would take quadratic time.
 _SLOT = re.compile(
     r"(?P<number>(?:https?://|www\.)[!-~]{1,400}[\w/]|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"
@@ -66,6 +67,14 @@ _BESIDE_UNSPACED = re.compile(rf"(?<=[{UNSPACED}])\s+|\s+(?=[{UNSPACED}])")
 _ASKS = re.compile(r"[?？][\s.!。！\"'”’)）]*$")
 
 
+class _Mention(NamedTuple):
+    """A value in a text, from ``start`` to ``end``."""
+
+    start: int
+    end: int
+    value: str
+
+
 class Slot(NamedTuple):
     """A number or a name in a text, from ``start`` to ``end``."""
 
@@ -77,7 +86,7 @@ class Slot(NamedTuple):
     @property
     def value(self) -> str:
         """What two mentions of it have in common."""
-        return self.text.casefold()
+        return self.text.lower()
 
 
 def slots(text: str) -> list[Slot]:
@@ -140,7 +149,7 @@ def carried(source: str, translation: str) -> list[Kind]:
     for kind in KINDS:
         asked = [slot.value for slot in slots(source) if slot.kind == kind]
         wanted = Counter(map(_unparted, asked))
-        given = Counter(_unparted(one[0].casefold()) for one in _mentions(translation, asked))
+        given = Counter(_unparted(one.value) for one in _mentions(translation, asked))
         if asked and all(given[value] == n for value, n in wanted.items()):
             found.append(kind)
     return found
@@ -198,15 +207,14 @@ def fill(
     changed: dict[str, str] = {}
     made, end = "", 0
     for found in _mentions(translation, [was.value for was, _ in places.values()]):
-        said = found[0]
-        if (place := places.get(_unparted(said.casefold()))) is not None:
+        said = translation[found.start : found.end]
+        if (place := places.get(_unparted(found.value))) is not None:
             was, is_ = place
-            said = is_.text
-            if between and is_amount(asked[: is_.start], asked[is_.end :]):
-                said = _as_there(is_.text, was.text, found[0], between)
+            amounts = is_amount(asked[: is_.start], asked[is_.end :])
+            said = _as_there(is_.text, was.text, said, between) if between and amounts else is_.text
             changed[was.value] = said
-        made += translation[end : found.start()] + said
-        end = found.end()
+        made += translation[end : found.start] + said
+        end = found.end
     return Filled(made + translation[end:], changed, left)
 
 
@@ -293,14 +301,29 @@ def _written(value: str) -> str:
     return sign + "".join(whole) + ends
 
 
-def _mentions(text: str, values: Iterable[str]) -> Iterator[re.Match[str]]:
+def _mentions(text: str, values: Iterable[str]) -> list[_Mention]:
     """Where values stand in a text, and all its numbers: a value inside another is none."""
+    # No pattern: making one takes longer than a hundred looks.
     each = {*values, *(slot.value for slot in slots(text) if slot.kind == "number")}
-    if not each:
-        return iter(())
-    either = "|".join(re.escape(value) for value in sorted(each, key=len, reverse=True))
-    apart = rf"[0-9{_LETTERS}]"
-    return re.finditer(rf"(?<!{apart})(?:{either})(?!{apart})", text, re.IGNORECASE)
+    lower = text.lower()
+    if len(lower) != len(text):  # "İ" is two letters then
+        lower = "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
+    spans = sorted((start, -len(value)) for value in each for start in _starts(lower, value))
+    found: list[_Mention] = []
+    for start, less in spans:
+        if not found or start >= found[-1].end:
+            found.append(_Mention(start, start - less, lower[start : start - less]))
+    return found
+
+
+def _starts(text: str, value: str) -> Iterator[int]:
+    """Where a value stands in a text apart from other letters and digits."""
+    start = text.find(value)
+    while start >= 0:
+        end = start + len(value)
+        if text[start - 1 : start] not in _WORD and text[end : end + 1] not in _WORD:
+            yield start
+        start = text.find(value, start + 1)
 
 
 def _plain(text: str) -> str:

@@ -42,6 +42,16 @@ def separators(language: str) -> Separators | None:
     return Separators(marks["group"], marks["decimal"])
 
 
+@cache
+def language_names(language: str) -> frozenset[str]:
+    """What a language is called, in English and in itself, in small letters."""
+    try:
+        found = Locale.parse(language, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return frozenset()
+    return frozenset(str(name).lower() for name in (found.english_name, found.display_name))
+
+
 def rewritten(number: str, here: Separators, there: Separators) -> str:
     """A number as others part it; what is none, and has nothing that is parted, as it is.
 

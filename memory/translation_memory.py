@@ -279,7 +279,8 @@ def _ends_unspaced(text: str) -> bool:
 
 def _most_frequent(given: Sequence[Translation]) -> list[Translation]:
     """One translation of each text: of several the most frequent, and of these the last."""
-    by_id: dict[str, dict[str, list[Translation]]] = {}
+    by_text: dict[tuple[Pair, bool, str], dict[str, list[Translation]]] = {}
     for one in given:
-        by_id.setdefault(one.id, {}).setdefault(one.target, []).append(one)
-    return [max(reversed(each.values()), key=len)[-1] for each in by_id.values()]
+        said = form(one.source) if one.term else one.source
+        by_text.setdefault((one.pair, one.term, said), {}).setdefault(one.target, []).append(one)
+    return [max(reversed(each.values()), key=len)[-1] for each in by_text.values()]

@@ -113,7 +113,7 @@ class Pair:
     def __post_init__(self) -> None:
         for side in ("source", "target"):
             given = getattr(self, side)
-            tag = given.strip().lower().replace("_", "-") if isinstance(given, str) else ""
+            tag = normal_tag(given) if isinstance(given, str) else ""
             if not _LANGUAGE.fullmatch(tag):
                 msg = f"{given!r} is no language: give a tag such as 'en', 'pt-br' or 'zh'"
                 raise InvalidInput(msg)
@@ -194,6 +194,16 @@ class Translation:
         known_as = form(source) if self.term else known_form(source, target)
         said = known_as if self.term else source
         return form_id(pair, known_as, term=self.term) + text_id(said)
+
+
+def normal_tag(tag: str) -> str:
+    """A language's tag as it is kept: ``pt_BR`` is ``pt-br``."""
+    return tag.strip().lower().replace("_", "-")
+
+
+def is_language(tag: str) -> bool:
+    """Whether this is the tag of a language, in whatever letters."""
+    return _LANGUAGE.fullmatch(normal_tag(tag)) is not None
 
 
 def wider(tag: str) -> list[str]:
@@ -311,6 +321,7 @@ class Translations:
         each = {one.id: one for one in given}
         if not each:
             return 0, 0
+        made = [_row(one, name) for name, one in each.items()]  # which others need not wait for
         with self._database.write() as connection:
             first, _ = customers.allocate(connection, owner, len(each))
             there = {
@@ -319,10 +330,7 @@ class Translations:
                 for name in connection.execute(_THERE, key(owner, ids=some)).scalars()
             }
             at = to_stamp(now())
-            rows = [
-                key(owner, at=at, **_row(one), seq=first + place)
-                for place, one in enumerate(each.values())
-            ]
+            rows = [key(owner, at=at, **row, seq=first + place) for place, row in enumerate(made)]
             by_people = [row for row in rows if row["origin"] != "model"]
             by_models = [row for row in rows if row["origin"] == "model"]
             if by_people:
@@ -353,7 +361,9 @@ class Translations:
             if made.id != row.id:
                 connection.execute(_DELETE, key(owner, id=row.id))
                 customers.move_generation(connection, owner)
-            connection.execute(_PUT, key(owner, at=to_stamp(now()), **_row(made), seq=first))
+            connection.execute(
+                _PUT, key(owner, at=to_stamp(now()), **_row(made, made.id), seq=first)
+            )
             connection.execute(_NOTHING_WAITS, key(owner, before=first - 1))
             _enter(connection, owner, one)
             stored = connection.execute(_ONE, key(owner, id=made.id)).one()
@@ -439,9 +449,9 @@ def _asked(owner: Owner, pair: Pair | None, before: int | None, *, terms: bool) 
     )  # fmt: skip
 
 
-def _row(one: Translation) -> dict[str, Any]:
+def _row(one: Translation, name: str) -> dict[str, Any]:
     return {
-        "id": one.id, "back": one.back, "source_language": one.pair.source,
+        "id": name, "back": one.back, "source_language": one.pair.source,
         "target_language": one.pair.target, "source": one.source, "target": one.target,
         "origin": one.origin, "term": int(one.term),
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,11 @@ TMX = """<?xml version="1.0" encoding="UTF-16"?>
 </body></tmx>"""
 EMPTY = (
     """<tu><tuv xml:lang="en"><seg>x</seg></tuv><tuv xml:lang="zh"><seg> </seg></tuv></tu></body>"""
+)
+
+LONG = (
+    f"<tu><tuv xml:lang='en'><seg>{'x' * 4001}</seg></tuv>"
+    "<tuv xml:lang='zh'><seg>x</seg></tuv></tu>"
 )
 
 texts = st.text(
@@ -50,15 +56,73 @@ def test_a_tool_s_tmx_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        (TMX.replace("Non", "").replace("</body>", EMPTY), "tmx"),
-        ("source,target,target_language\na,b,zh\na, ,zh\nb,c,fr\n", "csv"),
+        (TMX.replace("Non", "").replace("</body>", f"{LONG}{EMPTY}"), "tmx"),
+        (
+            f"source,target,target_language\na,b,zh_CN\na, ,zh\nb,c,fr\n{'x' * 4001},b,zh\n",
+            "csv",
+        ),
     ],
 )
 def test_what_is_left_out_is_counted(text: str, kind: FileFormat) -> None:
-    """By why: a side without text, or other languages."""
+    """By why: a side without text, other languages, or too long; and which languages it has."""
     found = read_bitext(text, kind, PAIR)
     assert len(found.translations) == 1
-    assert found.left_out == {"empty": 1, "languages": 1}
+    assert found.left_out == {"empty": 1, "languages": 1, "long": 1}
+    assert {"en", "zh", "fr"} <= {tag.partition("-")[0] for tag in found.languages}
+
+
+@pytest.mark.parametrize(
+    ("tags", "asked", "fits"),
+    [
+        (("EN", "ZH-CN"), PAIR, True),
+        (("en_us", "zh-Hans-CN"), PAIR, True),
+        (("EN", "ZH"), Pair("en-gb", "zh-cn"), True),
+        (("en", "zh-TW"), PAIR, False),  # traditional Chinese is no kind of it
+        (("en-US", "zh"), Pair("en-gb", "zh"), False),
+        (("en", "de"), Pair("en-us", "en-gb"), False),  # one side is not both
+    ],
+)
+@pytest.mark.parametrize("attribute", ["xml:lang", "lang"])
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_kind_of_a_language_is_that_language(
+    tags: tuple[str, str], asked: Pair, fits: bool, attribute: str, kind: FileFormat
+) -> None:
+    """However a tool writes it, and where the file has the language alone."""
+    sides = "".join(f'<tuv {attribute}="{tag}"><seg>{tag}</seg></tuv>' for tag in tags)
+    text = f"<tmx><body><tu>{sides}</tu></body></tmx>"
+    if kind == "csv":
+        text = f"source,target,source_language,target_language\n{','.join(tags * 2)}\n"
+    found = read_bitext(text, kind, asked)
+    assert found.translations == ([Translation(asked, *tags)] if fits else [])
+    assert found.languages == Counter(tag.lower().replace("_", "-") for tag in tags)
+
+
+def test_characters_that_no_xml_may_hold_are_left_out() -> None:
+    """As Trados writes them, by number or as they are; others by number stay."""
+    text = TMX.replace("Press", "Pr&#x1E;e\x1es&#31;s &#x26;&#38;")
+    (one,) = read_bitext(text, "tmx", PAIR).translations
+    assert one.source == "Press && Start now"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Yes, now;是的\nNo;不\n",  # DeepL's glossaries
+        "Yes, now\t是的\tZH\tEN\nNo\t不\tZH\tEN\n".replace("ZH\tEN", "EN\tZH"),
+        "# Glossary in tab-separated format\nYes, now\t是的\tsaid often\nNo\t不\n",  # OmegaT's
+        'en,zh-CN,notes\n"Yes, now",是的,\nNo,不\n',  # a spreadsheet's
+        "ZH;EN-US\n是的;Yes, now\n不;No\n",
+        "sep=;\r\nEnglish;Chinese\r\nYes, now;是的\r\nNo;不\r\n",  # Excel's
+        "Source Term;中文\nYes, now;是的\nNo;不\n",
+    ],
+)
+def test_a_glossary_is_read_without_our_names(text: str) -> None:
+    """Its columns are called by their languages, or not at all; all of it may be terms."""
+    for term in (False, True):
+        assert read_bitext(text, "csv", PAIR, terms=term).translations == [
+            Translation(PAIR, "Yes, now", "是的", term=term),
+            Translation(PAIR, "No", "不", term=term),
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -102,9 +166,12 @@ def test_a_spreadsheet_runs_nothing_that_was_exported(said: str) -> None:
         ("<tmx><body></body></tmx>", "tmx", "no translation units"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><tmx>&b;</tmx>', "tmx", "declares entities"),
         (TMX.replace("Only here", "x</seg>"), "tmx", "no TMX file"),
-        (TMX.replace("Press", "x" * 4001), "tmx", "unit 1: a text and its translation have 1 to"),
         ("<a>" * 30_000 + "</a>" * 30_000, "tmx", "TMX|units"),
-        ("a,b\n1,2\n", "csv", "names its columns"),
+        ("a,b,c\n1,2,3\n", "csv", "names its columns"),
+        ("source,target,target\n1,2,3\n", "csv", "once each"),
+        (TMX, "csv", "give `tmx`"),
+        ("sep=;\na;b\nc;d;e\n", "csv", "names its columns"),
+        ("sep=;\nsource;target\nc\n", "csv", "line 3: it has not as many columns"),
         ("source,target\na\n", "csv", "line 2: it has not as many columns"),
         ('source,target\n"a,b\nc,d\n', "csv", "line 2: this is no CSV"),
         ('source,target\n\n"a\nb",c\nd\n', "csv", "line 5: it has not as many columns"),

@@ -57,6 +57,7 @@ router = APIRouter(tags=["translations"], route_class=Guarded)
 
 IMPORT_BYTES = 8 << 20  # of a request that imports
 _ID = 32  # characters
+_NAMED = 8  # of a file's languages
 _RESPONSES = {status: said for status, said in RESPONSES.items() if status != 409}
 _NO_CUSTOMER: dict[int | str, dict[str, Any]] = {404: {"description": "No such customer."}}
 _NO_UNIT: dict[int | str, dict[str, Any]] = {
@@ -141,7 +142,7 @@ def import_translations(
             "What all customers share is for an admin to add."
         )
         raise Problem(403, "forbidden", "Forbidden", detail)
-    given, left_out = _given(body)
+    given, left_out, _ = _given(body)
     memory = _memory(who, store, encoder, body.customer, new=True)
     added, replaced = memory.put(given)
     left = LeftOutCount.model_validate(left_out)
@@ -222,14 +223,23 @@ def _given(body: ImportRequest) -> Bitext:
         msg = "Send either a `text` with its `format`, or `units`."
         raise InvalidInput(msg)
     if body.text is not None and body.format is not None:
-        found = read_bitext(body.text, body.format, body.pair)
+        found = read_bitext(body.text, body.format, body.pair, terms=body.terms)
         if not found.translations:
+            within = ", ".join(tag for tag, _ in found.languages.most_common(_NAMED) if tag)
             msg = f"The file has no translation from `{body.source}` into `{body.target}`."
+            if within:
+                msg = (
+                    f"The file has no translation from `{body.source}` into `{body.target}`: "
+                    f"it is in {within}."
+                )
             raise InvalidInput(msg)
         return found
     units = body.units or []
-    listed = [Translation(body.pair, one.source, one.target, "person", one.term) for one in units]
-    return Bitext(listed, Counter())
+    listed = [
+        Translation(body.pair, one.source, one.target, "person", one.term or body.terms)
+        for one in units
+    ]
+    return Bitext(listed, Counter(), Counter())
 
 
 def _both(source: str | None, target: str | None) -> Pair | None:

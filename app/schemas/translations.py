@@ -153,9 +153,11 @@ class ImportRequest(Between):
     text: Text | None = Field(
         None,
         min_length=1,
-        description="a TMX file, or CSV (, ; or tab) with the columns source and target",
+        description="a TMX file, or CSV (, ; or tab) with the columns source and target, or a "
+        "glossary of these two alone",
     )
     units: list[NewUnit] | None = Field(None, min_length=1, max_length=1000)
+    terms: Truth = Field(False, description="all of them are terms of the glossary")
     customer: Name | None = Field(None, description="whose they are; null: everybody's")
 
 
@@ -164,6 +166,7 @@ class LeftOutCount(BaseModel):
 
     empty: int = Field(0, description="a side has no text")
     languages: int = Field(0, description="it is not in both languages that were asked for")
+    long: int = Field(0, description="a side has more letters than a translation, or a term, may")
 
 
 class ImportResponse(BaseModel):

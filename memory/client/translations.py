@@ -85,10 +85,11 @@ class Transcript(Result):
 
 
 class LeftOut(Result):
-    """What a file had without text on a side, and not in both languages."""
+    """What a file had without text on a side, not in both languages, and too long."""
 
     empty: int
     languages: int
+    long: int
 
 
 class Imported(Result):
@@ -196,6 +197,7 @@ def import_translations(
     target: str,
     *,
     format: FileFormat = "tmx",  # noqa: A002 - as the API calls it
+    terms: bool = False,
     customer: str | None = None,
 ) -> Call[Imported]:
     """Remember translations.
@@ -205,6 +207,7 @@ def import_translations(
         source: from which language.
         target: into which.
         format: of the file.
+        terms: all of them are terms of the glossary.
         customer: whose they are; None: everybody's.
     """
     said = (
@@ -212,7 +215,7 @@ def import_translations(
         if isinstance(given, str)
         else {"format": None, "text": None, "units": [dict(one) for one in given]}
     )
-    body = {"source": source, "target": target, "customer": customer, **said}
+    body = {"source": source, "target": target, "terms": terms, "customer": customer, **said}
     return Call("POST", _MEMORY, Imported.model_validate_json, body=body)
 
 

@@ -24,6 +24,16 @@ KNOWN = (
     f"blue lamp,luminária {ATTACK},true\n"
     "Said in one language.,,\n"
 )
+# As many tools write it, and longer than what is sent at once.
+TMX = (
+    '<?xml version="1.0" encoding="utf-16"?><tmx version="1.4"><header/><body>'
+    + "".join(
+        f"<tu><note>{'long ' * 140_000}</note><tuv xml:lang='EN-US'><seg>no {n}</seg></tuv>"
+        f"<tuv xml:lang='PT-PT'><seg>não {n}</seg></tuv></tu>"
+        for n in "abcd"
+    )
+    + "</body></tmx>"
+).encode("utf-16")
 
 
 def test_a_text_is_translated_by_the_memory_and_corrected_in_its_place(
@@ -41,7 +51,8 @@ def test_a_text_is_translated_by_the_memory_and_corrected_in_its_place(
     file = {"name": "known.csv", "mimeType": "text/csv", "buffer": KNOWN.encode()}
     page.get_by_label("Import a TMX or CSV file").set_input_files([file])  # type: ignore[list-item]
     expect(page.locator("#translation-imported")).to_have_text(
-        "3 translations read: 3 new, 0 replaced. Left out: 1 without text, 0 not in both languages."
+        "3 translations read: 3 new, 0 replaced. "
+        "Left out: 1 without text, 0 not in both languages, 0 too long."
     )
     expect(page.locator("#translation-found > li")).to_have_count(3)
     text = page.get_by_label("Text", exact=True)
@@ -93,6 +104,18 @@ def test_a_text_is_translated_by_the_memory_and_corrected_in_its_place(
     exported = Path(coming.value.path()).read_text()
     assert exported.count("<tu ") == 2
     assert "estranho" not in exported
+
+    took = page.locator("#translation-imported")
+    choice = page.get_by_label("Import a TMX or CSV file")
+    table = "source,target\nno,não".encode("cp1252")
+    choice.set_input_files([{"name": "e.csv", "mimeType": "text/csv", "buffer": table}])
+    expect(page.locator("#translation-trouble")).to_contain_text("save it as UTF-8")
+    page.get_by_label("All of it are terms").check()
+    choice.set_input_files([{"name": "m.xml", "mimeType": "text/xml", "buffer": TMX}])
+    expect(took).to_have_text("4 translations read: 4 new, 0 replaced.")
+    expect(page.locator("#translation-trouble")).to_be_hidden()
+    terms = api.get("/v1/translation-memory", params={"terms": True}).json()["translations"]
+    assert {one["source"] for one in terms} >= {f"não {n}" for n in "abcd"}
 
     agent, _ = create_key(app.state.store, "agent")
     page = visit(width=390, height=844).open("speaks Portuguese", agent)

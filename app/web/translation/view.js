@@ -10,6 +10,7 @@ import { addTexts, language, listed, onSpeak, t } from "/web/texts.js";
 import { tongues } from "/web/tongues.js";
 
 import en from "/web/translation/en.js";
+import { formatOf, parts, textOf } from "/web/translation/file.js";
 import zh from "/web/translation/zh.js";
 
 const MOST = 4000; // letters of a translation
@@ -209,14 +210,25 @@ export function wire() {
     const [file] = field.files;
     if (!file || !differ()) return;
     byId("translation-trouble").hidden = true;
-    const format = /\.tmx$/i.test(file.name) ? "tmx" : "csv";
+    tellOf(t("translationReading"));
+    const sum = { n: 0, added: 0, replaced: 0, empty: 0, languages: 0, long: 0 };
+    const told = () => {
+      const left = sum.empty + sum.languages + sum.long;
+      return left ? `${t("translationTook", sum)} ${t("translationLeft", sum)}` : t("translationTook", sum);
+    };
     try {
-      const body = { ...between(), customer: whose(), format, text: await file.text() };
-      const { read: n, added, replaced, left_out: left } = await send("POST", PATH, body);
-      const took = t("translationTook", { n, added, replaced });
-      tellOf(left.empty + left.languages ? `${took} ${t("translationLeft", left)}` : took);
+      const text = await textOf(file);
+      if (text === null) throw problem(t("translationEncoding"));
+      const format = formatOf(text);
+      const about = { ...between(), customer: whose(), format, terms: byId("translation-as-terms").checked };
+      for (const one of parts(text, format)) {
+        const { read: n, added, replaced, left_out: left } = await send("POST", PATH, { ...about, text: one });
+        for (const [name, more] of Object.entries({ n, added, replaced, ...left })) sum[name] += more;
+        tellOf(told());
+      }
       await look();
     } catch (error) {
+      tellOf(sum.n ? told() : "");
       fail(error);
     } finally {
       field.value = "";
