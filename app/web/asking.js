@@ -75,7 +75,8 @@ export function wireAsking({ say: showState, look: lookWho, readOn, stored, done
   /* Send the field's text; staff in whose name the field says, if that is so yet. */
   async function submit() {
     const text = field.value;
-    if (!text.trim() || place.session === null || looking) return;
+    if (!text.trim() || looking) return;
+    if (place.session === null) return showState(t("looking")); // the customer is being opened
     if (!inPerson() && live.has(here())) return showState(t("waitFirst"));
     const [where, before] = [here(), inPerson()];
     looking = tends() && isStored();

@@ -197,10 +197,14 @@ def test_what_is_slow_says_so_and_shows_nothing_of_others(visit: OpenVisit) -> N
     expect(page.get_by_placeholder("Write as slow")).to_be_visible()
     for name in ("#mood", "#hand-over", "#empty", "#sessions > li"):
         expect(page.locator(name)).to_be_hidden()
+    page.get_by_label("Message", exact=True).fill("Too soon.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_have_text("Looking…")
     while not held:
         page.wait_for_timeout(20)
     held[0].continue_()
     expect(page.locator("#empty")).to_be_visible()
+    expect(page.locator("#status")).to_be_empty()
     expect(page.locator("#coming")).to_be_hidden()
     page.unroute("**/slow/sessions*")
     one.say("It is slow.")
