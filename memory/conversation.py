@@ -152,8 +152,11 @@ class ConversationMemory(StoredMemory):
         question, explain = self._question(inputs), reader not in readers.UNEXPLAINED
         vector = self._embedded(question)
         with self._reading() as (index, talk):
-            parts = self._read(index, talk, question, vector, explain)
-        if self._folds(parts) and self.summary.fold():
+            folds = self._folds(talk.window)
+            if not folds:
+                parts = self._read(index, talk, question, vector, explain)
+        if folds:
+            self.summary.fold()
             with self._reading() as (index, talk):
                 parts = self._read(index, talk, question, vector, explain)
         while self.summary.outgrown(parts.window):
@@ -235,7 +238,7 @@ class ConversationMemory(StoredMemory):
             if layout.tokens <= self._most(after):
                 return layout
             crowded = self._crowded(layout)
-            if not crowded and not self._folds(parts):
+            if not crowded and not self._folds(parts.window):
                 return self._shortened(index, question, parts)
         most = self.summary.window_tokens // 2 if crowded else None
         self.summary.fold(most, by_model=False)
@@ -471,9 +474,9 @@ class ConversationMemory(StoredMemory):
     def _crowded(self, layout: Layout) -> bool:
         return self.context_tokens is not None and layout.tokens > self.context_tokens
 
-    def _folds(self, parts: _Parts) -> bool:
+    def _folds(self, window: list[Said]) -> bool:
         """Whether the next digest will fold, and needs no model for it."""
-        return self.summary.llm is None and self.summary.outgrown(parts.window)
+        return self.summary.llm is None and self.summary.outgrown(window)
 
     def _shortened(self, index: CustomerIndex, question: str, parts: _Parts) -> Layout:
         """Leave out the oldest turns, until few are left or it fits.

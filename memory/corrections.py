@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from memory.rereading import once
 from memory.sentences import UNSPACED, facts, terms
 
 _LETTER = rf"[^\W_{UNSPACED}]"
@@ -70,6 +71,7 @@ def corrections(said: Sequence[tuple[str, str]]) -> dict[int, int]:
     return corrected
 
 
+@once
 def _looked_at(role: str, text: str) -> _Seen:
     frame: list[str] = []
     values: set[str] = set()
@@ -77,7 +79,7 @@ def _looked_at(role: str, text: str) -> _Seen:
     identifiers = {fact for fact, much in facts(text).items() if much == 1}
     for match in _WORD.finditer(text):
         word = match[0]
-        if any(c.isdigit() for c in word) or _named(word, text[: match.start()]):
+        if any(map(str.isdigit, word)) or _named(word, text[: match.start()]):
             frame.append("")
             slots.append(word.lower())
             values.update(terms(word))

@@ -63,7 +63,8 @@ _KINDS = {
     ),
     "summary": (
         "summaries", "session, version",
-        "session:name version:number watermark:number text:text tokens:number source:text at:time",
+        "session:name version:number watermark:number text:text tokens:number source:text "
+        "sentences:sentences? at:time",
     ),
     "item": (
         "items", "namespace, key",

@@ -1,11 +1,12 @@
 """The extractive summary: what a conversation comes to, in its own words, without a model.
 
 A *segment* is what is kept of the messages that leave the prompt (``extract``); the *summary*
-is what is kept of all segments (``condense``). Both choose alike: greedily, the sentence that
+is what is kept of these (``condense``). Both choose alike: greedily, the sentence that
 adds most first, until the rest adds nothing or the token budget is full. What a sentence adds is
 a weighted sum of a few cues (who says it, where it stands, what it holds) less what the chosen
 ones have said already. Nearly every cue is the sentence's own, whatever stands around it, so
-condensing again changes next to nothing and a fact survives any number of folds.
+condensing again changes next to nothing and a fact survives any number of folds, each of which
+chooses among what the last has chosen and what is new.
 
 Greedy choice by relevance less redundancy: Carbonell and Goldstein, "The use of MMR,
 diversity-based reranking for reordering documents and producing summaries", SIGIR 1998.
@@ -20,6 +21,7 @@ from typing import NamedTuple
 
 from memory.corrections import corrections
 from memory.cues import courtesy, promises, stock, turns, wishes, without_filler
+from memory.rereading import once
 from memory.sentences import facts, pieces, size, terms, unspaced
 from memory.types import CountTokens, Message
 from memory.wording import ENGLISH, Wording
@@ -217,6 +219,7 @@ def _candidates(sentences: Sequence[Sentence]) -> list[_Candidate]:
     return found
 
 
+@once
 def _candidate(sentence: Sentence) -> _Candidate:
     text, human = sentence.text, sentence.role == "human"
     about, found, words = terms(text), facts(text), size(text)

@@ -418,6 +418,12 @@ def m024_add_events(connection: Connection) -> None:
     connection.execute(text("CREATE UNIQUE INDEX events_by_id ON events (tenant, customer, id)"))
 
 
+def m025_keep_sentences(connection: Connection) -> None:
+    """A summary's sentences: the next is made of these, and not of the whole session's again."""
+    # As a segment's; null in one from before, which is made of all segments once more.
+    connection.execute(text("ALTER TABLE summaries ADD COLUMN sentences TEXT"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -443,6 +449,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m022_add_insights,
     m023_add_translations,
     m024_add_events,
+    m025_keep_sentences,
 )
 
 

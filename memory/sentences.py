@@ -164,6 +164,7 @@ _PROPER = re.compile(r"(?<=[^\s.!?:,] )[A-Z][\w&'’-]{1,30}(?: [A-Z][\w&'’-]{
 _IDENTIFIES, _QUANTIFIES, _NAMES = 1.0, 0.3, 0.2
 
 
+@once
 def facts(text: str) -> dict[str, float]:
     """Return the particulars in ``text``, each with how much hangs on it, 0 to 1.
 

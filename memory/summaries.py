@@ -33,13 +33,15 @@ _VERSIONS = text(
     f"SELECT version, watermark, text, tokens, source FROM summaries {_SESSION} ORDER BY version"
 )
 _SEGMENTS = text(f"SELECT first, last, sentences FROM segments {_SESSION} ORDER BY last")
+_SENTENCES = text(f"SELECT sentences FROM summaries {_SESSION} AND version = :version")
 _ADD_SEGMENT = text(
     "INSERT INTO segments (tenant, customer, session, first, last, sentences, at) "
     "VALUES (:tenant, :customer, :session, :first, :last, :sentences, :at)"
 )
 _ADD = text(
     "INSERT INTO summaries (tenant, customer, session, version, watermark, text, tokens, source, "
-    "at) VALUES (:tenant, :customer, :session, :version, :watermark, :text, :tokens, :source, :at)"
+    "sentences, at) VALUES (:tenant, :customer, :session, :version, :watermark, :text, :tokens, "
+    ":source, :sentences, :at)"
 )
 _HIDE = text(f"UPDATE messages SET forgotten = 1 {WHERE} AND seq = :seq")
 _COVERED = text(f"SELECT 1 FROM segments {_SESSION} AND first <= :last AND last >= :first LIMIT 1")
@@ -51,7 +53,9 @@ _DROP_OLD = text(
 _DROP_SOME = text(f"DELETE FROM segments {_SESSION} AND last IN :ends").bindparams(
     sa.bindparam("ends", expanding=True)
 )
-_EMPTY = text(f"UPDATE summaries SET text = '', tokens = 0, source = :source {_SESSION}")
+_EMPTY = text(
+    f"UPDATE summaries SET text = '', tokens = 0, source = :source, sentences = NULL {_SESSION}"
+)
 
 
 class Segment(NamedTuple):
@@ -99,17 +103,26 @@ class Summaries:
         """The segments, in the order of what they cover."""
         with self._database.read() as connection:
             rows = connection.execute(_SEGMENTS, key(scope.owner, session=scope.session)).all()
-        return [
-            Segment(first, last, [Sentence(**s) for s in json.loads(sentences)])
-            for first, last, sentences in rows
-        ]
+        return [Segment(first, last, _loaded(sentences)) for first, last, sentences in rows]
+
+    def sentences(self, scope: Scope, version: int) -> list[Sentence]:
+        """What the next version is made of: the sentences that were best at this one.
+
+        Of one that was written without them, or emptied since, all that the segments have.
+        """
+        with self._database.read() as connection:
+            values = key(scope.owner, session=scope.session, version=version)
+            rows = run(connection, _SENTENCES, values).fetchall()
+        if rows and rows[0][0] is not None:
+            return _loaded(rows[0][0])
+        return [s for segment in self.segments(scope) for s in segment.sentences]
 
     @retried
     def add(
         self, scope: Scope, before: Summary, segments: Sequence[Segment], after: Summary,
-        generation: int,
+        sentences: Sequence[Sentence], generation: int,
     ) -> bool:  # fmt: skip
-        """Add segments and the version made with them.
+        """Add segments and the version made with them, with the ``sentences`` that it is made of.
 
         Returns:
             False, and nothing is written, if ``before`` is no longer the version in force or
@@ -124,20 +137,27 @@ class Summaries:
             if (Summary(*row) if row else NO_SUMMARY) != before:
                 return False
             for segment in segments:
-                sentences = json.dumps([asdict(s) for s in segment.sentences], ensure_ascii=False)
                 connection.execute(
                     _ADD_SEGMENT,
                     key(owner, session=scope.session, first=segment.first, last=segment.last,
-                        sentences=sentences,
+                        sentences=_dumped(segment.sentences),
                         at=at if segment.at is None else to_stamp(segment.at)),
                 )  # fmt: skip
             connection.execute(
                 _ADD,
                 key(owner, session=scope.session, version=before.version + 1,
                     watermark=after.watermark, text=after.text, tokens=after.tokens,
-                    source=after.source, at=at),
+                    source=after.source, sentences=_dumped(sentences), at=at),
             )  # fmt: skip
         return True
+
+
+def _dumped(sentences: Iterable[Sentence]) -> str:
+    return json.dumps([asdict(sentence) for sentence in sentences], ensure_ascii=False)
+
+
+def _loaded(dumped: str) -> list[Sentence]:
+    return [Sentence(**sentence) for sentence in json.loads(dumped)]
 
 
 def hide_message(connection: Connection, owner: Owner, session: str, seq: int) -> None:

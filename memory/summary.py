@@ -14,6 +14,7 @@ from memory.base import StoredMemory
 from memory.extractive import Sentence, condense, extract, render
 from memory.history import in_prompt
 from memory.language import Language, language_of, spoken
+from memory.rereading import rereading
 from memory.summaries import CUT, STALE, Segment, Summary
 from memory.transcript import Said
 from memory.types import Message
@@ -29,9 +30,10 @@ class SummaryMemory(StoredMemory):
 
     When the messages since the last fold take more than ``window_tokens``, the older of them,
     down to half of that, are folded: each fold keeps its best sentences as a segment, and the
-    summary is the best of all segments, in order. With ``llm`` the model writes the summary;
-    what it writes is checked, and the extractive one is kept if it is no summary. It is in the
-    ``language`` of the conversation, if that is not fixed.
+    summary is the best of these and of the last summary's, in order, so that a fold takes as long
+    however long the session is. With ``llm`` the model writes the summary; what it writes is
+    checked, and the extractive one is kept if it is no summary. It is in the ``language`` of the
+    conversation, if that is not fixed.
     """
 
     memory_key: str = "summary"
@@ -46,10 +48,8 @@ class SummaryMemory(StoredMemory):
         recent = [said.message for said in self.window(summary)]
         text = summary.text
         if recent:
-            kept = self._sentences()
             words = wording(self.spoken(summary, recent))
-            fresh = extract(recent, self.max_tokens, self.count_tokens, kept, words)
-            text = self._condensed([*kept, *fresh], words)
+            text = render(self._best(self._kept(summary), recent, words)[0], words)
         if self.return_messages:
             return {self.memory_key: [SystemMessage(text)] if text else []}
         return {self.memory_key: text}
@@ -103,12 +103,13 @@ class SummaryMemory(StoredMemory):
         folded = [said.message for said in window[: _cut(window, costs, most // 2)]]
         if not folded:
             return False
-        kept = self._sentences()
         words = wording(self.spoken(summary, (said.message for said in window)))
-        fresh = extract(folded, self.max_tokens, self.count_tokens, kept, words)
+        best, fresh = self._best(self._kept(summary), folded, words)
+        written = self._by_model(summary, folded, words) if by_model else None
+        made, source = (written, "model") if written else (render(best, words), "extractive")
+        after = self._version(summary, folded[-1].seq, made, source)
         segment = _segment(folded, fresh)
-        after = self._made([*kept, *fresh], summary, folded, words, by_model)
-        added = self.store.summaries.add(self.scope, summary, [segment], after, generation)
+        added = self.store.summaries.add(self.scope, summary, [segment], after, best, generation)
         if added:
             self.store.watch.happened("fold")
         return added
@@ -121,22 +122,24 @@ class SummaryMemory(StoredMemory):
         """Tokens that each message takes in a prompt; subclasses may know of more."""
         return [in_prompt(said.message, self.count_tokens).tokens for said in window]
 
-    def _made(
-        self, sentences: list[Sentence], before: Summary, folded: list[Message], words: Wording,
-        by_model: bool,
-    ) -> Summary:  # fmt: skip
-        text = self._condensed(sentences, words)
-        source = "extractive"
-        if by_model and self.llm is not None and (written := self._by_model(before, folded, words)):
-            text, source = written, "model"
-        return Summary(before.version + 1, folded[-1].seq, text, self.count_tokens(text), source)
+    def _kept(self, summary: Summary) -> list[Sentence]:
+        return self.store.summaries.sentences(self.scope, summary.version)
 
-    def _condensed(self, sentences: list[Sentence], words: Wording) -> str:
-        kept = condense(sentences, self.max_tokens, self.count_tokens, words=words)
-        return render(kept, words)
+    def _best(
+        self, kept: list[Sentence], messages: list[Message], words: Wording
+    ) -> tuple[list[Sentence], list[Sentence]]:
+        """The best of a summary's sentences and of more messages; and what is kept of these."""
+        with rereading({}):  # most is looked at twice
+            fresh = extract(messages, self.max_tokens, self.count_tokens, kept, words)
+            best = condense([*kept, *fresh], self.max_tokens, self.count_tokens, words=words)
+        return best, fresh
+
+    def _version(self, before: Summary, watermark: int, made: str, source: str) -> Summary:
+        return Summary(before.version + 1, watermark, made, self.count_tokens(made), source)
 
     def _by_model(self, before: Summary, folded: list[Message], words: Wording) -> str | None:
-        assert self.llm is not None
+        if self.llm is None:
+            return None
         asked = task(folded, self.max_tokens, words, before.text)
         try:
             answer = self.llm.invoke([SystemMessage(asked.told), HumanMessage(asked.content)])
@@ -153,17 +156,14 @@ class SummaryMemory(StoredMemory):
     def _words(self, held: Language | None) -> Wording:
         return wording(held if self.language == "auto" else self.language)
 
-    def _sentences(self) -> list[Sentence]:
-        return [
-            s for segment in self.store.summaries.segments(self.scope) for s in segment.sentences
-        ]
-
     def _joined(self, cut: Summary) -> Summary:
         """Make the summary again from the segments that are left."""
         generation = self.store.records.state(self.scope.owner).generation
-        kept = self._sentences()
-        held = spoken(s.text for s in kept if s.role == "human")
-        return self._put(cut, [], kept, generation, held)
+        left = self._kept(cut)
+        held = spoken(s.text for s in left if s.role == "human")
+        words = self._words(held)
+        best = condense(left, self.max_tokens, self.count_tokens, words=words)
+        return self._put(cut, [], best, generation, words)
 
     def _rebuilt(self, stale: Summary) -> Summary:
         """Make segments and summary again from the messages that are still remembered."""
@@ -176,28 +176,24 @@ class SummaryMemory(StoredMemory):
         held = spoken(message.text for message in covered if message.role == "human")
         words = self._words(held)
         segments = []
-        sentences: list[Sentence] = []
+        best: list[Sentence] = []
         for start in range(0, len(covered), _REBUILD):
             part = covered[start : start + _REBUILD]
-            kept = extract(part, self.max_tokens, self.count_tokens, sentences, words)
-            segments.append(_segment(part, kept))
-            sentences += kept
-        return self._put(stale, segments, sentences, generation, held)
+            best, fresh = self._best(best, part, words)
+            segments.append(_segment(part, fresh))
+        return self._put(stale, segments, best, generation, words)
 
     def _put(
         self,
         before: Summary,
         segments: list[Segment],
-        sentences: list[Sentence],
+        best: list[Sentence],
         generation: int,
-        held: Language | None,
+        words: Wording,
     ) -> Summary:
         """Put a summary of these sentences in the place of one that has none."""
-        text = self._condensed(sentences, self._words(held))
-        made = Summary(
-            before.version + 1, before.watermark, text, self.count_tokens(text), "extractive"
-        )
-        if self.store.summaries.add(self.scope, before, segments, made, generation):
+        made = self._version(before, before.watermark, render(best, words), "extractive")
+        if self.store.summaries.add(self.scope, before, segments, made, best, generation):
             return made
         return self.store.summaries.latest(self.scope)
 

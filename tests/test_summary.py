@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
+from sqlalchemy import text
 
 from memory import MemoryStore, Scope, SummaryMemory, count_tokens, open_store
+from memory.extractive import render
 from memory.summaries import NO_SUMMARY
 from tests.doubles import ScriptedChat, count_words
 
@@ -78,6 +80,47 @@ def test_early_facts_survive_many_folds(store: MemoryStore) -> None:
         memory.digest()
     assert memory.current().version >= 10
     assert "A-1001" in memory.current().text
+
+
+def opened_with(memory: SummaryMemory, number: str) -> None:
+    """A number in the customer's opening words, and a few folds after it."""
+    memory.save_context(
+        {"input": f"My order number is {number} and the lamp in it is broken."},
+        {"output": "I will see what I can do about the lamp."},
+    )
+    for n in range(20):
+        talk(memory, 1, n)
+        memory.digest()
+
+
+def test_a_fold_reads_only_the_summary_and_what_is_new(store: MemoryStore) -> None:
+    """The next version has what the last one had, although no segment is left to read: a fold
+    takes as long however long the session is.
+    """
+    memory = summarising(store)
+    opened_with(memory, "A-1001")
+    before = memory.current()
+    kept = store.summaries.sentences(ADA, before.version)
+    assert render(kept) == before.text
+    with store.database.write() as connection:
+        connection.execute(text("DELETE FROM segments"))
+    talk(memory, 12, 20)
+    memory.digest()
+    assert memory.current().version > before.version
+    assert "A-1001" in memory.current().text
+
+
+def test_a_summary_from_before_its_sentences_were_kept_is_folded_on(store: MemoryStore) -> None:
+    """The first fold after an upgrade is made of all segments, and keeps the sentences."""
+    memory = summarising(store)
+    opened_with(memory, "A-1001")
+    with store.database.write() as connection:
+        connection.execute(text("UPDATE summaries SET text = 'from before', sentences = NULL"))
+    talk(memory, 12, 20)
+    memory.digest()
+    after = memory.current()
+    assert "A-1001" in after.text
+    assert render(store.summaries.sentences(ADA, after.version)) == after.text
 
 
 def test_the_budget_is_kept(store: MemoryStore) -> None:
@@ -189,7 +232,7 @@ def test_a_model_that_fails_costs_nothing_but_its_summary(store: MemoryStore) ->
 
 
 def test_a_bad_summary_does_not_spoil_the_next(store: MemoryStore) -> None:
-    """Sentences are kept by segment: what one version left out is there for the next."""
+    """Each version has its best sentences, whoever wrote its text: the next is made of these."""
     answers = iter(["", GOOD, "Error: 500", GOOD])
     memory = summarising(store, llm=ScriptedChat(answer=lambda _: next(answers, GOOD)))
     for n in range(40):

@@ -311,9 +311,8 @@ def test_a_digest_under_way_brings_nothing_back(store: MemoryStore) -> None:
     summary = store.summaries.latest(memory.scope)
     swept(store, YEAR)
     assert not store.records.write(owner, made, messages[-1].seq, state)
-    assert not store.summaries.add(
-        memory.scope, summary, [], summary._replace(version=1, text="xylophone"), state.generation
-    )
+    after = summary._replace(version=1, text="xylophone")
+    assert not store.summaries.add(memory.scope, summary, [], after, [], state.generation)
     assert words_in(store, *OLD) == set()
     assert earlier == []
     memory.digest()
