@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cached_property, partial
-from itertools import dropwhile, zip_longest
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
@@ -16,28 +14,25 @@ from pydantic import Field
 
 from memory import readers, updates, writers
 from memory.base import StoredMemory
+from memory.budget import QUESTION_TOKENS, RECENT_TOKENS, Budget, Parts, later
 from memory.card import Card, card, in_few_words
-from memory.clock import now
-from memory.cues import manners_only
 from memory.earlier import beside_again, passages_again
 from memory.embeddings import Encoder
 from memory.errors import InvalidInput
+from memory.folding import Folding
 from memory.forgetting import Forgotten, Policy
+from memory.gathering import Gathering, Talk
 from memory.history import MESSAGE_OVERHEAD
-from memory.indexes.customer import CustomerIndex, Source
+from memory.indexes.customer import CustomerIndex
 from memory.knowledge import Knowledge
 from memory.labels import read_rest
 from memory.language import LANGUAGES, Language
-from memory.layout import Layout, block, lay_out, taken, tokens_of
+from memory.layout import Layout, lay_out
 from memory.marks import inert
 from memory.scoring import contextual
 from memory.steps import answer_after
-from memory.summaries import NO_SUMMARY, Summary
-from memory.summary import SummaryMemory
-from memory.transcript import Said
 from memory.types import (
     Evidence,
-    Floats,
     Labels,
     Message,
     Original,
@@ -55,10 +50,6 @@ from memory.types import (
 from memory.vector import VectorMemory
 from memory.wording import wording
 
-_QUESTION_TOKENS = 100  # set aside for the question
-_RECENT_TOKENS = 100  # left to recent messages, however long the question or the system text is
-_PASSAGES = 10  # that are looked at to fill the budget
-_ABOUT = 6  # messages before a question that may name what it is about
 _GIVEN = 64  # prompts whose answers are not saved yet
 
 
@@ -128,21 +119,25 @@ class ConversationMemory(StoredMemory):
         )  # fmt: skip
 
     @cached_property
-    def summary(self) -> SummaryMemory:
+    def summary(self) -> Folding:
         """The summary memory inside."""
-        rest = self.max_tokens - self.summary_tokens - self.recall_tokens - _QUESTION_TOKENS
-        rest -= self.knowledge_tokens if self._knows else 0
-        window = max(rest - self.count_tokens(self.system), _RECENT_TOKENS)
-        return _Folding(
+        rest = self.max_tokens - self.summary_tokens - self.recall_tokens - QUESTION_TOKENS
+        rest -= self.knowledge_tokens if self.knowledge else 0
+        window = max(rest - self.count_tokens(self.system), RECENT_TOKENS)
+        return Folding(
             store=self.store, scope=self.scope, count_tokens=self.count_tokens, background=False,
             max_tokens=self.summary_tokens, window_tokens=window,
             llm=self.llm if self.summarize == "model" else None, vector=self.vector,
             knowledge=self.knowledge, language=self.language,
         )  # fmt: skip
 
-    @property
-    def _knows(self) -> bool:
-        return self.knowledge is not None and self.knowledge_tokens > 0 and bool(self.knowledge)
+    @cached_property
+    def _gathering(self) -> Gathering:
+        return Gathering(self.vector, self.summary, self.knowledge, self.knowledge_tokens)
+
+    @cached_property
+    def _budget(self) -> Budget:
+        return Budget(self.max_tokens, self.context_tokens, self.count_tokens)
 
     # --- as a LangChain memory -----------------------------------------------------------
 
@@ -150,17 +145,18 @@ class ConversationMemory(StoredMemory):
         """``history``: summary, recalled records and recent messages, as text or as messages."""
         reader = readers.as_messages if self.return_messages else self.reader
         question, explain = self._question(inputs), reader not in readers.UNEXPLAINED
-        vector = self._embedded(question)
-        with self._reading() as (index, talk):
-            folds = self._folds(talk.window)
+        gathering = self._gathering
+        vector = gathering.embedded(question)
+        with gathering.reading() as (index, talk):
+            folds = self.summary.folds(talk.window)
             if not folds:
-                parts = self._read(index, talk, question, vector, explain)
+                parts = gathering.parts(index, talk, question, vector, explain)
         if folds:
             self.summary.fold()
-            with self._reading() as (index, talk):
-                parts = self._read(index, talk, question, vector, explain)
+            with gathering.reading() as (index, talk):
+                parts = gathering.parts(index, talk, question, vector, explain)
         while self.summary.outgrown(parts.window):
-            parts = parts._replace(window=_later(parts.window))
+            parts = parts._replace(window=later(parts.window))
         recent = self._rendered([said.message for said in parts.window])
         words = wording(parts.language)
         if self.return_messages:
@@ -231,28 +227,32 @@ class ConversationMemory(StoredMemory):
         Raises:
             InvalidInput: the question, with what follows it, is longer than ``context_tokens``.
         """
-        vector = self._embedded(question)
-        with self._reading(turn) as (index, talk):
-            parts = self._evident(index, talk, question, vector, found)._replace(after=after)
+        gathering, budget = self._gathering, self._budget
+        vector = gathering.embedded(question)
+
+        def gathered(index: CustomerIndex, talk: Talk) -> Parts:
+            return gathering.evident(index, talk, question, vector, found)._replace(after=after)
+
+        with gathering.reading(turn) as (index, talk):
+            parts = gathered(index, talk)
             layout = self._lay_out(index, question, parts)
-            if layout.tokens <= self._most(after):
+            if budget.fits(layout, after):
                 return layout
-            crowded = self._crowded(layout)
-            if not crowded and not self._folds(parts.window):
+            crowded = budget.crowded(layout)
+            if not crowded and not self.summary.folds(parts.window):
                 return self._shortened(index, question, parts)
         most = self.summary.window_tokens // 2 if crowded else None
         self.summary.fold(most, by_model=False)
-        with self._reading(turn) as (index, talk):
-            parts = self._evident(index, talk, question, vector, found)._replace(after=after)
-            return self._shortened(index, question, parts)
+        with gathering.reading(turn) as (index, talk):
+            return self._shortened(index, question, gathered(index, talk))
 
     def beginning(self) -> list[BaseMessage]:
         """What the next prompt begins with, whatever is asked: a model can read it before."""
         summary = self.summary.current()
         window = self.summary.window(summary)
-        language = self._spoken(summary, window)
+        language = self.summary.spoken(summary, (said.message for said in window))
         with self.vector.index() as index:
-            return self._lay_out(index, None, _Parts(summary.text, window, [], language)).messages
+            return self._lay_out(index, None, Parts(summary.text, window, [], language)).messages
 
     def recall(self, query: str, max_tokens: int | None = None) -> list[Recalled]:
         """The customer's records that bear on ``query``, best first, within a token budget."""
@@ -320,7 +320,7 @@ class ConversationMemory(StoredMemory):
         if self.context_tokens is not None:  # as much as ``lay_out`` takes for it alone
             told = max(map(self.count_tokens, map(self._told, (*LANGUAGES, None))))
             told += MESSAGE_OVERHEAD if told else 0
-            self._check_room(told + self.count_tokens(inert(text)) + MESSAGE_OVERHEAD)
+            self._budget.check(told + self.count_tokens(inert(text)) + MESSAGE_OVERHEAD)
 
     def start(self, text: str, idempotency_key: str | None = None) -> Turn:
         """Commit the customer's message before a model is asked (see ``Turns.start``)."""
@@ -358,64 +358,8 @@ class ConversationMemory(StoredMemory):
 
     # --- inside --------------------------------------------------------------------------
 
-    def _embedded(self, question: str) -> Floats | None:
-        """A question's vector; in no transaction, since it takes longer than reading the rows."""
-        return self.vector.embedding(question) if question.strip() else None
-
-    @contextmanager
-    def _reading(self, turn: Turn | None = None) -> Iterator[tuple[CustomerIndex, _Talk]]:
-        """The customer's records, none of whose time is over, and one state of all rows."""
-        with self.store.database.read():
-            talk = self._talk(turn)
-            with self.vector.reading(talk.shown) as index:
-                if not index.expired(now()):
-                    yield index, talk
-                    return
-        self.vector.expire()
-        with self.store.database.read():
-            talk = self._talk(turn)
-            with self.vector.reading(talk.shown) as index:
-                yield index, talk
-
-    def _talk(self, turn: Turn | None) -> _Talk:
-        """What was said in the session before a turn."""
-        summary = self.summary.current()
-        window = [
-            said
-            for said in self.summary.window(summary)
-            if turn is None or said.message.turn != turn.id
-        ]
-        shown = {said.message.source for said in window}
-        if turn is not None:
-            shown.add(turn.question.source)
-        return _Talk(summary, window, shown)
-
-    def _read(
-        self,
-        index: CustomerIndex,
-        talk: _Talk,
-        question: str,
-        vector: Floats | None,
-        explain: bool = True,
-    ) -> _Parts:
-        summary, window, shown = talk
-        language = self._spoken(summary, window, question)
-        with self.store.watch.step("search"):
-            recalled = [] if manners_only(question) else self.vector.recall(
-                question, self.recall_tokens, without=shown, outdated=False, vector=vector,
-                index=index, explain=explain, words=wording(language),
-            )  # fmt: skip
-        if explain:
-            recalled = self._attributed(recalled)
-        return _Parts(summary.text, window, recalled, language)
-
     def _attributed(self, found: Sequence[Recalled]) -> list[Recalled]:
         return self.store.transcript.attributed(self.scope.owner, found)
-
-    def _spoken(
-        self, summary: Summary, window: list[Said], question: str | None = None
-    ) -> Language | None:
-        return self.summary.spoken(summary, (said.message for said in window), question)
 
     def _told(self, language: Language | None) -> str:
         """The system text for a conversation in a language."""
@@ -424,132 +368,16 @@ class ConversationMemory(StoredMemory):
         answer = wording(language).answer
         return f"{self.system}\n\n{answer}" if self.system and answer else self.system
 
-    def _evident(
-        self,
-        index: CustomerIndex,
-        talk: _Talk,
-        question: str,
-        vector: Floats | None,
-        found: Sequence[Evidence] | None,
-    ) -> _Parts:
-        """The parts with passages: ours and another source's by turns, as many as fit."""
-        parts = self._read(index, talk, question, vector)
-        ours: list[Evidence] | None = None
-        if self.knowledge is not None and self._knows:
-            about = "\n".join(said.message.text for said in parts.window[-_ABOUT:])
-            if vector is None:
-                vector = self.vector.embedding(question)
-            with self.store.watch.step("knowledge"):
-                ours = self.knowledge.search(
-                    question, _PASSAGES, about=about, vector=vector, strict=True
-                )
-        if ours is None and found is None:
-            return parts
-        pairs = zip_longest(ours or (), found or ())
-        joined = [evidence for pair in pairs for evidence in pair if evidence is not None]
-        fitting = readers.citable(joined, self.knowledge_tokens, self.count_tokens)
-        # What was found and does not fit is not told of, nor that nothing was found.
-        return parts._replace(evidence=None if joined and not fitting else fitting)
-
-    def _lay_out(self, index: CustomerIndex, question: str | None, parts: _Parts) -> Layout:
+    def _lay_out(self, index: CustomerIndex, question: str | None, parts: Parts) -> Layout:
         return lay_out(
             self._told(parts.language), parts.summary, parts.window, parts.recalled, question,
             beside_again(index, self.policy, self.knowledge), self.count_tokens, parts.evidence,
             wording(parts.language), parts.after,
         )  # fmt: skip
 
-    def _check_room(self, tokens: int) -> None:
-        if self.context_tokens is not None and tokens > self.context_tokens:
-            msg = (
-                f"the message is too long for the model: with its instructions it takes {tokens} "
-                f"tokens of {self.context_tokens}. Send a shorter one"
-            )
-            raise InvalidInput(msg)
-
-    def _most(self, after: Sequence[BaseMessage]) -> int:
-        """Tokens that a prompt may take, with what follows its question."""
-        most = self.max_tokens + taken(after, self.count_tokens)
-        return most if self.context_tokens is None else min(most, self.context_tokens)
-
-    def _crowded(self, layout: Layout) -> bool:
-        return self.context_tokens is not None and layout.tokens > self.context_tokens
-
-    def _folds(self, window: list[Said]) -> bool:
-        """Whether the next digest will fold, and needs no model for it."""
-        return self.summary.llm is None and self.summary.outgrown(window)
-
-    def _shortened(self, index: CustomerIndex, question: str, parts: _Parts) -> Layout:
-        """Leave out the oldest turns, until few are left or it fits.
-
-        For the context then these, what was recalled, passages and the summary, too.
-        """
-        layout, most = self._lay_out(index, question, parts), self._most(parts.after)
-        while layout.tokens > most:
-            crowded = self._crowded(layout)
-            if parts.window and (crowded or sum(self.summary.costs(parts.window)) > _RECENT_TOKENS):
-                parts = parts._replace(window=_later(parts.window))
-            elif not crowded:
-                break
-            elif parts.recalled:
-                parts = parts._replace(recalled=parts.recalled[: len(parts.recalled) // 2])
-            elif parts.evidence:
-                fewer = parts.evidence[: len(parts.evidence) // 2]
-                parts = parts._replace(evidence=fewer or None)
-            elif parts.summary:
-                parts = parts._replace(summary="")
-            else:
-                self._check_room(layout.tokens)
-            layout = self._lay_out(index, question, parts)
-        return layout
-
-
-class _Talk(NamedTuple):
-    """What was said in the session; ``shown`` are the messages that no record is recalled for."""
-
-    summary: Summary
-    window: list[Said]
-    shown: set[Source]
-
-
-class _Parts(NamedTuple):
-    summary: str
-    window: list[Said]
-    recalled: list[Recalled]
-    language: Language | None
-    evidence: list[Evidence] | None = None
-    after: Sequence[BaseMessage] = ()
-
-
-class _Folding(SummaryMemory):
-    """A summary memory whose window holds, beside the messages, what was recalled for them.
-
-    What the policy has outlived is not in it, before it is forgotten.
-    """
-
-    vector: VectorMemory
-    knowledge: Knowledge | None
-
-    def window(self, summary: Summary) -> list[Said]:
-        found = super().window(summary)
-        since = self.vector.policy.since(now())
-        return found if since is None else [said for said in found if said.message.at > since]
-
-    def costs(self, window: list[Said]) -> list[int]:
-        words = wording(self.spoken(NO_SUMMARY, (said.message for said in window)))
-        with self.vector.index() as index:
-            again = beside_again(index, self.vector.policy, self.knowledge)
-            return [
-                tokens + tokens_of(block(again(said.recalled), words), self.count_tokens)
-                if said.recalled
-                else tokens
-                for said, tokens in zip(window, super().costs(window), strict=True)
-            ]
-
-
-def _later(window: list[Said]) -> list[Said]:
-    """A window without the oldest quarter; it begins with a question, as many templates want."""
-    rest = window[max(len(window) // 4, 1) :]
-    return list(dropwhile(lambda said: said.message.role != "human", rest))
+    def _shortened(self, index: CustomerIndex, question: str, parts: Parts) -> Layout:
+        lay_out = partial(self._lay_out, index, question)
+        return self._budget.shortened(parts, lay_out, self.summary.costs)
 
 
 def _joined(*parts: tuple[str, str]) -> str:
