@@ -12,7 +12,8 @@ from app.terminal.why import in_words
 from app.translation import worded
 from memory import SLOTS, InvalidInput, MemoryServiceError, check_name
 from memory.client import ServiceProblem
-from memory.client.results import Adapter, Adapters, Memory
+from memory.client.models import Adapter, Adapters
+from memory.client.remembered import Memory
 
 _FORBIDDEN = 403
 

@@ -8,7 +8,9 @@ from typing import Protocol
 from app.translation import worded
 from memory import SLOTS
 from memory.client import Event
-from memory.client.results import Adapters, DeletedMemory, Memory, Recalled, Session
+from memory.client.models import Adapters
+from memory.client.remembered import DeletedMemory, Memory
+from memory.client.results import Recalled, Session
 
 
 class Desk(Protocol):

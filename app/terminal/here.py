@@ -27,7 +27,9 @@ from memory import InvalidInput, MemoryStore, Scope, check_name
 from memory.client import ChatAnswer, Event, ServiceProblem
 from memory.client import Given as GivenEvent
 from memory.client import Token as TokenEvent
-from memory.client.results import Adapters, DeletedMemory, Memory, Recalled, Result, Session
+from memory.client.models import Adapters
+from memory.client.remembered import DeletedMemory, Memory
+from memory.client.results import Recalled, Result, Session
 
 R = TypeVar("R", bound=Result)
 _END_SECONDS = 10.0  # how long a stopped answer may take to be stored

@@ -6,7 +6,9 @@ from collections.abc import Generator, Sequence
 
 from memory import check_name
 from memory.client import Event, MemoryClient
-from memory.client.results import Adapters, DeletedMemory, Memory, Recalled, Session
+from memory.client.models import Adapters
+from memory.client.remembered import DeletedMemory, Memory
+from memory.client.results import Recalled, Session
 
 
 class There:

@@ -213,39 +213,9 @@ def key() -> Call[results.Key]:
     return Call("GET", "/v1/key", results.Key.model_validate_json)
 
 
-def model() -> Call[results.ServedModel]:
-    """The model that answers."""
-    return Call("GET", "/v1/models", _served)
-
-
-def adapters() -> Call[results.Adapters]:
-    """The tuned adapters with their figures, and which of them answers."""
-    return Call("GET", "/v1/admin/models", results.Adapters.model_validate_json)
-
-
-def promote(adapter: str) -> Call[results.Adapters]:
-    """Answer with an adapter from now on, if it beats the one in service."""
-    path = f"/v1/admin/models/{named('adapter', adapter)}/promote"
-    return Call("POST", path, results.Adapters.model_validate_json)
-
-
-def rollback() -> Call[results.RolledBack]:
-    """Answer again with what was in service before."""
-    path = "/v1/admin/models/rollback"
-    return Call("POST", path, results.RolledBack.model_validate_json, again=False)
-
-
 def _said(
     customer: str | None, message: str, session: str, idempotency_key: str | None
 ) -> dict[str, Any]:
     key = uuid4().hex if idempotency_key is None else idempotency_key
     given = {"session": session, "message": message, "idempotency_key": key}
     return given if customer is None else {"customer": customer, **given}
-
-
-def _served(body: bytes) -> results.ServedModel:
-    found = results.ServedModels.model_validate_json(body).data
-    if not found:
-        msg = "no model is named"
-        raise ValueError(msg)
-    return found[0]

@@ -15,6 +15,7 @@ import httpx
 
 import memory.client.calls as calls
 import memory.client.knowledge as knowledge
+import memory.client.models as models
 import memory.client.monitoring as monitoring
 import memory.client.recommending as recommending
 import memory.client.remembered as remembered
@@ -132,10 +133,10 @@ class Operations:
     documents = answered(monitoring.documents)
     delete_document = answered(monitoring.delete_document)
     key = answered(calls.key)
-    model = answered(calls.model)
-    adapters = answered(calls.adapters)
-    promote = answered(calls.promote)
-    rollback = answered(calls.rollback)
+    model = answered(models.model)
+    adapters = answered(models.adapters)
+    promote = answered(models.promote)
+    rollback = answered(models.rollback)
 
     def __init__(
         self, base_url: str, api_key: str | None, timeout: float, retry: Retry | None

@@ -1,4 +1,4 @@
-"""What a service can be asked for of a customer's memory."""
+"""What a service can be asked for of a customer's memory, and what it answers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,85 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-import memory.client.results as results
 from memory.card import Card
 from memory.client.call import Call, named, of_customer, stamp, without_none, word
+from memory.client.results import Deleted, Recalled, Result
 from memory.forgetting import Policy
 
 _CARD = TypeAdapter(Card)
 _DAY = timedelta(days=1)
+
+
+class RecallAnswer(Result):
+    """What was found, best first."""
+
+    recalled: list[Recalled]
+
+
+class Memory(Result):
+    """A record of the external memory; with a ``slot`` it is a fact, and says its ``value``."""
+
+    id: str
+    text: str
+    at: datetime
+    role: str
+    session: str  # empty: added by hand
+    messages: list[str]  # ids of those that it comes from
+    superseded_by: str | None
+    valid_to: datetime | None
+    expires_at: datetime | None
+    slot: str | None
+    value: str | None
+    source: str  # who made it: message, model or person
+    pinned: bool
+
+
+class MemoryPage(Result):
+    """Memories, newest first; ``next`` is the ``before`` that asks for older ones."""
+
+    memories: list[Memory]
+    next: int | None
+
+
+class DeletedMemory(Deleted):
+    """What went with a memory that was deleted.
+
+    ``memories`` are the ids of those that went, ``shortened`` of those that keep what else they
+    say; so many ``messages`` leave prompts.
+    """
+
+    memories: list[str]
+    shortened: list[str]
+    messages: int
+
+
+class Forgotten(Result):
+    """A memory, or a message of which none was left, that goes by policy, and why."""
+
+    kind: str  # memory or message
+    id: str
+    text: str
+    at: datetime
+    reason: str  # expired, age, unrecalled or count
+
+
+class ForgetAnswer(Result):
+    """What went, or would go in a dry run."""
+
+    dry_run: bool
+    forgotten: list[Forgotten]
+
+
+class Erased(Deleted):
+    """The receipt of an erasure; ``elsewhere`` names what may have learnt from the customer."""
+
+    receipt: str
+    number: int
+    at: datetime
+    elsewhere: list[str]
+    subject: str | None
+    previous: str
+    hash: str
 
 
 def memories(
@@ -24,7 +96,7 @@ def memories(
     history: bool = False,
     limit: int = 100,
     before: int | None = None,
-) -> Call[results.MemoryPage]:
+) -> Call[MemoryPage]:
     """What is remembered of a customer, newest first.
 
     Args:
@@ -35,14 +107,12 @@ def memories(
         before: the ``next`` of the page before.
     """
     query = {"limit": limit, "before": before, "slot": slot, "history": word(history)}
-    return Call(
-        "GET", of_customer(customer, "memories"), results.MemoryPage.model_validate_json, query
-    )
+    return Call("GET", of_customer(customer, "memories"), MemoryPage.model_validate_json, query)
 
 
-def memory(customer: str, memory: str) -> Call[results.Memory]:
+def memory(customer: str, memory: str) -> Call[Memory]:
     """One memory by its id, also one that has been replaced."""
-    return Call("GET", _memory(customer, memory), results.Memory.model_validate_json)
+    return Call("GET", _memory(customer, memory), Memory.model_validate_json)
 
 
 def add_memory(
@@ -53,7 +123,7 @@ def add_memory(
     value: str | None = None,
     pinned: bool | None = None,
     expires_at: datetime | None = None,
-) -> Call[results.Memory]:
+) -> Call[Memory]:
     """Add a memory by hand; with a ``slot`` and a ``value`` it is a fact.
 
     A time without a zone is local.
@@ -61,7 +131,7 @@ def add_memory(
     given = {"text": text, "slot": slot, "value": value, "pinned": pinned}
     body = without_none({**given, "expires_at": stamp(expires_at)})
     path = of_customer(customer, "memories")
-    return Call("POST", path, results.Memory.model_validate_json, body=body, again=False)
+    return Call("POST", path, Memory.model_validate_json, body=body, again=False)
 
 
 def change_memory(
@@ -72,7 +142,7 @@ def change_memory(
     value: str | None = None,
     pinned: bool | None = None,
     expires_at: datetime | Literal["never"] | None = None,
-) -> Call[results.Memory]:
+) -> Call[Memory]:
     """Correct, pin or date a memory; what is None stays as it is.
 
     Another text or value is a correction: no later prompt shows the old, wherever it stood.
@@ -81,18 +151,18 @@ def change_memory(
     if expires_at is not None:
         body["expires_at"] = None if expires_at == "never" else stamp(expires_at)
     path = _memory(customer, memory)
-    return Call("PUT", path, results.Memory.model_validate_json, body=body)
+    return Call("PUT", path, Memory.model_validate_json, body=body)
 
 
-def forget_memory(customer: str, memory: str) -> Call[results.DeletedMemory]:
+def forget_memory(customer: str, memory: str) -> Call[DeletedMemory]:
     """Forget a memory, with all that says the same: no later prompt shows it."""
     path = _memory(customer, memory)
-    return Call("DELETE", path, results.DeletedMemory.model_validate_json, again=False)
+    return Call("DELETE", path, DeletedMemory.model_validate_json, again=False)
 
 
 def forget(
     customer: str, policy: Policy | None = None, *, dry_run: bool = False
-) -> Call[results.ForgetAnswer]:
+) -> Call[ForgetAnswer]:
     """Forget by policy, the service's own if none is given; a dry run says what would go."""
     limits: dict[str, Any] | None = None
     if policy is not None:
@@ -103,7 +173,7 @@ def forget(
         }
     body = {"policy": limits, "dry_run": dry_run}
     path = of_customer(customer, "forget")
-    return Call("POST", path, results.ForgetAnswer.model_validate_json, body=body, again=dry_run)
+    return Call("POST", path, ForgetAnswer.model_validate_json, body=body, again=dry_run)
 
 
 def card(customer: str) -> Call[Card]:
@@ -111,11 +181,11 @@ def card(customer: str) -> Call[Card]:
     return Call("GET", of_customer(customer, "card"), _CARD.validate_json)
 
 
-def recall(customer: str, query: str, *, max_tokens: int = 1000) -> Call[results.RecallAnswer]:
+def recall(customer: str, query: str, *, max_tokens: int = 1000) -> Call[RecallAnswer]:
     """What bears on a query in a customer's memory, best first."""
     body = {"query": query, "max_tokens": max_tokens}
     path = of_customer(customer, "recall")
-    return Call("POST", path, results.RecallAnswer.model_validate_json, body=body)
+    return Call("POST", path, RecallAnswer.model_validate_json, body=body)
 
 
 def export(customer: str) -> Call[bytes]:
@@ -123,9 +193,9 @@ def export(customer: str) -> Call[bytes]:
     return Call("GET", of_customer(customer, "export"), _whole)
 
 
-def erase(customer: str) -> Call[results.Erased]:
+def erase(customer: str) -> Call[Erased]:
     """Erase everything about a customer, also in the database's files; the receipt stays."""
-    return Call("DELETE", of_customer(customer), results.Erased.model_validate_json, again=False)
+    return Call("DELETE", of_customer(customer), Erased.model_validate_json, again=False)
 
 
 def _memory(customer: str, memory: str) -> str:

@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from memory import InvalidInput, Policy
-from memory.client import calls, knowledge, monitoring, recommending, remembered, translations
+from memory.client import (
+    calls,
+    knowledge,
+    models,
+    monitoring,
+    recommending,
+    remembered,
+    translations,
+)
 from memory.client.call import Call
 from memory.client.clients import Operation, Operations
 from tests.app.test_description import resolved
@@ -88,10 +96,10 @@ ASKED: dict[str, Call[Any]] = {
     "documents": monitoring.documents(limit=5),
     "delete_document": monitoring.delete_document("news-4417"),
     "key": calls.key(),
-    "model": calls.model(),
-    "adapters": calls.adapters(),
-    "promote": calls.promote("20260504-093000-1a2b3c"),
-    "rollback": calls.rollback(),
+    "model": models.model(),
+    "adapters": models.adapters(),
+    "promote": models.promote("20260504-093000-1a2b3c"),
+    "rollback": models.rollback(),
 }
 # What the client leaves out, and why.
 LEFT_OUT = {
