@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from functools import partial
 from threading import Event, current_thread
 from time import sleep
+from types import SimpleNamespace
 
 import pytest
 
-from memory import MemoryStore, Scope, VectorMemory, open_store
+from memory import MemoryStore, Scope, VectorMemory, background, open_store
 from tests.contracts.memories import rows
 from tests.doubles import WordEncoder
 
@@ -30,11 +31,11 @@ def test_work_of_one_name_waits_once(store: MemoryStore) -> None:
 
     def work() -> None:
         started.set()
-        release.wait(10)
+        release.wait(60)
         runs.append(current_thread().name)
 
     store.in_background("a", work)
-    assert started.wait(10)
+    assert started.wait(60)
     for _ in range(100):
         store.in_background("a", work)
     store.in_background("b", work)
@@ -44,17 +45,24 @@ def test_work_of_one_name_waits_once(store: MemoryStore) -> None:
     assert all(name.startswith("memory-digest") for name in runs)
 
 
-def test_what_has_time_lets_others_go_first(store: MemoryStore) -> None:
+def test_what_has_time_lets_others_go_first(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is done once, after its time, in the order in which that comes; at once where somebody
     waits for it, or the store is closed.
     """
     done: list[str] = []
-    last = Event()
+    first, last = Event(), Event()
+    at = [0.0]
+    monkeypatch.setattr(background, "time", SimpleNamespace(monotonic=lambda: at[0]))
     for name, after in (("slow", 3600.0), ("later", 0.1), ("sooner", 0.05), ("later", 0.0)):
         store.in_background(name, partial(done.append, name), after=after)
     store.in_background("now", partial(done.append, "now"))
+    store.in_background("first", first.set)
     store.in_background("last", last.set, after=0.15)
-    assert last.wait(10)
+    assert first.wait(60)
+    at[0] = 0.2
+    assert last.wait(60)
     assert done == ["now", "sooner", "later"]
     assert store.waiting == 1
     store.wait()

@@ -26,7 +26,7 @@ class Gated:
         """One pass."""
         self.passes.append([text[0] for text in texts])
         self.begun.release()
-        assert self.end.acquire(timeout=10)
+        assert self.end.acquire(timeout=60)
         if any(text[0] < 0 for text in texts):
             raise ArithmeticError
         return [np.array([[text[0]] for text in texts], np.float32)]
@@ -55,7 +55,7 @@ def test_one_alone_is_done_at_once_and_those_who_wait_together_next() -> None:
     batching = Batching(network, most=100, at_once=1)
     with ThreadPoolExecutor(8) as pool:
         first = _ask(pool, batching, 1)
-        assert network.begun.acquire(timeout=10)
+        assert network.begun.acquire(timeout=60)
         others = {}
         for count, number in enumerate((2, 3, 4), 1):
             others[number] = _ask(pool, batching, number)
@@ -74,7 +74,7 @@ def test_a_batch_is_no_longer_than_it_may_be() -> None:
     batching = Batching(network, most=4, at_once=1)  # two texts of two tokens
     with ThreadPoolExecutor(8) as pool:
         asked = [_ask(pool, batching, 1)]
-        assert network.begun.acquire(timeout=10)
+        assert network.begun.acquire(timeout=60)
         for number in (2, 3, 4):
             asked.append(_ask(pool, batching, number))
             _until(lambda number=number: _waiting(batching, number - 1, 0))  # type: ignore[misc]
@@ -89,7 +89,7 @@ def test_a_short_text_is_not_filled_up_to_a_long_one() -> None:
     batching = Batching(network, most=100, at_once=1, padded=3)
     with ThreadPoolExecutor(8) as pool:
         asked = [_ask(pool, batching, 1)]
-        assert network.begun.acquire(timeout=10)
+        assert network.begun.acquire(timeout=60)
         for count, size in enumerate((4, 5, 6, 9), 1):
             asked.append(pool.submit(batching.ask, [[size] * size]))  # type: ignore[arg-type]
             _until(lambda count=count: _waiting(batching, count, 0))  # type: ignore[misc]
@@ -105,14 +105,14 @@ def test_a_question_waits_for_no_digest() -> None:
     batching = Batching(network, most=100, at_once=2)
     with ThreadPoolExecutor(8) as pool:
         many = [_ask(pool, batching, 10, 11), _ask(pool, batching, 12, 13)]
-        assert network.begun.acquire(timeout=10)
+        assert network.begun.acquire(timeout=60)
         _until(lambda: _waiting(batching, 0, 1))
         question = _ask(pool, batching, 1)  # beside the digest
-        assert network.begun.acquire(timeout=10)
+        assert network.begun.acquire(timeout=60)
         later = _ask(pool, batching, 2)
         _until(lambda: _waiting(batching, 1, 1))
         network.end.release()  # whichever of the two ends, the question is next
-        assert network.begun.acquire(timeout=10)
+        assert network.begun.acquire(timeout=60)
         assert network.passes[2] == [2]
         network.end.release(3)
         assert question.result(10) == [1]

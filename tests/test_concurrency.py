@@ -230,7 +230,7 @@ def test_a_reader_has_the_index_to_itself(sqlite_url: str, encoder: WordEncoder)
         with store.database.read():
             store.records.state(scope.owner)  # the transaction sees the rows as of now
             began.set()
-            go_on.wait(10)
+            go_on.wait(60)
             seen_late.extend(r.text for r in memory.recall("secret word"))
 
     def slow(query: Query, candidates: Candidates) -> list[Recalled]:
@@ -246,7 +246,7 @@ def test_a_reader_has_the_index_to_itself(sqlite_url: str, encoder: WordEncoder)
         memory.digest()
         (fact,) = [r for r in store.records.newest(scope.owner, 9) if "fact" in r.text]
         reading = pool.submit(late, store)
-        assert began.wait(10)
+        assert began.wait(60)
         memory.apply([Forget(fact.id)])
         assert [r.text for r in memory.recall("secret word")] == ["a fine word"]
         reading.result()
@@ -257,23 +257,23 @@ def test_a_digest_of_one_customer_does_not_hold_up_another(
     store: MemoryStore, encoder: WordEncoder
 ) -> None:
     """Saving waits for no model: while a digest hangs in its encoder, turns are stored at once."""
-    started, release = Event(), Event()
+    started, release, went_on = Event(), Event(), Event()
 
     class Slow(WordEncoder):
         def encode(self, texts: list[str]) -> object:  # type: ignore[override]
             started.set()
-            release.wait(10)
+            release.wait(60)
+            went_on.set()
             return super().encode(texts)
 
     slow = VectorMemory(store=store, scope=Scope("slow"), embeddings=Slow(name="words"))
     quick = BufferMemory(store=store, scope=Scope("quick"))
     slow.save_context({"input": "hello"}, {"output": "good day"})
     try:
-        assert started.wait(10)
-        began = time.monotonic()
+        assert started.wait(60)
         slow.save_context({"input": "hello"}, {"output": "good day"})
         quick.save_context({"input": "hello"}, {"output": "good day"})
-        assert time.monotonic() - began < 2
+        assert not went_on.is_set()
         assert "good day" in quick.load_memory_variables({})["history"]
     finally:
         release.set()
@@ -297,7 +297,15 @@ def test_memories_come_and_go(sqlite_url: str, encoder: WordEncoder) -> None:
     the first of them.
     """
     counts = []
-    with open_store(sqlite_url) as store:
+    with open_store(sqlite_url) as store, ThreadPoolExecutor(4) as pool:
+        together = Barrier(4)
+
+        def read(_: int) -> None:
+            with store.database.read():
+                together.wait()
+
+        # As many connections as whoever reads, and the digest, may happen to need at once.
+        list(pool.map(read, range(4)))
         for n in range(200):
             kind = KINDS[n % 4]
             more = {"embeddings": encoder} if "embeddings" in kind.model_fields else {}
@@ -331,7 +339,8 @@ def test_stores_come_and_go(url: str, encoder: WordEncoder) -> None:
     before = threading.active_count(), open_files()
     for n in range(20):
         used_and_left(url, encoder, n).close()
-    assert (threading.active_count(), open_files()) == before
+    assert threading.active_count() <= before[0]
+    assert open_files() <= before[1]
 
 
 def test_stores_that_nobody_closed_leave_nothing(sqlite_url: str, encoder: WordEncoder) -> None:
@@ -346,4 +355,5 @@ def test_stores_that_nobody_closed_leave_nothing(sqlite_url: str, encoder: WordE
     while threading.active_count() > before[0] and time.monotonic() < deadline:
         time.sleep(0.01)  # a thread of a pool ends a moment after its pool
     gc.collect()
-    assert (threading.active_count(), open_files()) == before
+    assert threading.active_count() <= before[0]
+    assert open_files() <= before[1]

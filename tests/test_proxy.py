@@ -134,7 +134,7 @@ def fleet(postgres: sa.Engine, tmp_path_factory: pytest.TempPathFactory) -> Iter
                 time.sleep(0.02)
             assert proxy.poll() is None, (folder / "log").read_text()
             found.wait(True, True)
-            assert httpx.get(f"http://127.0.0.1:{health}/healthy").status_code == 200
+            assert httpx.get(f"http://127.0.0.1:{health}/healthy", timeout=60).status_code == 200
             yield found
         finally:
             proxy.terminate()
@@ -155,11 +155,11 @@ def test_a_customers_requests_go_to_one_replica(fleet: Fleet) -> None:
             raw_path=b"/v1/customers/%s/sessions" % quoted(customer)
         )
         for headers in (HEADERS, own):
-            assert httpx.get(path, headers=headers).status_code == 200
+            assert httpx.get(path, headers=headers, timeout=60).status_code == 200
         took = [now - then for now, then in zip(fleet.taken(), before, strict=True)]
         assert sorted(took) == [0, 4], (customer, took)
     before = fleet.taken()
-    with httpx.Client(base_url=fleet.address, headers=HEADERS) as http:
+    with httpx.Client(base_url=fleet.address, headers=HEADERS, timeout=60) as http:
         for number in range(60):
             assert http.get(f"/v1/customers/nobody{number}/sessions").status_code == 404
     took = [now - then for now, then in zip(fleet.taken(), before, strict=True)]
@@ -178,7 +178,7 @@ def test_each_token_comes_as_it_is_said(fleet: Fleet) -> None:
     body = {"customer": "ada", "session": "stream", "message": "Hello?", "stream": True}
     try:
         with httpx.stream(
-            "POST", f"{fleet.address}/v1/chat", json=body, headers=HEADERS, timeout=20
+            "POST", f"{fleet.address}/v1/chat", json=body, headers=HEADERS, timeout=60
         ) as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")
             lines = answer.iter_lines()
@@ -199,7 +199,7 @@ def test_each_token_comes_as_it_is_said(fleet: Fleet) -> None:
 def test_who_asks_is_believed_of_nobody_but_the_proxy(fleet: Fleet) -> None:
     """What a client says of its own address is taken away: wrong keys count as its own."""
     told = set()
-    with httpx.Client(base_url=fleet.address) as http:
+    with httpx.Client(base_url=fleet.address, timeout=60) as http:
         for number in range(5):
             headers = {"Authorization": "Bearer wrong", "X-Forwarded-For": f"10.9.8.{number}"}
             told.add(http.get("/v1/customers/ada/card", headers=headers).status_code)

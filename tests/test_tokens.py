@@ -48,6 +48,7 @@ def llama() -> Iterator[httpx.Client]:
         base_url=model.chat.openai_api_base.removesuffix("/v1"),
         headers={"Authorization": f"Bearer {key.get_secret_value()}"},
         trust_env=False,
+        timeout=60,
     ) as client:
         yield client
     model.close()

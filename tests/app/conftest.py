@@ -53,7 +53,7 @@ def serving(app: FastAPI, config: uvicorn.Config | None = None) -> Iterator[str]
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         listener.close()
 
 
@@ -77,7 +77,7 @@ def address_of(
         assert process.poll() is None, said.read_text()
         if found := re.search(r"Chat at (\S+)", said.read_text()):
             try:
-                if httpx.get(f"{found[1]}readyz", verify=trust).status_code == 200:
+                if httpx.get(f"{found[1]}readyz", verify=trust, timeout=60).status_code == 200:
                     return found[1]
             except httpx.TransportError:
                 pass

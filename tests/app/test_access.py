@@ -24,7 +24,7 @@ def test_a_request_has_an_id_of_its_own(service: Running) -> None:
     well = service.chat("hello")
     ill = service.client.get("/v1/customers/nobody/sessions")
     lost = service.client.get("/nowhere")
-    open_to_all = httpx.get(f"{service.address}/healthz")
+    open_to_all = httpx.get(f"{service.address}/healthz", timeout=60)
     answers = (well, ill, lost, open_to_all)
     ids = [answer.headers["x-request-id"] for answer in answers]
     assert all(MADE.fullmatch(one) for one in ids)

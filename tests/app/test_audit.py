@@ -199,7 +199,7 @@ def test_a_refusal_is_written_down_and_nobody_without_a_key_can_write(service: R
     """Which key tried what, on whom; a wrong key leaves nothing, however often it is tried."""
     service.chat("Hello")
     key, made = create_key(service.app.state.store, "agent")
-    with httpx.Client(base_url=service.address) as client:
+    with httpx.Client(base_url=service.address, timeout=60) as client:
         for headers in ({}, {"Authorization": "Bearer wrong"}):
             for _ in range(20):
                 assert client.get("/v1/customers/ada/card", headers=headers).status_code == 401
@@ -224,7 +224,7 @@ def test_a_customer_s_own_token_is_that_customer_s(run_service: Callable[..., Ru
     service.chat("Hello", customer="bob")
     token = jwt.encode({"sub": "ada", "exp": 2**31}, SECRET, "HS256")
     with httpx.Client(
-        base_url=service.address, headers={"Authorization": f"Bearer {token}"}
+        base_url=service.address, headers={"Authorization": f"Bearer {token}"}, timeout=60
     ) as client:
         assert client.get("/v1/customers/ada/sessions").status_code == 200
         assert client.get("/v1/customers/bob/sessions").status_code == 404

@@ -51,7 +51,7 @@ def theirs(service: Running) -> httpx.Client:
     """What the customer asks with."""
     token = jwt.encode({"sub": "mei", "exp": time.time() + 3600}, SECRET, "HS256")
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=service.address, headers=headers)
+    return httpx.Client(base_url=service.address, headers=headers, timeout=60)
 
 
 def test_the_agent_reads_and_writes_english_and_the_customer_chinese(

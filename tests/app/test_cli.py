@@ -51,7 +51,7 @@ def test_serve_makes_a_key_once_and_neither_torch_nor_transformers_are_loaded(
                     file.unlink()
                 body = {"customer": "ada", "message": "hello"}
                 headers = {"Authorization": f"Bearer {key}"}
-                answer = httpx.post(f"{address}v1/chat", json=body, headers=headers)
+                answer = httpx.post(f"{address}v1/chat", json=body, headers=headers, timeout=60)
                 assert answer.json()["reply"] == "hello"
             finally:
                 process.send_signal(signal.SIGINT)

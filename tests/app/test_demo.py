@@ -123,7 +123,9 @@ def test_the_demo_leaves_nothing_behind(tmp_path: Path) -> None:
         try:
             address = address_of(said, process)
             card = httpx.get(
-                f"{address}v1/customers/ines-duarte/card", headers={"Authorization": "Bearer k"}
+                f"{address}v1/customers/ines-duarte/card",
+                headers={"Authorization": "Bearer k"},
+                timeout=60,
             ).json()
         finally:
             process.send_signal(signal.SIGHUP)  # the terminal is closed

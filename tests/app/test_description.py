@@ -249,7 +249,7 @@ def test_real_answers_are_as_described(service: Running) -> None:
         answer = service.client.request(method, url, json=body)
         assert answer.status_code == 200, url
         check(document, method, path, answer)
-    anybody = httpx.Client(base_url=service.address)
+    anybody = httpx.Client(base_url=service.address, timeout=60)
     for (method, path), (url, body) in asked.items():
         if path.startswith("/v1/"):
             check(document, method, path, anybody.request(method, url, json=body))

@@ -149,15 +149,18 @@ def test_tls_is_served(tmp_path: Path) -> None:
             assert address.startswith("https://127.0.0.1:")
             key = (tmp_path / "data" / "api-key").read_text().strip()
             with httpx.Client(
-                base_url=address, verify=trust, headers={"Authorization": f"Bearer {key}"}
+                base_url=address,
+                verify=trust,
+                headers={"Authorization": f"Bearer {key}"},
+                timeout=60,
             ) as client:
                 answer = client.post("/v1/chat", json={"customer": "ada", "message": "Hello"})
             assert answer.json()["reply"] == "Hello"
             assert "Strict-Transport-Security" in answer.headers
             with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-                httpx.get(f"{address}healthz")
+                httpx.get(f"{address}healthz", timeout=60)
             with pytest.raises(httpx.TransportError):
-                httpx.get(f"{address.replace('https', 'http')}healthz")
+                httpx.get(f"{address.replace('https', 'http')}healthz", timeout=60)
         finally:
             process.terminate()
             assert process.wait(30) in (0, -15)
@@ -224,10 +227,10 @@ def test_a_page_elsewhere_reads_nothing_by_another_name(service: Running) -> Non
     service.chat("My order is 4417-XZ")
     elsewhere = {"Host": "evil.example"}
     for method, path in MAY:
-        answer = httpx.request(method, f"{service.address}{path}", headers=elsewhere)
+        answer = httpx.request(method, f"{service.address}{path}", headers=elsewhere, timeout=60)
         assert answer.status_code == 401, path
     for path in ("/", "/web/chat.js", "/healthz", "/readyz"):
-        answer = httpx.get(f"{service.address}{path}", headers=elsewhere)
+        answer = httpx.get(f"{service.address}{path}", headers=elsewhere, timeout=60)
         assert answer.status_code == 200
         assert "4417-XZ" not in answer.text
         assert KEY not in answer.text

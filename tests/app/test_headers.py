@@ -154,7 +154,9 @@ def test_a_forged_form_does_nothing(service: Running) -> None:
         sent = {"Origin": EVIL, "Content-Type": kind, "Cookie": f"key={KEY}; session={KEY}"}
         for login in ("", f"{KEY}:", f":{KEY}", f"{KEY}:{KEY}"):
             address = service.address.replace("http://", f"http://{login}@" if login else "http://")
-            answer = httpx.post(f"{address}/v1/chat?key={KEY}", content=BODY, headers=sent)
+            answer = httpx.post(
+                f"{address}/v1/chat?key={KEY}", content=BODY, headers=sent, timeout=60
+            )
             assert answer.status_code == 401
         assert service.client.post("/v1/chat", content=BODY, headers=sent).status_code == 422
     assert service.client.get("/v1/customers/ada/sessions").status_code == 404

@@ -46,7 +46,7 @@ def test_every_door_says_which_name_to_send(run_service: Callable[..., Running])
         service.client.post("/v1/events", json={"customer": ALIKE, "events": [event]}),
         httpx.post(
             f"{service.address}/v1/chat", json={"message": "hello"},
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}"}, timeout=60,
         ),
     ]  # fmt: skip
     for answer in answers:

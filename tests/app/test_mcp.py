@@ -145,9 +145,9 @@ def test_a_key_reaches_by_tools_what_it_reaches_by_the_api(run_service: Any) -> 
     token = jwt.encode({"sub": "ada", "exp": 2**31}, SECRET, "HS256")
     for carried, status in [(token, 403), (keys["metrics"], 403), ("wrong", 401)]:
         headers = {"Authorization": f"Bearer {carried}"}
-        answer = httpx.post(f"{service.address}/mcp", json=PING, headers=headers)
+        answer = httpx.post(f"{service.address}/mcp", json=PING, headers=headers, timeout=60)
         assert answer.status_code == status, answer.text
-    assert httpx.post(f"{service.address}/mcp", json=PING).status_code == 401
+    assert httpx.post(f"{service.address}/mcp", json=PING, timeout=60).status_code == 401
 
 
 def test_a_call_is_entered_counted_and_logged_like_the_route(
@@ -170,7 +170,7 @@ def test_a_call_is_entered_counted_and_logged_like_the_route(
 
     run(steps)
     headers = {"Authorization": f"Bearer {key}"}
-    answer = httpx.post(f"{service.address}/mcp", json=PING, headers=headers)
+    answer = httpx.post(f"{service.address}/mcp", json=PING, headers=headers, timeout=60)
     left = int(answer.headers["ratelimit"].split("r=")[1].split(";")[0])
     assert left == 9 - 7, "the client lists the tools once, then four and one are called, and this"
     entries = store.audit.entries(100)
@@ -179,8 +179,10 @@ def test_a_call_is_entered_counted_and_logged_like_the_route(
     }  # fmt: skip
     assert not [word for word in ("tea", "ada", "eve", key) if word in caplog.text]
     for _ in range(left):
-        httpx.post(f"{service.address}/mcp", json=PING, headers=headers).raise_for_status()
-    refused = httpx.post(f"{service.address}/mcp", json=PING, headers=headers)
+        httpx.post(
+            f"{service.address}/mcp", json=PING, headers=headers, timeout=60
+        ).raise_for_status()
+    refused = httpx.post(f"{service.address}/mcp", json=PING, headers=headers, timeout=60)
     assert (refused.status_code, "retry-after" in refused.headers) == (429, True)
 
 

@@ -136,7 +136,7 @@ def test_what_goes_wrong_is_counted_by_kind(scripted: Running, double: OpenAIDou
     scripted.client.post("/v1/chat", json={"customer": "ada"})
     scripted.client.get("/v1/customers/nobody-there/sessions")
     scripted.client.get("/no/such/ada@mail.example")
-    httpx.get(f"{scripted.address}/v1/customers")
+    httpx.get(f"{scripted.address}/v1/customers", timeout=60)
     nowhere = {"method": "GET", "route": "none", "status": "404"}
     until(lambda: one(scrape(scripted), "http_requests_total", **nowhere) == 1)
     found = scrape(scripted)
@@ -198,7 +198,7 @@ def test_a_key_for_metrics_reads_them_and_nothing_else(service: Running) -> None
     store = service.app.state.store
     key, _ = create_key(store, "metrics")
     others, _ = create_key(store, "metrics", "northern")
-    with httpx.Client(base_url=service.address) as client:
+    with httpx.Client(base_url=service.address, timeout=60) as client:
         client.headers["Authorization"] = f"Bearer {key}"
         assert client.get("/metrics").headers["content-type"].startswith("text/plain")
         assert client.get("/v1/customers").status_code == 403
@@ -259,7 +259,7 @@ def test_metrics_have_a_port_of_their_own_if_it_is_set(service: Running) -> None
     service.chat("hello")
     registry = service.app.state.metrics.registry
     with answered_at(registry, "127.0.0.1", port):
-        found = read(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
+        found = read(httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text)
         assert one(found, "turns_total", outcome="complete", by="model") == 1
         assert ("answers", frozenset({("state", "writing")})) in found
         with (

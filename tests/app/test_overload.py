@@ -67,7 +67,7 @@ def test_past_the_line_it_is_refused_at_once_and_nothing_is_stored(
         # Meanwhile what needs no model is answered, and nothing was stored of who was refused.
         assert narrow.client.get("/v1/customers/eve/sessions").status_code == 404
         assert narrow.client.get("/v1/customers/ada/sessions").status_code == 200
-        assert httpx.get(f"{narrow.address}/readyz").status_code == 200
+        assert httpx.get(f"{narrow.address}/readyz", timeout=60).status_code == 200
         assert len(double.requests) == 1
         double.delay = 0
     ask.join()

@@ -25,7 +25,7 @@ def test_an_address_is_told_only_to_those_who_run_it(
     server = httpx.URL(model.url).netloc.decode()
     for carried in (None, "Bearer wrong", "Basic YTpi", "Bearer"):
         headers = {} if carried is None else {"Authorization": carried}
-        answer = httpx.get(f"{service.address}/readyz", headers=headers)
+        answer = httpx.get(f"{service.address}/readyz", headers=headers, timeout=60)
         assert answer.status_code == 503
         assert answer.json()["problems"] == ["The model does not answer."]
         assert server not in answer.text
@@ -45,7 +45,7 @@ def test_a_digest_that_lags_is_degraded_and_still_ready(
     readiness.digest.look()
     assert service.client.get("/readyz").json()["status"] == "ok"
     monkeypatch.setattr("app.readiness.now", lambda: now() + timedelta(minutes=10))
-    answer = httpx.get(f"{service.address}/readyz")
+    answer = httpx.get(f"{service.address}/readyz", timeout=60)
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert "said 600 s ago" in answer.json()["problems"][0]
     found = scrape(service)

@@ -113,7 +113,7 @@ def test_a_connection_too_many_is_closed_and_the_others_are_served(
 
         def served_again() -> bool:
             try:
-                return httpx.get(f"{service.address}/healthz").status_code == 200
+                return httpx.get(f"{service.address}/healthz", timeout=60).status_code == 200
             except httpx.TransportError:  # it has not seen yet that the others have gone
                 return False
 
@@ -126,7 +126,9 @@ def test_who_watches_may_ask_by_head(tmp_path: Path, path: str) -> None:
     """The head of what GET answers, and no body."""
     with as_served(data_dir=tmp_path, llm="fake:echo", request_timeout=60) as service:
         head, got = (
-            httpx.request(how, f"{service.address}{path}", headers=service.client.headers)
+            httpx.request(
+                how, f"{service.address}{path}", headers=service.client.headers, timeout=60
+            )
             for how in ("HEAD", "GET")
         )
         assert (head.status_code, head.content) == (200, b"")

@@ -60,7 +60,7 @@ def served(tmp_path: Path, double: OpenAIDouble) -> Iterator[Served]:
 def stored(served: Served, customer: str) -> list[tuple[str, str]]:
     """Text and status of a customer's messages, seen by a service that is started anew."""
     path = f"{served.address}/v1/customers/{customer}/sessions/default/messages"
-    messages = httpx.get(path, headers=HEADERS).json()["messages"]
+    messages = httpx.get(path, headers=HEADERS, timeout=60).json()["messages"]
     return [(message["text"], message["status"]) for message in messages]
 
 
@@ -93,7 +93,9 @@ def test_sigterm_lets_answers_end_and_refuses_new_ones(
     served.start()
     assert stored(served, "bob")[1] == (short.said, "complete")
     assert stored(served, "ada")[1] == (long.said, "stopped")
-    assert httpx.get(f"{served.address}/v1/customers/eve/sessions", headers=HEADERS).is_error
+    assert httpx.get(
+        f"{served.address}/v1/customers/eve/sessions", headers=HEADERS, timeout=60
+    ).is_error
 
 
 def test_a_second_signal_ends_it_at_once_and_stores_too(
@@ -106,7 +108,7 @@ def test_a_second_signal_ends_it_at_once_and_stores_too(
         double.reply, double.delay = LONG, 0.02
         listener = Listener(service.address, "ada")
         service.signal(signal.SIGINT)
-        until(lambda: httpx.get(f"{service.address}/readyz").status_code == 503)
+        until(lambda: httpx.get(f"{service.address}/readyz", timeout=60).status_code == 503)
         said = len(listener.said)
         until(lambda: len(listener.said) > said)  # it goes on
         service.signal(signal.SIGINT)

@@ -37,7 +37,7 @@ class Line:
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             for thread in self._threads:
-                thread.join(20)
+                thread.join(60)
 
     def _accept(self) -> None:
         while True:

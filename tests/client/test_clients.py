@@ -218,7 +218,7 @@ def test_who_finds_no_place_is_told_when_to_come_again(
 ) -> None:
     """A 503 says how long to wait; the one who has the place hears the answer to its end."""
     held = threading.Event()
-    double.reply = lambda _: "hello" if held.wait(20) else ""
+    double.reply = lambda _: "hello" if held.wait(60) else ""
     service = run_service(llm=double.url, answers_at_once=1, answers_waiting=0)
     client = connect(service.address)
     stream = client.stream("ada", "first")
@@ -241,7 +241,7 @@ def test_whoever_leaves_the_loop_stops_the_answer(
     while not isinstance(next(stream), Token):
         pass
     stream.close()
-    assert double.gone.wait(20)
+    assert double.gone.wait(60)
     scripted.settle()
     for _ in range(200):
         told = client.messages("ada", "default").messages
@@ -266,7 +266,7 @@ def test_what_is_open_when_its_loop_ends_is_closed(scripted: Running, double: Op
     for n in range(8):  # in which order they are closed is chance
         asyncio.run(leave(f"customer {n}"))
     assert failed == []
-    assert double.gone.wait(20)
+    assert double.gone.wait(60)
     scripted.settle()
 
 

@@ -399,7 +399,7 @@ def test_forgetting_waits_for_a_digest_that_is_about_to_commit(
     digesting = Thread(target=getattr(memory, part).digest)
     monkeypatch.setattr(store.database, "write", write)
     digesting.start()
-    assert about_to_commit.wait(10)
+    assert about_to_commit.wait(60)
     store.records.apply(NOW.owner, [Forget(fact)])
     digesting.join()
     assert "A-1001" not in shown(memory)

@@ -47,7 +47,7 @@ def pooled_url(postgres: sa.Engine) -> Iterator[str]:
         command[1:1] = ["--user", server.owner()]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()

@@ -56,7 +56,9 @@ def test_an_alert_whose_sender_is_killed_is_sent_again_under_its_id(tmp_path: Pa
             until = time.monotonic() + 60
             while delivery(store).told is None and time.monotonic() < until:
                 time.sleep(0.05)
-            told = httpx.get(f"{service.address}/v1/insights/alerts", headers=HEADERS).json()
+            told = httpx.get(
+                f"{service.address}/v1/insights/alerts", headers=HEADERS, timeout=60
+            ).json()
         finally:
             killed.set()
             service.stop()

@@ -46,7 +46,7 @@ def faults(folder: Path, turns: int) -> dict[str, int]:
             for turn in client.sent:
                 client.say(turn, again=True)
             client.close()
-        with httpx.Client(base_url=address, headers=HEADERS) as http:
+        with httpx.Client(base_url=address, headers=HEADERS, timeout=60) as http:
             found, _ = compare(reader(http), sent, settled=False)
         found["unexpected"] = sum(len(client.unexpected) for client in talking)
     return dict(+found)

@@ -111,7 +111,7 @@ def in_background(run: Callable[[], object], stop: Callable[[], object]) -> Iter
         yield
     finally:
         stop()
-        thread.join(timeout=20)
+        thread.join(timeout=60)
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def served(app: FastAPI) -> Iterator[str]:
         lambda: server.run(sockets=[listening]), lambda: setattr(server, "should_exit", True)
     ):
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while not server.started and time.monotonic() < until:
             time.sleep(0.05)
         yield address
@@ -261,5 +261,7 @@ def visit(browser: Browser, base_url: str) -> Iterator[OpenVisit]:
 @pytest.fixture
 def api(base_url: str) -> Iterator[httpx.Client]:
     """The service without the page: what is really stored."""
-    with httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {KEY}"}) as client:
+    with httpx.Client(
+        base_url=base_url, headers={"Authorization": f"Bearer {KEY}"}, timeout=60
+    ) as client:
         yield client

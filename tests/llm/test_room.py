@@ -27,27 +27,27 @@ class _Guest(threading.Thread):
     def run(self) -> None:
         with self._room.taken(self._tokens):
             self.inside.set()
-            self.told.wait(10)
+            self.told.wait(60)
 
     def go(self) -> None:
         self.told.set()
-        self.join(10)
+        self.join(60)
 
 
 def test_who_does_not_fit_waits_and_nobody_gets_past() -> None:
     """The order is that of arrival, although a smaller one would fit at once."""
     room = Room(100)
     first = _Guest(room, 60)
-    assert first.inside.wait(5)
+    assert first.inside.wait(60)
     big = _Guest(room, 80)
     assert not big.inside.wait(0.05)
     small = _Guest(room, 30)
     assert not small.inside.wait(0.05)
     first.go()
-    assert big.inside.wait(5)
+    assert big.inside.wait(60)
     assert not small.inside.wait(0.05)
     big.go()
-    assert small.inside.wait(5)
+    assert small.inside.wait(60)
     small.go()
 
 
@@ -55,11 +55,11 @@ def test_who_asks_for_more_than_there_is_gets_all_of_it() -> None:
     """It waits until it is alone, and does not wait for ever."""
     room = Room(100)
     small = _Guest(room, 1)
-    assert small.inside.wait(5)
+    assert small.inside.wait(60)
     huge = _Guest(room, 1_000)
     assert not huge.inside.wait(0.05)
     small.go()
-    assert huge.inside.wait(5)
+    assert huge.inside.wait(60)
     huge.go()
 
 
@@ -82,11 +82,11 @@ def test_a_task_that_is_cancelled_leaves_its_place(given: bool) -> None:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        await asyncio.wait_for(enter(100), 5)
+        await asyncio.wait_for(enter(100), 60)
 
     asyncio.run(scenario())
     last = _Guest(room, 100)
-    assert last.inside.wait(5)
+    assert last.inside.wait(60)
     last.go()
 
 
@@ -174,7 +174,7 @@ def test_a_slot_is_nobody_elses_until_it_has_been_moved() -> None:
         def load(self, slot: int, conversation: Conversation) -> None:
             moved.append(conversation)
             begun.set()
-            goes_on.wait(10)
+            goes_on.wait(60)
             super().load(slot, conversation)
 
     room = Room(100, 1, Slow(1))
@@ -186,7 +186,7 @@ def test_a_slot_is_nobody_elses_until_it_has_been_moved() -> None:
 
     async def both() -> None:
         first = asyncio.create_task(take(ada))
-        await asyncio.to_thread(begun.wait, 10)
+        await asyncio.to_thread(begun.wait, 60)
         first.cancel()
         second = asyncio.create_task(take(bob))
         await asyncio.sleep(0.02)

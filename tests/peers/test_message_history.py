@@ -105,7 +105,7 @@ def test_turns_at_once_lose_each_other_s_messages(
     barrier = Barrier(turns)
 
     def answer(messages: list[BaseMessage]) -> str:
-        barrier.wait(10)
+        barrier.wait(60)
         return f"answer to {messages[-1].text.splitlines()[-1]}"
 
     model = CountingChat(answer=answer, disable_streaming=True)

@@ -157,7 +157,7 @@ def test_another_finishes_what_a_killed_one_began(
     with open_store(postgres_url) as store:
         encoder = Embedding()
         assert store.digesting.left_behind() == []  # it may just be about to be digested
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while (left := store.digesting.left_behind()) and time.monotonic() < until:
             assert left == [ADA.owner]
             conversation(store, encoder).vector.digest(wait=False)

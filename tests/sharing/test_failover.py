@@ -296,7 +296,7 @@ def test_when_a_standby_takes_over_work_goes_on_there(pair: tuple[Postgres, Post
             save(store, f"before {n}")
         there = store.database.engine.url.query["host"]
         assert there == tuple(str(server.folder) for server in pair)
-        until, sent = time.monotonic() + 30, first.said("SELECT pg_current_wal_lsn()")
+        until, sent = time.monotonic() + 60, first.said("SELECT pg_current_wal_lsn()")
         while not standby.said(f"SELECT pg_last_wal_replay_lsn() >= '{sent}'"):
             assert time.monotonic() < until
             time.sleep(0.01)
