@@ -17,8 +17,11 @@ from memory import MemoryStore, open_store
 from tests.doubles import WordEncoder
 from tests.processes import pytest_xdist_make_scheduler  # noqa: F401 - a hook
 
-# A busy machine is no failure: what hangs is ended by pytest's own timeout.
-hypothesis.settings.register_profile("suite", deadline=None)
+# A busy machine is no failure: what hangs is ended by pytest's own timeout. Each run tries the same
+# examples; `--hypothesis-profile=search` tries others each time.
+_PATIENT = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("search", **_PATIENT)
+hypothesis.settings.register_profile("suite", **_PATIENT, derandomize=True)
 hypothesis.settings.load_profile("suite")
 
 

@@ -37,7 +37,7 @@ def _waiting(batching: Batching, single: int, many: int) -> bool:
 
 
 def _until(true: Callable[[], bool]) -> None:
-    for _ in range(2_000):
+    for _ in range(12_000):
         if true():
             return
         threading.Event().wait(0.005)
@@ -61,8 +61,8 @@ def test_one_alone_is_done_at_once_and_those_who_wait_together_next() -> None:
             others[number] = _ask(pool, batching, number)
             _until(lambda count=count: _waiting(batching, count, 0))  # type: ignore[misc]
         network.end.release(2)
-        assert first.result(10) == [1]
-        assert {number: asked.result(10) for number, asked in others.items()} == {
+        assert first.result(60) == [1]
+        assert {number: asked.result(60) for number, asked in others.items()} == {
             number: [number] for number in others
         }
     assert network.passes == [[1], [2, 3, 4]]
@@ -79,7 +79,7 @@ def test_a_batch_is_no_longer_than_it_may_be() -> None:
             asked.append(_ask(pool, batching, number))
             _until(lambda number=number: _waiting(batching, number - 1, 0))  # type: ignore[misc]
         network.end.release(3)
-        assert [one.result(10) for one in asked] == [[1], [2], [3], [4]]
+        assert [one.result(60) for one in asked] == [[1], [2], [3], [4]]
     assert network.passes == [[1], [2, 3], [4]]
 
 
@@ -95,7 +95,7 @@ def test_a_short_text_is_not_filled_up_to_a_long_one() -> None:
             _until(lambda count=count: _waiting(batching, count, 0))  # type: ignore[misc]
         network.end.release(3)
         for one in asked:
-            one.result(10)
+            one.result(60)
     assert network.passes == [[1], [4, 5, 6], [9]]
 
 
@@ -115,9 +115,9 @@ def test_a_question_waits_for_no_digest() -> None:
         assert network.begun.acquire(timeout=60)
         assert network.passes[2] == [2]
         network.end.release(3)
-        assert question.result(10) == [1]
-        assert later.result(10) == [2]
-        assert sorted(one.result(10) for one in many) == [[10, 11], [12, 13]]
+        assert question.result(60) == [1]
+        assert later.result(60) == [2]
+        assert sorted(one.result(60) for one in many) == [[10, 11], [12, 13]]
 
 
 def test_a_failure_is_that_of_its_batch_alone() -> None:

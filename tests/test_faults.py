@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import multiprocessing
 import os
+import random
 import resource
 import shutil
 import sqlite3
@@ -312,10 +313,10 @@ def test_a_disk_that_fills_up_loses_nothing_it_acknowledged(sqlite_url: str) -> 
 # --- not a database --------------------------------------------------------------------------
 
 NO_DATABASES = {
-    "random bytes": os.urandom(9_000),
+    "random bytes": random.Random(1).randbytes(9_000),
     "a text": b"Dear Sir or Madam,\n" * 300,
     "an archive": gzip.compress(b"x" * 9_000) * 40,
-    "a torn database": b"SQLite format 3\0" + os.urandom(8_000),
+    "a torn database": b"SQLite format 3\0" + random.Random(2).randbytes(8_000),
 }
 
 
@@ -340,7 +341,7 @@ def test_a_damaged_database_says_so(sqlite_url: str) -> None:
             conversation(store).save_context({"input": f"{n} " + "x" * 800}, {"output": "yes"})
     content = bytearray(path.read_bytes())
     for page in range(8192, len(content) - 4096, 4096):
-        content[page : page + 4096] = os.urandom(4096)
+        content[page : page + 4096] = random.Random(3).randbytes(4096)
     path.write_bytes(content)
     with pytest.raises(NotADatabase, match="restore a backup"), open_store(sqlite_url) as store:
         said(store)

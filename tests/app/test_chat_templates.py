@@ -41,6 +41,12 @@ class Reads:
         ]
 
 
+@pytest.fixture(autouse=True)
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer waits for the reading of its message however busy the machine is."""
+    monkeypatch.setattr("app.chains.support._LATE_SECONDS", 60.0)
+
+
 @pytest.fixture
 def service(run_service: Callable[..., Running], double: OpenAIDouble, tmp_path: Path) -> Running:
     """A service with templates, a classifier and a scripted model."""

@@ -15,9 +15,12 @@ ASKED = "what was my order number?"
 
 
 def prompt(service: Running, session: str = "s1") -> str:
-    """The next prompt, as text."""
+    """The next prompt, and what was recalled for it, as text; ids and times may have any digits."""
     body = {"customer": "ada", "session": session, "message": ASKED}
-    return service.client.post("/v1/prompt", json=body).raise_for_status().text
+    found = service.client.post("/v1/prompt", json=body).raise_for_status().json()
+    said = [one["content"] for one in found["messages"]]
+    recalled = [text for one in found["recalled"] for text in (one["text"], one["why"])]
+    return "\n".join([*said, *recalled, found["summary"]])
 
 
 def memory_of(service: Running, text: str, role: str = "human") -> dict[str, Any]:
@@ -45,8 +48,9 @@ def test_a_correction_is_in_the_very_next_prompt(service: Running) -> None:
     service.settle()
     assert "4417" not in prompt(service)
     assert service.client.get(path).json()["text"] == "My order number is 9000-QQ"
-    transcript = service.client.get("/v1/customers/ada/sessions/monday/messages")
-    assert "4417" not in transcript.text, "hidden messages are in no list either"
+    transcript = service.client.get("/v1/customers/ada/sessions/monday/messages").json()
+    said = "".join(one["text"] for one in transcript["messages"])
+    assert "4417" not in said, "hidden messages are in no list either"
 
 
 def test_a_deleted_memory_is_in_no_prompt(service: Running) -> None:

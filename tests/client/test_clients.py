@@ -29,7 +29,7 @@ from memory.client import (
     Unreachable,
     Unreadable,
 )
-from tests.app.conftest import KEY, Running
+from tests.app.conftest import KEY, Running, until
 from tests.client.conftest import Connect
 from tests.client.line import Line
 from tests.llm.openai_double import OpenAIDouble
@@ -243,13 +243,12 @@ def test_whoever_leaves_the_loop_stops_the_answer(
     stream.close()
     assert double.gone.wait(60)
     scripted.settle()
-    for _ in range(200):
-        told = client.messages("ada", "default").messages
-        if [m.status for m in told] == ["stopped", "stopped"]:
-            break
-        threading.Event().wait(0.02)
-    assert [m.status for m in told] == ["stopped", "stopped"]
-    assert WORDS.startswith(told[1].text)
+
+    def told() -> list[Any]:
+        return client.messages("ada", "default").messages
+
+    until(lambda: [m.status for m in told()] == ["stopped", "stopped"])
+    assert WORDS.startswith(told()[1].text)
 
 
 def test_what_is_open_when_its_loop_ends_is_closed(scripted: Running, double: OpenAIDouble) -> None:

@@ -36,6 +36,8 @@ from memory.translations import Pair, Translation
 from tests.contracts.memories import rows
 from tests.doubles import WordEncoder, count_words
 
+_CALM = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
 Lines = list[dict[str, Any]]
 ADA = Scope("ada", "s1")
 LABELS = {"intent": Label("track_order", 0.93), "topic": Label(None, 1 / 3)}
@@ -205,7 +207,10 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    suppress_health_check=_CALM,
+)
 @given(operations=OPERATIONS, words=st.lists(st.text(min_size=1, max_size=9), min_size=12))
 def test_whatever_was_done_exports_the_same_again(
     store: MemoryStore, operations: list[str], words: list[str]
@@ -344,7 +349,10 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    suppress_health_check=_CALM,
+)
 @given(data=st.data(), value=JSON)
 def test_any_value_in_any_line_is_stored_or_refused(
     store: MemoryStore, data: st.DataObject, value: Any

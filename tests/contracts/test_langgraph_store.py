@@ -33,6 +33,8 @@ from memory.testing import WordEmbeddings
 from tests.contracts.memories import OTHERS, rows
 from tests.doubles import count_words
 
+_CALM = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
 MEMORIES = ("memories",)
 ADA = Scope("ada", "s1")
 
@@ -474,7 +476,9 @@ FILTERS = st.sampled_from(
     ),
 )
 @settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
+    max_examples=60,
+    suppress_health_check=_CALM,
+    print_blob=True,
 )
 def test_it_answers_as_langgraph_s_own(
     changes: list[Any], searches: list[Any], shared: tuple[MemoryStore, list[int]]

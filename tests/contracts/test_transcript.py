@@ -26,6 +26,8 @@ from memory.history import to_langchain
 from memory.transcript import Said
 from tests.doubles import WordEncoder
 
+_CALM = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
 ADA = Scope("ada", "s1")
 DAY = datetime(2024, 5, 17, 9, 30, 15, 123456, UTC)
 
@@ -171,7 +173,9 @@ TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 
 @given(texts=st.lists(TEXT, min_size=1, max_size=4))
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=_CALM,
 )
 def test_any_unicode_is_kept(memory: BufferMemory, store: MemoryStore, texts: list[str]) -> None:
     """What a customer wrote comes back to the last code point, whatever script or control."""

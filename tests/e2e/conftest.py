@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -18,7 +19,14 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    expect,
+    sync_playwright,
+)
+from playwright.sync_api import TimeoutError as TookTooLong
 
 from app.main import create_app
 from app.settings import Settings
@@ -43,6 +51,8 @@ class Model:
 
     reply: str | Callable[[list[dict[str, Any]]], str] = "I have noted that."
     pause: float = 0.0  # seconds before each word
+    hold: int | None = None  # so many words, then it waits until it may go on
+    go: threading.Event = field(default_factory=threading.Event)
     broken: bool = False  # answer 500
     asked: list[list[dict[str, Any]]] = field(default_factory=list)
 
@@ -84,8 +94,11 @@ def handler_of(model: Model) -> type[BaseHTTPRequestHandler]:
                 return
             self.answer(200, "text/event-stream", "")
             try:
-                for word in reply.split(" "):
+                go = model.go
+                for number, word in enumerate(reply.split(" ")):
                     time.sleep(model.pause)
+                    if number == model.hold:
+                        go.wait(120)
                     self.chunk(base, {"content": f"{word} "}, None)
                 self.chunk(base, {}, "stop")
                 done = {**base, "object": "chat.completion.chunk", "choices": [], "usage": usage}
@@ -125,7 +138,8 @@ def served(app: FastAPI) -> Iterator[str]:
     ):
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         until = time.monotonic() + 120
-        while not server.started and time.monotonic() < until:
+        while not server.started:
+            assert time.monotonic() < until, "the service did not start in time"
             time.sleep(0.05)
         yield address
 
@@ -151,11 +165,13 @@ def model(scripted: tuple[Model, str]) -> Iterator[Model]:
     model, _ = scripted
     model.asked.clear()
     yield model
-    model.reply, model.pause, model.broken = Model.reply, Model.pause, Model.broken
+    model.go.set()
+    model.go = threading.Event()
+    model.reply, model.pause, model.hold, model.broken = Model.reply, 0.0, None, False
 
 
 @pytest.fixture(scope="package")
-def app(scripted: tuple[Model, str], tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+def app(scripted: tuple[Model, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     """The service: it reads messages by words, and has one template."""
     folder = tmp_path_factory.mktemp("data")
     templates = folder / "templates.yaml"
@@ -163,7 +179,9 @@ def app(scripted: tuple[Model, str], tmp_path_factory: pytest.TempPathFactory) -
     settings = Settings(
         data_dir=folder, api_key=KEY, llm=scripted[1], templates=templates, token_secret=SECRET
     )
-    return create_app(settings, understanding=WordReader())
+    with pytest.MonkeyPatch.context() as patch:  # an answer waits for the reading of its message
+        patch.setattr("app.chains.support._LATE_SECONDS", 60.0)
+        yield create_app(settings, understanding=WordReader())
 
 
 @pytest.fixture(scope="package")
@@ -207,13 +225,13 @@ class Visit:
         """Choose a customer, opening the drawer where there is one."""
         menu = self.page.get_by_role("button", name="Customer and sessions")
         field = self.page.get_by_label("Customer", exact=True)
-        for _ in range(100):  # on a loaded machine the page may close it again while it starts
-            if field.is_visible():
-                break
-            if menu.is_visible():
+        while True:
+            self.page.wait_for_function("() => document.readyState === 'complete'")
+            if menu.is_visible() and not field.is_visible():
                 menu.click()
-            self.page.wait_for_timeout(300)
-        field.fill(customer)
+            with contextlib.suppress(TookTooLong):
+                field.fill(customer, timeout=5_000)
+                break  # else the page has closed it again while it started
         self.page.keyboard.press("Enter")
         self.page.locator("#subtitle", has_text=customer).wait_for(state="attached")
         if self.page.locator("#side:popover-open").count():  # else it would stop an answer

@@ -38,14 +38,14 @@ def test_a_message_is_answered_word_by_word(visit: OpenVisit, model: Model) -> N
     """The answer grows while it is made, the field is empty, and the session is in the list."""
     one = visit()
     page = one.open("ada")
-    model.pause = 0.05
-    model.reply = LONG
+    model.reply, model.hold = LONG, 9
     page.get_by_label("Message", exact=True).fill("My order number is 40-2291.")
     page.get_by_role("button", name="Send").click()
     answer = page.locator("[data-part=answer] .text")
     expect(answer).to_contain_text("one two")
     partial = answer.text_content() or ""
     assert len(partial) < len(LONG.strip())
+    model.go.set()
     expect(answer).to_contain_text(LONG.strip())
     expect(page.locator("[data-part=question] .text")).to_have_text("My order number is 40-2291.")
     expect(page.get_by_label("Message", exact=True)).to_have_value("")
@@ -69,13 +69,14 @@ def test_only_the_finished_answer_is_announced(visit: OpenVisit, model: Model) -
     """A screen reader hears the whole answer once, not its words as they come."""
     one = visit()
     page = one.open("announced")
-    model.pause, model.reply = 0.05, LONG
+    model.reply, model.hold = LONG, 9
     log = page.get_by_role("log")
     page.get_by_label("Message", exact=True).fill("Count, please.")
     page.keyboard.press("Enter")
     expect(page.locator("[data-part=answer] .text")).to_contain_text("one two")
     expect(page.get_by_role("status")).to_have_text("Answering…")
     assert log.text_content() == ""
+    model.go.set()
     expect(log).to_contain_text(f"Assistant: {LONG.strip()}")
     expect(page.get_by_role("status")).to_have_text("")
 
@@ -121,7 +122,7 @@ def test_stop_keeps_what_was_said(visit: OpenVisit, model: Model, api: httpx.Cli
     """Stop, by button or Escape, ends the answer; the part stays, here and in the store."""
     one = visit()
     page = one.open("stopper")
-    model.pause, model.reply = 0.05, LONG
+    model.reply, model.hold = LONG, 9
     answers = page.locator("[data-part=answer] .text")
     for number, stop in enumerate(("button", "Escape")):
         page.get_by_label("Message", exact=True).fill(f"Count, please: {number}")
@@ -135,7 +136,6 @@ def test_stop_keeps_what_was_said(visit: OpenVisit, model: Model, api: httpx.Cli
         expect(page.get_by_role("status")).to_contain_text("Stopped")
         expect(page.get_by_role("button", name="Send")).to_be_visible()
         assert 0 < len(answers.nth(number).text_content() or "") < len(LONG.strip())
-        page.wait_for_timeout(500)
     said = stored(api, "stopper", page.locator("#title").get_attribute("title") or "")
     assert [message["status"] for message in said if message["role"] == "ai"] == ["stopped"] * 2
     page.reload()
@@ -260,7 +260,7 @@ def test_an_answer_goes_on_while_another_session_is_shown(visit: OpenVisit, mode
     """Looking elsewhere stops nothing: the answer is whole when the reader comes back."""
     one = visit()
     page = one.open("wanderer")
-    model.pause, model.reply = 0.1, LONG
+    model.reply, model.hold = LONG, 9
     page.get_by_label("Message", exact=True).fill("Count, please.")
     page.keyboard.press("Enter")
     expect(page.locator("[data-part=answer] .text")).to_contain_text("one two")
@@ -270,7 +270,8 @@ def test_an_answer_goes_on_while_another_session_is_shown(visit: OpenVisit, mode
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     page.locator("#sessions").get_by_title(first, exact=True).click()
     expect(page.locator("[data-status=answering]")).to_have_count(1)
-    expect(page.locator("[data-part=answer] .text")).to_contain_text(LONG.strip(), timeout=15_000)
+    model.go.set()
+    expect(page.locator("[data-part=answer] .text")).to_contain_text(LONG.strip())
     expect(page.locator(".turn")).to_have_count(1)
     expect(page.locator("[data-status=complete]")).to_have_count(1)
 
@@ -281,11 +282,12 @@ def test_an_answer_that_another_page_has_asked_for_comes_here_too(
     """Opened while the answer is made elsewhere, the page says so, and then shows it."""
     one, other = visit(), visit()
     page = one.open("twice")
-    model.pause, model.reply = 0.1, LONG
+    model.reply, model.hold = LONG, 9
     page.get_by_label("Message", exact=True).fill("Count, please.")
     page.keyboard.press("Enter")
     expect(page.locator("[data-part=answer] .text")).to_contain_text("one two")
     there = other.open("twice")
     expect(there.locator(".turn")).to_contain_text("being answered")
-    expect(there.locator("[data-part=answer] .text")).to_contain_text(LONG.strip(), timeout=20_000)
+    model.go.set()
+    expect(there.locator("[data-part=answer] .text")).to_contain_text(LONG.strip())
     expect(there.locator("[data-status=complete]")).to_have_count(1)

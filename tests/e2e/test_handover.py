@@ -37,12 +37,13 @@ def test_a_person_takes_over_with_a_summary_and_gives_back(
     page.get_by_role("button", name="Take over from the assistant").click()
     dialog = page.get_by_role("dialog", name="You answer now")
     sheet = dialog.get_by_label("Summary to hand over")
-    for line in ("Customer: zoë", "Session: s1 (2 messages)", "Order number: 4417-XY"):
-        assert line in sheet.input_value()
+    for line in ("Customer: zoë", r"Session: s1 \(2 messages\)", "Order number: 4417-XY"):
+        expect(sheet).to_have_value(re.compile(line))
     assert sheet.input_value().startswith("The customer said last: “My order number is 4417-XY.” (")
     dialog.get_by_role("button", name="Copy").click()
     expect(dialog.get_by_role("status")).to_have_text("Copied.")
-    assert page.evaluate("navigator.clipboard.readText()") == sheet.input_value()
+    copied = page.evaluate("navigator.clipboard.readText()").replace("\r\n", "\n")
+    assert copied == sheet.input_value()
     page.keyboard.press("Escape")
     expect(page.get_by_label("Message", exact=True)).to_be_focused()
     expect(page.locator("#handed")).to_contain_text("A person has been answering since")

@@ -163,11 +163,12 @@ def test_no_movement_for_those_who_mind_it(visit: OpenVisit, model: Model) -> No
     """With reduced motion asked for, nothing is animated while an answer comes."""
     one = visit(reduced_motion="reduce")
     page = one.open("calm")
-    model.pause, model.reply = 0.05, LONG
+    model.reply, model.hold = LONG, 9
     page.get_by_label("Message", exact=True).fill("Count, please.")
     page.keyboard.press("Enter")
     expect(page.locator("[data-status=answering]")).to_have_count(1)
     assert page.evaluate("document.getAnimations().length") == 0
+    model.go.set()
     expect(page.locator("[data-status=complete]")).to_have_count(1)
 
 

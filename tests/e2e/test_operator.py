@@ -57,9 +57,9 @@ def enter(page: Page) -> None:
     expect(page.locator("#operations-about")).to_contain_text("As of")
 
 
-def section(page: Page, name: str) -> str:
-    """The customers that a list shows."""
-    return page.get_by_role("region", name=name).inner_text()
+def shows(page: Page, name: str, customer: str) -> None:
+    """A list shows a customer, or is about to."""
+    expect(page.get_by_role("region", name=name)).to_contain_text(customer)
 
 
 def test_who_needs_somebody_is_shown_and_opened(visit: OpenVisit, planted: MemoryStore) -> None:
@@ -70,8 +70,8 @@ def test_who_needs_somebody_is_shown_and_opened(visit: OpenVisit, planted: Memor
     enter(page)
     expect(page.get_by_role("heading", name="Operations")).to_be_focused()
     expect(page.locator("#message")).to_be_hidden()
-    assert "waits at default" in section(page, "Not answered")
-    assert "unhappy of default" in section(page, "Low mood")
+    shows(page, "Not answered", "waits at default")
+    shows(page, "Low mood", "unhappy of default")
     assert "elsewhere" not in page.locator("#operations").inner_text()
     for name, said in (("waits at default", "Not answered."), ("unhappy of default", "So it is.")):
         page.get_by_role("button", name=name).click()
@@ -150,7 +150,7 @@ def test_only_an_admin_is_led_there(visit: OpenVisit, planted: MemoryStore) -> N
     admin, _ = create_key(planted, "admin", "elsewhere")
     page = visit().open("looks on", admin)
     enter(page)
-    assert "waits at elsewhere" in section(page, "Not answered")
+    shows(page, "Not answered", "waits at elsewhere")
     assert "of default" not in page.locator("#operations").inner_text()
     assert "at default" not in page.locator("#operations").inner_text()
 

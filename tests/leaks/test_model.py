@@ -141,7 +141,7 @@ def test_no_answer_depends_on_whose_prompt_was_there_before(
     draw = random.Random(SEED)
     # The first digits differ, so all share the same beginning: from there on each is read anew.
     secrets = [f"{first}{draw.randrange(10**5):05}" for first in range(10)]
-    model = open_llm("embedded:", temperature=0.0, max_tokens=3, slots=1)
+    model = open_llm("embedded:", temperature=0.0, max_tokens=3, slots=1, timeout=600)
     answers: dict[str, Any] = {}
     try:
         for probe in range(max(4, PROBES // 100)):

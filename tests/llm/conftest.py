@@ -12,7 +12,8 @@ from app.llm import Model, open_llm
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Model]:
     """SmolLM2 on the embedded server, choosing the likeliest words."""
-    model = open_llm("embedded:", temperature=0.0, max_tokens=16)
+    # However busy the machine is.
+    model = open_llm("embedded:", temperature=0.0, max_tokens=16, timeout=600)
     yield model
     model.close()
 

@@ -30,7 +30,7 @@ def said(model: Model) -> str:
 def test_an_adapter_changes_what_is_said_and_goes_again(tiny: Path, tmp_path: Path) -> None:
     """With it, without it, and from the start with it."""
     adapter = tiny_adapter(tmp_path / "adapter.gguf", seed=2)
-    model = open_llm(f"embedded:{tiny}", context=1024, temperature=0.0)
+    model = open_llm(f"embedded:{tiny}", context=1024, temperature=0.0, timeout=600)
     plain = said(model)
     model.adapt(adapter)
     tuned = said(model)
@@ -44,7 +44,7 @@ def test_an_adapter_changes_what_is_said_and_goes_again(tiny: Path, tmp_path: Pa
         asked.append(base)
         return adapter
 
-    model = open_llm(f"embedded:{tiny}", context=1024, temperature=0.0, adapter=find)
+    model = open_llm(f"embedded:{tiny}", context=1024, temperature=0.0, timeout=600, adapter=find)
     assert said(model) == tuned
     assert asked == [model.base]
     model.close()
@@ -54,7 +54,7 @@ def test_streams_under_way_end_as_they_began(tiny: Path, tmp_path: Path) -> None
     """A stream and a task's stream go on over two swaps; then the old servers are gone."""
     first = tiny_adapter(tmp_path / "first.gguf", seed=2)
     second = tiny_adapter(tmp_path / "second.gguf", seed=3)
-    model = open_llm(f"embedded:{tiny}", context=2048, temperature=0.0)
+    model = open_llm(f"embedded:{tiny}", context=2048, temperature=0.0, timeout=600)
     assert isinstance(model, EmbeddedModel)
     whole = "".join(c.text for c in model.chat.stream("Hello", **ENDLESS))  # type: ignore[arg-type]
 
@@ -93,7 +93,7 @@ def test_streams_under_way_end_as_they_began(tiny: Path, tmp_path: Path) -> None
 
 def test_what_is_no_adapter_is_refused_and_the_model_stays(tiny: Path, tmp_path: Path) -> None:
     """A file of something else, and an adapter for a model of other shapes."""
-    model = open_llm(f"embedded:{tiny}", context=1024, temperature=0.0)
+    model = open_llm(f"embedded:{tiny}", context=1024, temperature=0.0, timeout=600)
     before = said(model)
     wrong = tmp_path / "wrong.gguf"
     wrong.write_text("no adapter")

@@ -236,7 +236,7 @@ def test_it_takes_tools_where_its_template_has_a_place_for_them(
         return plain(params)
 
     monkeypatch.setattr(xllamacpp, "Server", templated)
-    model = open_llm("embedded:", temperature=0.0, max_tokens=60)
+    model = open_llm("embedded:", temperature=0.0, max_tokens=60, timeout=600)
     try:
         assert model.takes_tools
         messages: list[BaseMessage] = []
@@ -272,7 +272,7 @@ def test_a_closed_model_is_gone(caplog: pytest.LogCaptureFixture) -> None:
 
     open_llm("embedded:", context=1024).close()  # what is loaded once stays loaded
     threads_before, memory_before = threads(), memory()
-    model = open_llm("embedded:", max_tokens=4)
+    model = open_llm("embedded:", max_tokens=4, timeout=600)
     assert _ask(model, [HumanMessage("Hello.")]).text
     assert memory() > memory_before + 200
     with _server(model) as client:

@@ -304,7 +304,7 @@ def test_another_server_has_nothing_of_what_the_one_before_read() -> None:
 
 def test_more_conversations_than_fit_into_the_context_are_all_answered() -> None:
     """Four prompts of which two fit at a time: llama.cpp itself would fail all four."""
-    model = open_llm("embedded:", context=512, max_tokens=16)
+    model = open_llm("embedded:", context=512, max_tokens=16, timeout=600)
     prompts = [f"Customer {name}: " + "where is my parcel " * 45 for name in "ABCD"]
 
     async def ask(prompt: str) -> str:

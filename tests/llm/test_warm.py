@@ -15,7 +15,8 @@ from app.llm.states import Conversation, States
 from memory import MemoryStore, Scope, count_tokens, open_store
 from memory.transcript import make_message
 
-ASKS = "What was late?"
+# Its answer is far likelier than any other, so that it is the same however it was reckoned.
+ASKS = "Whose orders are these? Say it again."
 NAMES = ["ada", "bob", "cleo"]
 
 
@@ -32,7 +33,7 @@ def opened(store: MemoryStore, folder: Path, context: int = 8192) -> Model:
     """The embedded model with two slots."""
     return open_llm(
         "embedded:", slots=2, max_tokens=8, temperature=0, context=context,
-        states=States(folder, 1 << 30, store),
+        states=States(folder, 1 << 30, store), timeout=600,
     )  # fmt: skip
 
 
@@ -45,8 +46,8 @@ def conversation(store: MemoryStore, name: str) -> Conversation:
 def prompt(name: str, more: str = "") -> list[BaseMessage]:
     """A conversation of some 400 tokens, and a question that ends with ``more``."""
     said = " ".join(f"The order {n * 37} of {name} came late on day {n}." for n in range(26))
-    return [SystemMessage("You help."), HumanMessage(said), AIMessage("I see."),
-            HumanMessage(f"{ASKS} {more}")]  # fmt: skip
+    told = AIMessage(f"These are the orders of {name}.")
+    return [SystemMessage("You help."), HumanMessage(said), told, HumanMessage(f"{ASKS} {more}")]
 
 
 def ask(model: Model, who: Conversation, messages: list[BaseMessage]) -> tuple[str, int]:
@@ -78,7 +79,7 @@ def test_a_customer_who_comes_back_is_read_from_where_they_left(
         assert read > 400
         for who, name in ((bob, "bob"), (cleo, "cleo")):
             assert ask(model, who, prompt(name))[1] > 380
-        more = "And why was it late?"
+        more = "Thanks."
         warm, read = ask(model, ada, prompt("ada", more))
         assert read <= count_tokens(f"{ASKS} {more}") + 16
     finally:
@@ -100,7 +101,7 @@ def test_a_customer_who_comes_back_is_read_from_where_they_left(
     finally:
         model.close()
 
-    cold = open_llm("embedded:", slots=1, max_tokens=8, temperature=0)
+    cold = open_llm("embedded:", slots=1, max_tokens=8, temperature=0, timeout=600)
     try:
         said = [cold.chat.invoke(prompt(n, m)).text for n, m in
                 (("ada", ""), ("ada", more), ("bob", ""), ("cleo", ""))]  # fmt: skip

@@ -25,6 +25,8 @@ from memory.clock import from_then, now
 from tests.doubles import WordEncoder, count_words
 from tests.sharing.conftest import Two
 
+_CALM = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
 LONG_AGO = datetime.now(UTC) - timedelta(days=400)
 YEAR = Retention.days(messages=365)
 CUSTOMERS, SESSIONS, SOURCES = ("ada", "bob"), ("s1", "s2"), ("one.md", "two.md")
@@ -142,7 +144,10 @@ class Model:
 
 
 @given(steps=STEPS)
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8,
+    suppress_health_check=_CALM,
+)
 def test_two_processes_know_the_same_at_every_moment(two: Two, steps: list[Any]) -> None:
     """Turns, corrections, deletions, erasures, retention, digests and articles at either of two
     stores: after each both have in their indexes, prompts and searches what a model in memory says.

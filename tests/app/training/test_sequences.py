@@ -115,7 +115,7 @@ def taught(made: list[Sequence]) -> list[tuple[list[int], list[int]]]:
 @hypothesis_settings(
     max_examples=25,
     phases=QUICKLY,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(EXCHANGES, st.sampled_from([SETTINGS, TIGHT]))
 def test_the_ids_up_to_each_answer_are_those_of_the_service_s_prompt(
@@ -130,7 +130,7 @@ def test_the_ids_up_to_each_answer_are_those_of_the_service_s_prompt(
 @hypothesis_settings(
     max_examples=10,
     phases=QUICKLY,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(EXCHANGES, min_size=2, max_size=3))
 def test_what_a_customer_said_in_earlier_sessions_is_remembered(
