@@ -33,9 +33,9 @@ def adapter(base: Base, tmp_path: Path) -> Path:  # noqa: F811
     from peft import LoraConfig, get_peft_model
 
     shape = LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM")
+    torch.manual_seed(0)  # half of an adapter begins at random
     with as_peft_asks():
         model = get_peft_model(base.model(), shape)
-    torch.manual_seed(0)
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             weight.data = torch.randn_like(weight)

@@ -61,12 +61,12 @@ def test_recalling_asks_for_what_came_after() -> None:
 def test_training_learns_and_is_kept(tmp_path: Path, core: Any) -> None:
     """The loss falls; what is loaded again gives the same, to the last bit."""
     torch.manual_seed(1)
-    options = Options("copy", core, steps=60, learning_rate=0.01, **SMALL | {"longest": 2})
+    options = Options("copy", core, steps=150, learning_rate=0.01, **SMALL | {"longest": 2})
     trained = made(options)
     assert isinstance(trained, Sequences)
     before = trained.score(2)
     card = train(trained, Card(options), tmp_path / "kept")
-    assert card.steps == 60
+    assert card.steps == 150
     assert card.losses[-1][1] < 0.69  # of a coin
     assert trained.score(2).bits > before.bits
     again, kept = load(tmp_path / "kept")
