@@ -19,7 +19,7 @@ _NOT_ASKED = re.compile(
     r"|app/(audit|auth|backups|cli|console"
     r"|customer_tokens|doctor|embeddings|erasing|exports|exposure|forgetting|headers|importing"
     r"|jsonl|keys|main|metrics|opening|retention|second_source|server|settings|stdio|tools|tracing"
-    r"|webhooks|workers?)\.py|memory/(audit|backups|base|columns|embeddings|exports|fact_model|forgetting"
+    r"|webhooks|workers?)\.py|memory/client/.*|memory/(audit|backups|base|columns|embeddings|exports|fact_model|forgetting"
     r"|knowledge|labels|migrations|minilm|pg_dump|postgres|presence|restoring|retention|sqlite"
     r"|store|surges|tokens|weights)\.py"
 )
