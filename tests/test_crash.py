@@ -47,7 +47,7 @@ def killed(url: str, first: int, after: float) -> list[tuple[str, int]]:
     process = fork.Process(target=talk, args=(url, first, sender))
     process.start()
     sender.close()
-    assert receiver.poll(30), "the process stored nothing"
+    assert receiver.poll(60), "the process stored nothing"
     time.sleep(after)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
@@ -100,7 +100,7 @@ def test_a_killed_process_loses_nothing_it_acknowledged(
         memory = conversation(store)
         memory.digest()
         table = rows(store)
-        assert len(answered) > 6
+        assert len(answered) >= 6
         assert len(said(store)) == len(table["records"]) == len(table["vectors"])
         watermarks = [v.watermark for v in store.summaries.versions(ADA)]
         assert watermarks == sorted(set(watermarks))

@@ -122,7 +122,7 @@ def test_what_a_translator_made_is_kept_when_it_fails_later(
 ) -> None:
     """The error says so; lost numbers are said, and are not remembered."""
     double.reply = lambda messages: "" if "fails" in messages[-1]["content"] else "Feito."
-    service = run_service(translator=double.url, llm_timeout=2)
+    service = run_service(translator=double.url)
     body = {**EN_PT, "text": "It is done. It fails."}
     answer = service.client.post("/v1/translate", json=body)
     assert (answer.status_code, answer.json()["type"]) == (502, "urn:problem:model-silent")

