@@ -89,7 +89,7 @@ function openCustomer(name, wanted) {
   forgetNow();
   place.visit += 1;
   place.session = null;
-  byId("glance").hidePopover();
+  for (const drawer of ["side", "glance"]) byId(drawer).hidePopover();
   place.customer = byId("customer").value = name;
   place.sessions = []; // until they are read
   byId("title").textContent = wanted ? nameOf(wanted) : t("conversation");
@@ -102,12 +102,18 @@ function openCustomer(name, wanted) {
   return load(readSessions, (found) => {
     place.sessions = found.sessions;
     customers.opened();
-    return openSession(wanted ?? place.sessions[0]?.session ?? newSession());
+    return showSession(wanted ?? place.sessions[0]?.session ?? newSession());
   });
 }
 
-/* Show a session from its end; of another than the one shown, or of this one anew. */
+/* Show a session that was chosen. */
 function openSession(name) {
+  byId("side").hidePopover();
+  return showSession(name);
+}
+
+/* Show a session from its end; of another than the one shown, or of this one anew. */
+function showSession(name) {
   forgetNow();
   place.visit += 1;
   place.session = name;
@@ -118,7 +124,6 @@ function openSession(name) {
   address();
   entitle();
   byId("turns").replaceChildren();
-  byId("side").hidePopover();
   field.value = draft(here())?.text ?? "";
   look(null);
   sessions.list();

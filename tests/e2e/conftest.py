@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
 import threading
@@ -26,7 +25,6 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from playwright.sync_api import TimeoutError as TookTooLong
 
 from app.main import create_app
 from app.settings import Settings
@@ -225,13 +223,10 @@ class Visit:
         """Choose a customer, opening the drawer where there is one."""
         menu = self.page.get_by_role("button", name="Customer and sessions")
         field = self.page.get_by_label("Customer", exact=True)
-        while True:
-            self.page.wait_for_function("() => document.readyState === 'complete'")
-            if menu.is_visible() and not field.is_visible():
-                menu.click()
-            with contextlib.suppress(TookTooLong):
-                field.fill(customer, timeout=5_000)
-                break  # else the page has closed it again while it started
+        self.page.wait_for_function("() => document.readyState === 'complete'")
+        if menu.is_visible() and not field.is_visible():
+            menu.click()
+        field.fill(customer)
         self.page.keyboard.press("Enter")
         self.page.locator("#subtitle", has_text=customer).wait_for(state="attached")
         if self.page.locator("#side:popover-open").count():  # else it would stop an answer

@@ -39,8 +39,8 @@ def test_axe_finds_nothing(
     locale: str,
 ) -> None:  # fmt: skip
     """Nobody there yet, a conversation with what was recalled, a failed answer, the card with a
-    correction and a memory about to be forgotten, a search, the keys, a handover, every view
-    and their menu, and a key that was not accepted.
+    correction and a memory about to be forgotten, a search, the keys, a handover, every view,
+    one that is not there and their menu, and a key that was not accepted.
     """
     narrow = size["width"] < 500
     one = visit(**size, color_scheme=scheme, locale=locale, has_touch=narrow)
@@ -97,7 +97,7 @@ def test_axe_finds_nothing(
     found += wrong(page, "handover")
     page.keyboard.press("Escape")
     found += wrong(page, "handed over")
-    for name in VIEWS:
+    for name in (*VIEWS, "nowhere"):
         page.evaluate("(name) => (location.hash = name)", name)
         expect(page.locator(f"#{name}[aria-busy=false]")).to_be_visible()
         expect(page.locator(f"#{name} h3:empty")).to_have_count(0)  # it has been told

@@ -10,6 +10,8 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import KEY
+
 if TYPE_CHECKING:
     from playwright.sync_api import Route
 
@@ -213,3 +215,21 @@ def test_what_is_slow_says_so_and_shows_nothing_of_others(visit: OpenVisit) -> N
     page.keyboard.press("Enter")
     expect(page.locator("#status")).to_have_text("Sending…")
     expect(page.locator(".turn[data-status=complete]")).to_have_count(2)
+
+
+def test_a_drawer_that_is_opened_while_the_page_starts_stays_open(visit: OpenVisit) -> None:
+    """What comes late does not close it below the finger."""
+    one = visit(width=390, height=844, has_touch=True)
+    page = one.page
+    held: list[Route] = []
+    page.route(
+        re.compile(r"/sessions\?"), lambda route: route.continue_() if held else held.append(route)
+    )
+    page.goto(f"{one.base_url}/#key={quote(KEY)}")
+    page.get_by_role("button", name="Customer and sessions").click()
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    expect(page.locator("#sessions > li").first).to_be_visible()
+    expect(page.locator("#coming")).to_be_hidden()
+    expect(page.get_by_label("Customer", exact=True)).to_be_visible()
