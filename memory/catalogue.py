@@ -97,13 +97,19 @@ class Catalogue:
         """Store items, all of them or none, each in the place of the one with its id.
 
         Raises:
-            InvalidInput: two have one id.
+            InvalidInput: two have one id, or one is a variant of itself.
             EmbeddingMismatch: the stored vectors were made by another model.
         """
         records = {item.id: item.record() for item in items}
         if len(records) < len(items):
             twice = next(i.id for n, i in enumerate(items) if i.id in {j.id for j in items[:n]})
             msg = f"two items have the id {twice!r}: each needs an id of its own"
+            raise InvalidInput(msg)
+        if (same := next((one.id for one in items if one.variant_of == one.id), None)) is not None:
+            msg = (
+                f"the item {same!r} is no variant of itself: name the product that its variants "
+                "have in common in `variant_of`, or leave it out"
+            )
             raise InvalidInput(msg)
         self._store.check_embeddings(self._encoder)
         # Before the transaction: it takes longer than all the rest.

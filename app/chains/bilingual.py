@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 from app.chains.translate import TranslationChain
 from app.problems import Problem
 from app.translators import primary
-from app.translators.detection import detect
+from app.translators.detection import detect, unlike
 from memory import InvalidInput, MemoryStore, Message, Scope
 from memory.language import language_of
 from memory.normal_form import lost
@@ -96,15 +96,24 @@ async def write(
         text: what the agent wrote.
         pair: from the agent's language into the customer's.
         checked: its translation, where a person has seen it: where that is not what is known, it
-            is remembered as theirs, unless it lacks a number or address of the text.
+            is remembered as theirs, unless it lacks a number or address of the text, or that is
+            surely in another language.
 
     Raises:
         Problem: no translator is set, or it has failed, or what it made is not to be sent unseen.
     """
     original = Original(text, pair.source)
+    other = await run_sync(unlike, text, pair.source)
     if checked is not None:
-        await run_sync(_learn, memory, text, checked, pair)
+        if other is None:
+            await run_sync(_learn, memory, text, checked, pair)
         return checked, original
+    if other is not None:
+        detail = (
+            f"The message seems to be in {other}, and not in {pair.source}: give that as `source`, "
+            "or send it with its `translation`."
+        )
+        raise Problem(409, "translation-unsure", "Translation unsure", detail)
     chain.check(pair)
     made = await chain.translate(memory, text, pair)
     if not made.complete or made.missing:

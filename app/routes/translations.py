@@ -47,7 +47,7 @@ from app.schemas.translations import (
     TranslatorList,
 )
 from app.translators import primary
-from app.translators.detection import detect
+from app.translators.detection import detect, unlike
 from memory import Encoder, InvalidInput, MemoryStore
 from memory.bitexts import Bitext, FileFormat, read_bitext, write_bitext
 from memory.translation_memory import TranslationMemory
@@ -100,10 +100,12 @@ async def translate(
     What is known, but for numbers, names, case and spaces, is answered from memory. Close
     translations are shown, and given to the translator, as are the terms of the glossary. What it
     makes is remembered. Where no translator is set, the closest translation stands in, or the
-    sentence stays as it is: `complete` says so.
+    sentence stays as it is: `complete` says so. Where the text is surely in another language than
+    the `source` given, `looks_like` says in which.
     """
     check_size(body.text, settings.max_message_bytes)
     source = body.source or await run_sync(detect, [body.text])
+    other = await run_sync(unlike, body.text, body.source) if body.source else None
     if source is None:
         msg = "It cannot be told in which language the text is: give it as `source`."
         raise InvalidInput(msg)
@@ -112,11 +114,11 @@ async def translate(
         made: Translated | None = Translated(body.text, [Segment(body.text, body.text, "same")])
     else:
         pair = Pair(source, body.target)
-        work = chain.translate(memory, body.text, pair, remember=body.remember)
+        work = chain.translate(memory, body.text, pair, remember=body.remember and other is None)
         made = await unless_gone(request, work)
     if made is None:
         return nobody_reads()
-    return JSONResponse(TranslateResponse.of(made, source).model_dump(mode="json"))
+    return JSONResponse(TranslateResponse.of(made, source, other).model_dump(mode="json"))
 
 
 @router.get("/v1/translate")

@@ -41,7 +41,9 @@ class ItemBody(Body):
     )
     available: Truth = Field(True, description="false: it is kept, and is not recommended")
     variant_of: ItemId | None = Field(
-        None, description="the product that it is a variant of, by size or colour say"
+        None,
+        description="the product that it is a variant of, by size or colour say; it is what "
+        "variants have in common, and there need be no item of its id",
     )
 
     def item(self) -> Item:

@@ -107,15 +107,19 @@ class TranslateResponse(BaseModel):
 
     translation: str = Field(examples=["我的订单4417-XZ在哪里？"])
     source: str = Field(description="the language of the text, as given or told")
+    looks_like: str | None = Field(
+        description="the language that the text surely seems to be in, where another one was "
+        "given; then nothing of it is remembered"
+    )
     segments: list[SegmentItem]
     complete: bool = Field(description="false: some of it is not translated, or by something close")
     translator: str | None = Field(description="who was asked; null: nobody was needed, or is set")
 
     @classmethod
-    def of(cls, made: Translated, source: str) -> TranslateResponse:
+    def of(cls, made: Translated, source: str, looks_like: str | None = None) -> TranslateResponse:
         """Make one from what was translated."""
         return cls(
-            translation=made.text, source=source,
+            translation=made.text, source=source, looks_like=looks_like,
             segments=[SegmentItem.of(one) for one in made.segments],
             complete=made.complete, translator=made.by,
         )  # fmt: skip

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from app.translators.translator import primary
 from memory.language import language_of, spoken
 
 _MOST = 2000  # characters that are read, the last
 _FEWEST = 4  # letters that tell anything
 _SURE = 0.4  # of more than a hundred languages
 _NONE = {"und", "zxx"}  # what is called no language
+_SURELY = 0.95
+_ENOUGH = 20  # letters that tell surely, but for Chinese
+_ALIKE = ("no nb nn da", "hr sr bs sl", "id ms", "pt gl es", "cs sk")  # of which one may be another
 
 
 def detect(texts: Sequence[str]) -> str | None:
@@ -30,6 +34,22 @@ def detect(texts: Sequence[str]) -> str | None:
         return None
     tag, sure = identifier.classify(said)
     return str(tag) if sure >= _SURE and tag not in _NONE else None
+
+
+def unlike(text: str, language: str) -> str | None:
+    """The language that a text surely is in, where that is not the one it is said to be in."""
+    told, given = language_of(text), primary(language)
+    if told == given:
+        return None
+    if told == "zh":
+        return told
+    if sum(map(str.isalpha, text)) < _ENOUGH or (identifier := _identifier()) is None:
+        return None
+    tag, sure = identifier.classify(text[-_MOST:])
+    if sure < _SURELY or tag in _NONE or (told is not None and (told == "en") != (tag == "en")):
+        return None
+    alike = any({tag, given} <= set(some.split()) for some in _ALIKE)
+    return None if alike or tag == given else str(tag)
 
 
 @cache

@@ -30,9 +30,15 @@ let excerpts = Promise.resolve(); // those of the queue are asked for one after 
 
 const base = (tag) => tag.split("-")[0];
 const send = async (path, body) => (await call("POST", path, body)).json();
-const isOn = () => translators.length > 0 && mine !== OFF;
+
+/* Whether what is said is to be read in the reader's language. */
+export const isOn = () => translators.length > 0 && mine !== OFF;
+
 const theirs = () => chosen.get(here()) || held.get(here());
 const keyOf = (id) => JSON.stringify([here(), chosen.get(here()) ?? null, mine, id]);
+
+/* What the reader's language is called. */
+export const ownTongue = () => tongue(mine);
 
 /* Call something whenever something more is translated, or another language is wanted. */
 export const onTranslated = (again) => told.addEventListener("change", again);
@@ -57,13 +63,15 @@ export function wireTongue(select) {
   fill();
 }
 
-/* A customer's text in the reader's language, as far as that is known by now; else it is asked for. */
-export function inMine({ customer, text }) {
+/* A customer's text in the reader's language, as far as that is known by now; else it is asked for.
+ * What is no whole message is not remembered: it would outlive its session.
+ */
+export function inMine({ customer, text, remember = text.length < WHOLE }) {
   if (!isOn() || !text) return "";
   const name = JSON.stringify([customer, mine, text]);
   if (!known.has(name)) {
     known.set(name, "");
-    const body = { text, target: mine, customer, remember: text.length < WHOLE };
+    const body = { text, target: mine, customer, remember };
     excerpts = excerpts.then(() => send("/v1/translate", body)).then(
       ({ translation, source }) => base(source) !== base(body.target) && known.set(name, translation),
       () => {}, // it stays as it is
@@ -169,20 +177,22 @@ export async function inTheirs(text) {
 }
 
 const digits = (number) => number.replace(/\D/g, "");
-const numbers = (said) => said.normalize("NFKC").match(/\d+(?:[.,:]\d+)*/g) ?? [];
+const numbers = (said) => said.normalize("NFKC").match(/\d{1,3}(?: \d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,:]\d+)*/g) ?? [];
 
-function preview({ translation, complete, segments }, { text, target, where }) {
+function preview({ translation, complete, segments, looks_like: like }, { text, target, where }) {
   const missing = segments.flatMap((one) => one.missing);
   /* What the translation lacks, as the service says, and once it is changed, as can be seen here. */
   function warn(changed) {
     const { value } = byId("preview-text");
-    const there = numbers(value).map(digits);
+    const there = numbers(value).flatMap((one) => [one, ...one.split(" ")]).map(digits);
     const lacks = changed ? [...new Set([
       ...missing.filter((one) => !value.includes(one) && !numbers(one).length),
-      ...numbers(text).filter((one) => !there.includes(digits(one))),
+      ...numbers(text).filter((one) => ![[one], one.split(" ")].some((some) => some.every((part) => there.includes(digits(part))))),
     ])] : missing;
-    byId("preview-unsure").textContent = lacks.length ? t("translationLacks", { what: listed(lacks) })
-      : complete || changed ? "" : t("translationParts");
+    byId("preview-unsure").textContent = [
+      like && t("tongueLooksLike", { language: tongue(like) }),
+      lacks.length ? t("translationLacks", { what: listed(lacks) }) : complete || changed ? "" : t("translationParts"),
+    ].filter(Boolean).join(" · ");
   }
   byId("preview-title").textContent = t("previewTitle", { language: tongue(target) });
   Object.assign(byId("preview-text"), { value: translation, lang: target, oninput: () => warn(true) });

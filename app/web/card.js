@@ -15,45 +15,57 @@ const MOST = 1000; // letters of a fact
 const labelOf = ({ slot, label }) => known(slot, label);
 
 /* What the customer has said that nobody has answered; else what they said last. */
-function lastSaid(said) {
+function lastSaid(said, as) {
   const shown = said.filter(({ role, status }) => role === "human" || (role === "ai" && status !== "failed"));
   const asked = shown.slice(shown.findLastIndex(({ role }) => role === "ai") + 1);
-  const words = (name, { text, at }) => t(name, { text, at: moment(at) });
+  const words = (name, { text, at }) => t(name, { text: as(text), at: moment(at) });
   if (asked.length) return asked.map((one) => words("sheetWaiting", one));
   const last = shown.findLast(({ role }) => role === "human");
   return last ? [words("sheetLast", last)] : [];
 }
 
 /* Facts as lines: a value once, and what is one of several of its kind with what was said of it. */
-function factLines(facts) {
+function factLines(facts, as) {
   const form = (fact) => JSON.stringify([fact.slot, fact.value.toLocaleLowerCase()]);
   const once = facts.filter((fact, at) => facts.findIndex((one) => form(one) === form(fact)) === at);
   return once.map((fact) => {
     const { slot, value, source: { excerpt, at } } = fact;
     const alone = slot !== "date" && once.filter((one) => one.slot === slot).length === 1;
     const label = labelOf(fact);
-    if (alone || !excerpt) return t("sheetFact", { label, value });
-    return t("sheetQuoted", { label, value, text: excerpt, at: moment(at, DAY) });
+    if (alone || !excerpt) return t("sheetFact", { label, value: as(value) });
+    return t("sheetQuoted", { label, value: as(value), text: as(excerpt), at: moment(at, DAY) });
+  });
+}
+
+/* A summary, of whose lines as() gives what was said. */
+function inShort(summary, as) {
+  const speakers = ["customer", "agent"].map((name) => t("sheetFact", { label: t(name), value: "" }));
+  return summarised(summary).split("\n").map((line) => {
+    const who = speakers.find((one) => line.startsWith(one)) ?? "";
+    return who + as(line.slice(who.length));
   });
 }
 
 /* The card as text, for who answers next: first what waits for an answer. said are the session's
- * last messages.
+ * last messages; as(text) gives what was said in it, as it is to be read.
  */
-export function sheetOf({ session: { session, messages }, summary, card, said }, customer) {
-  const due = ({ fact, due }) => (due ? t("sheetDue", { text: fact.value, day: moment(due, DAY) }) : fact.value);
+export function sheetOf({ session: { session, messages }, summary, card, said }, customer, as = (text) => text) {
+  const due = ({ fact, due }) => {
+    const text = as(fact.value);
+    return due ? t("sheetDue", { text, day: moment(due, DAY) }) : text;
+  };
   const about = { name: nameOf(session), messages: t("messages", { n: messages }) };
   return [
-    ...lastSaid(said),
+    ...lastSaid(said, as),
     t("sheetCustomer", { name: customer }),
     t("sheetSession", about),
     card?.mood && t("sheetMood", { mood: moodInWords(card.mood) }),
-    card?.problem && t("sheetProblem", { text: card.problem.value }),
+    card?.problem && t("sheetProblem", { text: as(card.problem.value) }),
     ...(card?.promises ?? []).map((one) => t("sheetPromise", { text: due(one) })),
-    ...factLines(card?.facts ?? []),
+    ...factLines(card?.facts ?? [], as),
     "",
     t("sheetSaid"),
-    summarised(summary),
+    ...inShort(summary, as),
   ].filter((line) => line !== null && line !== undefined).join("\n");
 }
 

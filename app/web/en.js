@@ -163,6 +163,7 @@ export default {
   translatedText: "Translated: {text}",
   translatedFrom: "Translated from {language}",
   writtenIn: "As written, in {language}",
+  tongueLooksLike: "Your text seems to be in {language}",
   translationLacks: "Missing in it: {what}",
   translationParts: "Some of it could not be translated",
   previewText: "The customer will read",
@@ -184,6 +185,8 @@ export default {
   sheetDue: "{text} (due {day})",
   sheetFact: "{label}: {value}",
   sheetQuoted: "{label}: {value} (“{text}”, {at})",
+  sheetTranslate: "In {language}",
+  sheetOriginal: "As it was said",
   sheetSaid: "This session in short:",
 
   // ---- what the model was given

@@ -1,5 +1,6 @@
 /* A session in a person's hands: handed over with a summary, and given back. */
 
+import { inMine, isOn, onTranslated, ownTongue } from "/web/bilingual.js";
 import { sheetOf } from "/web/card.js";
 import { onRole, ownCustomer, tends } from "/web/key.js";
 import { byId, explain, on, part } from "/web/parts.js";
@@ -16,6 +17,7 @@ let since = null; // when a person took the session that is shown over
 let back = null; // the place that was given back while its customer was looking on
 let where = null; // what place was shown
 let told = null; // what the person was told
+let inTheirs = true; // and whether in the customer's words
 
 /* Whether who writes here is the person at the desk. */
 export const inPerson = () => since !== null && tends();
@@ -56,13 +58,25 @@ export function wireHandover({ look, say }) {
     return { ...found, said };
   }
 
+  /* Show what the person was told, in the customer's words or in the person's language. */
+  function showSheet() {
+    const button = byId("translate-handover");
+    button.hidden = !isOn();
+    if (button.hidden) inTheirs = true;
+    else button.textContent = inTheirs ? t("sheetTranslate", { language: ownTongue() }) : t("sheetOriginal");
+    const { customer } = told;
+    const as = inTheirs ? undefined : (text) => inMine({ customer, text, remember: false }) || text;
+    byId("handover-sheet").value = sheetOf(told, customer, as);
+  }
+
   async function begin() {
     const found = await take().catch((error) => error.status !== 401 && explain(byId("trouble"), error));
     if (!found) return;
-    told = found;
+    told = { ...found, customer: place.customer };
+    inTheirs = true;
     showHandover(found.session.handed_over_at);
     lookAtQueue();
-    byId("handover-sheet").value = sheetOf(found, place.customer);
+    showSheet();
     byId("handover-status").textContent = "";
     byId("handover").showModal();
     look();
@@ -92,11 +106,16 @@ export function wireHandover({ look, say }) {
   on("show-handover", "click", begin);
   on("give-back", "click", end);
   on("copy-handover", "click", copy);
+  on("translate-handover", "click", () => {
+    inTheirs = !inTheirs;
+    showSheet();
+  });
+  onTranslated(() => told && showSheet());
   byId("handover").onclose = () => byId("message").focus();
   onRole(() => showHandover(since));
   roomy.addEventListener("change", () => showHandover(since));
   onSpeak(() => {
     showHandover(since);
-    if (told) byId("handover-sheet").value = sheetOf(told, place.customer);
+    if (told) showSheet();
   });
 }

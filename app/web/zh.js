@@ -163,6 +163,7 @@ export default {
   translatedText: "译文：{text}",
   translatedFrom: "译自{language}",
   writtenIn: "原文（{language}）",
+  tongueLooksLike: "原文看起来是{language}",
   translationLacks: "译文中缺少：{what}",
   translationParts: "有一部分未能翻译",
   previewText: "客户将看到",
@@ -184,6 +185,8 @@ export default {
   sheetDue: "{text}（期限 {day}）",
   sheetFact: "{label}：{value}",
   sheetQuoted: "{label}：{value}（“{text}”，{at}）",
+  sheetTranslate: "译成{language}",
+  sheetOriginal: "显示原文",
   sheetSaid: "本会话概要：",
 
   // ---- what the model was given

@@ -43,6 +43,7 @@ class Translated(Result):
 
     translation: str
     source: str  # the language of the text, as given or told
+    looks_like: str | None  # the one that it surely seems to be in, where another was given
     segments: list[Segment]
     complete: bool
     translator: str | None

@@ -143,6 +143,24 @@ def test_what_is_not_to_be_sent_unseen_is_refused(desk: Running) -> None:
     assert client.get(f"{SESSION}/messages").json()["messages"][-1]["by_person"] is False
 
 
+def test_a_language_that_is_not_the_text_s_is_not_believed(desk: Running) -> None:
+    """It is said which it seems to be, nothing is sent unseen, and nothing of it is remembered."""
+    client, german = desk.client, "Ich habe Ihnen heute eine neue Lampe geschickt, danke."
+    body = {"text": german, "source": "en", "target": "zh"}
+    made = client.post("/v1/translate", json={**body, "customer": "mei"}).json()
+    assert (made["source"], made["looks_like"]) == ("en", "de")
+    refused = client.post(f"{SESSION}/replies", json=body)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:problem:translation-unsure")
+    assert "in de, and not in en: give that as `source`" in refused.json()["detail"]
+    sent = client.post(f"{SESSION}/replies", json={**body, "translation": "我寄了灯。"})
+    assert (sent.status_code, sent.json()["text"]) == (201, "我寄了灯。")
+    assert "Lampe" not in client.get("/v1/translation-memory?customer=mei").text
+    for fine in ({**body, "source": "de"}, {**body, "text": "LAMP-X 4417, okay?"}):
+        assert client.post("/v1/translate", json=fine).json()["looks_like"] is None
+    chinese = {"text": "我的灯坏了，请帮我。", "source": "en", "target": "de"}
+    assert client.post("/v1/translate", json=chinese).json()["looks_like"] == "zh"
+
+
 def test_a_slip_of_the_hand_is_not_sent_again_by_itself(desk: Running) -> None:
     """What a person typed goes out, also without a number of theirs; it is not remembered. What is
     remembered without one, say by an import, is no more sent unseen than what a translator makes.

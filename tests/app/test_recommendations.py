@@ -275,6 +275,7 @@ def _event_at(at: str) -> dict[str, Any]:
         ("items", {"items": []}, "items"),
         ("items", {"items": [{"id": "a", "title": "A"}] * 2}, "two items have the id 'a'"),
         ("items", {"items": [{"id": "a", "title": "A", "price": 3}]}, "price"),
+        ("items/import", {"text": "id,title,variant_of\na,A,a"}, "'a' is no variant of itself"),
         ("items/import", {"text": "id,title\na"}, "line 2 has 1 cells"),
         ("items/import", {"text": "id,price\na,3"}, 'an item has an "id" and a "title"'),
         ("items/import", {"text": "id,title"}, "has no items"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -49,14 +50,16 @@ def base_url(app: FastAPI) -> Iterator[str]:
 def answering(messages: list[dict[str, Any]]) -> str:
     """What the model translates, or answers a customer."""
     translates = "translate" in messages[0]["content"]
-    return WORDS[messages[-1]["content"]] if translates else "好的。"
+    asked = messages[-1]["content"]
+    return WORDS.get(asked, asked) if translates else "好的。"
 
 
 def test_an_agent_and_a_customer_talk_in_two_languages(
     visit: OpenVisit, model: Model, api: httpx.Client
 ) -> None:
-    """The agent reads each message in English beneath the Chinese, sees what will be sent before it
-    is, and corrects it; the customer sees Chinese alone. In the queue it is read too.
+    """The agent reads each message in English beneath the Chinese, and what was handed over, sees
+    what will be sent before it is, and corrects it; the customer sees Chinese alone. In the queue
+    it is read too.
     """
     model.reply = answering
     WORDS["好的。"] = "Well."
@@ -73,6 +76,15 @@ def test_an_agent_and_a_customer_talk_in_two_languages(
     expect(turns.nth(0).locator("[data-part=answer] .words")).to_have_text("Well.")
     expect(turns.nth(1)).to_contain_text("Translated from Chinese")
     expect(page.get_by_label("Customer writes")).to_contain_text("Chinese (detected)")
+    page.locator("#show-handover").click()
+    sheet = page.locator("#handover-sheet")
+    expect(sheet).to_have_value(re.compile("“有人吗？”"))
+    page.get_by_role("button", name="In English").click()
+    expect(sheet).to_have_value(re.compile(r"“Is anybody there\?”[^“]*Customer: My lamp"))
+    page.get_by_role("button", name="As it was said").click()
+    expect(sheet).to_have_value(re.compile("“有人吗？”"))
+    assert wrong(page, "handover") == []
+    page.keyboard.press("Escape")
     field = page.get_by_label("Message", exact=True)
     field.fill("We send a new one.")
     page.keyboard.press("Enter")

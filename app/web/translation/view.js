@@ -7,7 +7,7 @@ import { byId, explain, on, part, stamp } from "/web/parts.js";
 import { changes, correct, forgetNow } from "/web/remembered.js";
 import { call, problem, read } from "/web/service.js";
 import { addTexts, language, listed, onSpeak, t } from "/web/texts.js";
-import { tongues } from "/web/tongues.js";
+import { tongue, tongues } from "/web/tongues.js";
 
 import en from "/web/translation/en.js";
 import { formatOf, parts, textOf } from "/web/translation/file.js";
@@ -93,10 +93,12 @@ export function wire() {
   }
 
   function show() {
-    const { body, segments, translation, complete, translator } = made;
+    const { body, segments, translation, complete, translator, looks_like: like } = made;
     Object.assign(byId("translation-whole"), { textContent: translation, lang: body.target });
-    byId("translation-by").textContent = translator
-      ? t("translationBy", { name: translator }) : complete ? "" : t("translationNobody");
+    byId("translation-by").textContent = [
+      like && t("tongueLooksLike", { language: tongue(like) }),
+      translator ? t("translationBy", { name: translator }) : complete ? "" : t("translationNobody"),
+    ].filter(Boolean).join(" · ");
     byId("translation-segments").replaceChildren(...segments.map((one) => {
       const [same] = one.origin === "memory" ? one.matches : [];
       const said = [
