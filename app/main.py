@@ -44,13 +44,14 @@ from app.second_source import SecondSource, open_retriever
 from app.serving import Serving, for_summaries, open_served
 from app.settings import Settings
 from app.templates.answering import open_all
+from app.templates.quoting import Quoting
 from app.tracing import open_tracing
 from app.training.registry import Registry
 from app.translation import Asked
 from app.translators import open_translators
 from app.understanding.opening import open_understanding
 from app.webhooks import Webhooks
-from memory import InvalidInput, MemoryStore, Understanding, open_store
+from memory import Encoder, InvalidInput, MemoryStore, Understanding, open_store
 from memory.translation_memory import embed_waiting
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def create_app(
     app.state.chain = SupportChain(
         store, model, settings, encoder,
         None if retriever is None else SecondSource(retriever, settings.retriever_timeout),
-        understanding, templates, counted,
+        understanding, templates, counted, _quoting(settings, model, encoder),
     )  # fmt: skip
     app.state.monitoring = Monitoring(store, settings, reader, webhooks)
     try:
@@ -232,6 +233,12 @@ def _unfit(settings: Settings, model: Model) -> str | None:
             "only the embedded model does. Leave MEMORY_SERVICE_SUMMARY_ADAPTER out"
         )
     return None
+
+
+def _quoting(settings: Settings, model: Model, encoder: Encoder) -> Quoting | None:
+    """What answers with what was said, where the embedded model is, or wherever it is wanted."""
+    wanted = settings.quoting == "on" or (settings.quoting == "auto" and model.base is not None)
+    return Quoting(encoder) if wanted else None
 
 
 def _advise(store: MemoryStore) -> None:

@@ -157,6 +157,11 @@ class Settings(BaseSettings):
         None,
         description="YAML, answers that need no model; or a folder with a TENANT.yaml each",
     )
+    quoting: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="what was said before, or is in an article, is quoted to who asks for it, "
+        "without a model; auto: where the embedded model answers",
+    )
     understanding: str = Field(
         "embedded:",
         min_length=1,

@@ -40,6 +40,19 @@ _DOUBTS = re.compile(
     r"|没有?(?:查到|找到|查询到|这个|该)|查不到|不存在|核对|无效|确认一下",
     re.IGNORECASE,
 )
+_RECOLLECTS = re.compile(
+    r"\b(?:remember|recall|remind|earlier|previously|again|just now|forg[eo]t|blank)\b"
+    r"|\b(?:did|had|was|were) (?:i|we)\b"
+    r"|\bdid you (?:say|tell|promise|write|give|offer|mention|quote)"
+    r"|\b(?:i|we)(?:['’]ve| have| had)? (?:ever |end(?:ed)? up )?(?:said|told|asked for|mentioned"
+    r"|wrote|sent|gave|named|chose|picked|settled|agreed|ordered|bought|booked|reserved|complained)\b"
+    r"|\byou(?:['’]ve| have| had)? (?:said|told|promised|wrote|mentioned|gave|offered|meant)\b"
+    r"|\b(?:do|did|have|had) you (?:still |ever )?(?:have|got|noted?|write|written|put)\b"
+    r".{0,40}\b(?:me|my|mine|us|our|down)\b"
+    r"|\b(?:me|i|we)\b.{0,12} down\b|\babout me\b|\bof mine\b"
+    r"|我(?:之前|上次|刚才|以前|告诉|说过|给过|提过)|记得|(?:你们?|您)(?:说过|答应|告诉)",
+    re.IGNORECASE,
+)
 
 
 @once
@@ -60,6 +73,12 @@ def kind(sentence: str) -> str | None:
 def asks(text: str) -> bool:
     """Whether a message ends in a question."""
     return text.rstrip().endswith(("?", "？", "吗", "吗。", "呢"))
+
+
+@once
+def recollects(sentence: str) -> bool:
+    """Whether a sentence speaks of what was said or done before, or is known of who speaks."""
+    return bool(_RECOLLECTS.search(sentence))
 
 
 @once

@@ -37,6 +37,7 @@ from app.problems import Problem, problem_of
 from app.second_source import SecondSource
 from app.settings import Settings
 from app.templates.answering import AnswerTemplates, Ready
+from app.templates.quoting import Quoting
 from app.templates.unknown import asks_anything
 from app.understanding.limited import Limited
 from app.understanding.reading import MessageReader
@@ -80,6 +81,7 @@ class SupportChain:
         understanding: Understanding | None = None,
         templates: Mapping[str, AnswerTemplates] | None = None,
         metrics: Metrics | None = None,
+        quoting: Quoting | None = None,
     ) -> None:
         self._store = store
         self._model = model
@@ -89,6 +91,7 @@ class SupportChain:
         self._understanding = None if understanding is None else Limited(understanding)
         self._reader = MessageReader(understanding)
         self._templates = templates or {}  # by tenant
+        self._quoting = quoting
         self._under_way = 0  # turns that are being answered
         self._late: list[asyncio.Task[None]] = []  # answers that are still to be stored
         self._metrics = metrics or Metrics()
@@ -221,7 +224,7 @@ class SupportChain:
         try:
             with step("load"):
                 layout = await self.layout(memory, text, turn, asking.after)
-            labels = await reading.within(_LATE_SECONDS if scope.tenant in self._templates else 0)
+            labels = await reading.within(_LATE_SECONDS if self._may_do_without(scope) else 0)
             ready = None
             if not asking.of_the_model:
                 ready = await self._without_model(memory, text, labels, layout, turn)
@@ -356,13 +359,17 @@ class SupportChain:
 
     async def _answers_itself(self, memory: ConversationMemory, text: str) -> bool:
         """Whether a template answers a message, as far as can be said before it is stored."""
-        if memory.scope.tenant not in self._templates:
+        if not self._may_do_without(memory.scope):
             return False
         await run_sync(memory.check, text)
         reading = self._reader.begin(text)
         layout = await self.layout(memory, text)
         labels = await reading.within(_LATE_SECONDS)
         return await self._without_model(memory, text, labels, layout, None) is not None
+
+    def _may_do_without(self, scope: Scope) -> bool:
+        """Whether there is what answers without a model."""
+        return self._quoting is not None or scope.tenant in self._templates
 
     async def _without_model(
         self,
@@ -372,17 +379,23 @@ class SupportChain:
         layout: Layout,
         turn: Turn | None,
     ) -> Ready | None:
-        """The answer of a template, if one answers; what goes wrong there costs only that."""
+        """The answer of a template, or what was said, quoted, if one of them answers.
+
+        What goes wrong there costs only that.
+        """
         templates = self._templates.get(memory.scope.tenant)
-        if templates is None:
-            return None
-        try:
-            with self._store.watch.step("template"):
-                found = await run_sync(templates.answer, memory, text, labels, layout, turn)
-        except Exception:
-            _logger.exception("the templates failed in turn %s", turn and turn.id)
-            return None
-        return found if isinstance(found, Ready) else None
+        for source in (templates, self._quoting):
+            if source is None:
+                continue
+            try:
+                with self._store.watch.step("template"):
+                    found = await run_sync(source.answer, memory, text, labels, layout, turn)
+            except Exception:
+                _logger.exception("the templates failed in turn %s", turn and turn.id)
+            else:
+                if isinstance(found, Ready):
+                    return found
+        return None
 
     def _said(
         self, layout: Layout, scope: Scope, turn: Turn, asking: Asking

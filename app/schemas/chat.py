@@ -60,7 +60,7 @@ class ChatResponse(BaseModel):
     evidence: Found
     template: str | None = Field(
         description="the answer template that answered, `unknown` where nothing is known of what "
-        "was asked; null: the model did"
+        "was asked, `quoted` where what was said or written answers; null: the model did"
     )
     understanding: Understood
     usage: Usage

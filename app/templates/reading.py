@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import yaml
 
 from app.roles import TENANT
-from app.templates.template import CERTAIN, FILLABLE, SLOT, UNKNOWN, Template, Templates
+from app.templates.template import CERTAIN, FILLABLE, QUOTED, SLOT, UNKNOWN, Template, Templates
 from memory import InvalidInput, check_text
 
 MOST_BYTES = 256 * 2**10  # of a file; PyYAML reads some 100 kB a second
@@ -168,7 +168,7 @@ class _File:
 
     def intent(self, node: Any) -> str:
         name = self.words(node, "an intent")
-        if name == UNKNOWN or not _NAME.fullmatch(name):
+        if name in (UNKNOWN, QUOTED) or not _NAME.fullmatch(name):
             self.fail(node, f"an intent cannot be called {name!r}: use a name like track_order")
         if self.intents is not None and name not in self.intents:
             nearest = _nearest(name, sorted(self.intents))

@@ -12,6 +12,7 @@ from memory.slots import SLOTS
 DELIVERY_DAY = "delivery_day"  # the due day of a delivery that was promised
 FILLABLE = (*SLOTS, DELIVERY_DAY)
 UNKNOWN = "unknown"  # the name of what is said where nothing is known
+QUOTED = "quoted"  # ... and of what was said once, quoted
 
 # Below it the intent is not certain (measured: see the README); a template may say its own.
 CERTAIN = 0.9

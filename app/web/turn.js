@@ -69,6 +69,7 @@ export class Turn {
   get basis() {
     if (ownCustomer() !== null) return "";
     if (this.template === "unknown") return t("notAsked", { why: t("noArticle") });
+    if (this.template === "quoted") return t("byQuote");
     if (this.template) return t("byTemplate", { name: spoken(this.template) });
     return this.evidence === "none" ? t("noArticle") : "";
   }

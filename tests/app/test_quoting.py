@@ -1,0 +1,123 @@
+"""Answers in the words in which something was said, where a model would not find them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from memory import Label, Labels
+from tests.app.conftest import Running
+from tests.llm.openai_double import OpenAIDouble
+
+LAMP = "Hi! I ordered a desk lamp, order LK-20417, and it arrived broken."
+
+
+class Reads:
+    """A classifier that knows one intent by a word."""
+
+    def read(self, texts: Sequence[str]) -> list[Labels]:
+        """Sure of what has "change" in it; of all else it is out of scope."""
+        return [
+            {"intent": Label("edit_account", 0.95) if "change" in t else Label(None, 0.9)}
+            for t in texts
+        ]
+
+
+@pytest.fixture
+def service(run_service: Callable[..., Running], double: OpenAIDouble) -> Running:
+    """A service that quotes, with a scripted model."""
+    return run_service(understanding=Reads(), quoting="on", llm=double.url)
+
+
+def test_what_was_said_answers_without_the_model(service: Running, double: OpenAIDouble) -> None:
+    """Also in another session, with who said it and when; it is what the answer was made of."""
+    service.chat(LAMP)
+    asked = len(double.requests)
+    answer = service.chat("What was my order number again?", session="s2").json()
+    assert len(double.requests) == asked
+    assert answer["template"] == "quoted"
+    assert answer["reply"].startswith("You wrote on ")
+    assert answer["reply"].endswith(f": “{LAMP}”")
+    assert [record["text"] for record in answer["recalled"]] == [LAMP]
+    assert answer["usage"] == {"input_tokens": 0, "output_tokens": 0}
+    here = service.chat("What was my order number again?").json()
+    assert here["reply"] == f"You wrote: “{LAMP}”"  # it was today, in this very session
+
+
+def test_what_a_model_said_is_not_quoted(service: Running, double: OpenAIDouble) -> None:
+    """It says much that is not so; what a person answered is."""
+    service.chat("I would like to know when my sofa comes, order LK-3.")
+    service.settle()
+    again = service.chat("When did you say my sofa comes?", session="s2").json()
+    assert "We wrote" not in again["reply"]
+    sessions = "/v1/customers/ada/sessions"
+    service.client.put(f"{sessions}/s1/handover", json={})
+    reply = {"text": "Your sofa comes on 30 October."}
+    assert service.client.post(f"{sessions}/s1/replies", json=reply).status_code == 201
+    service.settle()
+    answer = service.chat("When did you say my sofa comes?", session="s3").json()
+    assert "We wrote on " in answer["reply"]
+    assert "“Your sofa comes on 30 October.”" in answer["reply"]
+
+
+def test_what_asks_for_something_else_goes_to_the_model(service: Running) -> None:
+    """A wish, an intent that is certain, what nothing was said about; and a note by staff."""
+    service.chat(LAMP)
+    notes = "/v1/customers/ada/memories"
+    service.client.post(notes, json={"text": "The customer's shoe size is 44."})
+    for message in (
+        "Please send a new one.",
+        "How do I change my order number?",
+        "Who won the World Cup?",
+        "What shoe size do I have again?",
+    ):
+        answer = service.chat(message, session="s2").json()
+        assert (answer["template"], "44" in answer["reply"]) == (None, False), message
+
+
+def test_an_article_answers_with_its_paragraph(service: Running, double: OpenAIDouble) -> None:
+    """Cited, without its heading; a question that it does not answer goes to the model."""
+    text = "# Shipping\n\nWe deliver to Norway and Sweden.\n\n# Returns\n\nLamps go back free."
+    article = {"source": "ship.md", "title": "Shipping", "text": text}
+    assert service.client.post("/v1/knowledge", json=article).status_code == 200
+    service.chat(LAMP)
+    answer = service.chat("Do you deliver to Norway?", session="s2").json()
+    assert answer["reply"] == "We deliver to Norway and Sweden. [1]"
+    assert (answer["template"], answer["recalled"]) == ("quoted", [])
+    assert [(one["number"], one["source"]) for one in answer["knowledge"]] == [(1, "ship.md")]
+    asked = len(double.requests)
+    assert service.chat("Deliver it to Norway.", session="s2").json()["template"] is None
+    assert len(double.requests) == asked + 1
+
+
+def test_in_chinese_it_is_said_in_chinese(service: Running) -> None:
+    """Its words, and what was said as it was."""
+    service.chat("你好，我的订单号是 LK-20417，台灯坏了。")
+    answer = service.chat("我之前说的订单号是多少？", session="s2").json()
+    assert answer["reply"].startswith("您在")
+    assert "“你好，我的订单号是 LK-20417，台灯坏了。”" in answer["reply"]
+
+
+def test_what_is_corrected_is_quoted_no_more(service: Running) -> None:
+    """The message that says the old leaves answers, as it leaves prompts."""
+    service.chat("My address is 12 Elm Road, Leeds.")
+    service.settle()
+    (fact,) = [
+        one
+        for one in service.client.get("/v1/customers/ada/memories").json()["memories"]
+        if one["slot"] == "address"
+    ]
+    there = f"/v1/customers/ada/memories/{fact['id']}"
+    assert service.client.put(there, json={"value": "9 Oak Lane, York"}).status_code == 200
+    answer = service.chat("Which address do you have for me?", session="s2").json()
+    assert "Elm" not in answer["reply"]
+
+
+def test_it_is_for_the_embedded_model_unless_it_is_set(
+    run_service: Callable[..., Running], double: OpenAIDouble
+) -> None:
+    """By default another model is asked."""
+    service = run_service(understanding=Reads(), llm=double.url)
+    service.chat(LAMP)
+    assert service.chat("What was my order number again?").json()["template"] is None
