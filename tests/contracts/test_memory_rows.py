@@ -30,6 +30,7 @@ from tests.contracts.memories import (
     said,
 )
 from tests.doubles import WordEncoder, count_words
+from tests.older import begun
 
 
 def test_a_restart_changes_nothing(kind: Kind, url: str, encoder: WordEncoder) -> None:
@@ -137,11 +138,12 @@ NAMES = [
 ]  # fmt: skip
 
 
-def test_customers_never_see_each_other(make: Make) -> None:
+def test_customers_never_see_each_other(make: Make, store: MemoryStore) -> None:
     """Names that a pattern, a fold of case or a trimmed space would confuse are kept apart, as
     customers and as tenants, before the digest and after it.
     """
     for n, name in enumerate(NAMES):
+        begun(store, Scope(name, "s1"))
         make(customer=name).save_context({"input": f"My order S{n}-1001 is late."}, ANSWERED)
         make(tenant=name).save_context({"input": f"My order T{n}-1001 is late."}, ANSWERED)
     for _ in range(2):
@@ -152,9 +154,10 @@ def test_customers_never_see_each_other(make: Make) -> None:
                 memory.digest()
 
 
-def test_a_session_s_own_words_stay_in_it(make: Make, kind: Kind) -> None:
+def test_a_session_s_own_words_stay_in_it(make: Make, kind: Kind, store: MemoryStore) -> None:
     """Sessions of one customer share what is recalled and nothing else."""
     for n, name in enumerate(NAMES):
+        begun(store, Scope("ada", name))
         make(session=name).save_context({"input": f"I say code {n}-1001."}, {"output": "Yes."})
     for n, name in enumerate(NAMES):
         memory = make(session=name)

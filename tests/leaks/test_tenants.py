@@ -26,6 +26,7 @@ from tests.app.conftest import KEY, Running, serving
 from tests.crash.served import Served
 from tests.leaks.conftest import PROBES, SEED
 from tests.leaks.world import CUSTOMERS, SECRET, TENANTS, World
+from tests.older import begun
 
 LONG = PROBES >= 2_000
 SETTINGS: dict[str, Any] = {
@@ -150,6 +151,7 @@ def test_an_idempotency_key_is_its_customer_s(world: World, probes: Counter[str]
         )
         first = world.clients[tenant].post("/v1/chat", json={**body, "message": said}).json()
         for other in (f"{customer} 2", f"{customer}\u200b"):
+            begun(world.store, Scope(other, tenant=tenant))
             answer = world.clients[tenant].post(
                 "/v1/chat", json={**body, "customer": other, "message": said}
             )
