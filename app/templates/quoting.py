@@ -39,35 +39,26 @@ class _Words:
     customer: str
     agent: str
     noted: str
-    today: str
     day: str
 
     def line(self, quote: Quote, session: str) -> str:
         """What was said, by whom and when; of the same session when is clear."""
         one = quote.recalled
-        said = (
-            self.noted
-            if one.slot is not None
-            else {"human": self.customer}.get(one.role, self.agent)
-        )
-        when = (
-            self.today
-            if one.session == session
-            else self.day.format(
-                d=one.at.day, m=one.at.strftime("%B"), n=one.at.month, y=one.at.year
-            )
-        )
+        said = self.customer if one.role == "human" else self.agent
+        said = self.noted if one.slot is not None else said
+        at = {"d": one.at.day, "m": one.at.strftime("%B"), "n": one.at.month, "y": one.at.year}
+        when = "" if one.session == session else self.day.format(**at)
         return said.format(when=when, text=on_one_line(quote.text))
 
 
 _WORDS: dict[Language, _Words] = {
     "en": _Words(
         "You wrote{when}: “{text}”", "We wrote{when}: “{text}”", "Noted{when}: {text}",
-        "", " on {d} {m} {y}",
+        " on {d} {m} {y}",
     ),
     "zh": _Words(
         "您{when}写道：“{text}”", "我们{when}写道：“{text}”", "{when}已记录：{text}",
-        "", "在{y}年{n}月{d}日",
+        "在{y}年{n}月{d}日",
     ),
 }  # fmt: skip
 
