@@ -183,6 +183,10 @@ class TranslationMemory:
         while self._embed(self.owner):
             pass
 
+    def embed_some(self) -> None:
+        """Make a few that are missing: what was just added is scored by its meaning then."""
+        self._embed(self.owner)
+
     def embed_later(self) -> None:
         """The same in the background."""
         self._in_background(self.owner)

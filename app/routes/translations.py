@@ -58,6 +58,7 @@ router = APIRouter(tags=["translations"], route_class=Guarded)
 IMPORT_BYTES = 8 << 20  # of a request that imports
 _ID = 32  # characters
 _NAMED = 8  # of a file's languages
+_FEW = 32  # translations that are embedded before the answer
 _RESPONSES = {status: said for status, said in RESPONSES.items() if status != 409}
 _NO_CUSTOMER: dict[int | str, dict[str, Any]] = {404: {"description": "No such customer."}}
 _NO_UNIT: dict[int | str, dict[str, Any]] = {
@@ -147,6 +148,8 @@ def import_translations(
     given, left_out, _ = _given(body)
     memory = _memory(who, store, encoder, body.customer, new=True)
     added, replaced = memory.put(given)
+    if len(given) <= _FEW:
+        memory.embed_some()
     left = LeftOutCount.model_validate(left_out)
     return ImportResponse(read=len(given), added=added, replaced=replaced, left_out=left)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from memory.client import MemoryClient
+from memory.translations import scope_of
 from tests.app.conftest import KEY, Running
 from tests.llm.openai_double import Messages, OpenAIDouble
 
@@ -70,6 +71,14 @@ def test_memory_and_glossary_answer_where_no_translator_is_set(service: Running)
     assert made["segments"][3]["terms"] == {"blue lamp": "luminária azul"}
     back = translated(service, "Onde está o meu pedido 7-Q?", source="pt", target="en")
     assert (back["translation"], back["complete"]) == ("Where is my order 7-Q?", True)
+
+
+def test_a_few_translations_are_scored_by_their_meaning_at_once(service: Running) -> None:
+    """Those of a whole file get their vectors after the answer."""
+    body = {**EN_PT, "units": UNITS}
+    service.client.post("/v1/translation-memory", json=body).raise_for_status()
+    rows = service.app.state.store.translations
+    assert rows.unembedded(scope_of("default", None), 10) == []
 
 
 def test_a_model_is_shown_what_is_close_and_asked_once(
