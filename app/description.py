@@ -137,8 +137,8 @@ EXAMPLES: dict[str, Any] = {
     },
     "AnswerRequest": {"customer": "ada", "question": "Which order was late?"},
     "AnswerResponse": {
-        "answer": "My order 4417-XZ is late. [1]", "known": True, "by": "extractive",
-        "fault": None,
+        "answer": "My order 4417-XZ is late. [1]", "known": True, "confidence": 0.84,
+        "by": "extractive", "fault": None,
         "evidence": [
             {"number": 1, "kind": "memory", "id": "9c1f04b1", "text": "My order 4417-XZ is late.",
              "score": 0.71, "why": "lexical #1 (order, late)", "source": None, "title": None,

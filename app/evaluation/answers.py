@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from app.chains.answers import RECORDS, sureness
+from app.chains.answers import RECORDS, best
+from app.chains.confidence import SURE
 from app.conversation import conversation_memory
 from app.evaluation.dialogues import Dialogues, Question
 from app.evaluation.recall import Values, bootstrap
 from app.evaluation.report import aligned
 from app.settings import Settings
-from memory import ConversationMemory, Encoder, Scope, open_store
-from memory.bearing import KNOWN
+from memory import ConversationMemory, Encoder, Knowledge, Scope, open_store
 
-_STEPS = np.round(np.arange(0.0, 0.42, 0.04), 2)
-_FINE = np.round(np.arange(0.0, 0.42, 0.01), 2)
+_STEPS = np.round(np.arange(0.0, 1.0, 0.1), 2)
+_FINE = np.round(np.arange(0.0, 1.0, 0.01), 2)
 
 
 def measure(dialogues: Dialogues, settings: Settings, encoder: Encoder) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def measure(dialogues: Dialogues, settings: Settings, encoder: Encoder) -> dict[
     best = max(_FINE, key=lambda at: sum(_shares(parts["chosen on"], at)[:2]))
     return {
         "chosen": float(best),
-        "used": KNOWN,
+        "used": SURE,
         "embeddings": encoder.name,
         "parts": {name: _part(each) for name, each in parts.items() if each},
     }
@@ -64,9 +64,11 @@ def _ask(dialogues: Dialogues, settings: Settings, encoder: Encoder) -> list[Row
                     memory.add_messages(session.messages, session.times)
                     memory.digest()
                 memory = conversation_memory(store, Scope("customer", "asked"), settings, encoder)
+                nothing = Knowledge(store, encoder)
                 for question, answerable in asked:
                     if question.conversation == name:
-                        sure = sureness(memory, question.text, question.at)
+                        made = best(memory, nothing, encoder, question.text, question.at)
+                        sure = made[0].confidence if made else 0.0
                         rows.append((name, answerable, sure, _has_gold(memory, question)))
                         shown.update()
     return rows
@@ -96,7 +98,7 @@ _NAMES = ("not_known", "known", "with_evidence")
 
 def _part(rows: list[Row]) -> dict[str, Any]:
     at = {}
-    for name, column in zip(_NAMES, _columns(rows, KNOWN), strict=True):
+    for name, column in zip(_NAMES, _columns(rows, SURE), strict=True):
         if len(column):
             figure = bootstrap(column, 0)
             at[name] = {"mean": figure.mean, "low": figure.low, "high": figure.high}

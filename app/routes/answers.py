@@ -50,7 +50,8 @@ async def answer(
 ) -> Response:
     """Answer a question from a customer's memory and the articles, with citations.
 
-    Where nothing that is stored bears on it `known` is false, and no answer is made up. A model's
+    Where nothing that is stored bears on it, or names another product, place or number than is
+    asked for, `confidence` is low and `known` false, and no answer is made up. A model's
     answer has to cite what was found and may name no number and no address that is not in it; else
     the extractive one is given. Nothing is stored.
     """
@@ -60,7 +61,9 @@ async def answer(
         await run_sync(check_known, store, scope)
         memory = chain.memory(scope)
     knowledge = chain.knowledge(who.tenant)
-    asked = answers.answer(memory, knowledge, body.question, body.how, body.max_tokens)
+    asked = answers.answer(
+        memory, knowledge, body.question, body.how, body.max_tokens, body.min_confidence
+    )
     made = await unless_gone(request, asked)
     if made is None:
         return nobody_reads()

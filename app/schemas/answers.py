@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from app.chains.answers import Answered, By, Found
+from app.chains.confidence import SURE
 from app.schemas.chat import Usage
-from app.schemas.fields import Body, Name, NotBlank, Whole
+from app.schemas.fields import Body, Name, NotBlank, Number, Whole
 from memory import Recalled
 
 
@@ -24,6 +25,10 @@ class AnswerRequest(Body):
         "if they cite what was found and name nothing else",
     )
     max_tokens: Whole = Field(150, ge=1, le=1000, description="of the model's answer")
+    min_confidence: Number = Field(
+        SURE, ge=0, le=1, description="what is less sure is not known: more of it answers less, "
+        "and less often wrongly",
+    )  # fmt: skip
 
 
 class FoundItem(BaseModel):
@@ -68,6 +73,10 @@ class AnswerResponse(BaseModel):
         examples=["My order 4417-XZ is late. [1]"],
     )
     known: bool
+    confidence: float = Field(
+        description="how sure it is that what was found answers the question, 0 to 1; also of what "
+        "is not known"
+    )
     by: By | None = Field(description="who answers; null: not known")
     fault: str | None = Field(
         description="why the model's answer was not taken, and the extractive one is given"
@@ -79,6 +88,7 @@ class AnswerResponse(BaseModel):
     def of(cls, made: Answered) -> AnswerResponse:
         """Make one from what the chain answers."""
         return cls(
-            answer=made.text, known=made.text is not None, by=made.by, fault=made.fault,
+            answer=made.text, known=made.text is not None, confidence=round(made.confidence, 3),
+            by=made.by, fault=made.fault,
             evidence=[FoundItem.of(one) for one in made.evidence], usage=Usage(**made.usage),
         )  # fmt: skip

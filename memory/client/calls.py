@@ -90,6 +90,7 @@ def answer(
     customer: str | None = None,
     how: Literal["extractive", "model"] = "extractive",
     max_tokens: int = 150,
+    min_confidence: float = 0.5,
 ) -> Call[results.Answer]:
     """Answer a question from what is stored, with citations, or say that it is not known.
 
@@ -98,8 +99,12 @@ def answer(
         customer: in whose memory to look, beside the articles.
         how: by the sentence that says most, or in the model's words, if these hold.
         max_tokens: of the model's answer, to 1000.
+        min_confidence: 0 to 1; what is less sure is not known.
     """
-    given = {"customer": customer, "question": question, "how": how, "max_tokens": max_tokens}
+    given = {
+        "customer": customer, "question": question, "how": how, "max_tokens": max_tokens,
+        "min_confidence": min_confidence,
+    }  # fmt: skip
     body = without_none(given)
     return Call("POST", "/v1/answers", results.Answer.model_validate_json, body=body)
 

@@ -160,11 +160,13 @@ class FoundEvidence(Result):
 class Answer(Result):
     """An answer with what it rests on; None where it is not known.
 
-    ``by`` is "extractive" or "model"; ``fault`` says why the model's was not taken.
+    ``by`` is "extractive" or "model"; ``fault`` says why the model's was not taken;
+    ``confidence`` how sure it is that what was found answers the question, 0 to 1.
     """
 
     answer: str | None
     known: bool
+    confidence: float
     by: str | None
     fault: str | None
     evidence: list[FoundEvidence]

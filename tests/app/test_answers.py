@@ -14,6 +14,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
 from app.chains.answers import AnswerChain
+from app.chains.confidence import SURE, named, numbers
 from app.conversation import conversation_memory
 from app.demo.loading import CUSTOMERS
 from app.embeddings import open_embeddings
@@ -97,6 +98,55 @@ def test_what_nobody_said_is_not_known(desk: Running, double: OpenAIDouble) -> N
     made = answered(desk, "Which tea is the customer's favourite?", customer="eve")
     assert not made["known"]
     assert len(double.requests) == sent
+
+
+LAMPS = """# Nova lamps
+
+The Nova lamp 40 costs £30 and is sent to Portugal within 5 days. It comes in oak and ash."""
+
+
+def test_a_question_that_is_only_near_is_not_known(desk: Running) -> None:
+    """Another product, number, place or what is not so: less sure than what is answered, and than
+    what is taken to be known; with less asked for the nearest is given, with more nothing.
+    """
+    body = {"source": "lamps.md", "title": "Nova lamps", "text": LAMPS}
+    desk.client.post("/v1/knowledge", json=body).raise_for_status()
+    made = answered(desk, "What does the Nova lamp 40 cost?", customer=None)
+    assert (made["known"], made["answer"]) == (
+        True, "The Nova lamp 40 costs £30 and is sent to Portugal within 5 days. [1]",
+    )  # fmt: skip
+    for near in (
+        "What does the Nova lamp 75 cost?",
+        "What does the Vega lamp 40 cost?",
+        "Is the Nova lamp 40 sent to Norway within 5 days?",
+        "Which Nova lamp does not come in oak?",
+    ):
+        found = answered(desk, near, customer=None)
+        assert (found["known"], found["answer"], found["evidence"]) == (False, None, []), near
+        assert 0 < found["confidence"] < SURE <= made["confidence"]
+        assert answered(desk, near, customer=None, min_confidence=0)["known"]
+    strict = answered(desk, "What does the Nova lamp 40 cost?", customer=None, min_confidence=1)
+    assert (strict["known"], strict["confidence"]) == (False, made["confidence"])
+    wrong = {"question": "Which tea?", "min_confidence": 2}
+    assert desk.client.post("/v1/answers", json=wrong).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("question", "names", "numbers_"),
+    [
+        ("Where is order WH-48213 of Ines?", {"WH-48213", "Ines"}, {"WH-48213"}),
+        ("Is the Nova 40 under £50 after 60 days, by 2 pm?", {"Nova"}, {"40"}),
+        ("WHERE IS IT", set(), set()),
+        ("How Long Does It Take", set(), set()),
+        ("what is it", set(), set()),
+    ],
+)
+def test_what_a_question_names_is_known_from_what_it_measures(
+    question: str, names: set[str], numbers_: set[str]
+) -> None:
+    """Numbers with a unit are limits that a rule may answer; headlines name nothing."""
+    assert named(question) == names
+    assert numbers(question) == numbers_
 
 
 def test_the_models_answer_is_taken_if_it_holds(desk: Running, double: OpenAIDouble) -> None:

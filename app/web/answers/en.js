@@ -13,6 +13,8 @@ export default {
   answersUnknown: "Not known: nothing that is stored says it.",
   answersBySentence: "The sentence that says most, as it stands there.",
   answersByModel: "In the model’s words, which cite what was found.",
+  answersSure: "It is {n} % sure that what was found answers the question.",
+  answersUnsure: "What comes near it answers it with {n} % only.",
   answersFault: "The model’s answer was wrong ({fault}); the sentence that says most stands in its place.",
   answersEvidence: "What was found",
   answersSource: "Source {n}",

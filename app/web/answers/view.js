@@ -51,14 +51,15 @@ export function wire({ section, open }) {
   }
 
   function show() {
-    const { question, answer, known, by, fault, evidence } = made;
+    const { question, answer, known, confidence, by, fault, evidence } = made;
     byId("answers-asked").textContent = question;
     byId("answers-answer").replaceChildren(...(known ? cited(answer) : [t("answersUnknown")]));
     byId("answers-answer").dataset.known = known;
     const basis = fault ? t("answersFault", { fault: faultInWords(fault) })
       : known ? t(by === "model" ? "answersByModel" : "answersBySentence") : "";
-    byId("answers-basis").textContent = basis;
-    byId("answers-basis").hidden = !basis;
+    const sure = t(known ? "answersSure" : "answersUnsure", { n: Math.round(100 * confidence) });
+    byId("answers-basis").textContent = `${basis} ${confidence > 0 ? sure : ""}`.trim();
+    byId("answers-basis").hidden = !byId("answers-basis").textContent;
     byId("answers-rests").hidden = evidence.length === 0;
     byId("answers-found").textContent = number(evidence.length);
     byId("answers-evidence").replaceChildren(...evidence.map(found));

@@ -13,6 +13,8 @@ export default {
   answersUnknown: "未知：已存内容中没有提到。",
   answersBySentence: "最切题的一句原文。",
   answersByModel: "模型的话，并注明所依据的内容。",
+  answersSure: "所找到的内容回答此问题的把握为 {n}%。",
+  answersUnsure: "最接近的内容回答此问题的把握仅为 {n}%。",
   answersFault: "模型的回答有误（{fault}），以最切题的一句原文代替。",
   answersEvidence: "找到的依据",
   answersSource: "依据 {n}",
