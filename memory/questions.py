@@ -50,7 +50,8 @@ _RECOLLECTS = re.compile(
     r"|\b(?:do|did|have|had) you (?:still |ever )?(?:have|got|noted?|write|written|put)\b"
     r".{0,40}\b(?:me|my|mine|us|our|down)\b"
     r"|\b(?:me|i|we)\b.{0,12} down\b|\babout me\b|\bof mine\b"
-    r"|我(?:之前|上次|刚才|以前|告诉|说过|给过|提过)|记得|(?:你们?|您)(?:说过|答应|告诉)",
+    r"|我(?:之前|上次|刚才|以前|告诉|说过|给过|提过)|记得|(?:你们?|您)(?:说过|答应|告诉)"
+    r"|我(?:的|对).{0,12}(?:什么|多少|哪|谁)",
     re.IGNORECASE,
 )
 

@@ -28,6 +28,8 @@ _WHOLE = 240  # characters of a message that is quoted whole; of a longer one it
 _NAMED = 0.3  # for a sentence that names what is asked for, and less for one that asks itself
 _BESIDE = 0.3  # how far below the best another is quoted beside it
 
+_THE_SAME = 1.6  # likeness of a question that asks for the same
+
 _FIGURE_ASKED = re.compile(
     r"\b(?:when|what time|(?:which|what) (?:day|date)|how (?:much|many|long|tall|big|heavy|old|far)"
     r"|number|code|price|cost|amount|date|reg(?:istration)?|ref(?:erence)?|serial|id|pin|size|phone"
@@ -46,11 +48,12 @@ _NAME = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][a-z]+|[\u4e00-\u9fff]")
 
 _BREAK = re.compile(r"\n\s*\n")
 _HEADING = re.compile(r"#+ .*|\*\*[^*\n]+\*\*|[^\n.!?:;。！？]{1,80}")
-_ASKS = re.compile(
-    r"\W*(?:(?:and|so|but|hi|hello|hey|please|sorry|ok)\b\W*)*(?:what|which|who|whose|when|where|how"
-    r"|do|does|did|can|could|is|are|was|were|have|remind|tell)\b",
-    re.IGNORECASE,
+_LED = r"\W*(?:(?:and|so|but|hi|hello|hey|please|sorry|ok)\b\W*)*"
+_ASKS = re.compile(rf"{_LED}(?:what|which|who|whose|when|where|why|how)\b", re.IGNORECASE)
+_ASKS_BACK = re.compile(
+    rf"{_LED}(?:do|does|did|can|could|is|are|was|were|have|remind|tell)\b", re.IGNORECASE
 )
+_ROW = re.compile(r"\w+: .*(?:\n\w+: .*){2,}")  # of a table: what a name or a number is of
 
 
 class Quote(NamedTuple):
@@ -95,7 +98,7 @@ def quotes(
         _Sentence(piece, one)
         for one in found
         if not (one.slot in _SENTENCES and (one.session, one.messages) in messages)
-        and not all(_says_nothing(piece) for piece in pieces(one.text))
+        and tells(one.text)
         for piece in pieces(one.text)
         if not manners_only(piece)
     ]
@@ -118,31 +121,77 @@ def quotes(
 
 
 def excerpt(question: str, passages: Sequence[Evidence], encoder: Encoder) -> Excerpt | None:
-    """The paragraph that answers a question best; headings and questions are passed over.
+    """The paragraph that answers a question best; headings, questions and tables are passed over.
+
+    It is chosen by its best sentence and by all of it, the question before an answer included.
 
     Args:
         question: what is asked.
         passages: that are taken to answer it.
         encoder: of the question and the sentences.
     """
-    said = [
-        (piece, paragraph, passage)
+    paragraphs = [
+        (paragraph, passage)
         for passage in passages
-        for paragraph in _BREAK.split(passage.text)
-        if not _HEADING.fullmatch(paragraph.strip()) and paragraph.strip() != passage.title
+        for paragraph in _paragraphs(passage.text)
+        if not _HEADING.fullmatch(paragraph) and not _ROW.match(paragraph)
+    ]
+    said = [
+        (piece, place)
+        for place, (paragraph, _) in enumerate(paragraphs)
         for piece in pieces(paragraph)
         if not asks(piece)
     ]
     if not said:
         return None
-    scores = _scores(question, [piece for piece, _, _ in said], encoder)
-    best = max(range(len(said)), key=scores.__getitem__)
-    piece, paragraph, passage = said[best]
-    first, _, rest = paragraph.strip().partition("\n")
-    headed = rest and (asks(first) or _HEADING.fullmatch(first))
-    whole = rest if headed else paragraph.strip()
-    text = whole if len(whole) <= _PARAGRAPH else piece
-    return Excerpt(passage, text, scores[best].likeness)
+    scores = _scores(question, [piece for piece, _ in said], encoder)
+    whole = _scores(question, [paragraph for paragraph, _ in paragraphs], encoder)
+    best = max(range(len(said)), key=lambda n: scores[n].score + whole[said[n][1]].likeness)
+    piece, place = said[best]
+    paragraph, passage = paragraphs[place]
+    first, _, rest = paragraph.partition("\n")
+    told = rest if rest and (asks(first) or _HEADING.fullmatch(first)) else paragraph
+    return Excerpt(passage, told if len(told) <= _PARAGRAPH else piece, scores[best].likeness)
+
+
+def answered(question: str, passages: Sequence[Evidence], encoder: Encoder) -> Excerpt | None:
+    """The answer to a question that stands in a passage itself, as in a list of them.
+
+    Args:
+        question: what is asked.
+        passages: that may have it, each in its first line.
+        encoder: of the questions.
+    """
+    pairs = [
+        (first, rest, passage)
+        for passage in passages
+        for first, _, rest in [passage.text.strip().partition("\n")]
+        if rest and asks(first)
+    ]
+    if not pairs:
+        return None
+    scores = _scores(question, [first for first, _, _ in pairs], encoder)
+    best = max(range(len(pairs)), key=lambda n: scores[n].likeness)
+    if scores[best].likeness < _THE_SAME:
+        return None
+    _, rest, passage = pairs[best]
+    return Excerpt(passage, rest.strip(), scores[best].likeness)
+
+
+def _paragraphs(text: str) -> list[str]:
+    """The paragraphs of a text; one that ends in a colon goes on with the next."""
+    found: list[str] = []
+    for paragraph in map(str.strip, _BREAK.split(text)):
+        if found and found[-1].endswith((":", "：")):
+            found[-1] += f"\n{paragraph}"
+        elif paragraph:
+            found.append(paragraph)
+    return found
+
+
+def tells(text: str) -> bool:
+    """Whether a message says something, beside what it asks and courtesies."""
+    return not all(_says_nothing(piece) for piece in pieces(text))
 
 
 def _scores(question: str, sentences: Sequence[str], encoder: Encoder) -> list[_Score]:
@@ -159,5 +208,6 @@ def _scores(question: str, sentences: Sequence[str], encoder: Encoder) -> list[_
 
 
 def _says_nothing(piece: str) -> bool:
-    asked = asks(piece) or (recollects(piece) and _ASKS.match(piece) is not None)
-    return asked or manners_only(piece)
+    asked = asks(piece) or _ASKS.match(piece) is not None
+    back = recollects(piece) and _ASKS_BACK.match(piece) is not None
+    return asked or back or manners_only(piece)

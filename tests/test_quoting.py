@@ -11,7 +11,7 @@ import pytest
 from memory import Evidence, Recalled
 from memory.embeddings import embedded
 from memory.questions import recollects
-from memory.quoting import excerpt, quotes
+from memory.quoting import answered, excerpt, quotes
 
 AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 LONG = "The queue was very long and nobody at the desk had time for me. " * 5
@@ -84,6 +84,17 @@ def test_of_a_passage_one_paragraph_is() -> None:
         is None
     )
     assert excerpt("Do you deliver to Norway?", [], embedded()) is None
+
+
+def test_a_question_that_is_written_has_its_own_answer() -> None:
+    """In whatever words another passage answers it; another question has not."""
+    mine = Evidence("1", "faq.csv", "faq", "When do I get my money back?\nIn 5 days.", 1.0, "")
+    other = replace(mine, id="2", text="Pay in 3\n\nYou get your money back when we have it.")
+    found = answered("When will I get my money back?", [other, mine], embedded())
+    assert found is not None
+    assert (found.text, found.passage) == ("In 5 days.", mine)
+    assert answered("How do I cancel my order?", [other, mine], embedded()) is None
+    assert answered("When do I get my money back?", [other], embedded()) is None
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ class AnswerTemplates:
             given: values of slots, to try templates with.
         """
         known = Known(
-            message, partial(_told, memory), now(), memory.scope.session,
+            message, partial(told, memory), now(), memory.scope.session,
             lambda session: _named_in(memory, session), given or {},
         )  # fmt: skip
         last = next((s.message.text for s in reversed(layout.window) if s.message.role == "ai"), "")
@@ -169,7 +169,7 @@ def intents_of(understanding: Understanding | None) -> Collection[str] | None:
     return understanding.card.heads[INTENT].inside
 
 
-def _told(memory: ConversationMemory, slot: str) -> list[Record]:
+def told(memory: ConversationMemory, slot: str) -> list[Record]:
     """The facts of a slot that hold, but those that only an answer of this service says.
 
     A model says much that nobody has promised, and a template would say it as the company's word.

@@ -7,30 +7,58 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.templates.answering import Ready
+from app.templates.answering import Ready, told
 from app.templates.choosing import INTENT
 from app.templates.template import CERTAIN, QUOTED
 from app.templates.unknown import asks_anything
 from memory import ConversationMemory, Encoder, Labels, Layout, Recalled, Turn
 from memory.language import Language, language_of
 from memory.marks import on_one_line
-from memory.questions import recollects
-from memory.quoting import Quote, excerpt, quotes
+from memory.questions import kind, recollects
+from memory.quoting import answered, excerpt, quotes, tells
 from memory.sentences import pieces
+from memory.wording import wording
 
-_PASSAGES = 3  # of articles that are looked at
+_PASSAGES = 8  # of articles that are looked at
 _WRITTEN = 0.35  # how near a paragraph of them has to be
 _RECORDS = 5  # that are looked at
-_MORE = 8  # ... of so many, since answers of this service are left out
+_MORE = 40  # ... of so many, since questions and answers of this service are left out
+_FACTS = 3  # of one kind that are said
 # How well a quote has to answer what asks for what was said before, and any other question.
 _SAID_BEFORE, _ANY = 0.25, 0.35
-# Asked in place of a question.
+# Asked in place of a question: what somebody else wants to know, or is not remembered.
 _WANTED = re.compile(
-    r"\b(?:wants?|asks?|asking|needs?) (?:me |us )?(?:for |to know )?"
+    r"(?<!\bi )(?<!\bwe )(?<!\byou )\b(?:wants?|asks?|asking|needs?) (?:me |us )?(?:for |to know )?"
     r"(?:the|my|our|his|her|their|who|what|when|where|which|how|it)\b"
-    r"|\b(?:tell|give|read|show|send)\b.{0,20}\b(?:me|us)\b|\bremind\b|\bforg[eo]t\b|\bblank\b"
+    r"|\b(?:tell|give|read)\b.{0,20}\b(?:me|us)\b|\bremind\b"
+    r"|\bi(?:['’]ve| have)? forg[eo]t\b|\bblank\b"
     r"|\b(?:can(?:['’]t|not)|do(?:n['’]t| not)) (?:recall|remember|find|see)\b",
     re.IGNORECASE,
+)
+_WHY = re.compile(r"\W*(?:(?:and|but|so) )?(?:why\b|how come\b)|为什么", re.IGNORECASE)
+# Whose words are asked for.
+_YOURS = re.compile(
+    r"\b(?:did|have|had) you\b.{0,12}"
+    r"\b(?:sa(?:y|id)|tell|told|promised?|writ|wrote|offer|mention|quote)"
+    r"|\byou(?:['’]ve| have| had)? (?:said|told|promised|wrote|mentioned|offered|quoted)\b"
+    r"|(?:你们?|您)(?:说过|答应|告诉)",
+    re.IGNORECASE,
+)
+_MINE = re.compile(
+    r"\b(?:did|have|had) (?:i|we)\b.{0,12}"
+    r"\b(?:sa(?:y|id)|tell|told|gave|give|writ|wrote|mention|ask)"
+    r"|\b(?:i|we)(?:['’]ve| have| had)? (?:said|told|gave|wrote|mentioned|asked)\b"
+    r"|我(?:之前|上次|刚才|以前)?(?:告诉|说过|给过|提过)",
+    re.IGNORECASE,
+)
+# A value of one's own, as memory keeps it.
+_OWN = re.compile(
+    r"\b(?:what|which|what['’]?s|tell|remind|give|have|got|know)\b.*\b(?:my|our|me|us|mine)\b"
+    r"|\bmy\b.*\bagain\b|我的|我(?:之前|上次|刚才|以前)",
+    re.IGNORECASE,
+)
+_CHANGES = re.compile(
+    r"\b(?:chang|updat|correct|delet|remov|enter|add|edit|find|forget)\w*|改|删|更新", re.IGNORECASE
 )
 
 
@@ -41,24 +69,36 @@ class _Words:
     noted: str
     day: str
 
-    def line(self, quote: Quote, session: str) -> str:
-        """What was said, by whom and when; of the same session when is clear."""
-        one = quote.recalled
+    hour: str
+
+    def lines(self, quoted: Sequence[tuple[Recalled, str]], session: str) -> str:
+        """What was said, by whom and when, the oldest first; of the same session when is clear."""
+        said = sorted(quoted, key=lambda each: each[0].at)
+        days = {one.at.date() for one, _ in said}
+        return "\n".join(
+            self._line(one, text, session, hour=len(days) < len(said)) for one, text in said
+        )
+
+    def _line(self, one: Recalled, text: str, session: str, *, hour: bool) -> str:
         said = self.customer if one.role == "human" else self.agent
         said = self.noted if one.slot is not None else said
         at = {"d": one.at.day, "m": one.at.strftime("%B"), "n": one.at.month, "y": one.at.year}
         when = "" if one.session == session else self.day.format(**at)
-        return said.format(when=when, text=on_one_line(quote.text))
+        if when and hour:
+            when += self.hour.format(t=one.at.strftime("%H:%M"))
+        # What ends a quote stands in none.
+        text = on_one_line(text).replace("“", '"').replace("”", '"')
+        return said.format(when=when, text=text)
 
 
 _WORDS: dict[Language, _Words] = {
     "en": _Words(
         "You wrote{when}: “{text}”", "We wrote{when}: “{text}”", "Noted{when}: {text}",
-        " on {d} {m} {y}",
+        " on {d} {m} {y}", " at {t} (UTC)",
     ),
     "zh": _Words(
         "您{when}写道：“{text}”", "我们{when}写道：“{text}”", "{when}已记录：{text}",
-        "在{y}年{n}月{d}日",
+        "在{y}年{n}月{d}日", " {t}（UTC）",
     ),
 }  # fmt: skip
 
@@ -93,6 +133,8 @@ class Quoting:
         words = _WORDS.get(language_of(message) or "en")
         if words is None:
             return None
+        if (slot := _own_slot(message)) is not None:
+            return self._known(memory, slot, message, words, layout)
         least = _least(message, labels)
         if least == _SAID_BEFORE:
             return self._said(memory, message, words, layout, turn, least)
@@ -100,6 +142,23 @@ class Quoting:
         if ready is None and least is not None:
             ready = self._said(memory, message, words, layout, turn, least)
         return ready
+
+    def _known(
+        self,
+        memory: ConversationMemory,
+        slot: str,
+        message: str,
+        words: _Words,
+        layout: Layout,
+    ) -> Ready | None:
+        """The facts of a kind that hold, the last ones."""
+        facts = sorted(told(memory, slot), key=lambda fact: (fact.at, fact.seq))[-_FACTS:]
+        if not facts:
+            return None
+        labelled = wording(language_of(message)).fact
+        found = [Recalled.of(fact, 1.0, f"fills {{{slot}}}") for fact in facts]
+        text = words.lines([(one, labelled(one.text)) for one in found], memory.scope.session)
+        return Ready(text, replace(layout, recalled=found, evidence=None, template=QUOTED))
 
     def _said(
         self,
@@ -113,10 +172,12 @@ class Quoting:
         """What was said, if it is near enough."""
         own = [turn.question.source] if turn else ()
         found = memory.vector.ranked(message, without=own, outdated=False, limit=_MORE)
-        quoted = quotes(message, _of_people(memory, found)[:_RECORDS], self._encoder)
+        roles = _asked_of(message)
+        there = [one for one in _of_people(memory, found) if one.role in roles and tells(one.text)]
+        quoted = quotes(message, there[:_RECORDS], self._encoder)
         if not quoted or max(quote.likeness for quote in quoted) < least:
             return None
-        text = "\n".join(words.line(quote, memory.scope.session) for quote in quoted)
+        text = words.lines([(q.recalled, q.text) for q in quoted], memory.scope.session)
         recalled = [quote.recalled for quote in quoted]
         return Ready(text, replace(layout, recalled=recalled, evidence=None, template=QUOTED))
 
@@ -124,18 +185,35 @@ class Quoting:
         """What an article says to a question."""
         if memory.knowledge is None or not layout.evidence or not _questions(message):
             return None
-        found = memory.knowledge.search(message, _PASSAGES, strict=True)
-        best = excerpt(message, found, self._encoder)
+        search = memory.knowledge.search
+        best = answered(message, search(message, _PASSAGES), self._encoder)
+        if best is None:
+            best = excerpt(message, search(message, _PASSAGES, strict=True), self._encoder)
         if best is None or best.likeness < _WRITTEN:
             return None
         made = replace(layout, recalled=[], evidence=[best.passage], template=QUOTED)
         return Ready(f"{best.text} [1]", made)
 
 
+def _own_slot(message: str) -> str | None:
+    """The kind of fact about the customer that a message asks for."""
+    for one in _questions(message):
+        slot = kind(one)
+        if slot is not None and _OWN.search(one) and not _CHANGES.search(one):
+            return slot
+    return None
+
+
+def _asked_of(message: str) -> set[str]:
+    """Whose words a message asks for: the customer's, the firm's, or both."""
+    roles = {"human": _MINE.search(message), "ai": _YOURS.search(message)}
+    return {role for role, named in roles.items() if named} or set(roles)
+
+
 def _least(message: str, labels: Labels | None) -> float | None:
     """How well a quote has to answer a message; None if none can."""
     questions = _questions(message)
-    if not questions:
+    if not questions or any(map(_WHY.search, questions)):
         return None
     if any(map(recollects, questions)):
         return _ANY if _certain(labels) else _SAID_BEFORE

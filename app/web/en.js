@@ -123,7 +123,7 @@ export default {
   passageCount: { one: "{n} passage", other: "{n} passages" },
   noArticle: "No article says anything about this",
   notAsked: "{why}; the model was not asked",
-  byQuote: "Answered by quoting what was said, without the model",
+  byQuote: "Answered by quoting what was said or is written, without the model",
   byTemplate: "Answered by the template “{name}”, without the model",
   statusRunning: "being answered",
   statusComplete: "complete",

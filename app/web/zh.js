@@ -123,7 +123,7 @@ export default {
   passageCount: "引用 {n} 段",
   noArticle: "没有文章提到这一点",
   notAsked: "{why}；没有询问模型",
-  byQuote: "由引用说过的话回答，没有使用模型",
+  byQuote: "由引用说过或写明的话回答，没有使用模型",
   byTemplate: "由模板“{name}”回答，没有使用模型",
   statusRunning: "正在回答",
   statusComplete: "已完成",
