@@ -59,12 +59,20 @@ def check_whole(path: Path) -> None:
     with path.open("rb") as file:
         header = file.read(_HEADER)
         size = file.seek(0, os.SEEK_END)
-    if len(header) < _HEADER or any(one.exists() and one.stat().st_size for one in beside):
+    if len(header) < _HEADER or any(map(_size, beside)):
         return
     page = int.from_bytes(header[16:18], "big")  # bytes; 1 stands for 65,536
     if page > 1 and size % page:
         msg = "the file is not a database, or is damaged (it ends within a page): restore a backup"
         raise NotADatabase(msg)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 where there is none, as soon as another has taken it away."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def configure(raw: Any, _record: Any) -> None:
