@@ -197,7 +197,8 @@ def test_the_summary_is_made_again_without_it(
     WAYS[way](memory)
     assert "1001" not in shown(memory)
     assert memory.summary.current().text
-    assert "1001" not in str(rows(store)["summaries"])
+    # Without ids, in which it may stand by chance.
+    assert "1001" not in re.sub(r"[0-9a-f]{32}", "", str(rows(store)["summaries"]))
     assert not [s for s in store.summaries.segments(NOW) if "1001" in str(s)]
 
 

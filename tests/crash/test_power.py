@@ -47,7 +47,7 @@ def test_a_sync_that_is_left_out_is_seen(
     """
     kept = [one for one in recorded.changes if one.kind != "S" or one.name != name]
     assert len(kept) < len(recorded.changes)
-    found = cut(replace(recorded, changes=kept), tmp_path, cuts=50)
+    found = cut(replace(recorded, changes=kept), tmp_path, cuts=150)
     assert faults <= found["faults"].keys(), found
 
 

@@ -49,6 +49,7 @@ _MEANT = [
     ("positive_data_acceptance", "POST /v1/insights/documents", "no-classifier"),
     # An item is there once; a table is to be one, of items.
     ("positive_data_acceptance", "POST /v1/items", "two items have the id"),
+    ("positive_data_acceptance", "POST /v1/items", "name the product that its variants"),
     ("positive_data_acceptance", "POST /v1/items/import", "invalid-input"),
     # An item may be called "import".
     ("allow_header_conformance", "POST /v1/items/import", "takes GET, POST, DELETE"),
