@@ -58,7 +58,8 @@ _OWN = re.compile(
     re.IGNORECASE,
 )
 _CHANGES = re.compile(
-    r"\b(?:chang|updat|correct|delet|remov|enter|add|edit|find|forget)\w*|改|删|更新", re.IGNORECASE
+    r"\b(?:(?:chang|updat|correct|delet|remov|enter|edit|forget)\w*|add|find)\b|改|删|更新",
+    re.IGNORECASE,
 )
 
 
