@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from memory import (
     Evidence,
     Labels,
     Layout,
+    Recalled,
     Record,
     Turn,
     Understanding,
@@ -175,20 +176,26 @@ def told(memory: ConversationMemory, slot: str) -> list[Record]:
     A model says much that nobody has promised, and a template would say it as the company's word.
     """
     held = memory.known(slot)
-    said: dict[str, list[str]] = defaultdict(list)  # by agents, of each session
-    for fact in held:
-        if _by_agent(fact):
-            said[fact.session] += fact.messages
-    answers = {
-        (session, one)
-        for session, ids in said.items()
-        for one in memory.store.transcript.of_turns(replace(memory.scope, session=session), ids)
-    }
+    answers = generated(memory, [fact for fact in held if _by_agent(fact)])
     return [
         fact
         for fact in held
         if not _by_agent(fact) or not answers.issuperset((fact.session, m) for m in fact.messages)
     ]
+
+
+def generated(
+    memory: ConversationMemory, records: Iterable[Record | Recalled]
+) -> set[tuple[str, str]]:
+    """Of the messages (session, id) that agents' records are of, the answers of this service."""
+    said: dict[str, list[str]] = defaultdict(list)  # of each session
+    for record in records:
+        said[record.session] += record.messages
+    return {
+        (session, one)
+        for session, ids in said.items()
+        for one in memory.store.transcript.of_turns(replace(memory.scope, session=session), ids)
+    }
 
 
 def _by_agent(fact: Record) -> bool:

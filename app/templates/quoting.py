@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.templates.answering import Ready, told
+from app.templates.answering import Ready, generated, told
 from app.templates.choosing import INTENT
 from app.templates.template import CERTAIN, QUOTED
 from app.templates.unknown import asks_anything
@@ -69,7 +68,6 @@ class _Words:
     agent: str
     noted: str
     day: str
-
     hour: str
 
     def lines(self, quoted: Sequence[tuple[Recalled, str]], session: str) -> str:
@@ -234,18 +232,10 @@ def _certain(labels: Labels | None) -> bool:
 
 def _of_people(memory: ConversationMemory, found: Sequence[Recalled]) -> list[Recalled]:
     """What customers and people who answered have said, of what was found."""
-    answers: dict[str, list[str]] = defaultdict(list)
-    for one in found:
-        if one.role == "ai":
-            answers[one.session] += one.messages
-    generated = {
-        (session, name)
-        for session, ids in answers.items()
-        for name in memory.store.transcript.of_turns(replace(memory.scope, session=session), ids)
-    }
+    answers = generated(memory, [one for one in found if one.role == "ai"])
     return [
         one
         for one in found
         if one.role in ("human", "ai")
-        and (one.role == "human" or not any((one.session, m) in generated for m in one.messages))
+        and (one.role == "human" or not any((one.session, m) in answers for m in one.messages))
     ]
