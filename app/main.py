@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
@@ -51,7 +51,7 @@ from app.translation import Asked
 from app.translators import open_translators
 from app.understanding.opening import open_understanding
 from app.webhooks import Webhooks
-from memory import Encoder, InvalidInput, MemoryStore, Understanding, open_store
+from memory import InvalidInput, MemoryStore, Understanding, open_store
 from memory.translation_memory import embed_waiting
 
 if TYPE_CHECKING:
@@ -168,7 +168,9 @@ def create_app(
     app.state.chain = SupportChain(
         store, model, settings, encoder,
         None if retriever is None else SecondSource(retriever, settings.retriever_timeout),
-        understanding, templates, counted, _quoting(settings, model, encoder),
+        understanding, templates, counted,
+        Quoting(encoder) if _wanted(settings.quoting, model) else None,
+        checking=_wanted(settings.checking, model),
     )  # fmt: skip
     app.state.monitoring = Monitoring(store, settings, reader, webhooks)
     try:
@@ -235,10 +237,9 @@ def _unfit(settings: Settings, model: Model) -> str | None:
     return None
 
 
-def _quoting(settings: Settings, model: Model, encoder: Encoder) -> Quoting | None:
-    """What answers with what was said, where the embedded model is, or wherever it is wanted."""
-    wanted = settings.quoting == "on" or (settings.quoting == "auto" and model.base is not None)
-    return Quoting(encoder) if wanted else None
+def _wanted(choice: Literal["auto", "on", "off"], model: Model) -> bool:
+    """Whether what keeps a small model from inventing is wanted with this one."""
+    return choice == "on" or (choice == "auto" and model.base is not None)
 
 
 def _advise(store: MemoryStore) -> None:

@@ -162,6 +162,11 @@ class Settings(BaseSettings):
         description="what was said before, or is in an article, is quoted to who asks for it, "
         "without a model; auto: where the embedded model answers",
     )
+    checking: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="of a model's answer nothing is said that nobody said or wrote; what is left "
+        "open is passed on to a person; auto: where the embedded model answers",
+    )
     understanding: str = Field(
         "embedded:",
         min_length=1,

@@ -18,7 +18,11 @@ from memory.labels import ASKS_FOR_PERSON
 LATELY = timedelta(days=1)  # how long somebody waits who has asked for a person
 SHOWN = 300  # letters of what was said last
 
-Why = Literal["asked", "waiting", "held"]
+PASSED_ON = "passed_on"  # the template of an answer that says that a person is asked
+# Of turns: what an index is of, so it is written as ``turns.dump`` writes it.
+WAS_PASSED_ON = f'recalled LIKE \'%"template": "{PASSED_ON}"%\''
+
+Why = Literal["asked", "passed", "waiting", "held"]
 
 _SAID_LAST = (
     f"(SELECT SUBSTR(l.text, 1, {SHOWN}) FROM messages l WHERE l.tenant = s.tenant "
@@ -40,17 +44,28 @@ _HANDED_OVER = text(
     "ORDER BY CASE WHEN waits IS NULL THEN 1 ELSE 0 END, COALESCE(waits, handed_over), "
     "customer, session LIMIT :limit"
 )
+_ANSWERED = (
+    "SELECT 1 FROM messages p WHERE p.tenant = s.tenant AND p.customer = s.customer "
+    "AND p.session = s.session AND p.role = 'ai' AND p.data LIKE '%\"by\": \"person\"%'"
+)
 # A branch of a session has copies of what was said, and nobody waits in both.
 _ASKED = text(
     "SELECT s.customer, s.session, s.handed_over, MIN(m.at) AS waits, COUNT(*) AS messages, "
     f"{_SAID_LAST} FROM messages m JOIN sessions s ON s.tenant = m.tenant "
     "AND s.customer = m.customer AND s.session = m.session "
     f"WHERE m.tenant = :tenant AND m.at >= :since AND m.{ASKS_FOR_PERSON} "
-    "AND m.origin IS NULL AND s.handed_over IS NULL AND NOT EXISTS (SELECT 1 FROM messages p "
-    "WHERE p.tenant = m.tenant AND p.customer = m.customer AND p.session = m.session "
-    "AND p.seq > m.seq AND p.role = 'ai' AND p.data LIKE '%\"by\": \"person\"%') "
-    "GROUP BY s.tenant, s.customer, s.session, s.handed_over "
+    f"AND m.origin IS NULL AND s.handed_over IS NULL AND NOT EXISTS ({_ANSWERED} "
+    "AND p.seq > m.seq) GROUP BY s.tenant, s.customer, s.session, s.handed_over "
     "ORDER BY MIN(m.at), s.customer, s.session LIMIT :limit"
+)
+_PASSED = text(
+    "SELECT s.customer, s.session, s.handed_over, MIN(t.at) AS waits, COUNT(*) AS messages, "
+    f"{_SAID_LAST} FROM turns t JOIN sessions s ON s.tenant = t.tenant "
+    "AND s.customer = t.customer AND s.session = t.session "
+    f"WHERE t.tenant = :tenant AND t.at >= :since AND t.{WAS_PASSED_ON} "
+    f"AND s.handed_over IS NULL AND NOT EXISTS ({_ANSWERED} AND p.seq > t.question) "
+    "GROUP BY s.tenant, s.customer, s.session, s.handed_over "
+    "ORDER BY MIN(t.at), s.customer, s.session LIMIT :limit"
 )
 
 
@@ -58,9 +73,10 @@ class Awaited(NamedTuple):
     """A session that a person is to look at.
 
     ``why``: its customer has ``asked`` for a person, by what a classifier read, and none has come
-    yet; it was handed over, and messages are ``waiting``; or it is ``held`` by a person, and
-    nothing waits. ``since`` is when that began, ``messages`` how many messages ask or wait, and
-    ``text`` the beginning of what the customer said last, None if that was forgotten.
+    yet; a message was ``passed`` on, as its answer says; it was handed over, and messages are
+    ``waiting``; or it is ``held`` by a person, and nothing waits. ``since`` is when that began,
+    ``messages`` how many messages ask, were passed on or wait, and ``text`` the beginning of what
+    the customer said last, None if that was forgotten.
     """
 
     customer: str
@@ -81,15 +97,20 @@ class Desk:
     def awaited(self, tenant: str, limit: int) -> list[Awaited]:
         """The sessions of a tenant that wait for a person, who has waited longest first.
 
-        Those that a person has, and where nothing waits, come last. Who has asked for a person
-        counts for a day, or until one has answered.
+        Those that a person has, and where nothing waits, come last. Who has asked for a person,
+        and what was passed on, counts for a day, or until one has answered.
         """
         asked = {"tenant": tenant, "limit": limit, "since": to_stamp(now() - LATELY)}
         with self._database.read() as connection:
             handed_over = connection.execute(_HANDED_OVER, asked).all()
             asking = connection.execute(_ASKED, asked).all()
+            passed = connection.execute(_PASSED, asked).all()
         found = [_awaited(row, "held" if row.waits is None else "waiting") for row in handed_over]
         found += [_awaited(row, "asked") for row in asking]
+        there = {(row.customer, row.session) for row in asking}
+        found += [
+            _awaited(row, "passed") for row in passed if (row.customer, row.session) not in there
+        ]
         return sorted(found, key=lambda one: (one.why == "held", one.since))[:limit]
 
 

@@ -22,7 +22,8 @@ _LAG = 512  # rows behind which the mark is left where nothing is to be read: a 
 
 # Of messages: what an index is of, so it is written as ``dumped`` writes it.
 NEGATIVE = f'labels LIKE \'%"{HEAD}": ["negative"%\''
-ASKS_FOR_PERSON = 'labels LIKE \'%"intent": ["contact_human_agent"%\''
+PERSON = "contact_human_agent"  # the intent of who wants one
+ASKS_FOR_PERSON = f'labels LIKE \'%"intent": ["{PERSON}"%\''
 
 _WANTED = (
     'For each text `read` is to give labels by their heads, {"intent": Label("track_order", 0.93)}:'

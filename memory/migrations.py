@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from memory.clock import now, to_stamp
 from memory.customers import WHERE, key, new_audit_key
 from memory.database import Database
+from memory.desk import WAS_PASSED_ON
 from memory.errors import NotADatabase, SchemaTooNew
 from memory.labels import ASKS_FOR_PERSON, NEGATIVE
 
@@ -424,6 +425,13 @@ def m025_keep_sentences(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE summaries ADD COLUMN sentences TEXT"))
 
 
+def m026_find_what_was_passed_on(connection: Connection) -> None:
+    """The turns whose answer says that a person is asked, by an index that is small."""
+    connection.execute(
+        text(f"CREATE INDEX turns_passed_on ON turns (tenant, at) WHERE {WAS_PASSED_ON}")
+    )
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_create_tables,
     m002_add_facts,
@@ -450,6 +458,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m023_add_translations,
     m024_add_events,
     m025_keep_sentences,
+    m026_find_what_was_passed_on,
 )
 
 

@@ -49,7 +49,7 @@ _NAME = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][a-z]+|[\u4e00-\u9fff]")
 _BREAK = re.compile(r"\n\s*\n")
 _HEADING = re.compile(r"#+ .*|\*\*[^*\n]+\*\*|[^\n.!?:;。！？]{1,80}")
 _LED = r"\W*(?:(?:and|so|but|hi|hello|hey|please|sorry|ok)\b\W*)*"
-_ASKS = re.compile(rf"{_LED}(?:what|which|who|whose|when|where|why|how)\b", re.IGNORECASE)
+_ASKS = re.compile(rf"{_LED}(?:what|which|who|whose|when|where|why|how)s?\b", re.IGNORECASE)
 _ASKS_BACK = re.compile(
     rf"{_LED}(?:do|does|did|can|could|is|are|was|were|have|remind|tell)\b", re.IGNORECASE
 )

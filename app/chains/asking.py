@@ -45,5 +45,10 @@ class Asking:
         """Whether only a model can answer, and no template."""
         return bool(self.after or "extra_body" in self.choices)
 
+    @property
+    def of_a_client(self) -> bool:
+        """Whether a client says what the model is and may do: the answer is the client's then."""
+        return bool(self.instructions or self.tools or self.of_the_model)
+
 
 PLAIN = Asking()

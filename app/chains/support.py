@@ -37,6 +37,8 @@ from app.problems import Problem, problem_of
 from app.second_source import SecondSource
 from app.settings import Settings
 from app.templates.answering import AnswerTemplates, Ready
+from app.templates.checking import Checked, grounds
+from app.templates.passing import Passing
 from app.templates.quoting import Quoting
 from app.templates.unknown import asks_anything
 from app.understanding.limited import Limited
@@ -82,6 +84,8 @@ class SupportChain:
         templates: Mapping[str, AnswerTemplates] | None = None,
         metrics: Metrics | None = None,
         quoting: Quoting | None = None,
+        *,
+        checking: bool = False,
     ) -> None:
         self._store = store
         self._model = model
@@ -92,6 +96,7 @@ class SupportChain:
         self._reader = MessageReader(understanding)
         self._templates = templates or {}  # by tenant
         self._quoting = quoting
+        self._passing = Passing(self._passed_on) if checking else None
         self._under_way = 0  # turns that are being answered
         self._late: list[asyncio.Task[None]] = []  # answers that are still to be stored
         self._metrics = metrics or Metrics()
@@ -215,6 +220,7 @@ class SupportChain:
         late: Place | None = None  # that was not thought to be needed
         finished: Turn | None = None
         asked = False
+        checked: Checked | None = None
         finish_reason: str | None = None
         status, by = "stopped", "model"
         self._under_way += 1
@@ -239,6 +245,9 @@ class SupportChain:
             asked = ready is None
             by = "model" if asked else "template"
             answering = self._said(layout, scope, turn, asking) if ready is None else ready.chunks()
+            if asked and self._passing is not None and not asking.of_a_client:
+                checked = await run_sync(self._checked, memory, text, labels, layout)
+                answering = checked.chunks(answering)
             async with contextlib.aclosing(answering) as chunks:
                 async for chunk in chunks:
                     if place is not None:
@@ -253,6 +262,8 @@ class SupportChain:
                             first = _since(began)
                             self._metrics.first_token(by, first / 1000)
                         yield Token(piece, called)
+            if checked is not None:
+                layout = checked.layout
             if not calls.whole and not "".join(said).strip():
                 failure = silent(self._model.name)
             elif isinstance(self._model, OpenAIModel) and not finish_reason:
@@ -369,7 +380,19 @@ class SupportChain:
 
     def _may_do_without(self, scope: Scope) -> bool:
         """Whether there is what answers without a model."""
-        return self._quoting is not None or scope.tenant in self._templates
+        return self._quoting is not None or scope.tenant in self._templates or bool(self._passing)
+
+    def _passed_on(self, tenant: str) -> str | None:
+        """What a tenant says where something is passed on, if it has words of its own."""
+        templates = self._templates.get(tenant)
+        return None if templates is None else templates.templates.passed_on
+
+    def _checked(
+        self, memory: ConversationMemory, text: str, labels: Labels | None, layout: Layout
+    ) -> Checked:
+        """What is to check the model's answer to a message."""
+        told = self._passed_on(memory.scope.tenant)
+        return Checked(text, labels, layout, grounds(memory, text, layout), told)
 
     async def _without_model(
         self,
@@ -384,7 +407,7 @@ class SupportChain:
         What goes wrong there costs only that.
         """
         templates = self._templates.get(memory.scope.tenant)
-        for source in (templates, self._quoting):
+        for source in (templates, self._passing, self._quoting):
             if source is None:
                 continue
             try:

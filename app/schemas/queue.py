@@ -16,11 +16,12 @@ class QueueItem(BaseModel):
     session: str
     why: Why = Field(
         description="asked: the customer has asked for a person, by what the classifier read, in "
-        f"the last {LATELY.days * 24} hours, and none has answered; waiting: it was handed over, "
+        f"the last {LATELY.days * 24} hours, and none has answered; passed: so long ago at most an "
+        "answer said that a person is asked, and none has answered; waiting: it was handed over, "
         "and a message has no answer; held: it was handed over, and nothing waits"
     )
     since: datetime = Field(description="when that began")
-    messages: int = Field(description="how many messages ask or wait")
+    messages: int = Field(description="how many messages ask, were passed on or wait")
     text: str | None = Field(
         description=f"what the customer said last, to {SHOWN} letters; null: it was forgotten"
     )

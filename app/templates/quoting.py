@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 from app.templates.answering import Ready, generated, told
 from app.templates.choosing import INTENT
+from app.templates.passing import wants_done
 from app.templates.template import CERTAIN, QUOTED
 from app.templates.unknown import asks_anything
-from memory import ConversationMemory, Encoder, Labels, Layout, Recalled, Turn
+from memory import ConversationMemory, Encoder, Labels, Layout, Recalled, Turn, sentences
 from memory.language import Language, language_of
 from memory.marks import on_one_line
 from memory.questions import kind, recollects
 from memory.quoting import answered, excerpt, quotes, tells
-from memory.sentences import pieces
 from memory.wording import wording
 
 _PASSAGES = 8  # of articles that are looked at
@@ -54,6 +54,13 @@ _MINE = re.compile(
 _OWN = re.compile(
     r"\b(?:what|which|what['’]?s|tell|remind|give|have|got|know)\b.*\b(?:my|our|me|us|mine)\b"
     r"|\bmy\b.*\bagain\b|我的|我(?:之前|上次|刚才|以前)",
+    re.IGNORECASE,
+)
+_OURS = re.compile(r"\b(?:i|me|my|mine|we|us|our|ours)\b|我", re.IGNORECASE)
+# Something is to be done, and not to be told.
+_DEED = re.compile(
+    r"\b(?:can|could|would|will)(?:n?['’]t)? (?:i|we|you|u)\b"
+    r"(?!.{0,30}\b(?:tell|check|remind|say|see|know|find|give|read|look)\b)",
     re.IGNORECASE,
 )
 _CHANGES = re.compile(
@@ -173,6 +180,12 @@ class Quoting:
         found = memory.vector.ranked(message, without=own, outdated=False, limit=_MORE)
         roles = _asked_of(message)
         there = [one for one in _of_people(memory, found) if one.role in roles and tells(one.text)]
+        if not any(map(recollects, _questions(message))):  # nor is it asked for what was wanted
+            there = [
+                one
+                for one in there
+                if one.role == "ai" or sentences.facts(one.text) or not wants_done(one.text)
+            ]
         quoted = quotes(message, there[:_RECORDS], self._encoder)
         if not quoted or max(quote.likeness for quote in quoted) < least:
             return None
@@ -206,7 +219,10 @@ def _own_slot(message: str) -> str | None:
 def _asked_of(message: str) -> set[str]:
     """Whose words a message asks for: the customer's, the firm's, or both."""
     roles = {"human": _MINE.search(message), "ai": _YOURS.search(message)}
-    return {role for role, named in roles.items() if named} or set(roles)
+    named = {role for role, asked in roles.items() if asked}
+    if named or recollects(message) or _OURS.search(message):
+        return named or set(roles)
+    return {"ai"}  # what the firm does is not answered by what a customer has said
 
 
 def _least(message: str, labels: Labels | None) -> float | None:
@@ -216,12 +232,12 @@ def _least(message: str, labels: Labels | None) -> float | None:
         return None
     if any(map(recollects, questions)):
         return _ANY if _certain(labels) else _SAID_BEFORE
-    return None if not labels or _certain(labels) else _ANY
+    return None if not labels or _certain(labels) or _DEED.search(message) else _ANY
 
 
 def _questions(message: str) -> list[str]:
     """The sentences that ask for something."""
-    return [one for one in pieces(message) if asks_anything(one) or _WANTED.search(one)]
+    return [one for one in sentences.pieces(message) if asks_anything(one) or _WANTED.search(one)]
 
 
 def _certain(labels: Labels | None) -> bool:

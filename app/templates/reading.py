@@ -13,13 +13,23 @@ from typing import Any, NoReturn
 import yaml
 
 from app.roles import TENANT
-from app.templates.template import CERTAIN, FILLABLE, QUOTED, SLOT, UNKNOWN, Template, Templates
+from app.templates.template import (
+    CERTAIN,
+    FILLABLE,
+    OWN,
+    PASSED_ON,
+    SLOT,
+    UNKNOWN,
+    Template,
+    Templates,
+)
 from memory import InvalidInput, check_text
 
 MOST_BYTES = 256 * 2**10  # of a file; PyYAML reads some 100 kB a second
 LONGEST = 2000  # characters of a text or an example
 
 _KEYS = ("intent", "text", "examples", "certain")
+_ALONE = (UNKNOWN, PASSED_ON)
 _NAME = re.compile(r"[^\s{}:]{1,100}")
 _BRACES = re.compile(r"\{([^{}]*)\}?|\}")
 _QUOTE = "put it in quotes, or behind >- on lines of its own"
@@ -122,24 +132,29 @@ class _File:
         if not isinstance(root, yaml.SequenceNode):
             self.fail(root, "a list is wanted: begin each template with `- intent: NAME`")
         answers: list[Template] = []
-        unknown: str | None = None
+        alone: dict[str, str] = {}
         for item in root.value:
             entries = self.entries(item)
-            if UNKNOWN in entries:
-                if len(entries) > 1:
-                    self.fail(item, f"`- {UNKNOWN}: text` stands alone, without other keys")
-                self.once(item, f"`{UNKNOWN}`")
-                unknown = self.text(entries[UNKNOWN], UNKNOWN)
-                if slot := SLOT.search(unknown):
-                    self.fail(item, f"{slot[0]} in `{UNKNOWN}`: it is said to anybody, so no slots")
+            if (key := next((key for key in _ALONE if key in entries), None)) is not None:
+                alone[key] = self.alone(item, entries, key)
             else:
                 answers.append(self.template(item, entries))
-        return Templates(tuple(answers), unknown)
+        return Templates(tuple(answers), alone.get(UNKNOWN), alone.get(PASSED_ON))
+
+    def alone(self, node: Any, entries: dict[str, Any], key: str) -> str:
+        """The text of what has no intent."""
+        if len(entries) > 1:
+            self.fail(node, f"`- {key}: text` stands alone, without other keys")
+        self.once(node, f"`{key}`")
+        text = self.text(entries[key], key)
+        if slot := SLOT.search(text):
+            self.fail(node, f"{slot[0]} in `{key}`: it is said to anybody, so no slots")
+        return text
 
     def template(self, node: Any, entries: dict[str, Any]) -> Template:
         for key in entries:
             if key not in _KEYS:
-                msg = f"{key!r} is no key of a template: {_nearest(key, (*_KEYS, UNKNOWN))}"
+                msg = f"{key!r} is no key of a template: {_nearest(key, (*_KEYS, *_ALONE))}"
                 self.fail(entries[key], msg)
         for key in ("intent", "text"):
             if key not in entries:
@@ -168,7 +183,7 @@ class _File:
 
     def intent(self, node: Any) -> str:
         name = self.words(node, "an intent")
-        if name in (UNKNOWN, QUOTED) or not _NAME.fullmatch(name):
+        if name in OWN or not _NAME.fullmatch(name):
             self.fail(node, f"an intent cannot be called {name!r}: use a name like track_order")
         if self.intents is not None and name not in self.intents:
             nearest = _nearest(name, sorted(self.intents))

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from memory import sentences
+from memory.desk import PASSED_ON as PASSED_ON
 from memory.slots import SLOTS
 
 DELIVERY_DAY = "delivery_day"  # the due day of a delivery that was promised
 FILLABLE = (*SLOTS, DELIVERY_DAY)
 UNKNOWN = "unknown"  # the name of what is said where nothing is known
 QUOTED = "quoted"  # ... and of what was said once, quoted
+NOTED = "noted"  # ... and in place of an answer of a model that may not be said
+OWN = frozenset({UNKNOWN, QUOTED, NOTED, PASSED_ON})  # no template of a shop's has such a name
 
 # Below it the intent is not certain (measured: see the README); a template may say its own.
 CERTAIN = 0.9
@@ -61,10 +64,13 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """What a file has: templates in their order, and the answer where nothing is known."""
+    """What a file has: templates in their order, the answer where nothing is known, and that where
+    a message is passed on to a person.
+    """
 
     answers: tuple[Template, ...] = ()
     unknown: str | None = None
+    passed_on: str | None = None
 
     def of(self, intent: str) -> list[Template]:
         """The templates of an intent, in the file's order."""

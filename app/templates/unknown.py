@@ -24,19 +24,23 @@ _LOOKED_AT = 5  # records that bear on a message
 _FEWEST = 2  # words that say what is asked for
 _OUTSIDE = 0.75  # how sure it has to be that a message has no intent
 
-_START = r"^(?:(?:and|so|but|also|hi|hello|hey|please|sorry|quick question|question)\b[,:!.]?\s+)*"
+_START = (
+    r"^(?:(?:and|so|but|also|hi|hello|hey|please|sorry|quick question|question|ok|okay|well|wait"
+    r"|hang on|hold on|actually)\b[,:!.]?\s+)*"
+)
 _QUESTION = re.compile(
     rf"{_START}(?:(?:who|whom|whose|whos|which|where|wheres|when|why|whats)\b|what\b(?! an?\b)"
     r"|how (?:much|many|long|far|often|old|big|heavy|tall|wide|high|deep|hot|soon|late|early|fast"
     r"|quick|quickly|do|does|did|can|could|is|are|about|to|will|would|should|come|i|you|we)\b"
     r"|any\b|(?:is|are|was|were|does|did|can|could|will|would|may|has|should|shall)(?:n['’]?t)? \w"
-    r"|(?:do|have) (?:i|you|we|they|the|any|your|my)\b)",
+    r"|(?:do|have) (?:i|you|u|we|they|the|any|your|ur|my)\b)",
     re.IGNORECASE,
 )
 # A question that is no question by its form.
 _REQUEST = re.compile(
     r"\b(?:tell|show|explain to) (?:me|us)\b|\b(?:like|love|want|need|curious) to know\b"
-    r"|\bi(?:['’]m| am)? wonder(?:ing)?\b|什么|怎么|怎样|多少|哪|如何|为何|是否|想知道",
+    r"|\bi(?:['’]m| am)? wonder(?:ing)?\b"
+    r"|什么|怎么|怎样|多少|哪|如何|为何|是否|想知道|[了有]没有?$|有没有",
     re.IGNORECASE,
 )
 # What is said to somebody, not asked for.

@@ -190,9 +190,10 @@ class CustomerPage(Result):
 class Awaited(Result):
     """A session that waits for a person.
 
-    ``why``: its customer has ``asked`` for one, a message is ``waiting`` in it since it was handed
-    over, or it is ``held`` by a person and nothing waits. ``messages`` ask or wait, and ``text``
-    is the beginning of what the customer said last, None if that was forgotten.
+    ``why``: its customer has ``asked`` for one, a message was ``passed`` on, as its answer says,
+    one is ``waiting`` since it was handed over, or it is ``held`` by a person and nothing waits. So
+    many ``messages`` ask, were passed on or wait, and ``text`` is the beginning of what the
+    customer said last, None if that was forgotten.
     """
 
     customer: str

@@ -9,26 +9,33 @@ that says no ("not", "no", "unable", ...) and names no number.
 
 Prints, for each model, the share of right answers, and of those whose answer stood in the prompt.
 With ``--quoting`` also of the service's as it comes: a question for what was said before is
-answered by quoting that (``app/templates/quoting.py``), and the others by each model; here all that
-the agents said was said by people, as where conversations were imported.
+answered by quoting that (``app/templates/quoting.py``), and the others by each model, of whose
+answers nothing is said that nobody said (``checking.py``): those that are passed on are counted,
+and those that are neither right nor that; here all that the agents said was said by people, as
+where conversations were imported.
 The customers were written by somebody who had not seen the made-up ones that models learn from.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 from collections import Counter
+from collections.abc import AsyncGenerator
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 
 from app.conversation import conversation_memory
 from app.embeddings import open_embeddings
 from app.evaluation.candidates import open_candidate
 from app.settings import Settings
+from app.templates.checking import Checked, grounds
 from app.templates.quoting import Quoting
+from app.templates.template import PASSED_ON
 from app.training.dialogues import read_dialogues
 from app.training.play import Exchange, day_of, play
 from app.training.scores import admits, contains
@@ -52,11 +59,34 @@ def asked(settings: Settings, limit: int | None) -> list[tuple[Exchange, str | N
     ]
 
 
-def quoted(settings: Settings, limit: int | None) -> list[str | None]:
-    """Each question's answer by what was said, None where it is left to the model."""
+class Served(NamedTuple):
+    """How a question is answered: by a quote, or by a model whose answer is checked."""
+
+    quote: str | None
+    checked: Checked
+
+    def answer(self, said: str) -> str:
+        """The answer, where the model says that."""
+        return self.quote or asyncio.run(_through(self.checked, said))
+
+    @property
+    def passed_on(self) -> bool:
+        """Whether a person is asked, once it was answered."""
+        return self.quote is None and self.checked.layout.template == PASSED_ON
+
+
+async def _through(checked: Checked, said: str) -> str:
+    async def chunks() -> AsyncGenerator[AIMessageChunk, None]:
+        yield AIMessageChunk(content=said)
+
+    return "".join([str(chunk.text) async for chunk in checked.chunks(chunks())])
+
+
+def served(settings: Settings, limit: int | None) -> list[Served]:
+    """How the service answers each question."""
     encoder, classifier = open_embeddings(settings.embeddings), open_understanding("embedded:")
     assert classifier is not None
-    quoting, found = Quoting(encoder), list[str | None]()
+    quoting, found = Quoting(encoder), list[Served]()
     places = [json.loads(line) for line in DATA.read_text("utf-8").splitlines()[:limit]]
     with open_store("sqlite://") as store:
         for dialogue, line in zip(read_dialogues([DATA]), places, strict=False):
@@ -68,7 +98,13 @@ def quoted(settings: Settings, limit: int | None) -> list[str | None]:
                     if values[turn]:
                         (labels,), layout = classifier.read([question]), memory.layout(question)
                         ready = quoting.answer(memory, question, labels, layout)
-                        found += [ready and ready.text] * values[turn]
+                        rests_on = grounds(memory, question, layout)
+                        found += [
+                            Served(
+                                ready and ready.text, Checked(question, labels, layout, rests_on)
+                            )
+                            for _ in range(values[turn])
+                        ]
                     said, at = [HumanMessage(question), AIMessage(answer)], day_of(dialogue, number)
                     memory.add_messages(said, [at, at])
                     memory.digest()
@@ -95,7 +131,7 @@ def main() -> None:
         f"{len(known)} facts asked for, {len(there)} of them in the prompt; {len(unknown)} unsaid"
     )
     report.figure("facts in the prompt", len(there) / len(known), "", better="more", noise=0)
-    said = quoted(settings, given.limit) if given.quoting else None
+    said = [each.quote for each in served(settings, given.limit)] if given.quoting else None
     if said is not None:
         right = [contains(said[i] or "", str(questions[i][1])) for i in known]
         print(f"{sum(said[i] is not None for i in known)} facts quoted, {sum(right)} rightly")
@@ -105,9 +141,18 @@ def main() -> None:
         if given.show:
             for i, (exchange, value) in enumerate(questions):
                 print(f"  {exchange.prompt[-1].text!r}\n    {value!r}: {answers[i]!r}")
-        if said is not None:
-            both = [quote or answer for quote, answer in zip(said, answers, strict=True)]
-            _tell(report, f"{name}, quoting", both, questions, there)
+        if said is None:
+            continue
+        both = [quote or answer for quote, answer in zip(said, answers, strict=True)]
+        _tell(report, f"{name}, quoting", both, questions, there)
+        services = served(settings, given.limit)
+        whole = [one.answer(answer) for one, answer in zip(services, answers, strict=True)]
+        _tell(report, f"{name}, as it comes", whole, questions, there)
+        wrong = {i for i in known if not contains(whole[i], str(questions[i][1]))}
+        passed = {i for i, one in enumerate(services) if one.passed_on}
+        print(f"{name}, as it comes: {len(wrong)} facts are not in the answer, of them "
+              f"{len(wrong & passed)} passed on to a person")  # fmt: skip
+        report.figure(f"{name}, as it comes: answered wrongly", len(wrong - passed), "", noise=0)
     report.write(given.json)
 
 

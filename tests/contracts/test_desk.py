@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 import memory.desk
-from memory import ConversationMemory, MemoryStore, Scope
+from memory import ConversationMemory, MemoryStore, Scope, Turn
 from memory.clock import from_then, now
+from memory.desk import PASSED_ON
 from memory.types import Label
 from tests.doubles import WordEncoder, count_words
 
@@ -33,6 +35,18 @@ def said(memory: ConversationMemory, text: str, ago: timedelta, intent: str = "g
         if turn.status == "running":
             labels = {"intent": Label(intent, 0.9)}
             memory.finish(turn, "Let me see.", "complete", labels=labels)
+
+
+def passed_on(
+    memory: ConversationMemory, text: str, ago: timedelta, template: str = PASSED_ON
+) -> Turn:
+    """A turn whose answer says that a person is asked."""
+    with from_then(now() - ago):
+        turn = memory.start(text)
+        layout = replace(memory.layout(text, turn), template=template)
+        finished = memory.finish(turn, "I have passed it on.", "complete", layout)
+    assert finished is not None
+    return finished
 
 
 def asked(memory: ConversationMemory, ago: timedelta) -> None:
@@ -94,9 +108,43 @@ def test_who_asked_waits_for_a_day_or_until_a_person_has_answered(
     assert store.desk.awaited("default", 10) == []
 
 
+def test_what_was_passed_on_waits_for_a_person(store: MemoryStore, encoder: WordEncoder) -> None:
+    """As often as an answer said so, for a day or until a person has answered; who also asked for
+    one stands there once, and other templates pass nothing on.
+    """
+    memory = conversation(store, encoder, "ada")
+    passed_on(memory, "Cancel my order", 25 * HOUR)
+    other = passed_on(conversation(store, encoder, "bo"), "Hello", HOUR, template="noted")
+    assert other.template == "noted"
+    assert store.desk.awaited("default", 10) == []
+    passed_on(memory, "Cancel my order", 2 * HOUR)
+    passed_on(memory, "And refund me", HOUR)
+    (waits,) = store.desk.awaited("default", 10)
+    assert (waits.why, waits.messages, waits.text) == ("passed", 2, "And refund me")
+    assert round((now() - waits.since) / HOUR) == 2
+    asked(memory, timedelta(0))
+    assert [(one.customer, one.why) for one in store.desk.awaited("default", 10)] == [
+        ("ada", "asked")
+    ]
+    ada = Scope("ada", "s1")
+    store.transcript.hand_over(ada)
+    memory.reply("It is cancelled.")
+    store.transcript.give_back(ada)
+    assert store.desk.awaited("default", 10) == []
+    passed_on(memory, "And the other one", timedelta(0))
+    assert [one.why for one in store.desk.awaited("default", 10)] == ["passed"]
+    assert store.desk.awaited("other", 10) == []
+    store.delete_session(ada)
+    assert store.desk.awaited("default", 10) == []
+
+
 @pytest.mark.parametrize(
     ("name", "index"),
-    [("_HANDED_OVER", "sessions_handed_over"), ("_ASKED", "messages_asking")],
+    [
+        ("_HANDED_OVER", "sessions_handed_over"),
+        ("_ASKED", "messages_asking"),
+        ("_PASSED", "turns_passed_on"),
+    ],
 )
 def test_a_look_goes_by_an_index_of_what_waits(name: str, index: str) -> None:
     """On SQLite, without statistics: it costs what waits, however many rows there are."""

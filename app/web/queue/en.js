@@ -7,6 +7,7 @@ export default {
   queueHeld: "With a person",
   queueNoneHeld: "No other session is with a person.",
   queueAsked: "asked for a person",
+  queuePassed: { one: "{n} message passed on", other: "{n} messages passed on" },
   queueUnanswered: { one: "{n} message without an answer", other: "{n} messages without an answer" },
   queueSince: "with a person since",
 };

@@ -11,7 +11,7 @@ import en from "/web/queue/en.js";
 import zh from "/web/queue/zh.js";
 
 const TIMED = { timeStyle: "medium" };
-const WHYS = { asked: "queueAsked", waiting: "queueUnanswered", held: "queueSince" };
+const WHYS = { asked: "queueAsked", passed: "queuePassed", waiting: "queueUnanswered", held: "queueSince" };
 
 addTexts({ en, zh });
 

@@ -1,0 +1,142 @@
+"""A model's answer, sentence by sentence: what it claims without any ground is not said.
+
+A small model says that it has cancelled an order, and what a delivery costs. Its answer ends before
+the first sentence that claims what neither the customer nor the firm has said; and who is left with
+a wish, a question or a trouble is told that a person is asked (``passing``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+from langchain_core.messages import AIMessageChunk
+
+from app.templates.answering import generated
+from app.templates.passing import Wish, noted, passed_on, wish_of
+from app.templates.template import NOTED, PASSED_ON, QUOTED, UNKNOWN
+from memory import ConversationMemory, Labels, Layout
+from memory.claims import Claim, Grounds, claim
+from memory.language import language_of
+from memory.questions import asks
+from memory.sentences import split
+from memory.transcript import Said
+
+
+def grounds(memory: ConversationMemory, message: str, layout: Layout) -> Grounds:
+    """What the prompt for a message has that a claim may rest on; no model's answer is."""
+    answers = generated(memory, [one for one in layout.recalled if one.role == "ai"])
+    own = [message, layout.summary]
+    firm = [passage.text for passage in layout.evidence or ()]
+    for one in layout.recalled:
+        if one.role != "ai":
+            own.append(one.text)
+        elif not any((one.session, said) in answers for said in one.messages):
+            firm.append(one.text)
+    for said in layout.window:
+        if said.message.role == "human" or said.template == QUOTED:
+            own.append(said.message.text)
+        elif said.status is None or said.message.by_person or _of_shop(said.template):
+            firm.append(said.message.text)
+    return Grounds(tuple(filter(None, own)), tuple(firm))
+
+
+def _of_shop(template: str | None) -> bool:
+    """Whether a template's text is the shop's own, whatever it says."""
+    return template is not None and template not in (NOTED, PASSED_ON, UNKNOWN)
+
+
+class Checked:
+    """One answer of a model, as it may be said.
+
+    Args:
+        message: that it answers.
+        labels: what a classifier says of the message; None where it was not read.
+        layout: the prompt for it.
+        grounds: what it may rest on.
+        told: what the shop says where something is passed on, in place of the words here.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        labels: Labels | None,
+        layout: Layout,
+        grounds: Grounds,
+        told: str | None = None,
+    ) -> None:
+        self.layout = layout  # its template is set where another text stands in the answer's place
+        self._message = message
+        self._grounds = grounds
+        self._wish = wish_of(message, labels)
+        self._language = language_of(message)
+        self._told = told
+        self._claims: list[Claim] = []
+
+    async def chunks(
+        self, said: AsyncGenerator[AIMessageChunk, None]
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        """The sentences of an answer that may be said, then what is said in place of the rest.
+
+        The model is stopped where its answer ends.
+        """
+        held, cut, begun = "", False, False
+        async with contextlib.aclosing(said) as chunks:
+            async for chunk in chunks:
+                ready, held, cut = self._ready(held + str(chunk.text))
+                begun = begun or bool(ready)
+                yield chunk.model_copy(update={"content": ready})
+                if cut:
+                    break
+        if held.strip() and not cut:
+            if self._may_say(held):
+                begun = True
+                yield AIMessageChunk(content=held)
+            else:
+                cut = True
+        if (instead := self._instead(begun=begun)) is not None:
+            space = " " if begun and self._language != "zh" else ""
+            yield AIMessageChunk(content=space + instead)
+        if cut:
+            yield AIMessageChunk(content="", response_metadata={"finish_reason": "stop"})
+
+    def _ready(self, text: str) -> tuple[str, str, bool]:
+        """What of a text may be said, its last sentence, which may go on, and whether it is cut."""
+        end = 0
+        for sentence in split(text)[:-1]:
+            if not self._may_say(sentence):
+                return text[:end], "", True
+            end = text.index(sentence, end) + len(sentence)
+        return text[:end], text[end:], False
+
+    def _may_say(self, sentence: str) -> bool:
+        if self._language == "zh" and language_of(sentence) == "en":
+            return False  # who asks in Chinese is not answered in English
+        found = claim(sentence, self._grounds)
+        self._claims.append(found)
+        return found != "unsupported"
+
+    def _instead(self, *, begun: bool) -> str | None:
+        """What is to be said in place of what may not be, or of what was not done."""
+        asked_back = "asks" in self._claims and not self._asked_before()
+        if self._wish is None:
+            if begun:
+                return None
+            self.layout = replace(self.layout, template=NOTED)
+            return noted(self._message)
+        answered = "supported" in self._claims and self._wish == "knowledge"
+        if begun and (asked_back or answered):
+            return None
+        self.layout = replace(self.layout, template=PASSED_ON)
+        wish: Wish = "person" if begun and self._wish == "trouble" else self._wish
+        return passed_on(self._message, wish, self.layout, self._told)
+
+    def _asked_before(self) -> bool:
+        """Whether the last answer has asked something: nobody is asked on and on."""
+        last = next((s.message.text for s in reversed(self.layout.window) if _is_answer(s)), "")
+        return asks(last)
+
+
+def _is_answer(said: Said) -> bool:
+    return said.message.role == "ai"

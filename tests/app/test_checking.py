@@ -1,0 +1,172 @@
+"""Of a small model's answer nothing is said that nobody said; who is left open is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from openai import OpenAI
+
+from memory import Label, Labels
+from memory.client import MemoryClient, Token
+from tests.app.conftest import KEY, Running
+from tests.llm.openai_double import OpenAIDouble
+
+HERE = "a person reads this conversation, and the answer comes here."
+ORDER = "My order number is 4417-XZ."
+
+
+class Reads:
+    """A classifier that sees bad moods by a word, and who asks for a person by another."""
+
+    def read(self, texts: Sequence[str]) -> list[Labels]:
+        """The labels of each text."""
+        return [
+            {
+                "intent": Label("contact_human_agent", 0.95) if "human" in t else Label(None, 0.9),
+                "sentiment": Label("negative" if "broken" in t else "neutral", 0.9),
+            }
+            for t in texts
+        ]
+
+
+@pytest.fixture
+def service(run_service: Callable[..., Running], double: OpenAIDouble) -> Running:
+    """A service that checks what its scripted model says."""
+    return run_service(understanding=Reads(), checking="on", llm=double.url)
+
+
+def queue(service: Running) -> list[tuple[str, str, int]]:
+    """Who waits for a person: session, why, how many messages."""
+    found = service.client.get("/v1/queue").json()["sessions"]
+    return [(one["session"], one["why"], one["messages"]) for one in found]
+
+
+def test_what_the_model_did_not_do_is_not_said(service: Running, double: OpenAIDouble) -> None:
+    """What came before it is; and a person is asked, who finds the session in the queue."""
+    double.reply = "Thank you. I have cancelled your order. Is there anything else?"
+    answer = service.chat("Please cancel my order").json()
+    assert answer["reply"] == (f"Thank you. I cannot do that myself, and have passed it on: {HERE}")
+    assert (answer["template"], answer["status"]) == ("passed_on", "complete")
+    assert queue(service) == [("s1", "passed", 1)]
+    again = service.chat("And refund me, please").json()
+    assert again["reply"] == "Thank you. I have passed that on too."
+    assert queue(service) == [("s1", "passed", 2)]
+    said = service.client.get("/v1/customers/ada/sessions/s1/messages").json()["messages"]
+    assert [one["template"] for one in said] == [None, "passed_on"] * 2
+
+
+@pytest.mark.parametrize(
+    ("message", "reply", "said"),
+    [
+        ("Do you ship to Norway?", "Yes, we do.",
+         f"That I do not know, and I have passed your question on: {HERE}"),
+        ("The lamp arrived broken", "I have sent a new one.",
+         f"I am sorry about that. I have passed it on: {HERE}"),
+        ("The lamp arrived broken", "I am sorry to hear that.",
+         f"I am sorry to hear that. I have passed this on: {HERE}"),
+        ("你们送货到挪威吗？", "Yes, we do.",
+         "这一点我不清楚，已把您的问题转告：会有人工客服查看这段对话，并在这里回复您。"),
+    ],
+)  # fmt: skip
+def test_who_is_left_open_is_passed_on(
+    service: Running, double: OpenAIDouble, message: str, reply: str, said: str
+) -> None:
+    """A question, a trouble: in the customer's language."""
+    double.reply = reply
+    answer = service.chat(message).json()
+    assert (answer["reply"], answer["template"]) == (said, "passed_on")
+
+
+@pytest.mark.parametrize(
+    ("message", "reply", "said"),
+    [
+        (ORDER, "I have sent it to Mars.", "Thank you, I have noted that."),
+        ("Hello", "I have sent it to Mars.", "Hello, how can I help you?"),
+        ("Thanks, bye", "I have sent it to Mars.", "You are welcome."),
+        ("我的订单号是 4417-XZ。", "Your order is 4417-XZ.", "谢谢，我记下了。"),
+    ],
+)
+def test_who_wants_nothing_is_not_passed_on(
+    service: Running, double: OpenAIDouble, message: str, reply: str, said: str
+) -> None:
+    """What he tells is noted, as it is."""
+    double.reply = reply
+    answer = service.chat(message).json()
+    assert (answer["reply"], answer["template"]) == (said, "noted")
+    assert queue(service) == []
+
+
+def test_what_is_so_is_said(service: Running, double: OpenAIDouble) -> None:
+    """What the customer has said, and what asks back once, is the model's answer as it was."""
+    service.chat(ORDER)
+    for message, reply in (
+        ("Which order is it that I have?", "Your order number is 4417-XZ."),
+        ("Please cancel it", "Thank you. What is your name?"),
+    ):
+        double.reply = reply
+        answer = service.chat(message).json()
+        assert (answer["reply"], answer["template"]) == (reply, None), message
+    asked_again = service.chat("Please do", session="s1").json()  # nobody is asked on and on
+    assert asked_again["template"] == "passed_on"
+
+
+def test_who_asks_for_a_person_gets_one(service: Running, double: OpenAIDouble) -> None:
+    """Without the model, however it is said; the queue has the session once."""
+    asked = len(double.requests)
+    for message in ("Give me a human!", "Can I speak to somebody from the shop, an actual person?"):
+        answer = service.chat(message).json()
+        assert answer["reply"] == f"I have passed this on: {HERE}"
+        assert answer["template"] == "passed_on"
+    assert len(double.requests) == asked
+    assert queue(service) == [("s1", "asked", 1)]
+
+
+def test_a_stream_is_checked_as_it_comes(service: Running, double: OpenAIDouble) -> None:
+    """The model is stopped at the sentence that may not be said, and says no more."""
+    double.reply = "Thank you. I have cancelled it. " + "And more. " * 400
+    double.delay = 0.02
+    with MemoryClient(service.address, KEY) as client:
+        events = [*client.stream("ada", "Please cancel my order")]
+    said = "".join(event.text for event in events if isinstance(event, Token))
+    assert said == f"Thank you. I cannot do that myself, and have passed it on: {HERE}"
+    assert double.gone.wait(10)
+
+
+def test_a_person_s_answer_ends_the_waiting(service: Running, double: OpenAIDouble) -> None:
+    """And what comes after it is passed on anew, at full length."""
+    double.reply = "I have cancelled it."
+    service.chat("Please cancel my order")
+    session = "/v1/customers/ada/sessions/s1"
+    service.client.put(f"{session}/handover")
+    service.client.post(f"{session}/replies", json={"text": "It is cancelled."})
+    service.client.delete(f"{session}/handover")
+    assert queue(service) == []
+    double.reply = "I have refunded you."
+    answer = service.chat("Please refund me").json()
+    assert answer["reply"] == f"I cannot do that myself, and have passed it on: {HERE}"
+    double.reply = "It is cancelled."  # as the person said
+    assert service.chat("Is my order cancelled?").json()["reply"] == "It is cancelled."
+
+
+def test_a_client_s_own_model_is_left_alone(service: Running, double: OpenAIDouble) -> None:
+    """Who says what the model is to be, or brings it tools, has its answer as it is."""
+    double.reply = "I have cancelled it."
+    asked: dict[str, Any] = {"model": "m", "user": "ada"}
+    said = {"role": "user", "content": "Please cancel my order"}
+    told = [{"role": "system", "content": "You may cancel orders."}, said]
+    with OpenAI(base_url=f"{service.address}/v1", api_key=KEY) as openai:
+        plain = openai.chat.completions.create(messages=[said], **asked)
+        answer = openai.chat.completions.create(messages=told, **asked)
+    assert HERE in str(plain.choices[0].message.content)
+    assert answer.choices[0].message.content == "I have cancelled it."
+
+
+def test_off_the_model_says_what_it_says(
+    run_service: Callable[..., Running], double: OpenAIDouble
+) -> None:
+    """As it is by itself where the model is not the embedded one."""
+    double.reply = "I have cancelled it."
+    answer = run_service(llm=double.url).chat("Please cancel my order").json()
+    assert (answer["reply"], answer["template"]) == ("I have cancelled it.", None)
