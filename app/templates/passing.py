@@ -76,17 +76,17 @@ class _Words:
     thanked: str
 
 
-_HERE = "a person reads this conversation, and the answer comes here."
+_HERE = "a person will read this conversation and answer you here."
 _HERE_ZH = "会有人工客服查看这段对话，并在这里回复您。"
 _ENGLISH = _Words(
     {
         "person": f"I have passed this on: {_HERE}",
-        "deed": f"I cannot do that myself, and have passed it on: {_HERE}",
-        "knowledge": f"That I do not know, and I have passed your question on: {_HERE}",
+        "deed": f"I cannot do that myself, so I have passed it on: {_HERE}",
+        "knowledge": f"I am sorry, I do not know that. I have passed your question on: {_HERE}",
         "trouble": f"I am sorry about that. I have passed it on: {_HERE}",
     },
     "I have passed that on too.",
-    "That I do not know either, and I have passed it on too.",
+    "I do not know that either, and have passed it on too.",
     "Thank you, I have noted that.",
     "Hello, how can I help you?",
     "You are welcome.",

@@ -13,7 +13,7 @@ from memory.client import MemoryClient, Token
 from tests.app.conftest import KEY, Running
 from tests.llm.openai_double import OpenAIDouble
 
-HERE = "a person reads this conversation, and the answer comes here."
+HERE = "a person will read this conversation and answer you here."
 ORDER = "My order number is 4417-XZ."
 
 
@@ -47,7 +47,9 @@ def test_what_the_model_did_not_do_is_not_said(service: Running, double: OpenAID
     """What came before it is; and a person is asked, who finds the session in the queue."""
     double.reply = "Thank you. I have cancelled your order. Is there anything else?"
     answer = service.chat("Please cancel my order").json()
-    assert answer["reply"] == (f"Thank you. I cannot do that myself, and have passed it on: {HERE}")
+    assert answer["reply"] == (
+        f"Thank you. I cannot do that myself, so I have passed it on: {HERE}"
+    )
     assert (answer["template"], answer["status"]) == ("passed_on", "complete")
     assert queue(service) == [("s1", "passed", 1)]
     again = service.chat("And refund me, please").json()
@@ -61,7 +63,7 @@ def test_what_the_model_did_not_do_is_not_said(service: Running, double: OpenAID
     ("message", "reply", "said"),
     [
         ("Do you ship to Norway?", "Yes, we do.",
-         f"That I do not know, and I have passed your question on: {HERE}"),
+         f"I am sorry, I do not know that. I have passed your question on: {HERE}"),
         ("The lamp arrived broken", "I have sent a new one.",
          f"I am sorry about that. I have passed it on: {HERE}"),
         ("The lamp arrived broken", "I am sorry to hear that.",
@@ -130,7 +132,7 @@ def test_a_stream_is_checked_as_it_comes(service: Running, double: OpenAIDouble)
     with MemoryClient(service.address, KEY) as client:
         events = [*client.stream("ada", "Please cancel my order")]
     said = "".join(event.text for event in events if isinstance(event, Token))
-    assert said == f"Thank you. I cannot do that myself, and have passed it on: {HERE}"
+    assert said == f"Thank you. I cannot do that myself, so I have passed it on: {HERE}"
     assert double.gone.wait(10)
 
 
@@ -145,7 +147,7 @@ def test_a_person_s_answer_ends_the_waiting(service: Running, double: OpenAIDoub
     assert queue(service) == []
     double.reply = "I have refunded you."
     answer = service.chat("Please refund me").json()
-    assert answer["reply"] == f"I cannot do that myself, and have passed it on: {HERE}"
+    assert answer["reply"] == f"I cannot do that myself, so I have passed it on: {HERE}"
     double.reply = "It is cancelled."  # as the person said
     assert service.chat("Is my order cancelled?").json()["reply"] == "It is cancelled."
 

@@ -214,7 +214,11 @@ def streaming(folder: Path, rounds: int) -> tuple[list[float], list[float]]:
 
     listener = socket.create_server(("127.0.0.1", 0))
     settings = Settings(
-        data_dir=folder / "service", api_key="k", reply_tokens=200, rate_customer="off", checking="off"
+        data_dir=folder / "service",
+        api_key="k",
+        reply_tokens=200,
+        rate_customer="off",
+        checking="off",
     )
     app = create_app(settings)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
