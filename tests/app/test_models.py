@@ -34,7 +34,7 @@ def tuned(tmp_path: Path, run_service: Callable[..., Running]) -> Running:
         registry.add([file], card(name, figures, base=base))
     file = tiny_adapter(tmp_path / "other" / "adapter.gguf", seed=5)
     registry.add([file], card("other", Figures(1.0, 0.9)))
-    return run_service(llm=f"embedded:{gguf}", temperature=0, reply_tokens=12)
+    return run_service(llm=f"embedded:{gguf}", temperature=0, reply_tokens=12, checking="off")
 
 
 def add_wrong(folder: Path, base: str, figures: Figures) -> Registry:
@@ -131,10 +131,10 @@ def test_it_is_in_service_again_after_a_start(
     tuned.client.post(f"{MODELS}/good/promote")
     after = reply(tuned)
     llm = tuned.app.state.settings.llm
-    again = run_service(llm=llm, temperature=0, reply_tokens=12)
+    again = run_service(llm=llm, temperature=0, reply_tokens=12, checking="off")
     assert reply(again) == after
     (tmp_path / "models" / "good" / "adapter.gguf").write_text("damaged")
-    damaged = run_service(llm=llm, temperature=0, reply_tokens=12)
+    damaged = run_service(llm=llm, temperature=0, reply_tokens=12, checking="off")
     assert reply(damaged) == before
     listed = damaged.client.get(MODELS).json()
     assert (listed["in_service"], listed["promoted"]) == (None, "good")
@@ -192,7 +192,9 @@ def test_a_service_starts_without_what_llama_cpp_cannot_load(
     """With the base, and says so."""
     before, base = reply(tuned), tuned.app.state.model.base
     add_wrong(tmp_path, base, Figures(15.0, 0.2)).promote("wrong", base)
-    again = run_service(llm=tuned.app.state.settings.llm, temperature=0, reply_tokens=12)
+    again = run_service(
+        llm=tuned.app.state.settings.llm, temperature=0, reply_tokens=12, checking="off"
+    )
     assert reply(again) == before
     again.app.state.serving.catch_up()
     assert "cannot load" in again.client.get(MODELS).json()["trouble"]
