@@ -61,7 +61,7 @@ class ChatResponse(BaseModel):
     template: str | None = Field(
         description="the answer template that answered, `unknown` where nothing is known of what "
         "was asked, `quoted` where what was said or written answers, `passed_on` where a person "
-        "is asked, `noted` where the model's answer claimed what nobody said; null: the model did"
+        "is asked, `noted` where the message asks for nothing; null: the model did"
     )
     understanding: Understood
     usage: Usage

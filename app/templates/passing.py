@@ -1,7 +1,7 @@
-"""What is said in place of an answer: that a person is asked, who finds it among those waiting.
+"""What is said without a model: that a person is asked, or a courtesy.
 
-Said to who wants something done, asks for what nobody here knows, is in trouble, or wants a person.
-The session is then in the queue (``memory.desk``), so that it is so.
+A person is asked for who wants something done, asks for what nobody here knows, is in trouble, or
+wants a person. The session is then in the queue (``memory.desk``), so that it is so.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import Literal
 
 from app.templates.answering import Ready
 from app.templates.choosing import INTENT
-from app.templates.template import CERTAIN, PASSED_ON
+from app.templates.template import CERTAIN, NOTED, PASSED_ON, UNKNOWN
 from app.templates.unknown import asks_anything
 from memory import ConversationMemory, Labels, Layout, Turn
 from memory.cues import manners_only
 from memory.labels import PERSON
 from memory.language import Language, language_of
 from memory.mood import HEAD
+from memory.questions import asks
 
 Wish = Literal["person", "deed", "knowledge", "trouble"]
 
@@ -56,6 +57,11 @@ _WHEN = re.compile(
 _TROUBLE = re.compile(
     "坏|没反应|没收到|还没|破损|故障|投诉|扣了|漏发|发错|失望|生气|太慢|不能用|无法|打不开|失败"
 )
+_YES = re.compile(r"\W*(?:yes|yeah|yep|sure|ok|okay|please|go ahead)\b|\W*(?:好|是|可以|要)", re.I)
+_GREETS = re.compile(
+    r"\b(?:hi|hiya|hello|hey|good (?:morning|afternoon|evening|day)|greetings)\b|[你您]好|早",
+    re.IGNORECASE,
+)
 _THANKS = re.compile(r"\b(?:thank|thanks|thx|ty|cheers|bye|goodbye)\b|谢|再见|拜拜", re.IGNORECASE)
 # Intents of who has something to be done, or put right.
 _DEEDS = frozenset(
@@ -74,6 +80,7 @@ class _Words:
     noted: str
     greeted: str
     thanked: str
+    heard: str
 
 
 _HERE = "a person will read this conversation and answer you here."
@@ -90,6 +97,7 @@ _ENGLISH = _Words(
     "Thank you, I have noted that.",
     "Hello, how can I help you?",
     "You are welcome.",
+    "All right.",
 )
 _WORDS: dict[Language | None, _Words] = {
     "zh": _Words(
@@ -104,6 +112,7 @@ _WORDS: dict[Language | None, _Words] = {
         "谢谢，我记下了。",
         "您好，请问有什么可以帮您？",
         "不客气。",
+        "好的。",
     ),
 }  # fmt: skip
 
@@ -155,11 +164,13 @@ def passed_on(message: str, wish: Wish, layout: Layout, told: str | None = None)
 
 
 def noted(message: str) -> str:
-    """What is said to who tells something, greets or thanks."""
+    """What is said to who tells something, greets, thanks or agrees."""
     words = _words(message)
     if not manners_only(message):
         return words.noted
-    return words.thanked if _THANKS.search(message) else words.greeted
+    if _THANKS.search(message):
+        return words.thanked
+    return words.greeted if _GREETS.search(message) else words.heard
 
 
 def _words(message: str) -> _Words:
@@ -177,7 +188,7 @@ def _waits(layout: Layout) -> bool:
 
 
 class Passing:
-    """Answers who asks for a person: that one is asked. Safe to share between threads.
+    """Answers who asks for a person, greets or thanks. Safe to share between threads.
 
     Args:
         told: what a tenant says where something is passed on, if it has words of its own.
@@ -194,9 +205,18 @@ class Passing:
         layout: Layout,
         turn: Turn | None = None,  # noqa: ARG002
     ) -> Ready | None:
-        """The answer to a message; None where it asks for no person."""
-        if not wants_person(message, labels):
-            return None
-        made = replace(layout, recalled=[], evidence=None, template=PASSED_ON)
-        told = self._told(memory.scope.tenant)
-        return Ready(passed_on(message, "person", layout, told), made)
+        """The answer to a message; None where it is no courtesy, and asks for no person."""
+        last = next((one for one in reversed(layout.window) if one.message.role == "ai"), None)
+        offered = last is not None and last.template == UNKNOWN and _YES.match(message) is not None
+        if wants_person(message, labels) or (offered and manners_only(message)):
+            told = self._told(memory.scope.tenant)
+            return _ready(passed_on(message, "person", layout, told), layout, PASSED_ON)
+        # It may say "yes" to what was asked.
+        answers = last is not None and last.template != NOTED and asks(last.message.text)
+        if manners_only(message) and (not answers or _THANKS.search(message)):
+            return _ready(noted(message), layout, NOTED)
+        return None
+
+
+def _ready(text: str, layout: Layout, template: str) -> Ready:
+    return Ready(text, replace(layout, recalled=[], evidence=None, template=template))

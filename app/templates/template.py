@@ -14,7 +14,7 @@ DELIVERY_DAY = "delivery_day"  # the due day of a delivery that was promised
 FILLABLE = (*SLOTS, DELIVERY_DAY)
 UNKNOWN = "unknown"  # the name of what is said where nothing is known
 QUOTED = "quoted"  # ... and of what was said once, quoted
-NOTED = "noted"  # ... and in place of an answer of a model that may not be said
+NOTED = "noted"  # ... and to who only tells something, greets or thanks
 OWN = frozenset({UNKNOWN, QUOTED, NOTED, PASSED_ON})  # no template of a shop's has such a name
 
 # Below it the intent is not certain (measured: see the README); a template may say its own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,8 +86,6 @@ def test_who_is_left_open_is_passed_on(
     ("message", "reply", "said"),
     [
         (ORDER, "I have sent it to Mars.", "Thank you, I have noted that."),
-        ("Hello", "I have sent it to Mars.", "Hello, how can I help you?"),
-        ("Thanks, bye", "I have sent it to Mars.", "You are welcome."),
         ("我的订单号是 4417-XZ。", "Your order is 4417-XZ.", "谢谢，我记下了。"),
     ],
 )
@@ -98,6 +97,49 @@ def test_who_wants_nothing_is_not_passed_on(
     answer = service.chat(message).json()
     assert (answer["reply"], answer["template"]) == (said, "noted")
     assert queue(service) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("Hello", "Hello, how can I help you?"), ("Thanks, bye", "You are welcome."),
+        ("ok", "All right."), ("你好", "您好，请问有什么可以帮您？"), ("谢谢！", "不客气。"),
+    ],
+)  # fmt: skip
+def test_a_courtesy_needs_no_model(
+    service: Running, double: OpenAIDouble, message: str, said: str
+) -> None:
+    """Said twice it is answered twice."""
+    for _ in range(2):
+        answer = service.chat(message).json()
+        assert (answer["reply"], answer["template"]) == (said, "noted")
+    assert double.requests == []
+
+
+def test_who_agrees_says_so_to_what_was_asked(service: Running, double: OpenAIDouble) -> None:
+    """To a question of the model's, which gets the answer; a thank-you is one to anything."""
+    double.reply = "Which colour was it?"
+    service.chat("I have lost a lamp of yours")
+    double.reply = "I see."
+    assert service.chat("yes").json()["reply"] == "I see."
+    service.chat("I have lost a lamp of yours")
+    assert service.chat("Thank you").json()["reply"] == "You are welcome."
+
+
+def test_who_agrees_that_a_person_looks_is_passed_on(
+    run_service: Callable[..., Running], double: OpenAIDouble, tmp_path: Path
+) -> None:
+    """After the shop's "that I do not know", which asks so; and in the shop's words."""
+    file = tmp_path / "templates.yaml"
+    file.write_text("- unknown: Shall a person look into it?\n- passed_on: Anna will write here.\n")
+    service = run_service(
+        understanding=Reads(), checking="on", llm=double.url, templates=file, quoting="on"
+    )
+    article = {"source": "a", "title": "Lamps", "text": "Our lamps are made of brass."}
+    service.client.post("/v1/knowledge", json=article)
+    assert service.chat("Do you rent out party tents?").json()["template"] == "unknown"
+    answer = service.chat("Yes please").json()
+    assert (answer["reply"], answer["template"]) == ("Anna will write here.", "passed_on")
 
 
 def test_what_is_so_is_said(service: Running, double: OpenAIDouble) -> None:
