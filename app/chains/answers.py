@@ -18,13 +18,14 @@ from memory.abstractive import named, plain
 from memory.bearing import bearing
 from memory.clock import now
 from memory.cues import manners_only
-from memory.dates import dates, looks_ahead
+from memory.dates import dates
 from memory.embeddings import trust
 from memory.indexes.lexical import terms
 from memory.language import Language, language_of
 from memory.marks import on_one_line
 from memory.questions import asks
 from memory.sentences import pieces
+from memory.tense import looks_ahead
 from memory.wording import Wording, wording
 
 By = Literal["extractive", "model"]
