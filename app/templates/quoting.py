@@ -11,6 +11,7 @@ from app.templates.choosing import INTENT
 from app.templates.template import CERTAIN, QUOTED
 from app.templates.unknown import asks_anything
 from memory import ConversationMemory, Encoder, Labels, Layout, Recalled, Turn
+from memory.cards import masked
 from memory.language import Language, language_of
 from memory.marks import on_one_line
 from memory.questions import kind, recollects
@@ -86,7 +87,7 @@ class _Words:
         if when and hour:
             when += self.hour.format(t=one.at.strftime("%H:%M"))
         # What ends a quote stands in none.
-        text = on_one_line(text).replace("“", '"').replace("”", '"')
+        text = masked(on_one_line(text)).replace("“", '"').replace("”", '"')
         return said.format(when=when, text=text)
 
 

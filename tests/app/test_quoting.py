@@ -138,6 +138,18 @@ def test_in_chinese_it_is_said_in_chinese(service: Running) -> None:
     assert number["reply"].endswith("已记录：订单号：LK-20417")
 
 
+def test_of_a_card_the_last_digits_are_quoted(service: Running) -> None:
+    """In what was said, and in what is noted of it."""
+    said = "My credit card for the rent is {} and it expires in May."
+    service.chat(said.format("4111 1111 1111 1111"))
+    answer = service.chat("Which credit card did I give you for the rent?", session="s2").json()
+    assert answer["reply"].endswith(f"“{said.format('•••• 1111')}”")
+    service.chat("My order number is 5500005555555559.")
+    answer = service.chat("What is my order number?", session="s2").json()
+    assert answer["template"] == "quoted"
+    assert answer["reply"].endswith(": Order number: •••• 5559")
+
+
 def test_what_is_corrected_is_quoted_no_more(service: Running) -> None:
     """The message that says the old leaves answers, as it leaves prompts."""
     service.chat("My address is 12 Elm Road, Leeds.")
