@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import sqlalchemy as sa
@@ -103,7 +104,9 @@ def test_a_memory_by_hand_is_recalled_corrected_and_shown(service: Running) -> N
     body = {"text": "Order number: 4417-XZ", "slot": "order_number", "value": "4417-XZ"}
     made = service.client.post(MEMORIES, json=body)
     assert made.status_code == 201, made.text
-    path = f"{MEMORIES}/{made.json()['id']}"
+    path = urljoin(MEMORIES, made.headers["location"])
+    assert path == f"{MEMORIES}/{made.json()['id']}"
+    assert service.client.get(path).json() == made.json()
     assert "4417-XZ" in prompt(service)
     changed = service.client.put(path, json={"value": "9000-QQ", "pinned": True}).json()
     assert (changed["text"], changed["value"]) == ("Order number: 9000-QQ", "9000-QQ")
