@@ -118,6 +118,9 @@ def test_a_memory_by_hand_is_recalled_corrected_and_shown(service: Running) -> N
     assert fact["replaced"]["value"] == "4417-XZ"
     assert (card["mood"], card["sessions"], card["last_session"]) == (None, 0, None)
     assert service.client.get("/v1/customers/nobody/card").status_code == 404
+    new = service.client.get("/v1/customers/nobody/card", params={"may_be_new": True})
+    assert (new.status_code, new.json()["customer"]) == (200, "nobody")
+    assert not any(value for name, value in new.json().items() if name != "customer")
 
 
 def test_what_a_person_adds_or_puts_right_is_digested(service: Running) -> None:
