@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from app.templates.quotes import retold
 from memory import Label, Labels
 from tests.app.conftest import Running
 from tests.llm.openai_double import OpenAIDouble
@@ -94,6 +95,40 @@ def test_what_a_model_said_is_not_quoted(service: Running, double: OpenAIDouble)
     answer = service.chat("When did you say my sofa comes?", session="s3").json()
     assert "We wrote on " in answer["reply"]
     assert "“Your sofa comes on 30 October.”" in answer["reply"]
+
+
+def test_the_model_reads_a_quote_without_its_form(service: Running, double: OpenAIDouble) -> None:
+    """Else it writes quotes itself. What is stored, and shown, is what was answered; a prompt still
+    begins with the one before.
+    """
+    service.chat(LAMP)
+    quote = service.chat("What did I say was wrong with my lamp?", session="s2").json()
+    assert quote["reply"].startswith("You wrote on ")
+    prompts = []
+    for message in ("I want a new one, please.", "In blue, please."):
+        assert service.chat(message, session="s2").json()["template"] is None
+        prompts.append(double.requests[-1]["messages"])
+    first, second = prompts
+    assert [m["content"] for m in first if m["role"] == "assistant"] == [f"“{LAMP}”"]
+    assert second[: len(first)] == first
+    shown = service.client.get("/v1/customers/ada/sessions/s2/messages").json()["messages"]
+    assert shown[1]["text"] == quote["reply"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("You wrote on 8 September 2024 at 09:30 (UTC): “It is: late”", "“It is: late”"),
+        ("We wrote: “On Friday.”\nNoted on 2 May 2024: Phone: 123", "On Friday.\nPhone: 123"),
+        ("您在2026年5月2日 09:30（UTC）写道：“坏了”\n我们写道：“好”", "“坏了”\n好"),
+        ("在2026年5月2日已记录：订单号：LK-1", "订单号：LK-1"),
+        ("It is sent on Friday. [1]", "It is sent on Friday. [1]"),
+    ],
+)
+def test_of_a_quote_what_was_said_is_left(answer: str, told: str) -> None:
+    """In both languages; a template's own answer stands as it was."""
+    assert retold("quoted", answer) == told
+    assert retold("refund", answer) == answer
 
 
 def test_what_asks_for_something_else_goes_to_the_model(service: Running) -> None:
