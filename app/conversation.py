@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.llm.model import Model
 from app.settings import CHINESE, SYSTEM, Settings
+from app.templates.quotes import retold
 from memory import (
     ConversationMemory,
     Encoder,
@@ -55,7 +56,7 @@ def conversation_memory(
         update=append if settings.facts == "off" else supersede,
         policy=policy_of(settings),
         knowledge=knowledge, knowledge_tokens=settings.knowledge_tokens,
-        understanding=understanding,
+        understanding=understanding, retold=retold,
     )  # fmt: skip
 
 

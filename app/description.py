@@ -231,7 +231,7 @@ EXAMPLES: dict[str, Any] = {
         ],
         "more": False,
     },
-    "SessionList": {"sessions": [_SESSION]},
+    "SessionList": {"sessions": [_SESSION], "next": None},
     "SessionDetail": _SESSION | {
         "summary": {"text": "Customer: My order 4417-XZ is late.", "version": 1},
         "mood": card.EXAMPLE["mood"],

@@ -137,6 +137,11 @@ class Card:
     sessions: int
 
 
+def nobodys(customer: str) -> Card:
+    """The card of somebody of whom nothing is stored."""
+    return Card(customer, [], [], None, [], None, None, None, 0)
+
+
 def card(
     store: MemoryStore,
     owner: Owner,

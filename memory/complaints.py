@@ -18,9 +18,9 @@ from sqlalchemy import text
 
 from memory.clock import from_stamp, to_stamp
 from memory.database import Database
-from memory.insights import SOURCES, TOPIC, Source, label
+from memory.insights import SOURCES, TOPIC, Source, label, sure
 from memory.labels import NEGATIVE, labels_from
-from memory.mood import HEAD
+from memory.mood import HEAD, SURE
 from memory.posts import ROLE
 from memory.surges import DAYS, HOUR, Hour
 from memory.types import Labels
@@ -37,13 +37,6 @@ _ROWS = {"messages": "messages m", "documents": "records m"}
 # The last hour, and the same hour of each day before: by a part of the index each.
 _DAYS = "WITH RECURSIVE d(ago) AS (SELECT 0 UNION ALL SELECT ago + 1 FROM d WHERE ago < :days)"
 _THEN = "m.tenant = :tenant AND m.at >= :until - ago * :day - :hour AND m.at < :until - ago * :day"
-_OTHERS = {
-    source: text(
-        f"{_DAYS} SELECT ago, COUNT(*) AS n FROM d CROSS JOIN {_ROWS[source]} "
-        f"WHERE {_READ[source]} AND NOT ({_NEGATIVE[source]}) AND {_THEN} GROUP BY ago"
-    )
-    for source in SOURCES
-}
 # Days on which anything was written, in half a day before and after that hour's end.
 _KNOWN = {
     source: text(
@@ -100,7 +93,8 @@ class Complaints:
         many = Counter(
             {(row.topic, row.ago): row.n for row in self._asked(self._who(source), tenant, at)}
         )
-        others = Counter({row.ago: row.n for row in self._asked(_OTHERS[source], tenant, at)})
+        rest = content(source, self._database.dialect)
+        others = Counter({row.ago: row.n for row in self._asked(rest, tenant, at)})
         known = [row.ago for row in self._asked(_KNOWN[source], tenant, at)]
         return {
             topic: Hour(
@@ -126,14 +120,16 @@ class Complaints:
         values = {"tenant": tenant, "since": to_stamp(since), "until": to_stamp(until)}
         with self._database.read() as connection:
             rows = connection.execute(_SAID[source], values).all()
-        sure: dict[str, tuple[float, Example]] = {}
+        surest: dict[str, tuple[float, Example]] = {}
         for row in rows:
             labels = _labels(source, row)
             one = _example(source, row)
             felt, who = labels[HEAD].confidence, one.customer or one.id
-            if _topic(labels) == topic and (who not in sure or felt > sure[who][0]):
-                sure[who] = (felt, one)
-        found = sorted(sure.values(), key=lambda each: -each[0])
+            if felt < SURE or _topic(labels) != topic:
+                continue
+            if who not in surest or felt > surest[who][0]:
+                surest[who] = (felt, one)
+        found = sorted(surest.values(), key=lambda each: -each[0])
         return [one for _, one in found[:limit]]
 
     def _who(self, source: Source) -> sa.TextClause:
@@ -157,8 +153,23 @@ def complaining(source: Source, dialect: str) -> sa.TextClause:
     topic, who = label(source, TOPIC, dialect, "m"), "customer" if source == "messages" else "id"
     return text(
         f"{_DAYS} SELECT ago, {topic} AS topic, COUNT(DISTINCT m.{who}) AS n "
-        f"FROM d CROSS JOIN {_ROWS[source]} WHERE {_NEGATIVE[source]} AND {_THEN} GROUP BY 1, 2"
+        f"FROM d CROSS JOIN {_ROWS[source]} WHERE {_negative(source, dialect)} AND {_THEN} "
+        "GROUP BY 1, 2"
     )
+
+
+@cache
+def content(source: Source, dialect: str) -> sa.TextClause:
+    """How many texts were not negative, by how many days ago."""
+    return text(
+        f"{_DAYS} SELECT ago, COUNT(*) AS n FROM d CROSS JOIN {_ROWS[source]} "
+        f"WHERE {_READ[source]} AND NOT ({_negative(source, dialect)}) AND {_THEN} GROUP BY ago"
+    )
+
+
+def _negative(source: Source, dialect: str) -> str:
+    """Whether a text is surely negative, as SQL; the index is of all that may be."""
+    return f"{_NEGATIVE[source]} AND {sure(source, HEAD, dialect, 'm')}"
 
 
 def _labels(source: Source, row: Any) -> Labels:
@@ -168,7 +179,8 @@ def _labels(source: Source, row: Any) -> Labels:
 
 
 def _topic(labels: Labels) -> str | None:
-    return labels[TOPIC].name if TOPIC in labels else None
+    found = labels.get(TOPIC)
+    return found.name if found is not None and found.confidence >= SURE else None
 
 
 def _example(source: Source, row: Any) -> Example:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -72,6 +72,9 @@ class ConversationMemory(StoredMemory):
     customer writes, if it is not fixed; ``systems`` are the system texts for other languages than
     English. Where there is none, ``system`` has the request to answer in that language after it.
 
+    ``retold`` gives an answer as later prompts have it, by the answer template's name and what was
+    answered; as it was given, where there is none or no template answered.
+
     ``llm`` is the conversation's model. It writes the summaries only with
     ``summarize="model"``, for models that can.
     """
@@ -97,6 +100,7 @@ class ConversationMemory(StoredMemory):
     knowledge: Knowledge | None = None
     knowledge_tokens: int = Field(default=300, ge=0)
     understanding: Understanding | None = None
+    retold: Callable[[str, str], str] | None = None
 
     @property
     def memory_variables(self) -> list[str]:
@@ -372,7 +376,7 @@ class ConversationMemory(StoredMemory):
         return lay_out(
             self._told(parts.language), parts.summary, parts.window, parts.recalled, question,
             beside_again(index, self.policy, self.knowledge), self.count_tokens, parts.evidence,
-            wording(parts.language), parts.after,
+            wording(parts.language), parts.after, self.retold,
         )  # fmt: skip
 
     def _shortened(self, index: CustomerIndex, question: str, parts: Parts) -> Layout:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from memory.names import without_greeted
+
 _LONGEST = 200  # characters of a text that may have nothing beside courtesies
 
 # Apostrophes come straight, curled or not at all.
@@ -81,7 +83,8 @@ def manners_only(text: str) -> bool:
     """Whether ``text`` has nothing beside courtesies: it asks for nothing that was said."""
     if len(text) > _LONGEST:
         return False
-    return not any(map(str.isalnum, _MANNERS.sub(" ", _COURTESY.sub(" ", text))))
+    text = _COURTESY.sub(" ", without_greeted(text))
+    return not any(map(str.isalnum, _MANNERS.sub(" ", text)))
 
 
 def stock(text: str) -> bool:

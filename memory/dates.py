@@ -2,7 +2,8 @@
 
 They are resolved against the day on which the text was said. A weekday alone is the next one,
 or the last one where the sentence tells of the past; after "next" and 下 it is that of the next
-week from Monday to Sunday. A day without a year is the nearest one.
+week from Monday to Sunday. A day without a year is the nearest one, or the last one where the
+sentence says that something happened on it.
 
 Written dates are read by dateutil. Relative ones are few and fixed, and the libraries that know
 them (dateparser) take milliseconds for each and miss most of the Chinese.
@@ -11,6 +12,7 @@ them (dateparser) take milliseconds for each and miss most of the Chinese.
 from __future__ import annotations
 
 import re
+from calendar import isleap
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ from dateutil import parser
 from dateutil.relativedelta import relativedelta
 
 from memory.numerals import NUMERAL, number
+from memory.tense import happened, looks_ahead
 
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
@@ -59,16 +62,7 @@ _OFFSETS = {
     "大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "昨晚": -1,
     "今天": 0, "今日": 0, "今晚": 0,
 }  # fmt: skip
-_PAST = re.compile(
-    r"\b(?:ordered|bought|purchased|paid|received|came|arrived|called|sent|was|were|got|had|did"
-    r"|happened|broke|stopped|since|placed|wrote|told|promised|said)\b|[了过]",
-    re.IGNORECASE,
-)
-_AHEAD = re.compile(
-    r"\b(?:will|can|could|would|should|shall|want|need|please|by|until|before|going)\b|['’]ll\b"
-    r"|[能想要请将会]|可以",
-    re.IGNORECASE,
-)
+_LEAP = 2000  # a year that has every day
 
 
 class Dated(NamedTuple):
@@ -99,20 +93,15 @@ def dates(text: str, said: date, *, day_first: bool = False) -> list[Dated]:
     return found
 
 
-def looks_ahead(text: str) -> bool:
-    """Whether a sentence is about what is to come, and does not tell of the past."""
-    return not _PAST.search(text) or bool(_AHEAD.search(text))
-
-
 def _read(
     match: re.Match[str], said: date, ahead: bool, day_first: bool
 ) -> tuple[date, bool] | None:
     if written := match["iso"] or match["written"] or match["numeric"]:
         first = day_first and bool(match["numeric"])
-        default = datetime(said.year, said.month, said.day)  # noqa: DTZ001 (a day has no zone)
+        default = datetime(_LEAP, 1, 1)  # noqa: DTZ001 (a day has no zone)
         read = parser.parse(written, default=default, dayfirst=first).date()
         year = re.search(r"(?:19|20)\d\d", written) or match["numeric"]
-        return (read if year else _nearest(said, read.month, read.day)), False
+        return (read if year else _day(match, said, read.month, read.day)), False
     if day := match["weekday"]:
         which = (match["which"] or "").lower()
         week = {"last": "past", "past": "past", "next": "next", "this": "this"}.get(which, "")
@@ -138,7 +127,7 @@ def _read(
         month, day_of = number(match["zmonth"]), number(match["zday"])
         if match["zyear"]:
             return date(int(match["zyear"]), month, day_of), False
-        return _nearest(said, month, day_of), False
+        return _day(match, said, month, day_of), False
     if match["zonly"]:
         day_of = int(match["zonly"])
         this = said.replace(day=day_of)
@@ -154,9 +143,15 @@ def _count(word: str) -> int:
     return int(word) if word.isdigit() else _WORDS[word]
 
 
-def _nearest(said: date, month: int, day: int) -> date:
-    years = (said.year - 1, said.year, said.year + 1)
-    return min((date(y, month, day) for y in years), key=lambda found: abs(found - said))
+def _day(match: re.Match[str], said: date, month: int, day: int) -> date:
+    """A day without a year: the last one if something happened on it, else the nearest one."""
+    date(_LEAP, month, day)  # no year has the 31st of April
+    years = range(said.year - 8, said.year + 9)
+    days = [date(y, month, day) for y in years if (month, day) != (2, 29) or isleap(y)]
+    if happened(match.string, match.start(), match.end()):
+        # Where it is said, it may be a day later than here.
+        return max(found for found in days if found <= said + timedelta(1))
+    return min(days, key=lambda found: abs(found - said))
 
 
 def _weekday(said: date, day: int, week: str, ahead: bool) -> date:

@@ -131,6 +131,9 @@ def _form(given: _Fact, message: Message, region: str) -> str | None:
     if given.slot == "amount":
         return next((m.value for m in mentions.amounts(said)), None)
     if given.slot == "date":
-        days = dates(said, message.at.date(), day_first=region != "US")
-        return days[0].day.isoformat() if days else None
+        # The sentence says whether it is over.
+        sentence = " ".join(mentions.narrow(given.quotation).split())
+        at = max(0, sentence.casefold().find(said.casefold()))
+        days = dates(sentence, message.at.date(), day_first=region != "US")
+        return next((found.day.isoformat() for found in days if found.end > at), None)
     return " ".join(given.quotation.split()) if given.slot in FREE else said

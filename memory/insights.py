@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from memory.clock import from_stamp, now, to_stamp
 from memory.database import Database
-from memory.mood import HEAD
+from memory.mood import HEAD, SURE
 from memory.posts import ROLE
 
 Source = Literal["messages", "documents"]
@@ -48,7 +48,7 @@ _TENANTS = text(
 
 
 class Cell(NamedTuple):
-    """What is counted: texts about a topic in a mood; None where it is neither of the known."""
+    """What is counted: texts about a topic in a mood; None where that is not known, or unsure."""
 
     topic: str | None
     mood: str | None
@@ -168,11 +168,24 @@ def counting(source: Source, dialect: str, *, products: bool = False) -> sa.Text
 def label(source: Source, head: str, dialect: str, row: str) -> str:
     """What a head of the classifier says of a text, as SQL; ``row`` is what the text's is called.
 
-    NULL where it is none that the head knows.
+    NULL where it is none that the head knows, or less than half sure, as of a customer's mood.
     """
+    column, path = _labels(source, head, row)
+    return f"CASE WHEN {sure(source, head, dialect, row)} THEN {_json(column, path, dialect)} END"
+
+
+def sure(source: Source, head: str, dialect: str, row: str) -> str:
+    """Whether a head is at least half sure of what it says of a text, as SQL."""
+    column, path = _labels(source, head, row)
+    confidence = _json(column, [*path[:-1], "1"], dialect)
+    return f"CAST({confidence} AS double precision) >= {SURE}"
+
+
+def _labels(source: Source, head: str, row: str) -> tuple[str, list[str]]:
+    """The column with a text's labels, and where in it stands what a head says."""
     if source == "messages":
-        return _json(f"{row}.labels", [head, "0"], dialect)
-    return _json(f"{row}.document", ["metadata", "labels", head, "0"], dialect)
+        return f"{row}.labels", [head, "0"]
+    return f"{row}.document", ["metadata", "labels", head, "0"]
 
 
 def _json(column: str, path: list[str], dialect: str) -> str:

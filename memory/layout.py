@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from memory.history import MESSAGE_OVERHEAD, in_prompt, to_langchain
 from memory.marks import inert
 from memory.readers import cited, lines
 from memory.transcript import Said
-from memory.types import CountTokens, Evidence, Recalled
+from memory.types import CountTokens, Evidence, Message, Recalled
 from memory.wording import ENGLISH, Wording
 
 
@@ -96,6 +96,7 @@ def lay_out(
     evidence: list[Evidence] | None = None,
     words: Wording = ENGLISH,
     after: Sequence[BaseMessage] = (),
+    retold: Callable[[str, str], str] | None = None,
 ) -> Layout:
     """Lay out a prompt.
 
@@ -111,6 +112,7 @@ def lay_out(
         evidence: passages that were found for the question; None if none were looked for.
         words: the memory's own.
         after: what follows the question already: the model's calls of tools with their results.
+        retold: gives an answer as it stands here, by the template that answered and its text.
     """
     messages: list[BaseMessage] = []
     # One system message, first: many chat templates take no other.
@@ -124,7 +126,7 @@ def lay_out(
         if said.message.role == "system":  # of the past, perhaps imported: no instruction any more
             continue
         before = again(said.recalled) if said.recalled else Beside()
-        message = in_prompt(said.message, count_tokens)
+        message = in_prompt(_shown(said, retold, count_tokens), count_tokens)
         tokens += message.tokens
         if before and message.data is None:
             shown = block(before, words)
@@ -144,6 +146,19 @@ def lay_out(
     messages += after
     tokens += taken(after, count_tokens)
     return Layout(messages, summary, list(window), recalled, tokens, evidence)
+
+
+def _shown(
+    said: Said, retold: Callable[[str, str], str] | None, count_tokens: CountTokens
+) -> Message:
+    """A message as it was said, or an answer as it is told."""
+    message = said.message
+    if retold is None or said.template is None or message.data is not None:
+        return message
+    text = retold(said.template, message.text)
+    if text == message.text:
+        return message
+    return replace(message, text=text, tokens=count_tokens(text) + MESSAGE_OVERHEAD)
 
 
 def taken(after: Sequence[BaseMessage], count_tokens: CountTokens) -> int:

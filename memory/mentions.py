@@ -8,12 +8,13 @@ they hold, is not decided here (see ``memory.assertions``). Numbers of things ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import phonenumbers
 from price_parser import Price
 
+from memory.cards import Card
 from memory.numerals import NUMERAL, number
 
 _HAN = "\u4e00-\u9fff"
@@ -195,7 +196,7 @@ def amounts(text: str) -> Iterator[Mention]:
         yield Mention("amount", f"{amount} {code}", m.start(), m.end(), m[0])
 
 
-def blank(text: str, mentions: list[Mention]) -> str:
+def blank(text: str, mentions: Sequence[Mention | Card]) -> str:
     """``text`` with what is mentioned blanked out, of the same length."""
     for mention in mentions:
         text = text[: mention.start] + "\0" * (mention.end - mention.start) + text[mention.end :]

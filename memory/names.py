@@ -1,4 +1,4 @@
-"""The name by which a speaker presents himself, in English and Chinese."""
+"""The name by which a speaker presents himself, or greets another, in English and Chinese."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from memory.rereading import once
 _HAN = "\u4e00-\u9fff"
 
 _WORD = r"[A-ZÀ-ÖØ-ÞĀ-Ž][a-zA-ZÀ-ÖØ-öø-ž'’-]+\.?"  # Zoë and Łukasz too
+_CAPITAL = r"[A-ZÀ-ÖØ-ÞĀ-Ž](?=[a-zß-öø-ž'’])[a-zA-ZÀ-ÖØ-öø-ž'’-]+"  # no code, nor a shout
 _FULL = rf"{_WORD}(?:\s(?:van|von|de|der|da|di|al|bin)\b)?(?:\s{_WORD}){{0,2}}"
 _NAMED = re.compile(
     rf"\b(?i:my (?:full )?name['’]?s|my (?:full )?name is|name:)\s(?P<name>{_FULL})"
@@ -69,6 +70,34 @@ _RENAMED = re.compile(
     rf"|(?P<zh_link>[是为叫作成：:])?(?:^|[，,\s]|(?<=[是为叫作成：:]))"
     rf"\s*(?P<zh>[{_SURNAMES}][{_HAN}]{{1,2}})[吧啊]?[。！!]?$"
 )
+# What stands behind a greeting as a name would, and is what somebody wants.
+_WANTED = frozenset(
+    "order orders refund refunds invoice delivery parcel package account password login payment "
+    "subscription return returns exchange warranty replacement complaint cancel cancellation "
+    "booking reservation appointment price shipping tracking status question help problem issue "
+    "error update where when which whose whom can could would will do does did is are was were has "
+    "have had need want tell show give find check track send call today tomorrow january february "
+    "july august september october november december".split()
+)
+_GREETING = (
+    r"\b(?:hi|hiya|hello|hey|dear|greetings|welcome|good (?:morning|afternoon|evening|day|night)"
+    r"|thanks(?: (?:so much|a lot|again|very much))?|thank you(?: (?:so much|again|very much))?|thx"
+    r"|cheers|(?:good)?bye|see you)"
+)
+_CALLED = rf"(?:(?i:mrs?|ms|miss|dr|prof)\b\.?\s)?(?P<name>{_CAPITAL}(?:\s{_CAPITAL})?)"
+_ROLE = r"(?:team|all|everyone|everybody|guys|folks|sir|madam|ma['’]am|mate|support)\b"
+_GREETED = re.compile(rf"((?i:{_GREETING}),?\s)(?:(?i:{_ROLE})|{_CALLED}\b)(?!\s*\?)")
+_ZH_GREETING = (
+    r"(?:你好|您好|谢谢您?|感谢|多谢|再见|拜拜|早上好|晚上好|ありがとう(?:ございます)?|こんにちは)"
+)
+_ZH_CALLED = (
+    rf"(?:[{_SURNAMES}][{_HAN}]{{0,2}}(?:先生|女士|小姐|老师|经理|师傅)|小[{_SURNAMES}]|客服|老板|亲"
+    rf"|[{_HAN}\u3040-\u30ff]{{1,6}}(?:さん|様)|{_CAPITAL})"
+)
+_ZH_GREETED = re.compile(
+    rf"^\s*{_ZH_CALLED}[，,、\s]*(?={_ZH_GREETING})"
+    rf"|(?P<greeting>{_ZH_GREETING}[，,、\s]*){_ZH_CALLED}(?=\s*(?:[，。！,.!~～、]|$))"
+)
 _SPELLED = 0.75  # of the letters in common: Jon Smith and John Smythe
 
 
@@ -96,6 +125,17 @@ def like(one: str, other: str) -> bool:
         return one != other and len(one) == len(other) and one[0] == other[0]
     one, other = one.lower(), other.lower()
     return one != other and SequenceMatcher(None, one, other).ratio() >= _SPELLED
+
+
+def without_greeted(text: str) -> str:
+    """``text`` without the name of whom it greets, thanks or leaves: "Hi Mara"."""
+
+    def kept(found: re.Match[str]) -> str:
+        words = re.split(r"\s", (found["name"] or "").lower())
+        return found[1] if (_WANTED | _NO_NAME).isdisjoint(words) else found[0]
+
+    text = _GREETED.sub(kept, text)
+    return _ZH_GREETED.sub(lambda found: found["greeting"] or "", text)
 
 
 @once

@@ -13,6 +13,7 @@ from datetime import date, datetime
 
 from memory import assertions, codes, questions, self_repair
 from memory import mentions as found_in
+from memory.cards import cards
 from memory.dates import dates
 from memory.mentions import Mention, blank
 from memory.rereading import once
@@ -168,6 +169,9 @@ def _mentions(
         made.extend(more)
         rest = blank(rest, more)
 
+    # In parts it would be a number of something, and a telephone's.
+    spaced = [card for card in cards(rest) if " " in rest[card.start : card.end]]
+    rest = blank(rest, spaced)
     take(codes.numbered(rest))
     take(found_in.addresses(rest))
     rest = _ROOM.sub(lambda m: "\0" * len(m[0]), rest)

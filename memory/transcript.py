@@ -79,7 +79,11 @@ _COPIED = text(
 ).bindparams(sa.bindparam("ids", expanding=True))
 _HIDE_COPY = text(f"UPDATE messages SET forgotten = 1 {WHERE} AND seq = :seq")
 _SESSION_COLUMNS = "session, messages, tokens, created, updated, rating, handed_over"
-_SESSIONS = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} ORDER BY updated DESC, session")
+_SESSIONS = text(
+    f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} "
+    "AND (updated < :at OR (updated = :at AND session > :name)) "
+    "ORDER BY updated DESC, session LIMIT :limit"
+)
 _RATED = text(
     "SELECT tenant, customer, session, rating FROM sessions "
     "ORDER BY tenant, customer, created, session"
@@ -104,6 +108,9 @@ _HEARD = text(
     "ORDER BY at DESC, customer LIMIT :limit"
 )
 _SESSION = text(f"SELECT {_SESSION_COLUMNS} FROM sessions {WHERE} AND session = :session")
+
+
+_ALL = 2**62  # more than there are, and later than any time
 
 
 class Said(NamedTuple):
@@ -134,6 +141,13 @@ class Session(NamedTuple):
     updated_at: datetime
     rating: Rating | None = None
     handed_over_at: datetime | None = None
+
+
+class Used(NamedTuple):
+    """A session, and when something was last said in it."""
+
+    session: str
+    at: datetime
 
 
 class Heard(NamedTuple):
@@ -259,10 +273,17 @@ class Transcript:
                     connection.execute(_HIDE_COPY, key(scope.owner, seq=copy.seq))
             enter(connection)
 
-    def sessions(self, owner: Owner) -> list[Session]:
-        """A customer's sessions, the last used first."""
+    def sessions(
+        self, owner: Owner, limit: int | None = None, after: Used | None = None
+    ) -> list[Session]:
+        """A customer's sessions, the last used first, from ``after`` on."""
+        place = {
+            "limit": _ALL if limit is None else limit,
+            "at": to_stamp(after.at) if after else _ALL,
+            "name": after.session if after else "",
+        }
         with self._database.read() as connection:
-            return [_session(row) for row in connection.execute(_SESSIONS, key(owner))]
+            return [_session(row) for row in connection.execute(_SESSIONS, key(owner, **place))]
 
     def last_used(self, limit: int) -> list[Scope]:
         """The sessions of all customers in which something was said last."""
@@ -280,7 +301,7 @@ class Transcript:
         part = re.sub(r"([!%_])", r"!\1", name.lower())
         place = {
             "like": f"%{part}%",
-            "at": to_stamp(after.at) if after else 2**62,
+            "at": to_stamp(after.at) if after else _ALL,
             "customer": after.customer if after else "",
         }
         with self._database.read() as connection:

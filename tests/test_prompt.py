@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from langchain_core.messages import AIMessage
 
@@ -17,7 +19,7 @@ from memory import (
     verbatim,
 )
 from memory.wording import ENGLISH
-from tests.dialogue import conversation, plain, told_before
+from tests.dialogue import conversation, cost, plain, told_before
 from tests.doubles import WordEncoder
 
 
@@ -53,6 +55,21 @@ def test_what_stands_in_the_window_is_not_recalled(sqlite_url: str) -> None:
         assert layout.recalled == []
         assert str(plain(layout.messages)).count("Tom") == 1
         assert memory.recall("what is my cat called?")[0].text == "my cat is called Tom"
+
+
+def test_a_template_s_answer_stands_as_it_is_retold(sqlite_url: str) -> None:
+    """Each time the same, and counted as it stands; what the model answered is left as it is."""
+    with open_store(sqlite_url) as store:
+        memory = conversation(store, retold=lambda name, answer: f"{name}: {answer.split()[-1]}")
+        for said, template in (("where is it", "late"), ("and then", None)):
+            turn = memory.start(said)
+            layout = replace(memory.layout(said, turn), template=template)
+            memory.finish(turn, "it is with you tomorrow", "complete", layout)
+        layout = memory.layout("good day")
+        answers = [text for kind, text in plain(layout.messages) if kind == "ai"]
+        assert answers == ["late: tomorrow", "it is with you tomorrow"]
+        assert layout.tokens == cost(layout.messages)
+        assert layout.messages[:-1] == memory.beginning()
 
 
 @pytest.mark.parametrize("greeting", ["good day", "Thanks a lot!", "好的，谢谢"])

@@ -39,12 +39,13 @@ _KNOWN = text(
 
 
 class Said(NamedTuple):
-    """A message: by whom and when, about what, and how it is meant."""
+    """A message: by whom and when, about what, how it is meant, and how sure that is."""
 
     customer: str
     at: datetime
     topic: str | None
     mood: str
+    sure: float = 0.9
 
 
 class Surge(NamedTuple):
@@ -90,7 +91,7 @@ def write(store: MemoryStore, said: Iterable[Said], tenant: str = "default") -> 
         {
             "tenant": tenant, "customer": one.customer, "seq": number, "id": f"m{number}",
             "text": f"{one.mood} about {one.topic}", "at": to_stamp(one.at),
-            "labels": labels(one.topic, one.mood),
+            "labels": labels(one.topic, one.mood, one.sure),
         }
         for number, one in enumerate(said, _next(store))
     ]  # fmt: skip
@@ -103,9 +104,9 @@ def write(store: MemoryStore, said: Iterable[Said], tenant: str = "default") -> 
         connection.execute(_ADD, rows)
 
 
-def labels(topic: str | None, mood: str) -> str:
+def labels(topic: str | None, mood: str, sure: float) -> str:
     """Labels as they are stored."""
-    return json.dumps({"topic": [topic, 0.9], "sentiment": [mood, 0.9]})
+    return json.dumps({"topic": [topic, sure], "sentiment": [mood, sure]})
 
 
 def _next(store: MemoryStore) -> int:

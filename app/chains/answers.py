@@ -16,15 +16,17 @@ from app.chains.completions import Completions
 from memory import ConversationMemory, Encoder, Evidence, Knowledge, Recalled
 from memory.abstractive import named, plain
 from memory.bearing import bearing
+from memory.cards import masked
 from memory.clock import now
 from memory.cues import manners_only
-from memory.dates import dates, looks_ahead
+from memory.dates import dates
 from memory.embeddings import trust
 from memory.indexes.lexical import terms
 from memory.language import Language, language_of
 from memory.marks import on_one_line
 from memory.questions import asks
 from memory.sentences import pieces
+from memory.tense import looks_ahead
 from memory.wording import Wording, wording
 
 By = Literal["extractive", "model"]
@@ -152,7 +154,7 @@ class AnswerChain:
         whats = [what for one in known for what in one.found]
         found = [Found(number, what) for number, what in enumerate(whats, 1)]
         own = Answered(
-            f"{known[0].sentence} [{1 + whats.index(known[0].of)}]", sure, "extractive", found
+            f"{_told(known[0])} [{1 + whats.index(known[0].of)}]", sure, "extractive", found
         )
         if how == "extractive":
             return own
@@ -169,6 +171,11 @@ class AnswerChain:
         if fault is None:
             return Answered(text, sure, "model", found, usage=made.usage)
         return replace(own, fault=fault, usage=made.usage)
+
+
+def _told(best: Best) -> str:
+    """The sentence; what was said of a card ends in its last digits."""
+    return best.sentence if isinstance(best.of, Evidence) else masked(best.sentence)
 
 
 _T = TypeVar("_T", Recalled, Evidence)

@@ -6,7 +6,9 @@ from fastapi import APIRouter
 
 from app.dependencies import ChainDep, CustomerDep, Guarded
 from app.problems import NO_CUSTOMER, no_such_customer
+from app.schemas.paging import MayBeNew
 from memory import Card
+from memory.card import nobodys
 
 router = APIRouter(prefix="/v1/customers/{customer}", tags=["customers"], route_class=Guarded)
 
@@ -77,13 +79,13 @@ EXAMPLE = {
 
 
 @router.get("/card", responses=NO_CUSTOMER)
-def card(scope: CustomerDep, chain: ChainDep) -> Card:
+def card(scope: CustomerDep, chain: ChainDep, may_be_new: MayBeNew = False) -> Card:
     """Show the customer at a glance: facts, open problem, promises, last session, with sources.
 
     The mood is by the last 50 messages, null if none of them was read. A fact is corrected by its
     `id`, as a memory.
     """
     found = chain.memory(scope).card()
-    if found is None:
+    if found is None and not may_be_new:
         raise no_such_customer(scope.customer)
-    return found
+    return found or nobodys(scope.customer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -24,9 +23,9 @@ from app.erasing import erase_customer
 from app.exports import MEDIA_TYPE, exported, spooled
 from app.problems import NO_CUSTOMER, no_such_customer
 from app.schemas.customers import CustomerItem, CustomerList, Erased
-from app.schemas.paging import Limit
+from app.schemas.paging import After, Limit, place, placed
 from app.schemas.recall import RecalledItem, RecallRequest, RecallResponse
-from memory import NAME_LIMIT, InvalidInput, check_name, check_text
+from memory import NAME_LIMIT, check_text
 from memory.exports import line_schema
 from memory.transcript import Heard
 
@@ -41,7 +40,6 @@ Part = Annotated[
     Query(max_length=NAME_LIMIT, description="a part of their names, in capitals or not"),
     AfterValidator(check_text),
 ]
-After = Annotated[str | None, Query(description="the `next` of the page before")]
 
 _EXPORT = """{"kind": "customer", "version": 1, "customer": "ada", "seq": 1, "written": 1, "understood": 1, "swept": "2026-05-04T09:30:00+00:00"}
 {"kind": "session", "session": "monday", "created": "2026-05-04T09:30:00+00:00", "updated": "2026-05-04T09:30:00+00:00", "messages": 1, "tokens": 9}
@@ -64,13 +62,13 @@ def customers(
     who: PrincipalDep, store: StoreDep, limit: Limit = 100, after: After = None, name: Part = ""
 ) -> CustomerList:
     """The customers who said or did something, or those with a `name`, the last heard first."""
-    last_one = None if after is None else _place(after)
+    last_one = None if after is None else Heard(*placed(after))
     found = store.transcript.heard(who.tenant, limit + 1, last_one, name)
     page = found[:limit]
     last = page[-1] if len(found) > limit else None
     return CustomerList(
         customers=[CustomerItem(customer=one.customer, at=one.at) for one in page],
-        next=None if last is None else f"{last.at.isoformat()} {last.customer}",
+        next=None if last is None else place(last.customer, last.at),
     )
 
 
@@ -108,13 +106,3 @@ def erase(
     if receipt is None:
         raise no_such_customer(scope.customer)
     return Erased.of(receipt)
-
-
-def _place(after: str) -> Heard:
-    """The last customer of the page before."""
-    at, _, customer = after.partition(" ")
-    try:
-        return Heard(check_name("after", customer), datetime.fromisoformat(at))
-    except ValueError:
-        msg = "after: give the `next` of the page before, percent-encoded, or leave it out"
-        raise InvalidInput(msg) from None

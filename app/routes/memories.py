@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Path, Query, status
+from fastapi import APIRouter, Depends, Path, Query, Response, status
 
 from app.dependencies import ChainDep, CustomerDep, Guarded, StoreDep, check_known, described, named
 from app.problems import NO_CUSTOMER, Problem
@@ -25,6 +26,16 @@ router = APIRouter(prefix="/v1/customers/{customer}", tags=["memories"], route_c
 
 Slot = Annotated[SlotName | None, Query(description="only the facts of this slot")]
 History = Annotated[bool, Query(description="also what has been superseded")]
+_ADDED: dict[int | str, dict[str, Any]] = {
+    201: {
+        "headers": {
+            "Location": {
+                "description": "where the memory is, from here: `memories/{memory}`",
+                "schema": {"type": "string", "format": "uri-reference"},
+            }
+        }
+    }
+}
 
 
 def _memory_id(
@@ -53,12 +64,16 @@ def memories(
     return MemoryList(memories=[MemoryItem.of(record) for record in page], next=older)
 
 
-@router.post("/memories", status_code=status.HTTP_201_CREATED)
-def add_memory(scope: CustomerDep, body: NewMemory, chain: ChainDep) -> MemoryItem:
+@router.post("/memories", status_code=status.HTTP_201_CREATED, responses=_ADDED)
+def add_memory(
+    scope: CustomerDep, body: NewMemory, chain: ChainDep, response: Response
+) -> MemoryItem:
     """Add a memory by hand; it is of no session, and no policy forgets it."""
     given = body.model_dump(exclude_unset=True)
     added = chain.memory(scope).vector.remember(**given)
     chain.digests.changed(scope)
+    # From where it was sent to, which may be behind a path of a proxy's.
+    response.headers["Location"] = f"memories/{quote(added.id, safe='')}"
     return MemoryItem.of(added)
 
 

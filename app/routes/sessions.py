@@ -26,7 +26,7 @@ from app.dependencies import (
 from app.problems import NO_CUSTOMER, Problem, check_size, no_such_session
 from app.routes.bilingual import RESPONSES
 from app.schemas.customers import Deleted
-from app.schemas.paging import Before, Limit, MayBeNew
+from app.schemas.paging import After, AllOrLimit, Before, Limit, MayBeNew, place, placed
 from app.schemas.recall import evidence
 from app.schemas.sessions import (
     GivenCount,
@@ -45,6 +45,7 @@ from app.schemas.sessions import (
 )
 from app.schemas.understanding import understood
 from memory import InvalidInput, Scope, turns
+from memory.transcript import Used
 from memory.translation_memory import TranslationMemory
 from memory.translations import Pair
 
@@ -63,12 +64,23 @@ TurnDep = Annotated[str, Depends(_turn_id)]
 
 
 @router.get("/sessions", responses=NO_CUSTOMER)
-def sessions(scope: CustomerDep, store: StoreDep, may_be_new: MayBeNew = False) -> SessionList:
-    """List the customer's sessions, the last used first."""
+def sessions(
+    scope: CustomerDep,
+    store: StoreDep,
+    limit: AllOrLimit = None,
+    after: After = None,
+    may_be_new: MayBeNew = False,
+) -> SessionList:
+    """List the customer's sessions, the last used first; all of them without a `limit`."""
+    last_one = None if after is None else Used(*placed(after))
     if not may_be_new:
         check_known(store, scope)
-    found = store.transcript.sessions(scope.owner)
-    return SessionList(sessions=[SessionItem.of(session) for session in found])
+    found = store.transcript.sessions(scope.owner, None if limit is None else limit + 1, last_one)
+    page = found[:limit]
+    return SessionList(
+        sessions=[SessionItem.of(session) for session in page],
+        next=place(page[-1].session, page[-1].updated_at) if len(found) > len(page) else None,
+    )
 
 
 @router.get("/sessions/{session}")

@@ -28,7 +28,7 @@ from app.routes.bilingual import RESPONSES
 from app.routes.turns import nobody_reads
 from app.schemas.customers import Deleted
 from app.schemas.fields import Name
-from app.schemas.paging import Before, Limit, paged
+from app.schemas.paging import Before, Limit, MayBeNew, paged
 from app.schemas.translations import (
     Correction,
     ImportRequest,
@@ -158,10 +158,10 @@ def import_translations(
 def translations(
     who: PrincipalDep, store: StoreDep, encoder: EncoderDep,
     source: From = None, target: Into = None, customer: Whose = None, terms: bool = False,
-    limit: Limit = 100, before: Before = None,
+    limit: Limit = 100, before: Before = None, may_be_new: MayBeNew = False,
 ) -> TranslationPage:  # fmt: skip
     """What is remembered, the last changed first; of two languages, either way; terms alone."""
-    _memory(who, store, encoder, customer)
+    _memory(who, store, encoder, customer, new=may_be_new)
     owner = scope_of(who.tenant, customer)
     found = store.translations.newest(owner, limit + 1, before, _both(source, target), terms=terms)
     page, older = paged(found, limit, lambda one: one.seq)

@@ -45,6 +45,7 @@ class SessionList(BaseModel):
     """A customer's sessions, the last used first."""
 
     sessions: list[SessionItem]
+    next: str | None = Field(description="give it as `after` to get the next; null: none left")
 
 
 class SummaryItem(BaseModel):

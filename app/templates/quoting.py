@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from app.templates.answering import Ready, generated, told
 from app.templates.choosing import INTENT
 from app.templates.passing import wants_done
+from app.templates.quotes import WORDS, Words
 from app.templates.template import CERTAIN, QUOTED
 from app.templates.unknown import asks_anything
 from memory import ConversationMemory, Encoder, Labels, Layout, Recalled, Turn, sentences
-from memory.language import Language, language_of
-from memory.marks import on_one_line
+from memory.language import language_of
 from memory.questions import kind, recollects
 from memory.quoting import answered, excerpt, quotes, tells
 from memory.wording import wording
@@ -69,46 +69,6 @@ _CHANGES = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    customer: str
-    agent: str
-    noted: str
-    day: str
-    hour: str
-
-    def lines(self, quoted: Sequence[tuple[Recalled, str]], session: str) -> str:
-        """What was said, by whom and when, the oldest first; of the same session when is clear."""
-        said = sorted(quoted, key=lambda each: each[0].at)
-        days = {one.at.date() for one, _ in said}
-        return "\n".join(
-            self._line(one, text, session, hour=len(days) < len(said)) for one, text in said
-        )
-
-    def _line(self, one: Recalled, text: str, session: str, *, hour: bool) -> str:
-        said = self.customer if one.role == "human" else self.agent
-        said = self.noted if one.slot is not None else said
-        at = {"d": one.at.day, "m": one.at.strftime("%B"), "n": one.at.month, "y": one.at.year}
-        when = "" if one.session == session else self.day.format(**at)
-        if when and hour:
-            when += self.hour.format(t=one.at.strftime("%H:%M"))
-        # What ends a quote stands in none.
-        text = on_one_line(text).replace("“", '"').replace("”", '"')
-        return said.format(when=when, text=text)
-
-
-_WORDS: dict[Language, _Words] = {
-    "en": _Words(
-        "You wrote{when}: “{text}”", "We wrote{when}: “{text}”", "Noted{when}: {text}",
-        " on {d} {m} {y}", " at {t} (UTC)",
-    ),
-    "zh": _Words(
-        "您{when}写道：“{text}”", "我们{when}写道：“{text}”", "{when}已记录：{text}",
-        "在{y}年{n}月{d}日", " {t}（UTC）",
-    ),
-}  # fmt: skip
-
-
 class Quoting:
     """Answers with what was said, and with what articles say. Safe to share between threads.
 
@@ -136,7 +96,7 @@ class Quoting:
             layout: the prompt for it.
             turn: if it was started.
         """
-        words = _WORDS.get(language_of(message) or "en")
+        words = WORDS.get(language_of(message) or "en")
         if words is None:
             return None
         if (slot := _own_slot(message)) is not None:
@@ -154,7 +114,7 @@ class Quoting:
         memory: ConversationMemory,
         slot: str,
         message: str,
-        words: _Words,
+        words: Words,
         layout: Layout,
     ) -> Ready | None:
         """The facts of a kind that hold, the last ones."""
@@ -170,7 +130,7 @@ class Quoting:
         self,
         memory: ConversationMemory,
         message: str,
-        words: _Words,
+        words: Words,
         layout: Layout,
         turn: Turn | None,
         least: float,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from memory import sentences
+from memory.cards import masked
 from memory.desk import PASSED_ON as PASSED_ON
 from memory.slots import SLOTS
 
@@ -57,9 +58,11 @@ class Template:
     def filled(self, values: Mapping[str, str]) -> str:
         """The text with ``values`` in its slots, as they are: no value is read as a template.
 
+        But of a payment card's number there are the last digits.
+
         Raises KeyError if a slot has no value.
         """
-        return SLOT.sub(lambda slot: values[slot[1]], self.text)
+        return SLOT.sub(lambda slot: masked(values[slot[1]]), self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,9 @@ from app.training.private import (
     small_names,
     spelled_emails,
 )
-from app.training.standins import LAST, StandIns, luhn
+from app.training.standins import LAST, StandIns
 from memory import Message, facts
+from memory.cards import luhn
 from memory.codes import codes, numbered
 from memory.mentions import Mention, addresses, amounts, emails, narrow, phones
 from memory.names import name as stated_name

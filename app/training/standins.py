@@ -16,6 +16,7 @@ import phonenumbers
 from faker.providers.person.en_US import Provider as _Names
 from faker.providers.person.zh_CN import Provider as _ChineseNames
 
+from memory.cards import luhn
 from memory.slots import plain_code
 
 FEMALE = frozenset(_Names.first_names_female)
@@ -140,13 +141,6 @@ def _national(said: str, digits: int) -> int:
         return max(digits - len(str(code)), _LOCAL) if digits > _LOCAL else digits
     leading = next(c for c in said if c.isdigit())
     return min(digits - (leading == "0"), 10)
-
-
-def luhn(number: str) -> bool:
-    """Whether a card's digits have the right check digit."""
-    digits = [int(c) for c in number if c.isdigit()]
-    doubled = (sum(divmod(2 * d, 10)) for d in digits[-2::-2])
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def iban(number: str) -> bool:

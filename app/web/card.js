@@ -92,15 +92,23 @@ export function wireCard({ jump, changed }) {
       byId("glance-about").textContent = t("looking");
     }
     try {
-      const card = await read(`${whose}/card`);
-      if (mine === opened) fill(card);
+      const card = await read(`${whose}/card?may_be_new=true`);
+      if (mine === opened && isKnown(card)) fill(card);
+      else if (mine === opened) leaveEmpty(t("nothingKnown"));
     } catch (error) {
       if (mine !== opened) return;
-      byId("glance-parts").hidden = true;
-      byId("glance-about").textContent = error.status === 404 ? t("nothingKnown") : "";
-      if (error.status !== 404) explain(byId("glance-trouble"), error, () => show());
+      leaveEmpty("");
+      explain(byId("glance-trouble"), error, () => show());
     }
     if (focus) (panel.querySelector(focus) ?? byId("glance-title")).focus();
+  }
+
+  const isKnown = ({ sessions, facts, more, promises, problem }) =>
+    sessions || facts.length || more.length || promises.length || problem;
+
+  function leaveEmpty(why) {
+    byId("glance-parts").hidden = true;
+    byId("glance-about").textContent = why;
   }
 
   function fill(card) {

@@ -1,7 +1,7 @@
 /* Customers to choose from: those chosen here before, those heard last, and those so named. */
 
 import { kept } from "/web/kept.js";
-import { ownCustomer } from "/web/key.js";
+import { onRole, staff } from "/web/key.js";
 import { byId, stamp } from "/web/parts.js";
 import { place } from "/web/place.js";
 import { read } from "/web/service.js";
@@ -16,8 +16,8 @@ export function offerCustomers(field, list) {
   let timer = null;
   async function offer() {
     const name = field.value.trim();
+    if (!staff()) return; // whoever may not ask who there is gets none
     const query = new URLSearchParams({ limit: OFFERED, name });
-    // A key that may not ask who there is gets none.
     const { customers } = await read(`/v1/customers?${query}`).catch(() => ({ customers: [] }));
     if (field.value.trim() === name) list.replaceChildren(...customers.map((one) => new Option("", one.customer)));
   }
@@ -39,13 +39,12 @@ export function wireCustomers(choose) {
   const sought = () => (field.value.trim() === place.customer ? "" : field.value.trim());
 
   async function hear(more = false) {
-    if (ownCustomer() !== null) return;
     const mine = (asked += 1);
     if (!more) named = sought();
     const query = new URLSearchParams({ limit: OFFERED + (named ? 0 : RECENT), name: named });
     if (more && next) query.set("after", next);
-    // A key that may not ask who there is gets the recent ones only.
-    const found = await read(`/v1/customers?${query}`).catch(() => null);
+    // Whoever may not ask who there is gets the recent ones only.
+    const found = staff() ? await read(`/v1/customers?${query}`).catch(() => null) : null;
     if (mine !== asked) return;
     const names = found?.customers.map((one) => one.customer) ?? [];
     heard = more ? [...heard, ...names] : names;
@@ -80,6 +79,7 @@ export function wireCustomers(choose) {
     clearTimeout(timer);
     timer = setTimeout(hear, PAUSE);
   });
+  onRole(() => hear());
   // A name that was begun, and not entered or chosen, is nobody's.
   byId("customer-form").addEventListener("focusout", ({ relatedTarget }) => {
     if (byId("customer-form").contains(relatedTarget) || !sought()) return;

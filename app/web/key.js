@@ -10,8 +10,8 @@ export const heldKey = () => key;
 const told = new EventTarget();
 
 /* Whose key it is, as the service says; what its role may not do is not shown. */
-export function takeRole(role) {
-  document.documentElement.dataset.role = role ?? "";
+export function takeRole(role, tenant) {
+  Object.assign(document.documentElement.dataset, { role: role ?? "", tenant: tenant ?? "" });
   told.dispatchEvent(new Event("change"));
 }
 
@@ -20,6 +20,15 @@ export const onRole = (again) => told.addEventListener("change", again);
 
 /* Whether who is here looks after customers: answers as a person, and puts right what is known. */
 export const tends = () => ownCustomer() === null && document.documentElement.dataset.role !== "service";
+
+/* Whether the service has said that who is here may know of all customers. */
+export const staff = () => ["admin", "agent"].includes(document.documentElement.dataset.role);
+
+/* Whether who is here runs the service, and not a tenant of it. */
+export const runs = () => {
+  const { role, tenant } = document.documentElement.dataset;
+  return role === "admin" && tenant === "default";
+};
 
 /* Whom a customer's own token speaks for; null with one of the service's keys. It is only read
  * here: the service says whether it is true.

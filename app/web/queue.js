@@ -2,12 +2,11 @@
  * is seen wherever they are in the page, and in the tab's title.
  */
 
-import { heldKey, onRole } from "/web/key.js";
+import { heldKey, onRole, staff } from "/web/key.js";
 import { read } from "/web/service.js";
 
 const EVERY = 10_000; // milliseconds between two looks
 const HIDDEN = 30_000; // while another tab is looked at
-const ROLES = ["admin", "agent"];
 const MOST = 200; // sessions
 
 const told = new EventTarget();
@@ -31,7 +30,7 @@ export const waiting = () => state.found?.sessions.filter(({ why }) => why !== "
 export async function lookAtQueue() {
   clearTimeout(timer);
   const mine = (asked += 1);
-  const may = ROLES.includes(document.documentElement.dataset.role);
+  const may = staff();
   if (!may || key !== heldKey()) tell(NOTHING);
   key = heldKey();
   if (!may) return;

@@ -146,7 +146,7 @@ export function wireViews({ open }) {
     known = own || who !== null;
     const other = key !== null && key !== heldKey();
     [role, key] = [who?.role ?? null, heldKey()];
-    takeRole(who?.role);
+    takeRole(who?.role, who?.tenant);
     if (other) for (const { told } of made.values()) told?.clear?.();
     entitle();
     const before = current;

@@ -132,12 +132,19 @@ def queue(*, limit: int = 50) -> Call[results.Queue]:
     return Call("GET", "/v1/queue", results.Queue.model_validate_json, {"limit": limit})
 
 
-def sessions(customer: str, *, may_be_new: bool = False) -> Call[results.SessionList]:
+def sessions(
+    customer: str, *, limit: int | None = None, after: str | None = None, may_be_new: bool = False
+) -> Call[results.SessionList]:
     """A customer's sessions, the last used first.
 
-    With ``may_be_new`` a customer of whom nothing is stored has none, which is no problem then.
+    Args:
+        customer: whose.
+        limit: of the page, to 1000; None: all of them.
+        after: the ``next`` of the page before.
+        may_be_new: a customer of whom nothing is stored has none, which is no problem then.
     """
-    path, query = of_customer(customer, "sessions"), {"may_be_new": may_be_new}
+    path = of_customer(customer, "sessions")
+    query = {"limit": limit, "after": after, "may_be_new": may_be_new}
     return Call("GET", path, results.SessionList.model_validate_json, query)
 
 

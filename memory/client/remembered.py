@@ -176,9 +176,13 @@ def forget(
     return Call("POST", path, ForgetAnswer.model_validate_json, body=body, again=dry_run)
 
 
-def card(customer: str) -> Call[Card]:
-    """A customer at a glance: facts, open problem, promises, last session, with sources."""
-    return Call("GET", of_customer(customer, "card"), _CARD.validate_json)
+def card(customer: str, *, may_be_new: bool = False) -> Call[Card]:
+    """A customer at a glance: facts, open problem, promises, last session, with sources.
+
+    With ``may_be_new`` that of one of whom nothing is stored is empty, which is no problem then.
+    """
+    path, query = of_customer(customer, "card"), {"may_be_new": may_be_new}
+    return Call("GET", path, _CARD.validate_json, query)
 
 
 def recall(customer: str, query: str, *, max_tokens: int = 1000) -> Call[RecallAnswer]:

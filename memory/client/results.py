@@ -228,9 +228,10 @@ class Session(Result):
 
 
 class SessionList(Result):
-    """A customer's sessions, the last used first."""
+    """A customer's sessions, the last used first; ``next`` is the ``after`` of the next page."""
 
     sessions: list[Session]
+    next: str | None = None
 
 
 class Summary(Result):

@@ -228,6 +228,7 @@ def translations(
     terms: bool = False,
     limit: int = 100,
     before: int | None = None,
+    may_be_new: bool = False,
 ) -> Call[TranslationPage]:
     """What is remembered, the last changed first.
 
@@ -238,9 +239,10 @@ def translations(
         terms: only those of the glossary.
         limit: of the page, to 1000.
         before: a page's ``next``.
+        may_be_new: a customer of whom nothing is stored has none, which is no problem then.
     """
     query = {
-        "source": source, "target": target, "customer": customer,
+        "source": source, "target": target, "customer": customer, "may_be_new": may_be_new,
         "terms": "true" if terms else "false", "limit": limit, "before": before,
     }  # fmt: skip
     return Call("GET", _MEMORY, TranslationPage.model_validate_json, query)

@@ -70,6 +70,13 @@ def test_the_answer_is_a_sentence_that_was_said_and_cites_it(desk: Running) -> N
     assert desk.client.get("/v1/customers/ada/memories").json() == before
 
 
+def test_of_a_card_the_answer_has_the_last_digits(desk: Running) -> None:
+    """What is cited is as it was said."""
+    desk.chat("I pay the rent by my card 4111 1111 1111 1111.").raise_for_status()
+    made = answered(desk, "Which card does the customer pay the rent by?")
+    assert made["answer"].startswith("I pay the rent by my card •••• 1111. [")
+
+
 def test_an_article_answers_with_a_customer_and_without(desk: Running) -> None:
     """A passage is cited with its article."""
     for whose in ({}, {"customer": None}):

@@ -80,6 +80,25 @@ def test_customers_come_by_when_they_were_last_heard(service: Running) -> None:
     assert seen == ["ada", "王", "c d & e", "bob/b"]
 
 
+def test_sessions_come_in_pages(service: Running) -> None:
+    """The last used first, each once; all of them where no page is asked for."""
+    names = ["s1", "s 2/?", "王"]
+    for name in (*names, "s1"):
+        service.chat("Hello", session=name)
+    path = "/v1/customers/ada/sessions"
+    whole = service.client.get(path).json()
+    assert [one["session"] for one in whole["sessions"]] == ["s1", "王", "s 2/?"]
+    assert whole["next"] is None
+    first = service.client.get(path, params={"limit": 2}).json()
+    assert first["sessions"] == whole["sessions"][:2]
+    rest = service.client.get(path, params={"limit": 2, "after": first["next"]}).json()
+    assert rest == {"sessions": whole["sessions"][2:], "next": None}
+    assert service.client.get(path, params={"after": first["next"]}).json() == rest
+    assert service.client.get(path, params={"limit": 3}).json() == whole
+    for wrong in ({"limit": 0}, {"limit": 1001}, {"after": "s1"}):
+        assert service.client.get(path, params=wrong).status_code == 422
+
+
 @pytest.mark.parametrize("after", ["ada", "2026-05-04T09:30:00Z", "x ada", "0001-01-01 ada", ""])
 def test_a_wrong_place_among_customers_is_refused(service: Running, after: str) -> None:
     """With what to give in its place, or it is a time before everybody's."""
@@ -134,7 +153,7 @@ def test_an_erased_customer_is_gone_and_others_are_not(service: Running) -> None
     assert service.client.get("/v1/customers/ada/sessions").status_code == 404
     new = {"may_be_new": True}
     found = service.client.get("/v1/customers/ada/sessions", params=new).raise_for_status()
-    assert found.json() == {"sessions": []}
+    assert found.json() == {"sessions": [], "next": None}
     assert len(service.client.get("/v1/customers/bob/memories").json()["memories"]) == 2
     assert service.client.delete("/v1/customers/ada").status_code == 404
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import sqlalchemy as sa
@@ -103,7 +104,9 @@ def test_a_memory_by_hand_is_recalled_corrected_and_shown(service: Running) -> N
     body = {"text": "Order number: 4417-XZ", "slot": "order_number", "value": "4417-XZ"}
     made = service.client.post(MEMORIES, json=body)
     assert made.status_code == 201, made.text
-    path = f"{MEMORIES}/{made.json()['id']}"
+    path = urljoin(MEMORIES, made.headers["location"])
+    assert path == f"{MEMORIES}/{made.json()['id']}"
+    assert service.client.get(path).json() == made.json()
     assert "4417-XZ" in prompt(service)
     changed = service.client.put(path, json={"value": "9000-QQ", "pinned": True}).json()
     assert (changed["text"], changed["value"]) == ("Order number: 9000-QQ", "9000-QQ")
@@ -115,6 +118,9 @@ def test_a_memory_by_hand_is_recalled_corrected_and_shown(service: Running) -> N
     assert fact["replaced"]["value"] == "4417-XZ"
     assert (card["mood"], card["sessions"], card["last_session"]) == (None, 0, None)
     assert service.client.get("/v1/customers/nobody/card").status_code == 404
+    new = service.client.get("/v1/customers/nobody/card", params={"may_be_new": True})
+    assert (new.status_code, new.json()["customer"]) == (200, "nobody")
+    assert not any(value for name, value in new.json().items() if name != "customer")
 
 
 def test_what_a_person_adds_or_puts_right_is_digested(service: Running) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from app.templates.quotes import retold
 from memory import Label, Labels
 from tests.app.conftest import Running
 from tests.llm.openai_double import OpenAIDouble
@@ -96,6 +97,40 @@ def test_what_a_model_said_is_not_quoted(service: Running, double: OpenAIDouble)
     assert "“Your sofa comes on 30 October.”" in answer["reply"]
 
 
+def test_the_model_reads_a_quote_without_its_form(service: Running, double: OpenAIDouble) -> None:
+    """Else it writes quotes itself. What is stored, and shown, is what was answered; a prompt still
+    begins with the one before.
+    """
+    service.chat(LAMP)
+    quote = service.chat("What did I say was wrong with my lamp?", session="s2").json()
+    assert quote["reply"].startswith("You wrote on ")
+    prompts = []
+    for message in ("I want a new one, please.", "In blue, please."):
+        assert service.chat(message, session="s2").json()["template"] is None
+        prompts.append(double.requests[-1]["messages"])
+    first, second = prompts
+    assert [m["content"] for m in first if m["role"] == "assistant"] == [f"“{LAMP}”"]
+    assert second[: len(first)] == first
+    shown = service.client.get("/v1/customers/ada/sessions/s2/messages").json()["messages"]
+    assert shown[1]["text"] == quote["reply"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("You wrote on 8 September 2024 at 09:30 (UTC): “It is: late”", "“It is: late”"),
+        ("We wrote: “On Friday.”\nNoted on 2 May 2024: Phone: 123", "On Friday.\nPhone: 123"),
+        ("您在2026年5月2日 09:30（UTC）写道：“坏了”\n我们写道：“好”", "“坏了”\n好"),
+        ("在2026年5月2日已记录：订单号：LK-1", "订单号：LK-1"),
+        ("It is sent on Friday. [1]", "It is sent on Friday. [1]"),
+    ],
+)
+def test_of_a_quote_what_was_said_is_left(answer: str, told: str) -> None:
+    """In both languages; a template's own answer stands as it was."""
+    assert retold("quoted", answer) == told
+    assert retold("refund", answer) == answer
+
+
 def test_what_asks_for_something_else_goes_to_the_model(service: Running) -> None:
     """A wish, an intent that is certain, what nothing was said about; and a note by staff."""
     service.chat(LAMP)
@@ -136,6 +171,18 @@ def test_in_chinese_it_is_said_in_chinese(service: Running) -> None:
     assert "“你好，我的订单号是 LK-20417，台灯坏了。”" in answer["reply"]
     number = service.chat("我的订单号是多少？", session="s2").json()
     assert number["reply"].endswith("已记录：订单号：LK-20417")
+
+
+def test_of_a_card_the_last_digits_are_quoted(service: Running) -> None:
+    """In what was said, and in what is noted of it."""
+    said = "My credit card for the rent is {} and it expires in May."
+    service.chat(said.format("4111 1111 1111 1111"))
+    answer = service.chat("Which credit card did I give you for the rent?", session="s2").json()
+    assert answer["reply"].endswith(f"“{said.format('•••• 1111')}”")
+    service.chat("My order number is 5500005555555559.")
+    answer = service.chat("What is my order number?", session="s2").json()
+    assert answer["template"] == "quoted"
+    assert answer["reply"].endswith(": Order number: •••• 5559")
 
 
 def test_what_is_corrected_is_quoted_no_more(service: Running) -> None:

@@ -110,6 +110,9 @@ def test_a_model_is_shown_what_is_close_and_asked_once(
     assert (origins(again), len(double.requests)) == (["memory"], 3)
     assert again["segments"][0]["matches"][0]["own"]
     page = service.client.get("/v1/translation-memory", params={"customer": "ada"}).json()
+    new = {"customer": "eve", "may_be_new": True}
+    none = service.client.get("/v1/translation-memory", params=new).raise_for_status().json()
+    assert none == {"translations": [], "next": None}
     (unit,) = page["translations"]
     assert (unit["source"], unit["origin"]) == ("I live in Oslo.", "model")
     place = f"/v1/translation-memory/{unit['id']}"

@@ -40,7 +40,7 @@ ASKED: dict[str, Call[Any]] = {
     "summarize": calls.summarize([("human", "Where?")], how="both"),
     "customers": calls.customers(limit=5, after="x"),
     "queue": calls.queue(limit=5),
-    "sessions": calls.sessions("ada"),
+    "sessions": calls.sessions("ada", limit=2, after="x"),
     "session": calls.session("ada", "s"),
     "messages": calls.messages("ada", "s", before=3),
     "rate": calls.rate("ada", "s", "good"),

@@ -78,6 +78,7 @@ def test_a_customer_is_served_from_the_first_word_to_the_receipt(
     assert ada in [one.customer for one in client.customers().customers]
     (session,) = client.sessions(ada).sessions
     assert (session.session, session.messages) == ("a session", 4)
+    assert client.sessions(ada, limit=1) == client.sessions(ada)
     assert client.session(ada, "a session").summary is None
     page = client.messages(ada, "a session", limit=3)
     assert [m.role for m in page.messages] == ["ai", "human", "ai"]

@@ -406,6 +406,7 @@ def test_a_model_s_facts_are_checked_against_the_text(make: Make) -> None:
     what does not, or is another's, is dropped. Readers never wait for the model.
     """
     said = "It is the one with 9911-B on the box, and my cell is 415 555 0132."
+    said += " I bought it on 2 May."
     finder = Finder(
         found=[
             given("order_number", "9911-b", "the one with 9911-B on the box"),
@@ -413,6 +414,7 @@ def test_a_model_s_facts_are_checked_against_the_text(make: Make) -> None:
             given("order_number", "1234-A", "the one with 1234-A on the box"),
             given("order_number", "1234-A", "the one with 9911-B on the box"),
             given("email", "the box", "9911-B on the box"),
+            given("date", "2 May", "bought it on 2 May"),
             given("name", "right", "All right", message=1),
             given("name", "Ada", "Ada", message=7),
         ]
@@ -427,6 +429,7 @@ def test_a_model_s_facts_are_checked_against_the_text(make: Make) -> None:
     ]
     assert [(r.value, r.source) for r in memory.history("phone")] == [("+14155550132", "message")]
     assert memory.history("email") == memory.history("name") == []
+    assert max(values(memory, "date")) <= now().date().isoformat()  # the sentence says it is over
 
 
 def test_a_model_that_fails_costs_nothing(make: Make) -> None:

@@ -16,8 +16,8 @@ from memory import MemoryStore, Record
 from memory.alerts import FIRST, TRIES, Alert
 from memory.changes import insert
 from memory.clock import now, to_stamp
-from memory.complaints import complaining
-from memory.insights import Cell, Insights, counting
+from memory.complaints import complaining, content
+from memory.insights import Cell, Insights, Source, counting
 from memory.posts import Post
 from memory.surges import Threshold
 from memory.types import Label, Labels
@@ -73,6 +73,28 @@ def test_texts_are_counted_by_topic_and_mood_in_stretches(store: MemoryStore) ->
     assert store.insights.tenants() == ["default", "other"]
 
 
+def test_a_label_that_is_less_than_half_sure_is_counted_as_none(store: MemoryStore) -> None:
+    """As of a customer's mood; the text is one of those that are not negative, and no example."""
+    write(store, [
+        Said("ada", NOON - HOUR / 2, "delivery", "negative", 0.49),
+        Said("bo", NOON - HOUR / 2, "delivery", "negative", 0.5),
+    ])  # fmt: skip
+    unsure: Labels = {"topic": Label("delivery", 0.9), "sentiment": Label("negative", 0.49)}
+    store.posts.put("default", [Post("n1", "Well.", NOON - HOUR / 2, "news", None, unsure)])
+    source: Source
+    for source, expected, rest in (
+        ("messages", {Cell("delivery", "negative"): 1, Cell(None, None): 1}, 1),
+        ("documents", {Cell("delivery", None): 1}, 1),
+    ):
+        span = (now() - NOON) + DAY
+        cells = store.insights.stretches("default", source, span, 2)
+        assert sum((one for _, one in cells), Counter()) == expected
+        hour = store.complaints.hours("default", source, NOON, ["delivery"])["delivery"]
+        assert (hour.many, hour.others) == (int(source == "messages"), rest)
+        whose = store.complaints.examples("default", source, "delivery", NOON - HOUR, NOON, 9)
+        assert [one.customer for one in whose] == ["bo"] * (source == "messages")
+
+
 def test_what_is_written_where_a_product_was_named_is_counted_with_it(store: MemoryStore) -> None:
     """All of the session, in whatever letters it was named; of a post the one that it was given."""
     write(store, [
@@ -126,8 +148,16 @@ def test_a_surge_is_one_alert_until_it_has_been_calm_for_an_hour(store: MemorySt
         [*usual(NOON, each=12), *burst(NOON)],
         [*usual(NOON), *(one._replace(customer="a") for one in burst(NOON))],
         [*usual(NOON), *(one._replace(mood="neutral") for one in burst(NOON))],
+        [*usual(NOON), *(one._replace(sure=0.49) for one in burst(NOON))],
     ],
-    ids=["of too few days", "of too few", "not far above", "of one customer", "not negative"],
+    ids=[
+        "of too few days",
+        "of too few",
+        "not far above",
+        "of one customer",
+        "not negative",
+        "not surely so",
+    ],
 )
 def test_what_is_no_surge_alarms_nobody(store: MemoryStore, said: list[Said]) -> None:
     """Neither at its height nor after."""
@@ -250,8 +280,8 @@ def test_a_delivery_is_one_worker_s_until_its_next_try(
         (counting("documents", "sqlite"), "records_posted"),
         (complaining("messages", "sqlite"), "messages_negative"),
         (complaining("documents", "sqlite"), "records_posted"),
-        (memory.complaints._OTHERS["messages"], "COVERING INDEX messages_read"),
-        (memory.complaints._OTHERS["documents"], "records_posted"),
+        (content("messages", "sqlite"), "COVERING INDEX messages_read"),
+        (content("documents", "sqlite"), "records_posted"),
         (memory.complaints._SAID["messages"], "messages_negative"),
         (memory.complaints._KNOWN["messages"], "messages_read"),
         (memory.complaints._KNOWN["documents"], "records_posted"),

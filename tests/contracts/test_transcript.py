@@ -23,7 +23,7 @@ from langchain_core.messages import (
 
 from memory import BufferMemory, ConversationMemory, Event, InvalidInput, MemoryStore, Scope
 from memory.history import to_langchain
-from memory.transcript import Said
+from memory.transcript import Said, Used
 from tests.doubles import WordEncoder
 
 _CALM = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -266,6 +266,21 @@ def test_sessions_are_listed_the_last_used_first(store: MemoryStore) -> None:
     found = store.transcript.sessions(ADA.owner)
     assert [(s.session, s.messages) for s in found] == [("first", 4), ("third", 2), ("second", 2)]
     assert all(s.created_at <= s.updated_at for s in found)
+
+
+def test_sessions_come_in_pages_also_those_used_at_once(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each once, in the order of the whole list."""
+    at = datetime.now(UTC)
+    monkeypatch.setattr("memory.transcript.now", lambda: at)
+    for session in ("b", "a", "d", "c"):
+        BufferMemory(store=store, scope=Scope("ada", session)).add_messages([HumanMessage("hi")])
+    seen = store.transcript.sessions(ADA.owner, 2)
+    last = Used(seen[-1].session, seen[-1].updated_at)
+    seen += store.transcript.sessions(ADA.owner, 9, last)
+    assert [one.session for one in seen] == ["a", "b", "c", "d"]
+    assert seen == store.transcript.sessions(ADA.owner)
 
 
 def test_a_session_has_the_times_of_its_messages(store: MemoryStore) -> None:

@@ -82,6 +82,8 @@ def test_a_program_s_key_is_offered_only_what_it_may(
     api.put("/v1/customers/by program/sessions/s1/handover").raise_for_status()
     key, _ = create_key(app.state.store, "service")
     one = visit()
+    refused: list[str] = []
+    one.page.on("response", lambda answer: answer.status >= 400 and refused.append(answer.url))
     page = one.open("by program", key)
     expect(page.locator("#handed")).to_contain_text("A person")
     expect(page.locator("#show-glance")).to_be_hidden()
@@ -93,3 +95,4 @@ def test_a_program_s_key_is_offered_only_what_it_may(
     one.say("Which order is late?")
     expect(page.locator("#recalled .card").first).to_be_visible()
     expect(page.locator("#recalled [data-part=forget]").first).to_be_hidden()
+    assert refused == []

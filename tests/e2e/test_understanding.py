@@ -193,7 +193,7 @@ def test_a_service_that_reads_nothing_shows_nothing(visit: OpenVisit) -> None:
     one.open("unread")
     one.say("Hello")
     patch(page, "**/messages?*", unread)
-    for url in ("**/card", "**/sessions/*"):
+    for url in ("**/card?may_be_new=*", "**/sessions/*"):
         patch(page, url, lambda found: found.update(mood=None))
     page.reload()
     expect(page.locator("[data-status=complete]")).to_have_count(1)

@@ -20,6 +20,7 @@ _MEANT = [
     ("positive_data_acceptance", "POST /v1/summaries", "invalid-input"),
     # A cursor is what another answer gave.
     ("positive_data_acceptance", "GET /v1/customers", "after: give the `next`"),
+    ("positive_data_acceptance", "GET /v1/customers/{customer}/sessions", "after: give the `next`"),
     # What time it is, and what a memory is by now, no schema says.
     ("positive_data_acceptance", "POST /v1/customers/{customer}/memories", "which is past"),
     ("positive_data_acceptance", "PUT /v1/customers/{customer}/memories/{memory}", "invalid-input"),

@@ -25,7 +25,7 @@ const ORIGINS = {
 addTexts({ en, zh });
 
 /* Of a customer who has said nothing yet nothing is remembered, which is no error. */
-const orNothing = (error) => (error.status === 404 ? { translations: [], found: [] } : Promise.reject(error));
+const orNothing = (error) => (error.status === 404 ? { found: [] } : Promise.reject(error));
 
 /* Wire the view up. */
 export function wire() {
@@ -177,10 +177,11 @@ export function wire() {
     const body = { ...between(), customer: whose() };
     const query = new URLSearchParams({ ...between(), limit: SHOWN });
     if (body.customer) query.set("customer", body.customer);
+    query.set("may_be_new", true);
     try {
       const known = text
         ? (await send("POST", `${PATH}/search`, { ...body, text, limit: SHOWN }).catch(orNothing)).found
-        : (await read(`${PATH}?${query}`).catch(orNothing)).translations;
+        : (await read(`${PATH}?${query}`)).translations;
       if (turn !== looked) return;
       found = { body, items: known };
       showFound();

@@ -66,6 +66,12 @@ def test_the_order_of_an_open_delivery_is_meant() -> None:
     assert filled(PLANNED, "Where is KX-48213?", NAME, OLD, OPEN, BENCH) == said
 
 
+def test_of_a_card_that_was_taken_for_an_order_the_last_digits_are_said() -> None:
+    """It is none of the shop's orders, and everybody may read an answer."""
+    order = Template("where", "{order_number} is on its way.")
+    assert filled(order, "My order number is 5500005555555559") == "•••• 5559 is on its way."
+
+
 def test_another_order_has_no_promised_day() -> None:
     """The message names one that was not promised, or one that nobody knows."""
     for message in ("Where is KX-39517?", "Where is order KX-99999?"):
