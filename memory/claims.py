@@ -3,45 +3,35 @@
 A model says what agents say: that it has cancelled an order, what a delivery costs, that there is
 no such thing. Here a sentence is taken at its word: manners and questions claim nothing, and all
 else has to be found again, in what the customer said, or, where it is of what the firm does, in
-what the firm has written or a person of it has said. English and Chinese, by rule.
+what the firm has written, and of what was done in what a person of it has said. English and
+Chinese, by rule.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
-from memory.cues import manners_only
+from memory.grounds import Grounds, figures_of
 from memory.indexes.lexical import terms
 from memory.language import language_of
 from memory.questions import asks, kind
-from memory.sentences import pieces
 
 Claim = Literal["manners", "asks", "supported", "unsupported"]
 
-# Of a claim's words, that stand in one sentence which supports it; less of one with a number, which
-# has to stand there too.
-_SHARE, _WITH_FIGURE = 0.6, 0.5
-
 _CITED = re.compile(r"\s*\[\d{1,2}\]")
-_FIGURE = re.compile(r"\w*\d[\w./:-]*\w|\d|\S+@\S+|(?:https?://|www\.)\S+", re.IGNORECASE)
 _NAME = re.compile(r"(?<![.!?:“\"] )(?<!^)\b[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*")
-_NO = re.compile(
-    r"\b(?:no|not|never|none|nothing|without|cannot|neither|unable)\b|n['’]t\b|[不没无未]",
-    re.IGNORECASE,
-)
+_NO = re.compile(r"\b(?:not|never)\b|n['’]t\b", re.IGNORECASE)
 _YES = re.compile(
     r"\W*(?:(?:yes|yeah|yep|no|nope|sure|certainly|absolutely|definitely|correct|indeed|exactly"
     r"|of course|no problem|done|right)\b|(?:是的|可以|没问题|没有|当然|好的|不是|不可以|对))",
     re.IGNORECASE,
 )
+_BABBLES = re.compile(r"([^\w\s])\1{3,}|\b([^\W\d]{2,12}\W+)\2{3,}")
 # What is said of oneself without a claim: "I am sorry", "we understand", "I do not know".
 _HARMLESS = frozenset(
     "sorry afraid glad happy pleased delighted here hope understand see know appreciate apologise "
-    "apologize wish thank noted note remember help assist need ask like love unsure sure able"
+    "apologize wish thank noted note remember help assist need ask like love unsure sure"
     .split()
 )  # fmt: skip
 _AUXILIARY = (
@@ -50,30 +40,53 @@ _AUXILIARY = (
     "|completely|certainly|definitely|gladly|sincerely|deeply|successfully|more than|to|best"
 )
 _OURS = re.compile(
-    rf"\b(?:i|we)\b(?:['’](?:m|re|ve|ll|d)\b)?(?:\s+(?:{_AUXILIARY})(?:n['’]t)?\b)*\s+(\w+)",
+    rf"\b(i|we)\b(['’](?:m|re|ve|ll|d)\b)?((?:\s+(?:{_AUXILIARY})(?:n['’]t)?\b)*)\s+(\w+)",
     re.IGNORECASE,
 )
+# Of "we" it may be a rule; "I" and the past is what somebody has done.
+_RULE = re.compile(r"^(?:\s+(?:do|can|not|only|always|also|are|cannot)\b|n['’]t)*$", re.IGNORECASE)
 _OF_US = re.compile(
-    r"\b(?:our|us)\b|\bthe (?:shop|company|store|team|bank|clinic)\b", re.IGNORECASE
+    r"\b(?:our|us)\b|\bthe (?:shop|company|store|team|bank|clinic|driver|courier)\b"
+    r"|\b(?:warrant|refund|discount|pric|deliver|shipp|fee|charg|cost|voucher|credit|compensat"
+    r"|entitl|guarant|return|status|free)\w*",
+    re.IGNORECASE,
 )
 # What of the other is taken to be so: "I understand that your order is late".
 _GRASPS = frozenset("understand see know note noted remember".split())
-# Done, or to be done, by somebody who is not named.
+_YOU_ARE = re.compile(r"\byou(?:['’]re| are)\b", re.IGNORECASE)
+# Done by somebody who is not named, and to be done.
 _DONE = re.compile(
     r"\b(?:ha(?:s|ve|d)|is|are|was|were|be|been|being|gets?|got|now)"
-    r"(?: (?:now|already|just|also|being|been|\w+ly))* "
-    r"(?:\w{2,}ed|sent|set up|paid|put|made|done|given|taken|held|found|lost|bought|sold|on its way"
-    r"|on the way)\b|\b(?:will|going to|about to)\b|['’]ll\b",
+    r"(?: (?:now|already|just|also|being|been|not|\w+ly))* "
+    r"(?:\w{2,}ed|sent|set up|paid|put|made|done|given|taken|held|found|lost|bought|sold|spoken"
+    r"|on its way|on the way|ready|successful)\b",
     re.IGNORECASE,
 )
+_WILL = re.compile(r"\b(?:will|going to|about to|shall)\b|['’]ll\b", re.IGNORECASE)
 _YOU_MAY = re.compile(r"\byou (?:can|may|could|should|need|must|have to|are able)\b", re.IGNORECASE)
 _YOU_SAID = re.compile(
     r"\W*(?:[\w ]{0,30}, )?you(?:['’]ve| have| had)? (?:said|told|wrote|mentioned|asked|gave)\b"
     r"|\W*(?:您|你)(?:之前|刚才)?(?:说|提到|告诉)",
     re.IGNORECASE,
 )
-# That it was said says nothing of what was said.
-_SAYS = frozenset(terms("said told wrote mentioned asked gave say tell yes noted note customer"))
+# Words that claim nothing in a sentence of manners.
+_COURTEOUS = frozenset(
+    terms(
+        "thank thanks many you very much welcome hello hi hey dear again good morning afternoon "
+        "evening day night weekend nice great lovely wonderful have bye goodbye take care sorry "
+        "apologise apologies apologize apology inconvenience trouble frustration frustrating "
+        "difficult concern concerns problem issue hear hearing please let me us know feel free "
+        "pleasure glad happy okay ok right alright see oh how can may what help assist today "
+        "anything else further question questions there nice meet patience contact contacting "
+        "message reaching reach out using use feedback time waiting wait visit visiting choose "
+        "choosing telling tell letting sharing share providing provide giving give information "
+        "info details understanding understand help support reply response kind words back be to "
+        "for your the our my and all so is it this that with of ask asking look forward soon "
+        "joining join update updating updated keep keeping describe repeat send could would like "
+        "need am are is was were been i i'm number order name email e-mail mail address phone "
+        "date customer"
+    )
+)
 _MANNERS = re.compile(
     r"\W*(?:thank|thanks|many thanks|you(?:['’]re| are) (?:very |most )?welcome|welcome|hello|hi"
     r"|hey|dear|good (?:morning|afternoon|evening|day)|good ?bye|bye|have an?|take care"
@@ -81,90 +94,31 @@ _MANNERS = re.compile(
     r"|(?:could you )?please (?:tell|let|provide|give|share|send me|repeat|describe)"
     r"|my pleasure|glad|happy|great|okay|ok|all right|alright|i see|oh"
     r"|how (?:can|may) (?:i|we)|what (?:can|may) (?:i|we)|is there anything"
-    r"|anything else|nice to)\b"
-    r"|\W*(?:您好|你好|谢谢|感谢|抱歉|很抱歉|非常抱歉|对不起|不客气|再见|祝您|欢迎|不好意思|我理解|我明白)"
-    r"[^，。！？]{0,12}[，。！？]?$|\W*(?:请问)?(?:还)?有什么(?:可以|能)帮您的?[吗？]*$",
+    r"|anything else|nice to)\b",
     re.IGNORECASE,
 )
+_CLAUSE = re.compile(r"[,;:!?.—–]+\s+|\s[-—–]+\s|\s+but\s+", re.IGNORECASE)
+_MANNERS_ZH = re.compile(
+    r"\W*(?:您好|你好|谢谢|感谢|抱歉|很抱歉|非常抱歉|对不起|不客气|再见|祝您|欢迎|不好意思|我理解|我明白)"
+    r"[^，。！？]{0,12}[，。！？]?$|\W*(?:请问)?(?:还)?有什么(?:可以|能)帮您的?[吗？]*$"
+)
 _OURS_ZH = re.compile(
-    r"(?:我|我们|本店|这边|客服)[^，。！？]{0,8}(?:已|会|将|马上|立即|正在|帮您|为您|给您|可以)"
+    r"(?:我|我们|本店|这边|客服)[^，。！？]{0,8}(?:已|会|将|马上|立即|正在|帮您|为您|给您|可以|了)"
     r"|(?:已经?|正在|即将)(?:为您|帮您|给您|被)?[取退发寄更修安处联预下换补开登]"
 )
 _SECRET = re.compile(
-    r"\b(?:password|passcode|pin|cvv|cvc|security code|card number|card details|social security)\b"
-    r"|密码|验证码|卡号",
+    r"\b(?:password|passcode|pin|cvv|cvc|(?:security|sort|one-time|access) code|iban"
+    r"|card (?:number|details)|(?:number|digits) on the (?:front|back)|social security"
+    r"|maiden name)\b|密码|验证码|卡号",
     re.IGNORECASE,
 )
 _HELPS = re.compile(
-    r"\b(?:how|what) (?:else )?(?:can|may) (?:i|we)\b|\banything else\b",
-    re.IGNORECASE,
+    r"\b(?:how|what) (?:else )?(?:can|may) (?:i|we)\b|\banything else\b", re.IGNORECASE
 )
 _OFFERS = re.compile(
     r"\b(?:would|do) you (?:like|want|prefer)\b|\b(?:shall|should|may|can|could) (?:i|we)\b",
     re.IGNORECASE,
 )
-# Said as a wish, it is not so yet.
-_WANTED = re.compile(
-    r"\b(?:please|can (?:you|i|we)|could (?:you|i|we)|would you|will you|i(?:['’]d| would) (?:like"
-    r"|love)|(?:i|we) (?:want|need|wish)|let me|help me|how (?:do|can) i|if)\b"
-    r"|请|帮我|我想|我要|能否",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True)
-class Grounds:
-    """What a claim may rest on.
-
-    Args:
-        own: what the customer said, and what is noted of them.
-        firm: what the firm has written, and what its people have said.
-    """
-
-    own: tuple[str, ...] = ()
-    firm: tuple[str, ...] = ()
-
-    @cached_property
-    def figures(self) -> frozenset[str]:
-        """All numbers, codes and addresses that were named by anybody."""
-        return frozenset().union(*(_figures(text) for text in (*self.own, *self.firm)))
-
-    @cached_property
-    def words(self) -> str:
-        """All that was said, in lower case."""
-        return "\n".join((*self.own, *self.firm)).casefold()
-
-    @cached_property
-    def said(self) -> frozenset[str]:
-        """The customer's sentences as they are: to say them again is no answer."""
-        return frozenset(_plain(piece) for text in self.own for piece in pieces(text))
-
-    @cached_property
-    def told(self) -> list[_Ground]:
-        """What the customer has stated: a question states nothing, and a wish no deed."""
-        return [_Ground.of(piece) for piece in _stated(self.own) if not _WANTED.search(piece)]
-
-    @cached_property
-    def wished(self) -> list[_Ground]:
-        """What the customer has said in any form, to be told that he said it."""
-        return [_Ground.of(piece) for text in self.own for piece in pieces(text)]
-
-    @cached_property
-    def written(self) -> list[_Ground]:
-        """What the firm has stated."""
-        return [_Ground.of(piece) for piece in _stated(self.firm)]
-
-
-@dataclass(frozen=True)
-class _Ground:
-    terms: frozenset[str]
-    figures: frozenset[str]
-    denies: bool
-
-    @classmethod
-    def of(cls, text: str) -> _Ground:
-        words = frozenset(terms(_FIGURE.sub(" ", text)))
-        return cls(words, _figures(text), bool(_NO.search(text)))
 
 
 def claim(sentence: str, grounds: Grounds) -> Claim:
@@ -175,85 +129,98 @@ def claim(sentence: str, grounds: Grounds) -> Claim:
     has, the customer's own words, an offer, and a request for a password are unsupported.
     """
     text = _CITED.sub("", sentence).strip()
+    if _BABBLES.search(text):
+        return "unsupported"
     if not any(map(str.isalnum, text)):
         return "manners"
-    if not _figures(text) <= grounds.figures or _SECRET.search(text):
+    if not figures_of(text) <= grounds.figures or _SECRET.search(text):
         return "unsupported"
-    if _YES.match(text) or _plain(text) in grounds.said:
-        return "unsupported"
-    if _is_ours(text):
-        return _by(text, grounds.written)
-    if any(name.casefold() not in grounds.words for name in _names(text)):
+    if _YES.match(text) or grounds.repeated(text):
         return "unsupported"
     if language_of(text) == "zh":
-        return "manners" if _MANNERS.match(text) else _by(text, [*grounds.told, *grounds.written])
+        return _chinese(text, grounds)
+    if (who := _acts(text)) is not None:
+        return _if(grounds.ruled(text) if who == "we" else grounds.done(text))
+    if any(name.casefold() not in grounds.words for name in _names(text)):
+        return "unsupported"
     if asks(text):
-        return _of_question(text)
-    if manners_only(text) or _MANNERS.match(text):
-        *_, more = text.rpartition(" but ")
-        return claim(more, grounds) if more != text else "manners"
+        return _of_question(text, grounds)
+    if _MANNERS.match(text):
+        return _of_manners(text, grounds)
     if (first := _OURS.match(text)) is not None:
         return _of_oneself(text, first, grounds)
     if _YOU_SAID.match(text):
-        return _by(text, grounds.wished)
-    if _DONE.search(text) or _YOU_MAY.search(text) or _OF_US.search(text):
-        return _by(text, grounds.written)
-    return _by(text, [*grounds.told, *grounds.written])
+        return _if(grounds.heard(text))
+    if _DONE.search(text):
+        return _if(grounds.done(text))
+    if _WILL.search(text) or _YOU_MAY.search(text) or _OF_US.search(text):
+        return _if(grounds.ruled(text))
+    return _if(grounds.told(text) or grounds.ruled(text))
 
 
-def affirms(sentence: str) -> bool:
-    """Whether a sentence begins with a yes or a no."""
-    return _YES.match(sentence) is not None
+def _if(supported: bool) -> Claim:
+    return "supported" if supported else "unsupported"
 
 
-def _is_ours(text: str) -> bool:
-    """Whether a sentence is of what the firm, or whoever answers, does, did, has or will do."""
-    if language_of(text) == "zh":
-        return bool(_OURS_ZH.search(text))
-    return any(verb[1].casefold() not in _HARMLESS for verb in _OURS.finditer(text))
+def _acts(text: str) -> Literal["we", "I"] | None:
+    """Of whom a sentence says something, as of a rule ("we"), or as a deed ("I"); None if of none.
+
+    What "we" do may be a rule; what "I" do, and what was or will be done, is a deed.
+    """
+    for who, short, auxiliary, verb in _OURS.findall(text):
+        said = verb.casefold()
+        if said not in _HARMLESS:
+            rule = who.casefold() == "we" and not short and _RULE.match(auxiliary)
+            return "we" if rule and not said.endswith(("ed", "ing")) else "I"
+    return None
 
 
-def _of_question(text: str) -> Claim:
+def _chinese(text: str, grounds: Grounds) -> Claim:
+    if _MANNERS_ZH.match(text):
+        return "manners"
+    told = not _OURS_ZH.search(text) and grounds.told(text)
+    return _if(told or grounds.ruled(text))
+
+
+def _of_question(text: str, grounds: Grounds) -> Claim:
     """Whether a question asks for something, or offers what nobody may have."""
+    *before, _ = _CLAUSE.split(text)
+    if any(claim(clause, grounds) == "unsupported" for clause in before):
+        return "unsupported"
     if _HELPS.search(text):
         return "manners"
     return "unsupported" if _OFFERS.search(text) and kind(text) is None else "asks"
 
 
-def _of_oneself(text: str, first: re.Match[str], grounds: Grounds) -> Claim:
-    """What a sentence claims that says how who speaks feels, or what he understands."""
-    verb, rest = first[1].casefold(), text[first.end() :]
-    if verb != "hope" and _DONE.search(rest):
-        return _by(rest, [*grounds.told, *grounds.written])
-    if verb in _GRASPS and not _NO.search(first[0]) and len(set(terms(rest))) > 1:
-        return _by(rest, [*grounds.wished, *grounds.written])
+def _of_manners(text: str, grounds: Grounds) -> Claim:
+    """Whether a sentence that begins with manners claims something beside them."""
+    for clause in filter(None, map(str.strip, _CLAUSE.split(text))):
+        words = frozenset(terms(clause)) - _COURTEOUS
+        if not words and not figures_of(clause):
+            continue
+        if any(of.search(clause) for of in (_DONE, _WILL, _OF_US)):
+            return "unsupported"
+        if _MANNERS.match(clause):
+            if not grounds.named(clause, words):
+                return "unsupported"
+        elif claim(clause, grounds) == "unsupported":
+            return "unsupported"
     return "manners"
 
 
-def _by(text: str, grounds: Iterable[_Ground]) -> Claim:
-    """Whether one sentence supports another: it has most of its words, all figures, and its no."""
-    wanted = _Ground.of(text)
-    words = wanted.terms - _SAYS
-    if not words and not wanted.figures:
+def _of_oneself(text: str, first: re.Match[str], grounds: Grounds) -> Claim:
+    """What a sentence claims that says how who speaks feels, or what he understands."""
+    verb, rest = first[4].casefold(), text[first.end() :]
+    if verb in ("hope", "wish"):
+        return "manners"
+    grasps = verb in _GRASPS and not _NO.search(first[0])
+    if grasps and _YOU_ARE.search(rest):
         return "unsupported"
-    least = len(words) * (_WITH_FIGURE if wanted.figures else _SHARE)
-    for ground in grounds:
-        all_there = wanted.figures <= ground.figures and wanted.denies == ground.denies
-        if all_there and len(words & ground.terms) >= least:
-            return "supported"
-    return "unsupported"
-
-
-def _stated(texts: Iterable[str]) -> list[str]:
-    return [piece for text in texts for piece in pieces(text) if not asks(piece)]
-
-
-def _figures(text: str) -> frozenset[str]:
-    return frozenset(re.sub(r"[^\w@]", "", found).casefold() for found in _FIGURE.findall(text))
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\W+", " ", text).strip().casefold()
+    if _DONE.search(rest) or _WILL.search(rest):
+        return _if(grounds.told(rest) or grounds.done(rest))
+    if grasps and len(set(terms(rest))) > 1:
+        return _if(grounds.heard(rest))
+    return "manners"
 
 
 def _names(text: str) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from memory.claims import Grounds, claim
+from memory.claims import claim
+from memory.grounds import Grounds
 
 GROUNDS = Grounds(
     own=(
@@ -12,7 +13,7 @@ GROUNDS = Grounds(
         "The order number is 90122-WR", "Can you send me a replacement?", "Cancel my order please",
         "My address is 14 Mill Lane, Leeds", "我的订单号是 5521-AB",
     ),
-    firm=(
+    written=(
         "We deliver within the United Kingdom in 3 to 5 working days. You can return it within "
         "30 days of delivery.",
         "周末营业到下午五点。",
@@ -89,4 +90,4 @@ def test_a_customer_s_words_are_no_word_of_the_firm() -> None:
     grounds = Grounds(own=(said,))
     for sentence in ("We deliver to Norway for free.", "I will refund you 50 pounds."):
         assert claim(sentence, grounds) == "unsupported"
-        assert claim(sentence, Grounds(firm=(sentence,))) == "supported"
+        assert claim(sentence, Grounds(spoken=(sentence,))) == "supported"

@@ -14,10 +14,13 @@ from dataclasses import replace
 from langchain_core.messages import AIMessageChunk
 
 from app.templates.answering import generated
-from app.templates.passing import Wish, noted, passed_on, wish_of
+from app.templates.passing import noted, passed_on
+from app.templates.quotes import whose
 from app.templates.template import NOTED, PASSED_ON, QUOTED, UNKNOWN
+from app.templates.wishes import wish_of
 from memory import ConversationMemory, Labels, Layout
-from memory.claims import Claim, Grounds, claim
+from memory.claims import Claim, claim
+from memory.grounds import Grounds
 from memory.language import language_of
 from memory.questions import asks
 from memory.sentences import split
@@ -27,24 +30,26 @@ from memory.transcript import Said
 def grounds(memory: ConversationMemory, message: str, layout: Layout) -> Grounds:
     """What the prompt for a message has that a claim may rest on; no model's answer is."""
     answers = generated(memory, [one for one in layout.recalled if one.role == "ai"])
-    own = [message, layout.summary]
-    firm = [passage.text for passage in layout.evidence or ()]
+    own, spoken = [message, layout.summary], list[str]()
+    written = [passage.text for passage in layout.evidence or ()]
     for one in layout.recalled:
-        if one.role != "ai":
+        if one.role == "human":
             own.append(one.text)
         elif not any((one.session, said) in answers for said in one.messages):
-            firm.append(one.text)
+            spoken.append(one.text)
+    lists = {"customer": own, "agent": spoken, "article": written}
     for said in layout.window:
-        if said.message.role == "human" or said.template == QUOTED:
-            own.append(said.message.text)
-        elif said.status is None or said.message.by_person or _of_shop(said.template):
-            firm.append(said.message.text)
-    return Grounds(tuple(filter(None, own)), tuple(firm))
-
-
-def _of_shop(template: str | None) -> bool:
-    """Whether a template's text is the shop's own, whatever it says."""
-    return template is not None and template not in (NOTED, PASSED_ON, UNKNOWN)
+        text = said.message.text
+        if said.message.role == "human":
+            own.append(text)
+        elif said.template == QUOTED:
+            for line in text.splitlines():
+                lists[whose(line)].append(line)
+        elif said.status is None or said.message.by_person:
+            spoken.append(text)
+        elif said.template not in (None, NOTED, PASSED_ON, UNKNOWN):  # the shop's own
+            written.append(text)
+    return Grounds(tuple(filter(None, own)), tuple(written), tuple(spoken))
 
 
 class Checked:
@@ -73,6 +78,7 @@ class Checked:
         self._language = language_of(message)
         self._told = told
         self._claims: list[Claim] = []
+        self._said = ""
 
     async def chunks(
         self, said: AsyncGenerator[AIMessageChunk, None]
@@ -115,6 +121,8 @@ class Checked:
             return False  # who asks in Chinese is not answered in English
         found = claim(sentence, self._grounds)
         self._claims.append(found)
+        if found != "unsupported":
+            self._said += sentence
         return found != "unsupported"
 
     def _instead(self, *, begun: bool) -> str | None:
@@ -129,8 +137,7 @@ class Checked:
         if begun and (asked_back or answered):
             return None
         self.layout = replace(self.layout, template=PASSED_ON)
-        wish: Wish = "person" if begun and self._wish == "trouble" else self._wish
-        return passed_on(self._message, wish, self.layout, self._told)
+        return passed_on(self._message, self._wish, self.layout, self._told, self._said)
 
     def _asked_before(self) -> bool:
         """Whether the last answer has asked something: nobody is asked on and on."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from app.templates.template import QUOTED
 from memory import Recalled
@@ -61,15 +62,22 @@ def _led(form: str, said: str) -> str:
 
 
 _TEXT = r"\{text\}"
-_LINE = re.compile(
-    "|".join(
-        pattern
-        for words in WORDS.values()
-        for pattern in (
-            _led(words.customer, f"“{_TEXT}”"), _led(words.agent, _TEXT), _led(words.noted, _TEXT),
-        )
-    ).replace(_TEXT, ".*")
-)  # fmt: skip
+
+
+def _form(of: Callable[[Words], tuple[str, str]]) -> re.Pattern[str]:
+    return re.compile("|".join(_led(*of(words)) for words in WORDS.values()).replace(_TEXT, ".*"))
+
+
+_WROTE = _form(lambda words: (words.customer, f"“{_TEXT}”"))
+_ANSWERED = _form(lambda words: (words.agent, _TEXT))
+_NOTED = _form(lambda words: (words.noted, _TEXT))
+
+
+def whose(line: str) -> Literal["customer", "agent", "article"]:
+    """Whose words a line of such an answer quotes."""
+    if _WROTE.fullmatch(line) or _NOTED.fullmatch(line):
+        return "customer"
+    return "agent" if _ANSWERED.fullmatch(line) else "article"
 
 
 def retold(template: str, answer: str) -> str:
@@ -86,5 +94,5 @@ def retold(template: str, answer: str) -> str:
 
 
 def _bare(line: str) -> str:
-    found = _LINE.fullmatch(line)
-    return next(filter(None, found.groups()), line) if found else line
+    found = (form.fullmatch(line) for form in (_WROTE, _ANSWERED, _NOTED))
+    return next((next(filter(None, one.groups()), line) for one in found if one), line)

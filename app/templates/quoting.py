@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from app.templates.answering import Ready, generated, told
 from app.templates.choosing import INTENT
-from app.templates.passing import wants_done
 from app.templates.quotes import WORDS, Words
 from app.templates.template import CERTAIN, QUOTED
 from app.templates.unknown import asks_anything
+from app.templates.wishes import wants_done
 from memory import ConversationMemory, Encoder, Labels, Layout, Recalled, Turn, sentences
 from memory.language import language_of
 from memory.questions import kind, recollects
@@ -156,6 +156,8 @@ class Quoting:
     def _written(self, memory: ConversationMemory, message: str, layout: Layout) -> Ready | None:
         """What an article says to a question."""
         if memory.knowledge is None or not layout.evidence or not _questions(message):
+            return None
+        if wants_done(message) and not asks_anything(message):
             return None
         search = memory.knowledge.search
         best = answered(message, search(message, _PASSAGES), self._encoder)

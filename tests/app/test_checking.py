@@ -184,14 +184,14 @@ def test_a_person_s_answer_ends_the_waiting(service: Running, double: OpenAIDoub
     service.chat("Please cancel my order")
     session = "/v1/customers/ada/sessions/s1"
     service.client.put(f"{session}/handover")
-    service.client.post(f"{session}/replies", json={"text": "It is cancelled."})
+    service.client.post(f"{session}/replies", json={"text": "Your order is cancelled."})
     service.client.delete(f"{session}/handover")
     assert queue(service) == []
     double.reply = "I have refunded you."
     answer = service.chat("Please refund me").json()
     assert answer["reply"] == f"I cannot do that myself, so I have passed it on: {HERE}"
-    double.reply = "It is cancelled."  # as the person said
-    assert service.chat("Is my order cancelled?").json()["reply"] == "It is cancelled."
+    double.reply = "Your order is cancelled."  # as the person said
+    assert service.chat("Is my order cancelled?").json()["reply"] == double.reply
 
 
 def test_a_client_s_own_model_is_left_alone(service: Running, double: OpenAIDouble) -> None:

@@ -11,7 +11,8 @@ from langchain_core.messages import AIMessageChunk
 
 from app.templates.checking import Checked
 from memory import Layout
-from memory.claims import Grounds, claim
+from memory.claims import claim
+from memory.grounds import Grounds
 from memory.sentences import split
 
 MESSAGE = "Please cancel order 4417-XZ, it is late."
