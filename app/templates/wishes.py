@@ -49,8 +49,8 @@ _TELLS = re.compile(
 )
 # Asked is how, not that it be done.
 _HOW = re.compile(
-    r"\bhow (?:do|can|to|does|would|should|much|long|many|is|are)\b|\bwhat (?:is|are|do|does)\b|\bcan (?:i|we) (?!get|have)"
-    r"|怎么|如何",
+    r"\bhow (?:do|can|to|does|would|should|much|long|many|is|are)\b|\bwhat (?:is|are|do|does)\b"
+    r"|\bcan (?:i|we) (?!get|have)|怎么|如何",
     re.IGNORECASE,
 )
 _DEED = re.compile(
@@ -74,7 +74,9 @@ _WHEN = re.compile(
 # What a classifier does not see: it takes what is told calmly for neutral, and reads English alone.
 _TROUBLE = re.compile(
     r"\b(?:late|missing|lost|broken|damaged|faulty|wrong|defect\w*|overcharged|stolen|leak\w*"
-    r"|crash\w*|dead|stuck|useless|idiots?)\b|\bnever (?:came|come|arrived?|got|received?)\b"
+    r"|crash\w*|dead|stuck|useless|idiots?)\b|\bnever (?:c[ao]me|arrive[ds]?|got|received?)\b"
+    r"|\bkeeps? \w+ing\b|\bnothing is (?:here|there)\b"
+    r"|\b(?:can(?:no|['’])?t|hardly|unable|swollen)\b"
     r"|\b(?:do|does|did|has|have|had|is|was|wo|would)(?: not|n['’]?t) (?:\w+ ){0,2}?"
     r"(?:work|arrived?|com(?:e|ing)|have it|turn|start|open|load|switch|charge|fit|connect"
     r"|received?|got|been|here|delivered)\b"
