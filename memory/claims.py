@@ -54,6 +54,7 @@ _OF_US = re.compile(
 # What of the other is taken to be so: "I understand that your order is late".
 _GRASPS = frozenset("understand see know note noted remember".split())
 _YOU_ARE = re.compile(r"\byou(?:['’]re| are)\b", re.IGNORECASE)
+_OF_YOU = re.compile(r"\W*(?:you|your|it|that|this)\b", re.IGNORECASE)
 # Done by somebody who is not named, and to be done.
 _DONE = re.compile(
     r"\b(?:ha(?:s|ve|d)|is|are|was|were|be|been|being|gets?|got|now)"
@@ -149,13 +150,13 @@ def claim(sentence: str, grounds: Grounds) -> Claim:
         return _of_manners(text, grounds)
     if (first := _OURS.match(text)) is not None:
         return _of_oneself(text, first, grounds)
-    if _YOU_SAID.match(text):
-        return _if(grounds.heard(text))
+    if _YOU_SAID.match(text):  # "you said that it is booked" is more than that he wants it so
+        return _if(grounds.told(text) if _DONE.search(text) else grounds.heard(text))
     if _DONE.search(text):
         return _if(grounds.done(text))
     if _WILL.search(text) or _YOU_MAY.search(text) or _OF_US.search(text):
         return _if(grounds.ruled(text))
-    return _if(grounds.told(text) or grounds.ruled(text))
+    return _if(grounds.told(text, whole=not _OF_YOU.match(text)) or grounds.ruled(text))
 
 
 def _if(supported: bool) -> Claim:

@@ -106,9 +106,11 @@ class Grounds:
         wanted = replace(_Sentence.of(text), terms=words)
         return wanted.stands_in(self._said, _WITH_FIGURE)
 
-    def told(self, text: str) -> bool:
-        """Whether the customer has stated what a sentence says of them."""
-        return _Sentence.of(text).stands_in(self._told, _share(text, _TOLD))
+    def told(self, text: str, *, whole: bool = False) -> bool:
+        """Whether the customer has stated what a sentence says of them; ``whole`` nearly all of it,
+        as where it is of something else.
+        """
+        return _Sentence.of(text).stands_in(self._told, _FIRM if whole else _share(text, _TOLD))
 
     def done(self, text: str) -> bool:
         """Whether people of the firm have said what a sentence says: also what was done."""

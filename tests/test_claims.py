@@ -65,7 +65,8 @@ def test_what_was_said_or_written_is_supported(sentence: str) -> None:
         "Yes, we deliver within the United Kingdom.", "I do not have a human agent.",
         "Sorry, but we are closed.", "Would you like a refund?", "Shall I cancel it?",
         # about the customer
-        "You said that nothing was wrong.", "Your address is 90122-WR.", "Hello Sarah!",
+        "You said that nothing was wrong.", "You said that the replacement is sent.",
+        "Your address is 90122-WR.", "Hello Sarah!", "The parasol pole is waterproof.",
         "I understand that you have not yet paid.", "Cancel my order please",
         "You wrote on 3 May: “hello”", "I am sorry, but you have not told me the date.",
         # what nobody may ask, or send anybody to

@@ -56,6 +56,8 @@ _OWN = re.compile(
     r"|\bmy\b.*\bagain\b|我的|我(?:之前|上次|刚才|以前)",
     re.IGNORECASE,
 )
+_CALL_ME = re.compile(r"\b(?:call|ring|phone) (?:me|us)\b", re.IGNORECASE)
+_MY = re.compile(r"\b(?:my|our)\b|我的", re.IGNORECASE)
 _OURS = re.compile(r"\b(?:i|me|my|mine|we|us|our|ours)\b|我", re.IGNORECASE)
 # Something is to be done, and not to be told.
 _DEED = re.compile(
@@ -104,10 +106,15 @@ class Quoting:
         least = _least(message, labels)
         if least == _SAID_BEFORE:
             return self._said(memory, message, words, layout, turn, least)
-        ready = self._written(memory, message, layout)
-        if ready is None and least is not None:
-            ready = self._said(memory, message, words, layout, turn, least)
-        return ready
+        written, likeness = self._written(memory, message, layout)
+        # What people have said of the customer's own matter is nearer than a rule of it.
+        if written is not None and _MY.search(message):
+            near = max(likeness, _ANY)
+            ready = self._said(memory, message, words, layout, turn, near, {"ai"})
+            return ready or written
+        if written is None and least is not None:
+            return self._said(memory, message, words, layout, turn, least)
+        return written
 
     def _known(
         self,
@@ -134,11 +141,12 @@ class Quoting:
         layout: Layout,
         turn: Turn | None,
         least: float,
+        roles: set[str] | None = None,
     ) -> Ready | None:
-        """What was said, if it is near enough."""
+        """What was said, by those whose words are asked for, if it is near enough."""
         own = [turn.question.source] if turn else ()
         found = memory.vector.ranked(message, without=own, outdated=False, limit=_MORE)
-        roles = _asked_of(message)
+        roles = roles or _asked_of(message)
         there = [one for one in _of_people(memory, found) if one.role in roles and tells(one.text)]
         if not any(map(recollects, _questions(message))):  # nor is it asked for what was wanted
             there = [
@@ -153,20 +161,22 @@ class Quoting:
         recalled = [quote.recalled for quote in quoted]
         return Ready(text, replace(layout, recalled=recalled, evidence=None, template=QUOTED))
 
-    def _written(self, memory: ConversationMemory, message: str, layout: Layout) -> Ready | None:
-        """What an article says to a question."""
+    def _written(
+        self, memory: ConversationMemory, message: str, layout: Layout
+    ) -> tuple[Ready | None, float]:
+        """What an article says to a question, and how near it is."""
         if memory.knowledge is None or not layout.evidence or not _questions(message):
-            return None
-        if wants_done(message) and not asks_anything(message):
-            return None
+            return None, 0.0
+        if _CALL_ME.search(message) or (wants_done(message) and not asks_anything(message)):
+            return None, 0.0
         search = memory.knowledge.search
         best = answered(message, search(message, _PASSAGES), self._encoder)
         if best is None:
             best = excerpt(message, search(message, _PASSAGES, strict=True), self._encoder)
         if best is None or best.likeness < _WRITTEN:
-            return None
+            return None, 0.0
         made = replace(layout, recalled=[], evidence=[best.passage], template=QUOTED)
-        return Ready(f"{best.text} [1]", made)
+        return Ready(f"{best.text} [1]", made), best.likeness
 
 
 def _own_slot(message: str) -> str | None:

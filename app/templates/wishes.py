@@ -56,7 +56,7 @@ _HOW = re.compile(
 _DEED = re.compile(
     r"\b(?:can|could|would|will) (?:you|u|someone|somebody)\b|\bplease\b|\bpl[sz]\b|\bkindly\b"
     r"|\bi(?:['’]d| would) (?:like|love|rather|prefer)\b|\bid (?:like|rather|prefer)\b"
-    r"|\b(?:i|we) (?:want|need|wish|demand|request)\b"
+    r"|\b(?:i|we) (?:(?:just|only|really|still) )?(?:want|need|wish|demand|request)\b"
     r"|\bcan (?:i|we) (?:get|have)\b"
     r"|^\W*(?:(?:and|so|then|ok|also|just|actually)\W+)*(?:cancel|send|refund|change|call|book|stop"
     r"|close|delete|remove|add|update|replace|move|ship|give|make|put|renew|extend|reset|fix|check"
@@ -75,6 +75,7 @@ _WHEN = re.compile(
 _TROUBLE = re.compile(
     r"\b(?:late|missing|lost|broken|damaged|faulty|wrong|defect\w*|overcharged|stolen|leak\w*"
     r"|crash\w*|dead|stuck|useless|idiots?)\b|\bnever (?:c[ao]me|arrive[ds]?|got|received?)\b"
+    r"|\bno (?:power|internet|heating|(?:hot )?water|signal|electricity|light)\b|\bbeen out\b"
     r"|\bkeeps? \w+ing\b|\bnothing is (?:here|there)\b"
     r"|\b(?:can(?:no|['’])?t|hardly|unable|swollen)\b"
     r"|\b(?:do|does|did|has|have|had|is|was|wo|would)(?: not|n['’]?t) (?:\w+ ){0,2}?"

@@ -22,6 +22,7 @@ def labels(intent: str | None = None, mood: str = "neutral", sure: float = 0.9) 
         ("deed", "Please cancel my order"), ("deed", "Cancel the second one"),
         ("deed", "Can you call me back?"), ("deed", "I'd like my money back"),
         ("deed", "send a technician pls"), ("deed", "麻烦给我换一台新的吧。"),
+        ("deed", "Don't send a new one, I only want my money back."),
         ("knowledge", "Do you ship to Norway?"), ("knowledge", "how do i make an account"),
         ("knowledge", "Please explain how Pay in 3 works."), ("knowledge", "who says that?"),
         ("knowledge", "Can I return an opened tin of oil?"), ("knowledge", "结果出来了没有"),
