@@ -44,6 +44,7 @@ from app.second_source import SecondSource, open_retriever
 from app.serving import Serving, for_summaries, open_served
 from app.settings import Settings
 from app.templates.answering import open_all
+from app.templates.offering import Offering
 from app.templates.quoting import Quoting
 from app.tracing import open_tracing
 from app.training.registry import Registry
@@ -165,11 +166,13 @@ def create_app(
     app.state.model = model
     app.state.encoder = encoder
     app.state.serving = Serving(registry, model)
+    quotes = _wanted(settings.quoting, model)
     app.state.chain = SupportChain(
         store, model, settings, encoder,
         None if retriever is None else SecondSource(retriever, settings.retriever_timeout),
         understanding, templates, counted,
-        Quoting(encoder) if _wanted(settings.quoting, model) else None,
+        Quoting(encoder) if quotes else None,
+        Offering(store, encoder) if quotes else None,
         checking=_wanted(settings.checking, model),
     )  # fmt: skip
     app.state.monitoring = Monitoring(store, settings, reader, webhooks)

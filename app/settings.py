@@ -160,7 +160,8 @@ class Settings(BaseSettings):
     quoting: Literal["auto", "on", "off"] = Field(
         "auto",
         description="what was said before, or is in an article, is quoted to who asks for it, "
-        "without a model; auto: where the embedded model answers",
+        "and items of the catalogue are named, without a model; auto: where the embedded model "
+        "answers",
     )
     checking: Literal["auto", "on", "off"] = Field(
         "auto",

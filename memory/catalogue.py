@@ -6,9 +6,10 @@ vector, and the same indexes find it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from memory.documents import check_document
 from memory.embeddings import Encoder, trust
 from memory.errors import InvalidInput
 from memory.events import ITEM_LIMIT
+from memory.evidence import evident
 from memory.indexes.customer import CustomerIndex
 from memory.indexes.lexical import terms
 from memory.scoring import contextual
@@ -31,6 +33,7 @@ from memory.writers import record_id, verbatim
 TITLE_LIMIT = 300  # characters
 _ROLE = "item"
 _EMBED_BATCH = 256  # items embedded between two looks at the rows
+_STRICT = partial(evident, strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +152,42 @@ class Catalogue:
             self._store.in_background("scrub", self._store.database.scrub)
         return bool(gone)
 
-    def search(self, text: str, limit: int = 20) -> list[Item]:
-        """The items that a text bears on, best first."""
+    def search(self, text: str, limit: int = 20, *, strict: bool = False) -> list[Item]:
+        """The items that a text bears on, best first.
+
+        With ``strict`` only those that are taken to be meant, which may be none (see ``evident``).
+        """
         if not text.strip() or not self:
             return []
         vector = self._cache.question(self._owner, text)
         with self.reading() as index:
             view = index.view(now())
             query = Query(text, vector, now(), trust(self._encoder, text), limit, explain=False)
-            found = contextual(query, view, k=limit)
+            found = (_STRICT if strict else contextual)(query, view, k=limit)
             return [Item.of(view[view.position(one.id)]) for one in found]
+
+    def like(self, text: str, fits: Callable[[Mapping[str, Any]], bool]) -> list[Item]:
+        """The items whose metadata ``fits``, those nearest to a text first."""
+        if not self:
+            return []
+        vector = self._cache.question(self._owner, text)
+        with self.reading() as index:
+            view = index.view(now())
+            near = np.nan_to_num(view.cosines(vector))
+            fitting = [
+                position
+                for position in np.flatnonzero(view.allowed()).tolist()
+                if fits((view[position].document or {})["metadata"])
+            ]
+            fitting.sort(key=lambda position: -near[position])
+            return [Item.of(view[position]) for position in fitting]
+
+    def likeness(self, text: str, ids: Collection[str]) -> float:
+        """The cosine of a text to that of some items that is nearest to it; 0 if there is none."""
+        vector = self._cache.question(self._owner, text)
+        with self.reading() as index:
+            known = (index.vector_of(_record_of(one)) for one in ids)
+            return max((float(one @ vector) for one in known if one is not None), default=0.0)
 
     @property
     def state(self) -> State:

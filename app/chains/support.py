@@ -38,8 +38,11 @@ from app.second_source import SecondSource
 from app.settings import Settings
 from app.templates.answering import AnswerTemplates, Ready
 from app.templates.checking import Checked, grounds
+from app.templates.choosing import Declined
+from app.templates.offering import Offering
 from app.templates.passing import Passing
 from app.templates.quoting import Quoting
+from app.templates.template import UNKNOWN
 from app.templates.unknown import asks_anything
 from app.understanding.limited import Limited
 from app.understanding.reading import MessageReader
@@ -84,6 +87,7 @@ class SupportChain:
         templates: Mapping[str, AnswerTemplates] | None = None,
         metrics: Metrics | None = None,
         quoting: Quoting | None = None,
+        offering: Offering | None = None,
         *,
         checking: bool = False,
     ) -> None:
@@ -96,6 +100,7 @@ class SupportChain:
         self._reader = MessageReader(understanding)
         self._templates = templates or {}  # by tenant
         self._quoting = quoting
+        self._offering = offering
         self._passing = Passing(self._passed_on) if checking else None
         self._under_way = 0  # turns that are being answered
         self._late: list[asyncio.Task[None]] = []  # answers that are still to be stored
@@ -380,7 +385,8 @@ class SupportChain:
 
     def _may_do_without(self, scope: Scope) -> bool:
         """Whether there is what answers without a model."""
-        return self._quoting is not None or scope.tenant in self._templates or bool(self._passing)
+        sources = (self._quoting, self._offering, self._passing)
+        return scope.tenant in self._templates or any(one is not None for one in sources)
 
     def _passed_on(self, tenant: str) -> str | None:
         """What a tenant says where something is passed on, if it has words of its own."""
@@ -402,23 +408,42 @@ class SupportChain:
         layout: Layout,
         turn: Turn | None,
     ) -> Ready | None:
-        """The answer of a template, or what was said, quoted, if one of them answers.
+        """The answer of a template, an article, what was said or the catalogue, if one answers.
 
-        What goes wrong there costs only that.
+        That nothing is known is said only where none of the others does.
         """
-        templates = self._templates.get(memory.scope.tenant)
-        for source in (templates, self._passing, self._quoting):
-            if source is None:
+        asked = (memory, text, labels, layout, turn)
+        unknown: Ready | None = None
+        for source in (self._templates.get(memory.scope.tenant), self._passing):
+            if source is None or (found := await self._tried(source.answer, *asked)) is None:
                 continue
-            try:
-                with self._store.watch.step("template"):
-                    found = await run_sync(source.answer, memory, text, labels, layout, turn)
-            except Exception:
-                _logger.exception("the templates failed in turn %s", turn and turn.id)
-            else:
-                if isinstance(found, Ready):
-                    return found
-        return None
+            if found.layout.template != UNKNOWN:
+                return found
+            unknown = found
+        quoted = offered = None
+        if self._quoting is not None and unknown is None:
+            quoted = await self._tried(self._quoting.answer, *asked)
+        if self._offering is not None:
+            offered = await self._tried(partial(self._offering.answer, quoted=quoted), *asked)
+        return offered or quoted or unknown
+
+    async def _tried(
+        self,
+        answer: Callable[..., Ready | Declined | None],
+        memory: ConversationMemory,
+        text: str,
+        labels: Labels | None,
+        layout: Layout,
+        turn: Turn | None,
+    ) -> Ready | None:
+        """The answer of one source, if it has one; what goes wrong there costs only that."""
+        try:
+            with self._store.watch.step("template"):
+                found = await run_sync(answer, memory, text, labels, layout, turn)
+        except Exception:
+            _logger.exception("the templates failed in turn %s", turn and turn.id)
+            return None
+        return found if isinstance(found, Ready) else None
 
     def _said(
         self, layout: Layout, scope: Scope, turn: Turn, asking: Asking

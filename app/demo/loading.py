@@ -17,13 +17,14 @@ from app.settings import SYSTEM, Settings
 from app.sources.formats import open_source
 from app.sources.source import Options
 from app.understanding.opening import open_understanding
-from memory import Catalogue, Encoder, Knowledge, MemoryStore, Scope
+from memory import Catalogue, Encoder, Item, Knowledge, MemoryStore, Scope
 from memory.clock import now
 
 SHOP = Path(__file__).parent / "shop"
 CUSTOMERS = SHOP / "customers.jsonl"
 PRODUCTS = SHOP / "products.csv"
 EVENTS = SHOP / "events.csv"
+CURRENCY = "£"
 TEMPLATES = SHOP / "templates.yaml"
 DEMO_SYSTEM = f"{SYSTEM} You work for the shop Wrenholt Home & Garden."
 TO_TRY = (
@@ -76,6 +77,12 @@ def _load_catalogue(store: MemoryStore, encoder: Encoder) -> None:
     catalogue = Catalogue(store, encoder)
     if not catalogue.newest(1):
         items = items_of(PRODUCTS.read_text(encoding="utf-8"), "csv")
-        catalogue.put([replace(one, available=one.metadata["stock"] != 0) for one in items])
+        catalogue.put([_as_it_is(item) for item in items])
     for customer, done in done_lately(EVENTS, CUSTOMERS, now()).items():
         store.events.add(Scope(customer).owner, done)
+
+
+def _as_it_is(item: Item) -> Item:
+    """A product with what its table leaves out: the shop's currency, and whether it can be had."""
+    there = item.metadata["stock"] != 0 or "Made when ordered" in item.text
+    return replace(item, metadata={**item.metadata, "currency": CURRENCY}, available=there)

@@ -60,8 +60,9 @@ class ChatResponse(BaseModel):
     evidence: Found
     template: str | None = Field(
         description="the answer template that answered, `unknown` where nothing is known of what "
-        "was asked, `quoted` where what was said or written answers, `passed_on` where a person "
-        "is asked, `noted` where the message asks for nothing; null: the model did"
+        "was asked, `quoted` where what was said or written answers, `offered` where items of the "
+        "catalogue do, `passed_on` where a person is asked, `noted` where the message asks for "
+        "nothing; null: the model did"
     )
     understanding: Understood
     usage: Usage

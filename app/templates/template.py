@@ -15,8 +15,10 @@ DELIVERY_DAY = "delivery_day"  # the due day of a delivery that was promised
 FILLABLE = (*SLOTS, DELIVERY_DAY)
 UNKNOWN = "unknown"  # the name of what is said where nothing is known
 QUOTED = "quoted"  # ... and of what was said once, quoted
+OFFERED = "offered"  # ... and of items of the catalogue that are asked for
 NOTED = "noted"  # ... and to who only tells something, greets or thanks
-OWN = frozenset({UNKNOWN, QUOTED, NOTED, PASSED_ON})  # no template of a shop's has such a name
+# No template of a shop's has such a name.
+OWN = frozenset({UNKNOWN, QUOTED, OFFERED, NOTED, PASSED_ON})
 
 # Below it the intent is not certain (measured: see the README); a template may say its own.
 CERTAIN = 0.9

@@ -124,6 +124,7 @@ export default {
   noArticle: "No article says anything about this",
   notAsked: "{why}; the model was not asked",
   byQuote: "Answered by quoting what was said or is written, without the model",
+  byCatalogue: "Answered from the catalogue, without the model",
   byNobody: "Answered without the model: the message asks for nothing",
   passedOn: "Passed on to a person, in the queue",
   byTemplate: "Answered by the template “{name}”, without the model",

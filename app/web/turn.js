@@ -70,6 +70,7 @@ export class Turn {
     if (ownCustomer() !== null) return "";
     if (this.template === "unknown") return t("notAsked", { why: t("noArticle") });
     if (this.template === "quoted") return t("byQuote");
+    if (this.template === "offered") return t("byCatalogue");
     if (this.template === "passed_on") return t("passedOn");
     if (this.template === "noted") return t("byNobody");
     if (this.template) return t("byTemplate", { name: spoken(this.template) });

@@ -124,6 +124,7 @@ export default {
   noArticle: "没有文章提到这一点",
   notAsked: "{why}；没有询问模型",
   byQuote: "由引用说过或写明的话回答，没有使用模型",
+  byCatalogue: "由商品目录回答，没有使用模型",
   byNobody: "没有使用模型回答：消息没有提出问题或要求",
   passedOn: "已转告人工，见等待队列",
   byTemplate: "由模板“{name}”回答，没有使用模型",

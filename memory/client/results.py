@@ -70,7 +70,8 @@ class ChatAnswer(Result):
     """The answer to a message.
 
     ``evidence`` is "found" or "none", None where nothing was looked for; ``template`` names the
-    answer template that answered (``quoted``: what was said or written did), None: the model did.
+    answer template that answered (``quoted``: what was said or written did, ``offered``: items of
+    the catalogue), None: the model did.
     ``status`` is that of the turn: complete, stopped, failed or running, or waiting for a person's
     answer.
     """

@@ -33,6 +33,7 @@ BENCHMARKS = (
     _benchmark("reading", "--limit 2", minutes=30),
     _benchmark("templates"),
     _benchmark("near_misses"),
+    _benchmark("offering"),
     _benchmark("monitoring", "--seeds 1 --surges 1 --days 1 --rows", minutes=60),
     _benchmark(
         "facts", "--limit 100", without_data=True,

@@ -52,6 +52,20 @@ def test_an_item_is_put_replaced_and_taken_away(catalogue: Catalogue, store: Mem
     assert [item.id for item in catalogue.newest(5)] == ["a/lamp ☃"]
 
 
+def test_items_are_found_by_what_is_said_of_them(catalogue: Catalogue) -> None:
+    """Loosely, or only what is surely meant; by their metadata; and how near they are."""
+    assert catalogue.search("desk", strict=True) == []
+    assert catalogue.like("desk", bool) == []
+    chair = Item("chair", "Chair for a desk", "It has wheels.", {"price": 90})
+    catalogue.put([DESK, LAMP, chair])
+    assert next(item.id for item in catalogue.search("oak desk", strict=True)) == "desk"
+    assert catalogue.search("a garden hose", strict=True) == []
+    priced = catalogue.like("oak desk", lambda about: "price" in about)
+    assert [item.id for item in priced] == ["desk", "chair"]
+    near = [catalogue.likeness("oak desk", ids) for ids in (["desk"], ["chair"], ["none"], [])]
+    assert near[0] > near[1] > near[2] == near[3] == 0
+
+
 def test_two_items_of_one_id_are_refused(catalogue: Catalogue) -> None:
     """And nothing of them is stored."""
     with pytest.raises(InvalidInput, match="two items have the id 'desk'"):
