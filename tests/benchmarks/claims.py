@@ -28,7 +28,7 @@ MESSAGES = Path(__file__).with_suffix(".jsonl")
 HOW = {"passed_on": "passed on", "noted": "noted", "quoted": "quoted", None: "by the model"}
 
 
-async def answers(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
+async def answers(settings: Settings, limit: int | None) -> list[tuple[str, str, dict[str, Any]]]:
     """Each message's kind and text, with its answer."""
     app, found = create_app(settings), []
     transport = httpx.ASGITransport(app)
@@ -36,7 +36,7 @@ async def answers(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://service", timeout=120) as client,
     ):
-        for line in MESSAGES.read_text("utf-8").splitlines():
+        for line in MESSAGES.read_text("utf-8").splitlines()[:limit]:
             conversation = json.loads(line)
             for message in conversation["messages"]:
                 body = {"customer": conversation["id"], "message": message["text"]}
@@ -53,6 +53,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--checking", choices=("auto", "off"), default="auto")
     options.add_argument("--quoting", choices=("auto", "off"), default="auto")
+    options.add_argument("--limit", type=int, help="only the first conversations")
     options.add_argument("--list", action="store_true", help="print every answer")
     options.add_argument("--json", type=Path, help="write what was found to this file")
     given = options.parse_args()
@@ -62,7 +63,7 @@ def main() -> None:
             data_dir=Path(folder), api_key="k", rate_customer="off", log_level="error",
             checking=given.checking, quoting=given.quoting,
         )  # fmt: skip
-        found = asyncio.run(answers(settings))
+        found = asyncio.run(answers(settings, given.limit))
     counts = Counter((kind, HOW[answer["template"]]) for kind, _, answer in found)
     if given.list:
         for kind, text, answer in found:

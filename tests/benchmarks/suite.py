@@ -34,6 +34,7 @@ BENCHMARKS = (
     _benchmark("templates"),
     _benchmark("near_misses"),
     _benchmark("offering"),
+    _benchmark("claims", "--limit 2"),
     _benchmark("monitoring", "--seeds 1 --surges 1 --days 1 --rows", minutes=60),
     _benchmark(
         "facts", "--limit 100", without_data=True,
