@@ -187,7 +187,8 @@ def test_what_goes_wrong_is_said(visit: OpenVisit, api: httpx.Client) -> None:
     expect(page.locator("#glance-trouble")).to_contain_text("not reached")
     page.unroute("**/card?may_be_new=*")
     page.locator("#glance-trouble button").click()
-    expect(page.locator("#glance-parts")).to_be_visible()
+    expect(page.locator("#glance-about")).to_have_text("Nothing is known yet.")  # it is gone
+    expect(page.locator("#glance-trouble")).to_be_hidden()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -178,6 +178,7 @@ def test_the_service_s_own_errors_are_in_the_readers_language(
     page = one.page
     page.goto("about:blank")
     page.goto(f"{one.base_url}/#key=a-key%2Bwith%25signs")
+    expect(page.locator("#subtitle")).to_have_text("guest")  # a session is there to write in
     model.broken = True
     page.get_by_label("消息", exact=True).fill("有人吗？")
     page.keyboard.press("Enter")
