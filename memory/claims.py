@@ -179,7 +179,7 @@ def _acts(text: str) -> Literal["we", "I"] | None:
 def _chinese(text: str, grounds: Grounds) -> Claim:
     if _MANNERS_ZH.match(text):
         return "manners"
-    told = not _OURS_ZH.search(text) and grounds.told(text)
+    told = not _OURS_ZH.search(text) and grounds.told(text, whole=True)
     return _if(told or grounds.ruled(text))
 
 

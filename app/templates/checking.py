@@ -8,6 +8,7 @@ a wish, a question or a trouble is told that a person is asked (``passing``).
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
@@ -22,9 +23,11 @@ from memory import ConversationMemory, Labels, Layout
 from memory.claims import Claim, claim
 from memory.grounds import Grounds
 from memory.language import language_of
-from memory.questions import asks
+from memory.questions import asks, recollects
 from memory.sentences import split
 from memory.transcript import Said
+
+_OWN = re.compile(r"\b(?:i|me|my|mine|we|us|our)\b|我", re.IGNORECASE)
 
 
 def grounds(memory: ConversationMemory, message: str, layout: Layout) -> Grounds:
@@ -76,6 +79,9 @@ class Checked:
         self._grounds = grounds
         self._wish = wish_of(message, labels)
         self._language = language_of(message)
+        self._of_own = (
+            recollects(message) or _OWN.search(message) is not None or bool(layout.evidence)
+        )
         self._told = told
         self._claims: list[Claim] = []
         self._said = ""
@@ -133,7 +139,8 @@ class Checked:
                 return None
             self.layout = replace(self.layout, template=NOTED)
             return noted(self._message)
-        answered = "supported" in self._claims and self._wish == "knowledge"
+        # What the customer has said answers nothing that is asked of the firm.
+        answered = "supported" in self._claims and self._wish == "knowledge" and self._of_own
         if begun and (asked_back or answered):
             return None
         self.layout = replace(self.layout, template=PASSED_ON)

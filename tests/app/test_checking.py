@@ -63,6 +63,9 @@ def test_what_the_model_did_not_do_is_not_said(service: Running, double: OpenAID
 @pytest.mark.parametrize(
     ("message", "reply", "said"),
     [
+        ("Do you ship to Norway at all?", "You asked for Norway.",
+         "You asked for Norway. I am sorry, I do not know that. I have passed your question on: "
+         f"{HERE}"),
         ("Do you ship to Norway?", "Yes, we do.",
          f"I am sorry, I do not know that. I have passed your question on: {HERE}"),
         ("The lamp arrived broken", "I have sent a new one.",
