@@ -53,6 +53,7 @@ _ASKS = re.compile(rf"{_LED}(?:what|which|who|whose|when|where|why|how)s?\b", re
 _ASKS_BACK = re.compile(
     rf"{_LED}(?:do|does|did|can|could|is|are|was|were|have|remind|tell)\b", re.IGNORECASE
 )
+_REQUESTS = re.compile(r"\b(?:can|could|will|would) you\b", re.IGNORECASE)
 _ROW = re.compile(r"\w+: .*(?:\n\w+: .*){2,}")  # of a table: what a name or a number is of
 
 
@@ -208,6 +209,8 @@ def _scores(question: str, sentences: Sequence[str], encoder: Encoder) -> list[_
 
 
 def _says_nothing(piece: str) -> bool:
+    if _REQUESTS.search(piece) and _FIGURE.search(piece):
+        return False  # "Can you call me at 5 pm?" tells when
     asked = asks(piece) or _ASKS.match(piece) is not None
     back = recollects(piece) and _ASKS_BACK.match(piece) is not None
     return asked or back or manners_only(piece)

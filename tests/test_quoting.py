@@ -47,6 +47,13 @@ def test_what_only_asks_or_greets_is_not() -> None:
     assert quoted("What was my order number?") == []
 
 
+def test_a_request_with_a_time_says_when() -> None:
+    """Although it is a question; one without says nothing."""
+    call = said(1, "Can you call me tomorrow at 5 pm?")
+    assert quoted("When did I ask you to call?", call) == [call.text]
+    assert quoted("When did I ask you to call?", said(1, "Can you call me back?")) == []
+
+
 def test_of_a_long_message_one_sentence_is() -> None:
     """The one that says it."""
     long = said(1, f"{LONG}My order is LK-20417. {LONG}")

@@ -27,6 +27,7 @@ from memory.questions import asks, recollects
 from memory.sentences import split
 from memory.transcript import Said
 
+_SHORT = 20  # characters of a courtesy that may be said twice
 _OWN = re.compile(r"\b(?:i|me|my|mine|we|us|our)\b|我", re.IGNORECASE)
 
 
@@ -83,6 +84,8 @@ class Checked:
             recollects(message) or _OWN.search(message) is not None or bool(layout.evidence)
         )
         self._told = told
+        last = next((s.message.text for s in reversed(layout.window) if _is_answer(s)), "")
+        self._before = frozenset(map(str.strip, split(last)))
         self._claims: list[Claim] = []
         self._said = ""
 
@@ -126,6 +129,8 @@ class Checked:
         if self._language == "zh" and language_of(sentence) == "en":
             return False  # who asks in Chinese is not answered in English
         found = claim(sentence, self._grounds)
+        if found != "asks" and sentence.strip() in self._before and len(sentence) > _SHORT:
+            found = "unsupported"  # a small model says the same again and again
         self._claims.append(found)
         if found != "unsupported":
             self._said += sentence
@@ -148,8 +153,7 @@ class Checked:
 
     def _asked_before(self) -> bool:
         """Whether the last answer has asked something: nobody is asked on and on."""
-        last = next((s.message.text for s in reversed(self.layout.window) if _is_answer(s)), "")
-        return asks(last)
+        return any(map(asks, self._before))
 
 
 def _is_answer(said: Said) -> bool:

@@ -159,6 +159,18 @@ def test_what_is_so_is_said(service: Running, double: OpenAIDouble) -> None:
     assert asked_again["template"] == "passed_on"
 
 
+def test_the_same_is_not_said_again(service: Running, double: OpenAIDouble) -> None:
+    """What the last answer said already; a short courtesy may be."""
+    double.reply = "Thank you. Your order number is 4417-XZ."
+    assert service.chat(ORDER).json()["reply"] == double.reply
+    answer = service.chat("I bought it on 9 January").json()
+    assert (answer["reply"], answer["template"]) == ("Thank you.", None)
+    double.reply = "Your order number is 4417-XZ. Thank you."
+    service.chat(ORDER)
+    answer = service.chat("I bought it on 9 January").json()
+    assert (answer["reply"], answer["template"]) == ("Thank you, I have noted that.", "noted")
+
+
 def test_who_asks_for_a_person_gets_one(service: Running, double: OpenAIDouble) -> None:
     """Without the model, however it is said; the queue has the session once."""
     asked = len(double.requests)
