@@ -88,6 +88,7 @@ class Checked:
         self._before = frozenset(map(str.strip, split(last)))
         self._claims: list[Claim] = []
         self._said = ""
+        self._answered = False
 
     async def chunks(
         self, said: AsyncGenerator[AIMessageChunk, None]
@@ -134,6 +135,9 @@ class Checked:
         self._claims.append(found)
         if found != "unsupported":
             self._said += sentence
+        # What the customer has said answers nothing that is asked of the firm.
+        if found == "supported" and (self._of_own or self._grounds.ruled(sentence)):
+            self._answered = True
         return found != "unsupported"
 
     def _instead(self, *, begun: bool) -> str | None:
@@ -144,8 +148,7 @@ class Checked:
                 return None
             self.layout = replace(self.layout, template=NOTED)
             return noted(self._message)
-        # What the customer has said answers nothing that is asked of the firm.
-        answered = "supported" in self._claims and self._wish == "knowledge" and self._of_own
+        answered = self._answered and self._wish == "knowledge"
         if begun and (asked_back or answered):
             return None
         self.layout = replace(self.layout, template=PASSED_ON)
