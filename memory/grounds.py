@@ -25,8 +25,9 @@ _NUMBERS = {
         2,
     )
 } | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "hundred": "100"}
+# Each begins where a word does: else a long run of letters would take quadratic time.
 _FIGURE = re.compile(
-    r"\w*\d[\w./:-]*\w|\d|\S+@\S+|(?:https?://|www\.)\S+"
+    r"(?<!\w)[^\W\d]*\d[\w./:-]*\w|\d|(?<!\S)[^\s@]+@\S+|(?:https?://|www\.)\S+"
     rf"|\b(?:{'|'.join(_NUMBERS)}|seventy|eighty|ninety|thousand|half|free)\b",
     re.IGNORECASE,
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from memory.claims import claim
-from memory.grounds import Grounds
+from memory.grounds import Grounds, figures_of
 
 GROUNDS = Grounds(
     own=(
@@ -77,6 +79,21 @@ def test_what_was_said_or_written_is_supported(sentence: str) -> None:
 def test_what_nobody_said_is_unsupported(sentence: str) -> None:
     """A wish is no deed, a question no statement, and a "yes" stands for whatever was asked."""
     assert claim(sentence, GROUNDS) == "unsupported"
+
+
+@pytest.mark.parametrize("text", ["a" * 32_000, "a.b-" * 8_000, "我想" * 16_000, "a@" * 16_000])
+def test_a_long_message_is_read_in_time_that_grows_with_it(text: str) -> None:
+    """So it does not hold up all others: twice as much takes far less than four times."""
+
+    def seconds(text: str) -> float:
+        taken = []
+        for _ in range(5):
+            began = time.process_time()
+            figures_of(text)
+            taken.append(time.process_time() - began)
+        return min(taken)
+
+    assert seconds(text * 2) < 3.5 * seconds(text) + 0.05
 
 
 @pytest.mark.parametrize("sentence", ["What is your order number?", "Which colour was it?"])
